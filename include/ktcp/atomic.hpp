@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * Atomic variables shared between contexts.
+ *
+ * std::atomic with two differences: the order is always spelled out, and every
+ * operation is a point at which the simulated port may run somebody else. A variable
+ * is either one of these or the kernel's atomic_t, never both.
+ *
+ * Kernel: Documentation/atomic_t.txt; the orders are those of C++, which on every
+ * architecture with ktcp compile to barriers at least as strong as the kernel's.
+ */
+#ifndef KTCP_ATOMIC_HPP
+#define KTCP_ATOMIC_HPP
+
+#include <atomic>
+
+#include <ktcp/port/layout.h>
+
+namespace ktcp
+{
+
+using std::memory_order_acq_rel;
+using std::memory_order_acquire;
+using std::memory_order_relaxed;
+using std::memory_order_release;
+
+/** A T that several contexts may use at once. Any context; never sleeps. */
+template <class T>
+class atomic {
+	static_assert(std::atomic<T>::is_always_lock_free);
+
+    public:
+	constexpr atomic(T value) noexcept : value_(value)
+	{
+	}
+
+	T load(std::memory_order order) const noexcept
+	{
+		KTCP_SCHED_POINT();
+		return value_.load(order);
+	}
+
+	void store(T value, std::memory_order order) noexcept
+	{
+		KTCP_SCHED_POINT();
+		value_.store(value, order);
+	}
+
+	/** Each returns the value before. */
+	T exchange(T value, std::memory_order order) noexcept
+	{
+		KTCP_SCHED_POINT();
+		return value_.exchange(value, order);
+	}
+
+	T fetch_or(T bits, std::memory_order order) noexcept
+	{
+		KTCP_SCHED_POINT();
+		return value_.fetch_or(bits, order);
+	}
+
+	T fetch_and(T bits, std::memory_order order) noexcept
+	{
+		KTCP_SCHED_POINT();
+		return value_.fetch_and(bits, order);
+	}
+
+	T fetch_add(T amount, std::memory_order order) noexcept
+	{
+		KTCP_SCHED_POINT();
+		return value_.fetch_add(amount, order);
+	}
+
+	T fetch_sub(T amount, std::memory_order order) noexcept
+	{
+		KTCP_SCHED_POINT();
+		return value_.fetch_sub(amount, order);
+	}
+
+	/** If it is @p expected, make it @p desired; else put what it is in @p expected. */
+	bool compare_exchange(T &expected, T desired, std::memory_order order) noexcept
+	{
+		KTCP_SCHED_POINT();
+		return value_.compare_exchange_strong(expected, desired, order,
+						      memory_order_relaxed);
+	}
+
+    private:
+	std::atomic<T> value_;
+};
+
+} // namespace ktcp
+
+#endif

@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * One accepted connection, as its handler sees it.
+ *
+ * @code
+ * ktcp::task operator()(ktcp::connection &peer) const
+ * {
+ *	while (auto received = co_await peer.read())
+ *		if (!co_await peer.write(*received))
+ *			break;
+ * }
+ * @endcode
+ *
+ * When the handler returns, the connection is closed and what it wrote is delivered.
+ * Who waits where, when an operation cannot go on at once, is the execution model's
+ * choice (model/): the handler is the same.
+ */
+#ifndef KTCP_CONNECTION_HPP
+#define KTCP_CONNECTION_HPP
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include <ktcp/atomic.hpp>
+#include <ktcp/buffer.hpp>
+#include <ktcp/port/time.h>
+#include <ktcp/socket.hpp>
+#include <ktcp/task.hpp>
+
+namespace ktcp
+{
+
+/**
+ * What a read() brought: bytes, the end of the stream, or an error. Holds the buffer
+ * that the bytes are in, and gives it back when it goes.
+ */
+class [[nodiscard]] received {
+    public:
+	received(received &&) noexcept = default;
+	received &operator=(received &&) noexcept = default;
+
+	/** Are there bytes? */
+	explicit operator bool() const noexcept
+	{
+		return size_ != 0;
+	}
+
+	/** The bytes; valid for as long as this lives. */
+	std::span<const std::byte> operator*() const noexcept
+	{
+		return buffer_.bytes().first(size_);
+	}
+
+	/** No bytes: did the peer finish sending, in good order? */
+	bool end_of_stream() const noexcept
+	{
+		return size_ == 0 && status_ == 0;
+	}
+
+	/** Neither bytes nor the end: ECONNRESET, ETIMEDOUT, ESHUTDOWN, ENOMEM … */
+	error_code error() const noexcept
+	{
+		return error_code::from(status_);
+	}
+
+    private:
+	friend class connection;
+
+	received(buffer &&bytes, std::size_t size, int status) noexcept
+		: buffer_(std::move(bytes)), size_(size), status_(status)
+	{
+	}
+
+	buffer buffer_;
+	std::size_t size_;
+	int status_;
+};
+
+/**
+ * A peer. A handler gets one by reference and may use it until it returns.
+ *
+ * One operation at a time: co_await each before the next. An operation fails with
+ * ETIMEDOUT when the peer was idle for too long, and with ESHUTDOWN when the server is
+ * being stopped; a handler that goes on all the same is destroyed at its next await
+ * but few.
+ */
+class connection : public executor {
+	class operation;
+
+    public:
+	class read_operation;
+	class write_operation;
+
+	connection(const connection &) = delete;
+	connection &operator=(const connection &) = delete;
+
+	/** `co_await peer.read()`: a ktcp::received, at least a byte unless the stream ended. */
+	[[nodiscard]] read_operation read() noexcept;
+
+	/**
+	 * `co_await peer.write(bytes)`: a result<void>, once TCP has taken all of them.
+	 * @param data  must stay as it is until then.
+	 * @param more  more follows at once: no short segment yet (MSG_MORE).
+	 * Errors: EPIPE, ECONNRESET, ETIMEDOUT, ESHUTDOWN …
+	 */
+	[[nodiscard]] write_operation write(std::span<const std::byte> data,
+					    bool more = false) noexcept;
+
+	/** The same for text. */
+	[[nodiscard]] write_operation write(std::string_view text, bool more = false) noexcept;
+
+	/** The socket below, for its options and addresses; what it sends and receives is ours. */
+	ktcp::socket &socket() noexcept
+	{
+		return socket_;
+	}
+
+    protected:
+	using handler_function = task (*)(const void *handler, connection &peer);
+
+	/** Why advance() came back. */
+	enum class progress {
+		waiting, /**< until one of interest() happens */
+		yielded, /**< its turn is over; there may be more to do at once */
+		finished, /**< the handler has returned, or is not to be resumed any more */
+	};
+
+	/** Events beside ktcp_sock_event's, in the same word. */
+	static constexpr std::uint32_t event_ended = 8; /**< end() was called */
+	static constexpr std::uint32_t event_retry = 16; /**< memory may be back */
+
+	/**
+	 * @param buffers  where read() borrows its buffers; must outlive this.
+	 */
+	connection(ktcp::socket &&socket, kmem_cache &buffers, handler_function handle,
+		   const void *handler) noexcept
+		: socket_(std::move(socket)), buffers_(buffers), handle_(handle),
+		  handler_(handler), last_active_ms_(ktcp_now_ms())
+	{
+	}
+
+	~connection() = default;
+
+	/**
+	 * Go on with the handler until it waits, has used up its turn, or is done.
+	 * Process context, one caller at a time.
+	 */
+	progress advance() noexcept;
+
+	/** After progress::waiting: the events that are worth an advance(). */
+	std::uint32_t interest() const noexcept
+	{
+		if (starved_.load(memory_order_relaxed))
+			return event_retry | event_ended | KTCP_SOCK_STATE;
+		return wanted_ | event_ended | KTCP_SOCK_STATE;
+	}
+
+	/**
+	 * Have every operation from now on fail with @p why. The model must then see to it that
+	 * a waiting connection advances. Any context.
+	 */
+	void end(errc why) noexcept
+	{
+		int none = 0;
+
+		ended_.compare_exchange(none, static_cast<int>(why), memory_order_release);
+	}
+
+	/** Milliseconds without a byte moved. */
+	std::uint64_t idle_ms(std::uint64_t now_ms) const noexcept
+	{
+		const std::uint64_t last = last_active_ms_.load(memory_order_relaxed);
+
+		return now_ms > last ? now_ms - last : 0;
+	}
+
+	/** Did a send fail for want of memory, so that only event_retry goes on with it? */
+	bool starved() const noexcept
+	{
+		return starved_.load(memory_order_relaxed);
+	}
+
+	/**
+	 * Destroy the handler's coroutine and close the socket. What a handler wrote before it
+	 * returned is delivered; a connection that was ended has a second for that.
+	 * Process context; no callback may be left.
+	 */
+	void close() noexcept;
+
+    private:
+	/* A turn's share: enough to amortise the way here, too little to starve others. */
+	static constexpr unsigned int operations_per_turn = 64;
+	/* So often a handler is told that its connection has ended before it is destroyed. */
+	static constexpr unsigned int patience = 16;
+	/* What a peer has left to take its last bytes when the connection was ended. */
+	static constexpr unsigned int ended_linger_ms = 1000;
+
+	bool attempt(operation &op) noexcept;
+	bool attempt_read(operation &op) noexcept;
+	bool attempt_write(operation &op) noexcept;
+	progress stopped_at() const noexcept;
+
+	void park(operation &op, std::coroutine_handle<> self) noexcept
+	{
+		pending_ = &op;
+		waiting_ = self;
+	}
+
+	ktcp::socket socket_;
+	kmem_cache &buffers_;
+	handler_function handle_;
+	const void *handler_;
+	task task_;
+	operation *pending_ = nullptr; /* what the handler waits for … */
+	std::coroutine_handle<> waiting_; /* … and the coroutine that does */
+	buffer buffer_; /* a finished read's bytes, on their way to the handler */
+	atomic<std::uint64_t> last_active_ms_;
+	atomic<int> ended_ = 0; /* an errno, once */
+	std::uint32_t wanted_ = 0;
+	unsigned short budget_ = 0;
+	unsigned char told_ = 0;
+	bool started_ = false;
+	bool denied_ = false; /* the last send found no memory */
+	atomic<bool> starved_ = false; /* two in a row did */
+};
+
+/* One await on a connection. Trivially destructible, as g++-12 wants awaiters. */
+class connection::operation {
+    public:
+	bool await_ready() noexcept
+	{
+		return peer_.attempt(*this);
+	}
+
+	void await_suspend(std::coroutine_handle<> self) noexcept
+	{
+		peer_.park(*this, self);
+	}
+
+    protected:
+	explicit operation(connection &peer) noexcept : peer_(peer)
+	{
+	}
+
+	operation(connection &peer, std::span<const std::byte> data, bool more) noexcept
+		: peer_(peer), data_(data.data()), size_(data.size()), is_write_(true), more_(more)
+	{
+	}
+
+	friend class connection;
+
+	connection &peer_;
+	const std::byte *data_ = nullptr; /* write: what is still to be sent */
+	std::size_t size_ = 0; /* write: of it; read: what came */
+	int status_ = 0;
+	bool is_write_ = false;
+	bool more_ = false;
+};
+
+class connection::read_operation : public operation {
+    public:
+	using operation::operation;
+
+	received await_resume() noexcept
+	{
+		return received(std::move(peer_.buffer_), size_, status_);
+	}
+};
+
+class connection::write_operation : public operation {
+    public:
+	using operation::operation;
+
+	result<void> await_resume() const noexcept
+	{
+		return result<void>::from(status_);
+	}
+};
+
+inline connection::read_operation connection::read() noexcept
+{
+	return read_operation(*this);
+}
+
+inline connection::write_operation connection::write(std::span<const std::byte> data,
+						     bool more) noexcept
+{
+	return write_operation(*this, data, more);
+}
+
+inline connection::write_operation connection::write(std::string_view text, bool more) noexcept
+{
+	return write(std::as_bytes(std::span(text)), more);
+}
+
+/* True: the operation is over. False: it waits, or the turn is over. */
+inline bool connection::attempt(operation &op) noexcept
+{
+	if (const int why = ended_.load(memory_order_acquire)) {
+		if (told_ == patience)
+			return false;
+		told_++;
+		op.size_ = 0;
+		op.status_ = -why;
+		return true;
+	}
+	if (budget_ == 0)
+		return false;
+	budget_--;
+	return op.is_write_ ? attempt_write(op) : attempt_read(op);
+}
+
+inline bool connection::attempt_read(operation &op) noexcept
+{
+	auto borrowed = buffer::from(buffers_, frame_flags());
+
+	if (!borrowed) {
+		op.status_ = borrowed.error().code();
+		return true;
+	}
+
+	const auto got = socket_.try_recv(borrowed->bytes());
+
+	if (!got && got.error() == errc::eagain) {
+		wanted_ = KTCP_SOCK_READABLE;
+		return false;
+	}
+	if (got) {
+		op.size_ = *got;
+		buffer_ = std::move(*borrowed);
+		last_active_ms_.store(ktcp_now_ms(), memory_order_relaxed);
+	} else {
+		op.status_ = got.error().code();
+	}
+	return true;
+}
+
+inline bool connection::attempt_write(operation &op) noexcept
+{
+	while (op.size_) {
+		const auto sent = socket_.try_send({ op.data_, op.size_ }, op.more_);
+
+		if (!sent && sent.error() == errc::eagain) {
+			wanted_ = KTCP_SOCK_WRITABLE;
+			denied_ = false;
+			starved_.store(false, memory_order_relaxed);
+			return false;
+		}
+		if (!sent && sent.error() == errc::enobufs) {
+			/*
+			 * Nothing is queued, so no acknowledgement will call us. It may also be
+			 * that the queue emptied just after the send gave up, and then trying
+			 * again is all it takes; only the second denial in a row is believed.
+			 */
+			wanted_ = KTCP_SOCK_WRITABLE;
+			starved_.store(denied_, memory_order_relaxed);
+			denied_ = true;
+			return false;
+		}
+		if (!sent) {
+			op.status_ = sent.error().code();
+			return true;
+		}
+		op.data_ += *sent;
+		op.size_ -= *sent;
+		denied_ = false;
+		starved_.store(false, memory_order_relaxed);
+		last_active_ms_.store(ktcp_now_ms(), memory_order_relaxed);
+	}
+	return true;
+}
+
+inline connection::progress connection::advance() noexcept
+{
+	budget_ = operations_per_turn;
+	if (!started_) {
+		started_ = true;
+		task_ = handle_(handler_, *this);
+		if (!task_) {
+			end(errc::enomem);
+			return progress::finished;
+		}
+		task_.start(*this);
+	} else {
+		if (!attempt(*pending_))
+			return stopped_at();
+		pending_ = nullptr;
+		resume_next(waiting_);
+	}
+	run();
+	if (task_.done() || !pending_)
+		return progress::finished;
+	return stopped_at();
+}
+
+inline connection::progress connection::stopped_at() const noexcept
+{
+	if (told_ == patience)
+		return progress::finished;
+	return budget_ ? progress::waiting : progress::yielded;
+}
+
+inline void connection::close() noexcept
+{
+	task_ = task();
+	buffer_.reset();
+	socket_.close(ended_.load(memory_order_acquire) ? ended_linger_ms : 0);
+}
+
+} // namespace ktcp
+
+#endif

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * Lines in the kernel's log, "MODULE: " before each.
+ *
+ * @code
+ * KTCP_LOG_ERR("port %u is in use; choose another with port=", port);
+ * @endcode
+ *
+ * Say what happened, what is allowed, what to do. Never print a peer's bytes, and
+ * nothing that happens per message; what a peer can cause goes through
+ * KTCP_LOG_WARN_RATELIMITED. Any context. Kernel: pr_err(), pr_warn_ratelimited() …
+ *
+ * Macros, so that the compiler checks the arguments against the format.
+ */
+#ifndef KTCP_LOG_HPP
+#define KTCP_LOG_HPP
+
+#include <ktcp/port/log.h>
+
+#define KTCP_LOG_ERR(...) ktcp_printk(KTCP_LOG_ERROR, __VA_ARGS__)
+#define KTCP_LOG_WARN(...) ktcp_printk(KTCP_LOG_WARNING, __VA_ARGS__)
+#define KTCP_LOG_NOTE(...) ktcp_printk(KTCP_LOG_INFO, __VA_ARGS__)
+#define KTCP_LOG_WARN_RATELIMITED(...) ktcp_printk_ratelimited(KTCP_LOG_WARNING, __VA_ARGS__)
+
+#endif

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * The event-driven model: a waiting connection is a coroutine frame and nothing else.
+ *
+ *   bytes arrive → sk_data_ready (softirq) sets an event bit → the session's work item
+ *   → advance() → nothing left: give up the claim
+ *
+ * One word holds the events and the claim. Whoever sets the claim bit owns the session's
+ * next turn and queues its work item; whoever finds it set only leaves an event there.
+ * The turn looks at the word again before it gives the claim up, in one compare-exchange,
+ * so an event is either seen by this turn or starts the next: none is lost, and no two
+ * turns ever run at once, wherever the callbacks come from (another CPU, inside our own
+ * send, release_sock, shutdown). Precedent: tx_running in net/xfrm/espintcp.c.
+ *
+ * The claim is also what keeps the session alive: it is retired only inside a turn, after
+ * the callbacks were taken away under the socket's lock, and then no work can be queued.
+ */
+#ifndef KTCP_MODEL_EVENT_DRIVEN_HPP
+#define KTCP_MODEL_EVENT_DRIVEN_HPP
+
+#include <ktcp/model/session.hpp>
+
+namespace ktcp
+{
+
+/** The default model, for everything. */
+class event_driven {
+    public:
+	static const struct model table;
+
+    private:
+	class event_session : public session, private ktcp_sock_hook {
+	    public:
+		event_session(session_table &table, ktcp::socket &&accepted) noexcept
+			: session(table, std::move(accepted)), ktcp_sock_hook{ on_event, {} },
+			  turn_(*this, [](event_session &self) { self.turn(); })
+		{
+		}
+
+		void start() noexcept
+		{
+			ktcp_sock_hook_this();
+			/* Born claimed: what happened until now has only left its bits. Data may
+			 * have come before the callbacks were in, so look regardless. */
+			queue();
+		}
+
+		/** Any context. */
+		void post(std::uint32_t events) noexcept
+		{
+			/* Acquire: a new claimant sees what the last turn did. Release: it sees
+			 * what we did before posting. */
+			if (!(state_.fetch_or(events | claimed, memory_order_acq_rel) & claimed))
+				queue();
+		}
+
+	    private:
+		static constexpr std::uint32_t claimed = 1u << 31;
+
+		static void on_event(struct ktcp_sock_hook *hook, unsigned int events)
+		{
+			static_cast<event_session *>(hook)->post(events);
+		}
+
+		void ktcp_sock_hook_this() noexcept
+		{
+			::ktcp_sock_hook(socket().raw(), this);
+		}
+
+		/* Only with the claim. */
+		void queue() noexcept
+		{
+			auto &use = table().use();
+
+			turn_.queue_on(use.queue, use.follow_cpu ? socket().incoming_cpu() : -1);
+		}
+
+		void turn() noexcept
+		{
+			do {
+				/* What comes from here on is looked at once more before leaving. */
+				state_.fetch_and(claimed, memory_order_acq_rel);
+				switch (advance()) {
+				case progress::waiting:
+					break;
+				case progress::yielded:
+					queue();
+					return;
+				case progress::finished:
+					::ktcp_sock_unhook(socket().raw(), this);
+					table().retire(*this);
+					table().forget(*this);
+					return;
+				}
+			} while (!give_up_claim());
+		}
+
+		/* False: something of interest happened, go on. */
+		bool give_up_claim() noexcept
+		{
+			std::uint32_t seen = state_.load(memory_order_relaxed);
+
+			do {
+				if (seen & interest())
+					return false;
+				/* Bits of no interest are dropped: an operation that begins later
+				 * tries before it waits. */
+			} while (!state_.compare_exchange(seen, 0, memory_order_acq_rel));
+			return true;
+		}
+
+		atomic<std::uint32_t> state_ = claimed;
+		work<event_session> turn_;
+	};
+};
+
+inline constexpr struct model event_driven::table = {
+	.name = "event",
+	.session_size = sizeof(event_session),
+	.blocks = false,
+	.construct = [](void *memory, session_table &table, ktcp::socket &&socket) -> session & {
+		return *new (memory) event_session(table, std::move(socket));
+	},
+	.start = [](session &self) -> result<void> {
+		static_cast<event_session &>(self).start();
+		return {};
+	},
+	.wake = [](session &self, std::uint32_t event) {
+		static_cast<event_session &>(self).post(event);
+	},
+	.destroy = [](session &self) { static_cast<event_session &>(self).~event_session(); },
+};
+
+} // namespace ktcp
+
+#endif

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * A kernel thread per connection: for comparison, and for handlers that block at length.
+ *
+ * A thread that has finished still runs this module's code on its way out, so it hands
+ * itself to a reaper, which joins it before the session is forgotten: unloading waits for
+ * that, and no thread outlives the module.
+ */
+#ifndef KTCP_MODEL_THREAD_PER_CONNECTION_HPP
+#define KTCP_MODEL_THREAD_PER_CONNECTION_HPP
+
+#include <ktcp/model/blocking.hpp>
+#include <ktcp/thread.hpp>
+
+namespace ktcp
+{
+
+/** The model of the first kecho and khttpd. */
+class thread_per_connection {
+    public:
+	static const struct model table;
+
+    private:
+	class thread_session : public blocking_session {
+	    public:
+		thread_session(session_table &table, ktcp::socket &&accepted) noexcept
+			: blocking_session(table, std::move(accepted)),
+			  reap_(*this, [](thread_session &self) { self.table().forget(self); })
+		{
+		}
+
+		result<void> start() noexcept
+		{
+			return thread_.start(
+				table().use().name,
+				[](void *self) {
+					static_cast<thread_session *>(self)->live();
+					return 0;
+				},
+				this);
+		}
+
+	    private:
+		void live() noexcept
+		{
+			run_to_end();
+			table().retire(*this);
+			reap_.queue_on(table().use().control);
+		}
+
+		work<thread_session> reap_;
+		thread thread_; /* joined by the destructor, which the reaper calls */
+	};
+};
+
+inline constexpr struct model thread_per_connection::table = {
+	.name = "thread",
+	.session_size = sizeof(thread_session),
+	.blocks = false, /* a thread of its own, no worker */
+	.construct = [](void *memory, session_table &table, ktcp::socket &&socket) -> session & {
+		return *new (memory) thread_session(table, std::move(socket));
+	},
+	.start = [](session &self) { return static_cast<thread_session &>(self).start(); },
+	.wake = [](session &self, std::uint32_t event) {
+		if (event == session::event_ended)
+			static_cast<thread_session &>(self).wake();
+	},
+	.destroy = [](session &self) { static_cast<thread_session &>(self).~thread_session(); },
+};
+
+} // namespace ktcp
+
+#endif

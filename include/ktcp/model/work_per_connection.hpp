@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * A work item per connection, blocked while its peer is quiet: for comparison.
+ *
+ * A workqueue runs at most max_active items at once (512 on 6.1), so no more
+ * connections than that can be served, and the server accepts no more.
+ */
+#ifndef KTCP_MODEL_WORK_PER_CONNECTION_HPP
+#define KTCP_MODEL_WORK_PER_CONNECTION_HPP
+
+#include <ktcp/model/blocking.hpp>
+
+namespace ktcp
+{
+
+/** The model of kecho and khttpd with CMWQ. */
+class work_per_connection {
+    public:
+	static const struct model table;
+
+    private:
+	class work_session : public blocking_session {
+	    public:
+		work_session(session_table &table, ktcp::socket &&accepted) noexcept
+			: blocking_session(table, std::move(accepted)),
+			  life_(*this, [](work_session &self) { self.live(); })
+		{
+		}
+
+		void start() noexcept
+		{
+			auto &use = table().use();
+
+			life_.queue_on(use.queue, use.follow_cpu ? socket().incoming_cpu() : -1);
+		}
+
+	    private:
+		void live() noexcept
+		{
+			run_to_end();
+			table().retire(*this);
+			table().forget(*this);
+		}
+
+		work<work_session> life_;
+	};
+};
+
+inline constexpr struct model work_per_connection::table = {
+	.name = "work",
+	.session_size = sizeof(work_session),
+	.blocks = true,
+	.construct = [](void *memory, session_table &table, ktcp::socket &&socket) -> session & {
+		return *new (memory) work_session(table, std::move(socket));
+	},
+	.start = [](session &self) -> result<void> {
+		static_cast<work_session &>(self).start();
+		return {};
+	},
+	.wake = [](session &self, std::uint32_t event) {
+		if (event == session::event_ended)
+			static_cast<work_session &>(self).wake();
+	},
+	.destroy = [](session &self) { static_cast<work_session &>(self).~work_session(); },
+};
+
+} // namespace ktcp
+
+#endif

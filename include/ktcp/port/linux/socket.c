@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* port/socket.h over struct socket and the TCP stack's kernel interface. */
+#include <linux/in.h>
+#include <linux/in6.h>
+#include <linux/kthread.h>
+#include <linux/net.h>
+#include <linux/poll.h>
+#include <linux/tcp.h>
+#include <linux/wait.h>
+#include <net/ipv6.h>
+#include <net/net_namespace.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+
+#include <ktcp/port/socket.h>
+
+/* ---- addresses -------------------------------------------------------------- */
+
+static int ktcp_to_sockaddr(const struct socket *sock, const struct ktcp_endpoint *from,
+			    struct sockaddr_storage *to)
+{
+	struct in6_addr address;
+
+	memset(to, 0, sizeof(*to));
+	memcpy(&address, from->address, sizeof(address));
+	if (sock->sk->sk_family == AF_INET) {
+		struct sockaddr_in *v4 = (struct sockaddr_in *)to;
+
+		if (!ipv6_addr_any(&address) && !ipv6_addr_v4mapped(&address))
+			return -EAFNOSUPPORT;
+		v4->sin_family = AF_INET;
+		v4->sin_addr.s_addr = address.s6_addr32[3];
+		v4->sin_port = htons(from->port);
+		return sizeof(*v4);
+	} else {
+		struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)to;
+
+		v6->sin6_family = AF_INET6;
+		v6->sin6_addr = address;
+		v6->sin6_port = htons(from->port);
+		v6->sin6_scope_id = from->scope_id;
+		return sizeof(*v6);
+	}
+}
+
+static void ktcp_from_sockaddr(const struct sockaddr_storage *from, struct ktcp_endpoint *to)
+{
+	struct in6_addr address;
+
+	memset(to, 0, sizeof(*to));
+	if (from->ss_family == AF_INET) {
+		const struct sockaddr_in *v4 = (const struct sockaddr_in *)from;
+
+		ipv6_addr_set_v4mapped(v4->sin_addr.s_addr, &address);
+		to->port = ntohs(v4->sin_port);
+	} else {
+		const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)from;
+
+		address = v6->sin6_addr;
+		to->port = ntohs(v6->sin6_port);
+		to->scope_id = v6->sin6_scope_id;
+	}
+	memcpy(to->address, &address, sizeof(address));
+}
+
+/* The addresses are passed as void *: 6.19 renamed their type. */
+
+int ktcp_sock_bind(struct socket *sock, const struct ktcp_endpoint *local)
+{
+	struct sockaddr_storage address;
+	int length = ktcp_to_sockaddr(sock, local, &address);
+
+	return length < 0 ? length : kernel_bind(sock, (void *)&address, length);
+}
+
+int ktcp_sock_connect(struct socket *sock, const struct ktcp_endpoint *remote)
+{
+	struct sockaddr_storage address;
+	int length = ktcp_to_sockaddr(sock, remote, &address);
+
+	return length < 0 ? length : kernel_connect(sock, (void *)&address, length, 0);
+}
+
+int ktcp_sock_local(struct socket *sock, struct ktcp_endpoint *out)
+{
+	struct sockaddr_storage address;
+	int error = kernel_getsockname(sock, (void *)&address);
+
+	if (error < 0)
+		return error;
+	ktcp_from_sockaddr(&address, out);
+	return 0;
+}
+
+int ktcp_sock_remote(struct socket *sock, struct ktcp_endpoint *out)
+{
+	struct sockaddr_storage address;
+	int error = kernel_getpeername(sock, (void *)&address);
+
+	if (error < 0)
+		return error;
+	ktcp_from_sockaddr(&address, out);
+	return 0;
+}
+
+/* ---- life ------------------------------------------------------------------- */
+
+int ktcp_sock_create(struct net *net, enum ktcp_family family, struct socket **out)
+{
+	return sock_create_kern(net ? net : &init_net, family == KTCP_INET ? PF_INET : PF_INET6,
+				SOCK_STREAM, IPPROTO_TCP, out);
+}
+
+void ktcp_sock_release(struct socket *sock)
+{
+	sock_release(sock);
+}
+
+int ktcp_sock_listen(struct socket *sock, int backlog)
+{
+	return kernel_listen(sock, backlog);
+}
+
+int ktcp_sock_shutdown(struct socket *sock, enum ktcp_shutdown how)
+{
+	static const enum sock_shutdown_cmd commands[] = {
+		[KTCP_SHUT_RD] = SHUT_RD,
+		[KTCP_SHUT_WR] = SHUT_WR,
+		[KTCP_SHUT_RDWR] = SHUT_RDWR,
+	};
+
+	return kernel_sock_shutdown(sock, commands[how]);
+}
+
+int ktcp_sock_hold_net(struct socket *sock)
+{
+	struct sock *sk = sock->sk;
+	struct net *net = maybe_get_net(sock_net(sk));
+
+	if (!net)
+		return -ENONET;
+	lock_sock(sk);
+	if (!sk->sk_net_refcnt) {
+#if defined(KTCP_HAVE_SK_NET_REFCNT_UPGRADE)
+		sk_net_refcnt_upgrade(sk);
+#else
+#if defined(KTCP_HAVE_NOTREFCNT_TRACKER)
+		__netns_tracker_free(net, &sk->ns_tracker, false);
+#endif
+		sk->sk_net_refcnt = 1;
+		get_net_track(net, &sk->ns_tracker, GFP_KERNEL);
+		sock_inuse_add(net, 1);
+#endif
+	}
+	release_sock(sk);
+	put_net(net);
+	return 0;
+}
+
+void ktcp_sock_no_linger(struct socket *sock)
+{
+	sock_no_linger(sock->sk);
+}
+
+/* ---- options ---------------------------------------------------------------- */
+
+void ktcp_sock_set_reuseaddr(struct socket *sock)
+{
+	sock_set_reuseaddr(sock->sk);
+}
+
+void ktcp_sock_set_v6only(struct socket *sock, bool only)
+{
+	lock_sock(sock->sk);
+	sock->sk->sk_ipv6only = only;
+	release_sock(sock->sk);
+}
+
+void ktcp_sock_set_nodelay(struct socket *sock)
+{
+	tcp_sock_set_nodelay(sock->sk);
+}
+
+void ktcp_sock_set_keepalive(struct socket *sock)
+{
+	sock_set_keepalive(sock->sk);
+}
+
+void ktcp_sock_set_oobinline(struct socket *sock)
+{
+	lock_sock(sock->sk);
+	sock_set_flag(sock->sk, SOCK_URGINLINE);
+	release_sock(sock->sk);
+}
+
+void ktcp_sock_set_rcvbuf(struct socket *sock, int bytes)
+{
+	sock_set_rcvbuf(sock->sk, bytes);
+}
+
+void ktcp_sock_set_sndbuf(struct socket *sock, int bytes)
+{
+	struct sock *sk = sock->sk;
+
+	/* As sk_setsockopt(SO_SNDBUF) does; there is no call for it. */
+	lock_sock(sk);
+	sk->sk_userlocks |= SOCK_SNDBUF_LOCK;
+	WRITE_ONCE(sk->sk_sndbuf, max_t(int, min(bytes, INT_MAX / 2) * 2, SOCK_MIN_SNDBUF));
+	release_sock(sk);
+}
+
+void ktcp_sock_set_user_timeout(struct socket *sock, unsigned int ms)
+{
+	tcp_sock_set_user_timeout(sock->sk, ms);
+}
+
+/* ---- data ------------------------------------------------------------------- */
+
+long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size)
+{
+	struct msghdr message = {};
+	struct kvec part = { .iov_base = buffer, .iov_len = size };
+
+	return kernel_recvmsg(sock, &message, &part, 1, size, MSG_DONTWAIT);
+}
+
+long ktcp_sock_send(struct socket *sock, const void *data, size_t size, bool more)
+{
+	struct msghdr message = {
+		.msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0),
+	};
+	struct kvec part = { .iov_base = (void *)data, .iov_len = size };
+	long sent = kernel_sendmsg(sock, &message, &part, 1, size);
+
+	if (sent == -EAGAIN && tcp_rtx_and_write_queues_empty(sock->sk))
+		return -ENOBUFS;
+	return sent;
+}
+
+int ktcp_sock_wait(struct socket *sock, unsigned int events, int timeout_ms)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	struct sock *sk = sock->sk;
+	__poll_t wanted = EPOLLERR | EPOLLHUP;
+	long left = timeout_ms < 0 ? MAX_SCHEDULE_TIMEOUT : msecs_to_jiffies(timeout_ms);
+	int status = 0;
+
+	if (events & KTCP_SOCK_READABLE)
+		wanted |= EPOLLIN | EPOLLRDHUP;
+	if (events & KTCP_SOCK_WRITABLE)
+		wanted |= EPOLLOUT;
+
+	add_wait_queue(sk_sleep(sk), &wait);
+	/* tcp_poll() without a table waits for nothing, and asks for the wake-up
+	 * (SOCK_NOSPACE) before it looks a second time. */
+	while (!(sock->ops->poll(NULL, sock, NULL) & wanted)) {
+		if ((current->flags & PF_KTHREAD) && kthread_should_stop()) {
+			status = -EINTR;
+			break;
+		}
+		if (!left) {
+			status = -ETIMEDOUT;
+			break;
+		}
+		left = wait_woken(&wait, TASK_INTERRUPTIBLE, left);
+	}
+	remove_wait_queue(sk_sleep(sk), &wait);
+	return status;
+}
+
+int ktcp_sock_incoming_cpu(const struct socket *sock)
+{
+	return READ_ONCE(sock->sk->sk_incoming_cpu);
+}
+
+/* ---- events: a connection --------------------------------------------------- */
+
+enum { KTCP_SAVED_DATA_READY, KTCP_SAVED_WRITE_SPACE, KTCP_SAVED_STATE_CHANGE };
+
+/*
+ * TCP calls the three below with the socket's lock held (softirq, or the owner's
+ * backlog), and they are installed and removed under lock_sock(): sk_user_data is
+ * stable inside them, and they cannot run once ktcp_sock_unhook() has returned.
+ */
+static struct ktcp_sock_hook *ktcp_hook_of(const struct sock *sk)
+{
+	return (void *)((uintptr_t)READ_ONCE(sk->sk_user_data) & SK_USER_DATA_PTRMASK);
+}
+
+static void ktcp_data_ready(struct sock *sk)
+{
+	struct ktcp_sock_hook *hook = ktcp_hook_of(sk);
+
+	if (hook)
+		hook->event(hook, KTCP_SOCK_READABLE);
+}
+
+static void ktcp_write_space(struct sock *sk)
+{
+	struct ktcp_sock_hook *hook = ktcp_hook_of(sk);
+
+	/* As sk_stream_write_space(): no wake-up for a sliver of room. SOCK_NOSPACE
+	 * stays set then, so that the next acknowledgement calls again. */
+	if (!hook || !sk_stream_is_writeable(sk))
+		return;
+	if (sk->sk_socket)
+		clear_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+	hook->event(hook, KTCP_SOCK_WRITABLE);
+}
+
+static void ktcp_state_change(struct sock *sk)
+{
+	struct ktcp_sock_hook *hook = ktcp_hook_of(sk);
+
+	if (hook)
+		hook->event(hook, KTCP_SOCK_STATE);
+}
+
+void ktcp_sock_hook(struct socket *sock, struct ktcp_sock_hook *hook)
+{
+	struct sock *sk = sock->sk;
+
+	lock_sock(sk);
+	write_lock_bh(&sk->sk_callback_lock);
+	hook->saved[KTCP_SAVED_DATA_READY] = sk->sk_data_ready;
+	hook->saved[KTCP_SAVED_WRITE_SPACE] = sk->sk_write_space;
+	hook->saved[KTCP_SAVED_STATE_CHANGE] = sk->sk_state_change;
+	__rcu_assign_sk_user_data_with_flags(sk, hook, SK_USER_DATA_NOCOPY);
+	WRITE_ONCE(sk->sk_data_ready, ktcp_data_ready);
+	WRITE_ONCE(sk->sk_write_space, ktcp_write_space);
+	WRITE_ONCE(sk->sk_state_change, ktcp_state_change);
+	write_unlock_bh(&sk->sk_callback_lock);
+	release_sock(sk);
+}
+
+void ktcp_sock_unhook(struct socket *sock, struct ktcp_sock_hook *hook)
+{
+	struct sock *sk = sock->sk;
+
+	lock_sock(sk);
+	write_lock_bh(&sk->sk_callback_lock);
+	WRITE_ONCE(sk->sk_data_ready, hook->saved[KTCP_SAVED_DATA_READY]);
+	WRITE_ONCE(sk->sk_write_space, hook->saved[KTCP_SAVED_WRITE_SPACE]);
+	WRITE_ONCE(sk->sk_state_change, hook->saved[KTCP_SAVED_STATE_CHANGE]);
+	__rcu_assign_sk_user_data_with_flags(sk, NULL, 0);
+	write_unlock_bh(&sk->sk_callback_lock);
+	release_sock(sk);
+}
+
+/* ---- events: a listener ----------------------------------------------------- */
+
+/*
+ * Called for the listener without its lock, and for children that inherited it and
+ * have not been accepted, with only the child's lock. Those have no user data
+ * (SK_USER_DATA_NOCOPY) and nobody who waits.
+ */
+static void ktcp_listener_data_ready(struct sock *sk)
+{
+	struct ktcp_sock_hook *hook;
+
+	if (READ_ONCE(sk->sk_state) != TCP_LISTEN)
+		return;
+	read_lock_bh(&sk->sk_callback_lock);
+	hook = ktcp_hook_of(sk);
+	if (hook)
+		hook->event(hook, KTCP_SOCK_READABLE);
+	read_unlock_bh(&sk->sk_callback_lock);
+}
+
+void ktcp_sock_hook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
+{
+	struct sock *sk = sock->sk;
+
+	write_lock_bh(&sk->sk_callback_lock);
+	hook->saved[KTCP_SAVED_DATA_READY] = sk->sk_data_ready;
+	__rcu_assign_sk_user_data_with_flags(sk, hook, SK_USER_DATA_NOCOPY);
+	WRITE_ONCE(sk->sk_data_ready, ktcp_listener_data_ready);
+	write_unlock_bh(&sk->sk_callback_lock);
+}
+
+void ktcp_sock_unhook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
+{
+	struct sock *sk = sock->sk;
+
+	write_lock_bh(&sk->sk_callback_lock);
+	WRITE_ONCE(sk->sk_data_ready, hook->saved[KTCP_SAVED_DATA_READY]);
+	__rcu_assign_sk_user_data_with_flags(sk, NULL, 0);
+	write_unlock_bh(&sk->sk_callback_lock);
+}
+
+int ktcp_sock_accept(struct socket *listener, struct socket **out)
+{
+	struct ktcp_sock_hook *hook;
+	struct socket *child;
+	int error = kernel_accept(listener, &child, O_NONBLOCK);
+
+	if (error < 0)
+		return error;
+	hook = ktcp_hook_of(listener->sk);
+	if (hook) {
+		struct sock *sk = child->sk;
+
+		lock_sock(sk);
+		write_lock_bh(&sk->sk_callback_lock);
+		WRITE_ONCE(sk->sk_data_ready, hook->saved[KTCP_SAVED_DATA_READY]);
+		__rcu_assign_sk_user_data_with_flags(sk, NULL, 0);
+		write_unlock_bh(&sk->sk_callback_lock);
+		release_sock(sk);
+	}
+	*out = child;
+	return 0;
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* port/work.h over linux/workqueue.h. */
+#include <linux/cpumask.h>
+#include <linux/jiffies.h>
+#include <linux/workqueue.h>
+
+#include <ktcp/port/work.h>
+
+#ifndef KTCP_HAVE_WQ_PERCPU /* 6.18 asks for one of the two by name */
+#define WQ_PERCPU 0
+#endif
+
+struct workqueue_struct *ktcp_alloc_workqueue(const char *name, unsigned int flags, int max_active)
+{
+	unsigned int wq_flags = flags & KTCP_WQ_UNBOUND ? WQ_UNBOUND : WQ_PERCPU;
+
+	if (flags & KTCP_WQ_HIGHPRI)
+		wq_flags |= WQ_HIGHPRI;
+	if (flags & KTCP_WQ_MEM_RECLAIM)
+		wq_flags |= WQ_MEM_RECLAIM;
+	return alloc_workqueue("%s", wq_flags, max_active, name);
+}
+
+void ktcp_destroy_workqueue(struct workqueue_struct *wq)
+{
+	if (wq)
+		destroy_workqueue(wq);
+}
+
+int ktcp_wq_max_active(void)
+{
+	return WQ_MAX_ACTIVE;
+}
+
+void ktcp_init_work(struct work_struct *work, void (*function)(struct work_struct *work))
+{
+	INIT_WORK(work, function);
+}
+
+bool ktcp_queue_work(int cpu, struct workqueue_struct *wq, struct work_struct *work)
+{
+	/*
+	 * The CPU may go offline between the test and the use: the item then runs on
+	 * whichever CPU took over its worker pool.
+	 */
+	if (cpu < 0 || !cpu_online(cpu))
+		cpu = WORK_CPU_UNBOUND;
+	return queue_work_on(cpu, wq, work);
+}
+
+bool ktcp_cancel_work_sync(struct work_struct *work)
+{
+	return cancel_work_sync(work);
+}
+
+void ktcp_init_delayed_work(struct delayed_work *work, void (*function)(struct work_struct *work))
+{
+	INIT_DELAYED_WORK(work, function);
+}
+
+bool ktcp_mod_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
+			   unsigned int delay_ms)
+{
+	return mod_delayed_work(wq, work, msecs_to_jiffies(delay_ms));
+}
+
+bool ktcp_cancel_delayed_work_sync(struct delayed_work *work)
+{
+	return cancel_delayed_work_sync(work);
+}

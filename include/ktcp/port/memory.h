@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Memory: kmalloc, slab caches, pages.
+ *
+ * Contents are undefined after every allocation below: whoever sends bytes away
+ * must have written them first.
+ */
+#ifndef KTCP_PORT_MEMORY_H
+#define KTCP_PORT_MEMORY_H
+
+#include <ktcp/port/types.h>
+
+KTCP_PORT_BEGIN
+
+struct kmem_cache;
+
+/* What an allocation may do to find memory. */
+enum ktcp_gfp {
+	KTCP_GFP_KERNEL, /* may sleep and reclaim: process context only */
+	KTCP_GFP_ATOMIC, /* never sleeps: any context */
+};
+
+/**
+ * ktcp_kmalloc() - allocate memory, as kmalloc().
+ * @size: bytes, not 0.
+ * Return: memory aligned for any object (at least 8 bytes), the caller's until
+ *         ktcp_kfree(); NULL if there is none.
+ * Context: as @gfp says.
+ */
+void *ktcp_kmalloc(size_t size, enum ktcp_gfp gfp);
+
+/**
+ * ktcp_kfree() - give back what ktcp_kmalloc() returned; NULL is ignored.
+ * Context: any.
+ */
+void ktcp_kfree(void *object);
+
+/**
+ * ktcp_kmem_cache_create() - a slab cache of its own, never merged with another.
+ * @name: copied; shown in /proc/slabinfo; unique among live caches.
+ * @size: bytes of one object, not 0.
+ * Return: the cache, the caller's until ktcp_kmem_cache_destroy(); NULL if there
+ *         is no memory.
+ *
+ * Objects come back as they were left: the cache is exempt from init_on_alloc,
+ * since zeroing a 16 KiB buffer for each borrow costs more than an echo's whole
+ * share of the work. What is inside is this module's own earlier data.
+ * Context: process.
+ */
+struct kmem_cache *ktcp_kmem_cache_create(const char *name, size_t size);
+
+/**
+ * ktcp_kmem_cache_destroy() - every object must have been freed; NULL is ignored.
+ * Context: process.
+ */
+void ktcp_kmem_cache_destroy(struct kmem_cache *cache);
+
+/**
+ * ktcp_kmem_cache_alloc() - one object, or NULL if there is no memory.
+ * Context: as @gfp says.
+ */
+void *ktcp_kmem_cache_alloc(struct kmem_cache *cache, enum ktcp_gfp gfp);
+
+/**
+ * ktcp_kmem_cache_free() - give an object back to the cache it came from.
+ * Context: any.
+ */
+void ktcp_kmem_cache_free(struct kmem_cache *cache, void *object);
+
+/**
+ * ktcp_alloc_pages() - physically contiguous pages, as alloc_pages_exact().
+ * @size: bytes, rounded up to whole pages.
+ * Return: page-aligned memory, the caller's until ktcp_free_pages() with the
+ *         same @size; NULL if there is none.
+ * Context: as @gfp says.
+ */
+void *ktcp_alloc_pages(size_t size, enum ktcp_gfp gfp);
+
+/**
+ * ktcp_free_pages() - @size as given to ktcp_alloc_pages(); NULL is ignored.
+ * Context: any.
+ */
+void ktcp_free_pages(void *pages, size_t size);
+
+KTCP_PORT_END
+
+#endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * TCP sockets inside the kernel: struct socket without a file.
+ *
+ * Errors are negative errno values, always in -4095..-1. Nothing here waits for
+ * a peer except ktcp_sock_wait() and ktcp_sock_connect(); sending and receiving
+ * never block, whatever the execution model, so that *where* one waits is decided
+ * above the boundary.
+ *
+ * A socket is used by one context at a time, except for ktcp_sock_shutdown() and
+ * the address getters, which may come from anywhere in process context while its
+ * owner keeps it alive.
+ */
+#ifndef KTCP_PORT_SOCKET_H
+#define KTCP_PORT_SOCKET_H
+
+#include <ktcp/port/types.h>
+
+KTCP_PORT_BEGIN
+
+struct socket;
+struct net;
+
+enum ktcp_family {
+	KTCP_INET, /* IPv4 */
+	KTCP_INET6, /* IPv6, and IPv4 through v4-mapped addresses */
+};
+
+/* An address and a port. IPv4 is written as v4-mapped IPv6 (::ffff:a.b.c.d). */
+struct ktcp_endpoint {
+	uint8_t address[16]; /* network order */
+	uint32_t scope_id; /* interface index of a link-local address, else 0 */
+	uint16_t port; /* host order */
+};
+
+/* What a socket can announce; also what ktcp_sock_wait() waits for. */
+enum ktcp_sock_event {
+	KTCP_SOCK_READABLE = 1, /* data, end of stream, an error, or a connection to accept */
+	KTCP_SOCK_WRITABLE = 2, /* room to send again after -EAGAIN */
+	KTCP_SOCK_STATE = 4, /* the connection's state changed: closed, reset, aborted */
+};
+
+/*
+ * A subscription to a socket's events, embedded in whatever is notified.
+ * Set @event, leave @saved to the port. @event runs in any context, softirq and
+ * inside this socket's own calls among them, with the socket's lock held: it may
+ * set bits and queue work, and must not call back into the socket.
+ */
+struct ktcp_sock_hook {
+	void (*event)(struct ktcp_sock_hook *hook, unsigned int events);
+	void *saved[3];
+};
+
+/**
+ * ktcp_sock_create() - a TCP socket, as sock_create_kern().
+ * @net: the network namespace, NULL for the initial one. The socket holds no
+ *       reference to it; see ktcp_sock_hold_net().
+ * @out: the socket, the caller's until ktcp_sock_release().
+ * Return: 0, -EAFNOSUPPORT where IPv6 is off, -ENOMEM and other errors.
+ * Context: process.
+ */
+int ktcp_sock_create(struct net *net, enum ktcp_family family, struct socket **out);
+
+/**
+ * ktcp_sock_release() - close, as sock_release(). Neither a hook nor a waiter may
+ * be left. Bytes not yet acknowledged go on being sent only after
+ * ktcp_sock_hold_net().
+ * Context: process.
+ */
+void ktcp_sock_release(struct socket *sock);
+
+/**
+ * ktcp_sock_bind() - as kernel_bind(). An IPv4 socket takes a v4-mapped address
+ * or the unspecified one.
+ * Return: 0, -EADDRINUSE, -EADDRNOTAVAIL, -EAFNOSUPPORT …
+ * Context: process.
+ */
+int ktcp_sock_bind(struct socket *sock, const struct ktcp_endpoint *local);
+
+/** ktcp_sock_listen() - as kernel_listen(). Context: process. */
+int ktcp_sock_listen(struct socket *sock, int backlog);
+
+/**
+ * ktcp_sock_accept() - take one established connection, without waiting, as
+ * kernel_accept(O_NONBLOCK).
+ * @out: the connection, the caller's; it carries the default callbacks, whatever
+ *       it had inherited from a hooked listener.
+ * Return: 0; -EAGAIN when the backlog is empty; -ENOMEM, -ENFILE when there is
+ *         no memory (try again later: nothing will announce it); -ECONNABORTED.
+ * Context: process.
+ */
+int ktcp_sock_accept(struct socket *listener, struct socket **out);
+
+/**
+ * ktcp_sock_connect() - connect and wait for the outcome, as kernel_connect().
+ * Return: 0, -ECONNREFUSED, -ETIMEDOUT, -ENETUNREACH …
+ * Context: process.
+ */
+int ktcp_sock_connect(struct socket *sock, const struct ktcp_endpoint *remote);
+
+/**
+ * ktcp_sock_recv() - receive what is there, without waiting.
+ * @buffer: at least @size bytes; only as many as are returned have been written.
+ * Return: bytes; 0 at the end of the stream; -EAGAIN if there is nothing yet,
+ *         and then KTCP_SOCK_READABLE follows; -ECONNRESET, -ETIMEDOUT …
+ * Context: process.
+ */
+long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size);
+
+/**
+ * ktcp_sock_send() - send as much as there is room for, without waiting.
+ * @more: more follows at once (MSG_MORE): do not send a short segment yet.
+ * Return: bytes taken, fewer than @size when the send buffer filled up; -EAGAIN
+ *         if there is no room, and then KTCP_SOCK_WRITABLE follows (perhaps from
+ *         inside this call); -ENOBUFS if nothing is queued and yet there is no
+ *         memory, which no acknowledgement will ever announce: try again later;
+ *         -EPIPE, -ECONNRESET …  Never raises SIGPIPE.
+ * Context: process.
+ */
+long ktcp_sock_send(struct socket *sock, const void *data, size_t size, bool more);
+
+/**
+ * ktcp_sock_wait() - sleep until one of @events, a shutdown or an error.
+ * @events: KTCP_SOCK_READABLE, KTCP_SOCK_WRITABLE or both. The socket must not be
+ *          hooked, or the hook's owner must not expect these events.
+ * @timeout_ms: milliseconds, or -1 for no limit.
+ * Return: 0 when it is worth trying again; -ETIMEDOUT; -EINTR in a kernel thread
+ *         that was asked to stop. ktcp_sock_shutdown() from elsewhere ends the wait.
+ * Context: process.
+ */
+int ktcp_sock_wait(struct socket *sock, unsigned int events, int timeout_ms);
+
+enum ktcp_shutdown {
+	KTCP_SHUT_RD,
+	KTCP_SHUT_WR,
+	KTCP_SHUT_RDWR,
+};
+
+/**
+ * ktcp_sock_shutdown() - as kernel_sock_shutdown(); wakes whoever waits.
+ * Return: 0, -ENOTCONN.
+ * Context: process.
+ */
+int ktcp_sock_shutdown(struct socket *sock, enum ktcp_shutdown how);
+
+/** ktcp_sock_local() - the socket's own address, as kernel_getsockname(). Context: process. */
+int ktcp_sock_local(struct socket *sock, struct ktcp_endpoint *out);
+
+/** ktcp_sock_remote() - the peer's address; -ENOTCONN. Context: process. */
+int ktcp_sock_remote(struct socket *sock, struct ktcp_endpoint *out);
+
+/*
+ * Options. A child inherits each of them from its listener.
+ * Context: process.
+ */
+void ktcp_sock_set_reuseaddr(struct socket *sock); /* bind over connections in TIME-WAIT */
+void ktcp_sock_set_v6only(struct socket *sock, bool only); /* before bind; false: dual-stack */
+void ktcp_sock_set_nodelay(struct socket *sock); /* TCP_NODELAY */
+void ktcp_sock_set_keepalive(struct socket *sock); /* SO_KEEPALIVE */
+void ktcp_sock_set_oobinline(struct socket *sock); /* urgent bytes stay in the stream */
+void ktcp_sock_set_rcvbuf(struct socket *sock, int bytes); /* SO_RCVBUF */
+void ktcp_sock_set_sndbuf(struct socket *sock, int bytes); /* SO_SNDBUF */
+
+/**
+ * ktcp_sock_set_user_timeout() - TCP_USER_TIMEOUT: give up on a peer that has not
+ * acknowledged, or not opened its window, for @ms milliseconds; 0 for the default.
+ * It goes on counting after ktcp_sock_release().
+ * Context: process.
+ */
+void ktcp_sock_set_user_timeout(struct socket *sock, unsigned int ms);
+
+/**
+ * ktcp_sock_hold_net() - have the socket hold its namespace, so that the TCP stack
+ * keeps its timers after ktcp_sock_release() and delivers what is still queued.
+ * (tcp_close() stops the timers of a socket that does not: inet_csk_clear_xmit_timers_sync.)
+ * Return: 0; -ENONET when the namespace is already going away.
+ * Context: process.
+ */
+int ktcp_sock_hold_net(struct socket *sock);
+
+/**
+ * ktcp_sock_no_linger() - make ktcp_sock_release() reset the connection at once and
+ * drop what is queued, as sock_no_linger().
+ * Context: process.
+ */
+void ktcp_sock_no_linger(struct socket *sock);
+
+/**
+ * ktcp_sock_hook() - from now on @hook->event is called in place of the socket's
+ * own wake-ups, until ktcp_sock_unhook(). Events from before are not repeated: the
+ * caller looks once of its own accord.
+ * Context: process.
+ */
+void ktcp_sock_hook(struct socket *sock, struct ktcp_sock_hook *hook);
+
+/**
+ * ktcp_sock_unhook() - restore the socket's own callbacks. On return no call of
+ * @hook->event is under way and none will begin: both happen under lock_sock(),
+ * which excludes a connection's callbacks.
+ * Context: process.
+ */
+void ktcp_sock_unhook(struct socket *sock, struct ktcp_sock_hook *hook);
+
+/**
+ * ktcp_sock_hook_listener() - as ktcp_sock_hook(), for a listener: KTCP_SOCK_READABLE
+ * when there is a connection to accept.
+ * Context: process.
+ */
+void ktcp_sock_hook_listener(struct socket *sock, struct ktcp_sock_hook *hook);
+
+/**
+ * ktcp_sock_unhook_listener() - on return no call of @hook->event is under way and
+ * none will begin. The module's *code* may still be running in a callback, on the
+ * listener or on a child not yet accepted, until the listener has been released
+ * *and then* ktcp_synchronize_rcu() has returned.
+ * Context: process.
+ */
+void ktcp_sock_unhook_listener(struct socket *sock, struct ktcp_sock_hook *hook);
+
+/**
+ * ktcp_sock_incoming_cpu() - the CPU on which the connection's last packet was
+ * handled (sk_incoming_cpu), a hint that may be out of date; -1 if none was.
+ * Context: any.
+ */
+int ktcp_sock_incoming_cpu(const struct socket *sock);
+
+KTCP_PORT_END
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Concurrency-managed workqueues (Documentation/core-api/workqueue.rst).
+ *
+ * A work item runs in process context on one CPU at a time and never beside
+ * itself; queueing it while it runs makes it run once more. It may free the memory
+ * that it is embedded in, or queue itself again.
+ */
+#ifndef KTCP_PORT_WORK_H
+#define KTCP_PORT_WORK_H
+
+#include <ktcp/port/types.h>
+
+KTCP_PORT_BEGIN
+
+struct workqueue_struct;
+struct work_struct;
+struct delayed_work;
+
+enum ktcp_wq_flags {
+	KTCP_WQ_UNBOUND = 1, /* workers go where the scheduler likes (WQ_UNBOUND) */
+	KTCP_WQ_HIGHPRI = 2, /* workers at nice -20 (WQ_HIGHPRI) */
+	KTCP_WQ_MEM_RECLAIM = 4, /* one worker kept in reserve (WQ_MEM_RECLAIM) */
+};
+
+/**
+ * ktcp_alloc_workqueue() - as alloc_workqueue().
+ * @name: copied.
+ * @max_active: items that may run or sleep at once, per CPU unless unbound; 0 for
+ *              the kernel's default; at most ktcp_wq_max_active().
+ * Return: the queue, the caller's until ktcp_destroy_workqueue(); NULL if there is
+ *         no memory.
+ * Context: process.
+ */
+struct workqueue_struct *ktcp_alloc_workqueue(const char *name, unsigned int flags, int max_active);
+
+/**
+ * ktcp_destroy_workqueue() - wait for everything queued, as destroy_workqueue(); on
+ * return no work function runs module code. NULL is ignored.
+ * Context: process.
+ */
+void ktcp_destroy_workqueue(struct workqueue_struct *wq);
+
+/** ktcp_wq_max_active() - the most that max_active may be (WQ_MAX_ACTIVE). Context: any. */
+int ktcp_wq_max_active(void);
+
+/** ktcp_init_work() - as INIT_WORK(); once, before the first use. Context: any. */
+void ktcp_init_work(struct work_struct *work, void (*function)(struct work_struct *work));
+
+/**
+ * ktcp_queue_work() - as queue_work_on(), on this CPU when @cpu is negative or
+ * offline.
+ * Return: false if it was queued already.
+ * Context: any.
+ */
+bool ktcp_queue_work(int cpu, struct workqueue_struct *wq, struct work_struct *work);
+
+/**
+ * ktcp_cancel_work_sync() - on return the item is neither queued nor running, even
+ * if it queues itself. Never from the item's own function.
+ * Return: true if it was queued.
+ * Context: process.
+ */
+bool ktcp_cancel_work_sync(struct work_struct *work);
+
+/** ktcp_init_delayed_work() - as INIT_DELAYED_WORK(). Context: any. */
+void ktcp_init_delayed_work(struct delayed_work *work, void (*function)(struct work_struct *work));
+
+/**
+ * ktcp_mod_delayed_work() - run the item @delay_ms from now, in place of any earlier
+ * date; 0 queues it at once.
+ * Return: true if it was queued or its timer was set.
+ * Context: any.
+ */
+bool ktcp_mod_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
+			   unsigned int delay_ms);
+
+/** ktcp_cancel_delayed_work_sync() - as ktcp_cancel_work_sync(). Context: process. */
+bool ktcp_cancel_delayed_work_sync(struct delayed_work *work);
+
+KTCP_PORT_END
+
+#endif

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * A value or an errno.
+ *
+ * @code
+ * ktcp::result<ktcp::buffer> make()
+ * {
+ *	auto buffer = KTCP_TRY(ktcp::buffer::kmalloc(64));	// or return the error
+ *	...
+ *	return buffer;
+ * }
+ * @endcode
+ *
+ * Our own, in plain C++20: std::expected is C++23, and its value() wants abort().
+ */
+#ifndef KTCP_RESULT_HPP
+#define KTCP_RESULT_HPP
+
+#include <concepts>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+#include <ktcp/error.hpp>
+
+namespace ktcp
+{
+
+/**
+ * Either a T, owned, or an error. Any context.
+ *
+ * Reading the value of an error, or the error of a value, is a bug of the caller's
+ * that nothing checks: ask first.
+ */
+template <class T>
+class [[nodiscard]] result {
+	static_assert(std::is_nothrow_move_constructible_v<T>);
+	static_assert(!std::is_same_v<std::remove_cv_t<T>, error_code>);
+
+    public:
+	using value_type = T;
+
+	constexpr result(error_code why) noexcept : nothing_(), error_(why.code())
+	{
+	}
+
+	constexpr result(errc why) noexcept : result(error_code(why))
+	{
+	}
+
+	template <class U = T>
+		requires(std::constructible_from<T, U> &&
+			 !std::same_as<std::remove_cvref_t<U>, result> &&
+			 !std::same_as<std::remove_cvref_t<U>, error_code> &&
+			 !std::same_as<std::remove_cvref_t<U>, errc>)
+	constexpr result(U &&value) noexcept : value_(std::forward<U>(value)), error_(0)
+	{
+	}
+
+	result(result &&other) noexcept : nothing_(), error_(other.error_)
+	{
+		if (!error_)
+			::new (static_cast<void *>(&value_)) T(std::move(other.value_));
+	}
+
+	result &operator=(result &&other) noexcept
+	{
+		if (this != &other) {
+			this->~result();
+			::new (static_cast<void *>(this)) result(std::move(other));
+		}
+		return *this;
+	}
+
+	constexpr ~result()
+	{
+		if (!error_)
+			value_.~T();
+	}
+
+	/** Is there a value? */
+	constexpr bool has_value() const noexcept
+	{
+		return !error_;
+	}
+
+	constexpr explicit operator bool() const noexcept
+	{
+		return !error_;
+	}
+
+	constexpr T &value() & noexcept
+	{
+		return value_;
+	}
+
+	constexpr const T &value() const & noexcept
+	{
+		return value_;
+	}
+
+	constexpr T &&value() && noexcept
+	{
+		return std::move(value_);
+	}
+
+	constexpr T &operator*() & noexcept
+	{
+		return value_;
+	}
+
+	constexpr const T &operator*() const & noexcept
+	{
+		return value_;
+	}
+
+	constexpr T &&operator*() && noexcept
+	{
+		return std::move(value_);
+	}
+
+	constexpr T *operator->() noexcept
+	{
+		return &value_;
+	}
+
+	constexpr const T *operator->() const noexcept
+	{
+		return &value_;
+	}
+
+	/** Why there is no value. */
+	constexpr error_code error() const noexcept
+	{
+		return error_code::from(error_);
+	}
+
+    private:
+	struct nothing {};
+
+	union {
+		nothing nothing_;
+		T value_;
+	};
+	int error_; /* 0: there is a value */
+};
+
+/** Success, or an error. */
+template <>
+class [[nodiscard]] result<void> {
+    public:
+	using value_type = void;
+
+	constexpr result() noexcept = default;
+
+	constexpr result(error_code why) noexcept : error_(why.code())
+	{
+	}
+
+	constexpr result(errc why) noexcept : result(error_code(why))
+	{
+	}
+
+	/** From a kernel function that returns 0 or a negative errno. */
+	static constexpr result from(int status) noexcept
+	{
+		return status < 0 ? result(error_code::from(status)) : result();
+	}
+
+	constexpr bool has_value() const noexcept
+	{
+		return !error_;
+	}
+
+	constexpr explicit operator bool() const noexcept
+	{
+		return !error_;
+	}
+
+	constexpr void value() const noexcept
+	{
+	}
+
+	constexpr error_code error() const noexcept
+	{
+		return error_code::from(error_);
+	}
+
+	/** 0 or a negative errno, for the kernel. */
+	constexpr int code() const noexcept
+	{
+		return error_;
+	}
+
+    private:
+	int error_ = 0;
+};
+
+/**
+ * The value of a result, or return its error from the enclosing function, which
+ * must return a result. Not in a coroutine: there, say
+ * `if (!status) co_return status.error();`.
+ */
+#define KTCP_TRY(...)                                                  \
+	({                                                             \
+		auto ktcp_try_result = (__VA_ARGS__);                  \
+		if (!ktcp_try_result)                                  \
+			return ktcp_try_result.error();                \
+		std::move(ktcp_try_result).value();                    \
+	})
+
+} // namespace ktcp
+
+#endif

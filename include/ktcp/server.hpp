@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * A TCP server: a listener, and a handler that runs once per connection.
+ *
+ * @code
+ * struct echo {
+ *	ktcp::task operator()(ktcp::connection &peer) const
+ *	{
+ *		while (auto received = co_await peer.read())
+ *			if (!co_await peer.write(*received))
+ *				break;
+ *	}
+ * };
+ *
+ * ktcp::server<echo> server;			// event-driven
+ * KTCP_TRY(server.start({ .name = "echo", .port = 7 }));
+ * ...
+ * server.stop();				// also in the destructor
+ * @endcode
+ *
+ * From accept to teardown: the listener's callback queues accept_; that takes connections
+ * out of the backlog and adds them to the session table; the model advances each session
+ * and retires it; the last one lets stop() go on.
+ */
+#ifndef KTCP_SERVER_HPP
+#define KTCP_SERVER_HPP
+
+#include <concepts>
+#include <string_view>
+
+#include <ktcp/connection.hpp>
+#include <ktcp/log.hpp>
+#include <ktcp/model/event_driven.hpp>
+#include <ktcp/model/session.hpp>
+#include <ktcp/model/thread_per_connection.hpp>
+#include <ktcp/model/work_per_connection.hpp>
+
+namespace ktcp
+{
+
+/**
+ * What can serve a connection: copyable, and callable as
+ * `ktcp::task operator()(ktcp::connection &peer) const`.
+ */
+template <class Handler>
+concept connection_handler =
+	std::copy_constructible<Handler> && requires(const Handler &handler, connection &peer) {
+		{ handler(peer) } -> std::same_as<task>;
+	};
+
+/** How handlers wait: event_driven, work_per_connection, thread_per_connection. */
+template <class Model>
+concept execution_model = std::same_as<decltype(Model::table), const struct model>;
+
+/** As a Model: chosen by server_options::model when the server starts. */
+struct any_model {
+	static constexpr const struct model *all[] = {
+		&event_driven::table,
+		&work_per_connection::table,
+		&thread_per_connection::table,
+	};
+};
+
+/** What a server is told when it starts. */
+struct server_options {
+	const char *name = "ktcp"; /**< in the log, of threads, queues and caches; see start() */
+	std::uint16_t port = 0; /**< to listen on, all addresses, IPv4 and IPv6 */
+	int backlog = 1024; /**< connections waiting to be accepted (cut at somaxconn) */
+	std::string_view model = "event"; /**< server<Handler, any_model>: which */
+	bool unbound = false; /**< workers go where the scheduler likes (WQ_UNBOUND) */
+	unsigned int max_connections = 65536; /**< beyond this, new ones are reset at once */
+	unsigned int idle_timeout_ms = 0; /**< close a connection so long silent; 0: never */
+	struct net *net = nullptr; /**< the network namespace; nullptr: the initial one */
+};
+
+/** What a server does, whatever its handler and its model. Process context. */
+class server_base {
+    public:
+	server_base(const server_base &) = delete;
+	server_base &operator=(const server_base &) = delete;
+
+	/**
+	 * Stop listening, end every connection, and wait until nothing of the server is left:
+	 * no socket, work, thread, memory or callback. However the peers behave, this takes
+	 * as long as the handlers' next few awaits. The server can be started again.
+	 */
+	void stop() noexcept
+	{
+		if (!live_)
+			return;
+		live_->stop();
+		destroy();
+	}
+
+	/** The port it listens on (host order), 0 while it does not. */
+	std::uint16_t port() noexcept
+	{
+		if (!live_)
+			return 0;
+		const auto local = live_->listener.local();
+
+		return local ? local->port() : 0;
+	}
+
+    protected:
+	server_base() noexcept = default;
+
+	~server_base()
+	{
+		stop();
+	}
+
+	result<void> start(const server_options &options, const struct model &model,
+			   session_table::handler_function handle, const void *handler) noexcept;
+
+    private:
+	/* Everything that exists only while the server runs. */
+	struct running : private ktcp_sock_hook {
+		explicit running(const server_options &options) noexcept
+			: ktcp_sock_hook{ on_connection, {} }, options(options)
+		{
+		}
+
+		result<void> set_up(const struct model &model,
+				    session_table::handler_function handle,
+				    const void *handler) noexcept;
+		result<void> listen() noexcept;
+		result<ktcp::socket> bound(enum family family) noexcept;
+		void stop() noexcept;
+		void accept() noexcept;
+		bool accept_one() noexcept;
+		void sweep() noexcept;
+
+		static void on_connection(struct ktcp_sock_hook *hook, unsigned int)
+		{
+			running &self = *static_cast<running *>(hook);
+
+			self.accept_work.queue_in(self.sessions.use().control, 0);
+		}
+
+		unsigned int sweep_period_ms() const noexcept
+		{
+			const unsigned int quarter = options.idle_timeout_ms / 4;
+
+			return quarter && quarter < longest_sweep_ms ? quarter : longest_sweep_ms;
+		}
+
+		static constexpr unsigned int longest_sweep_ms = 1000;
+		static constexpr unsigned int accepts_per_turn = 64;
+		static constexpr unsigned int accept_retry_ms = 20;
+		static constexpr std::size_t buffer_bytes = 16384;
+
+		server_options options;
+		ktcp::socket listener;
+		session_table sessions;
+		delayed_work<running> accept_work{ *this, [](running &self) { self.accept(); } };
+		delayed_work<running> sweep_work{ *this, [](running &self) { self.sweep(); } };
+	};
+
+	void destroy() noexcept
+	{
+		live_->~running();
+		ktcp_kfree(std::exchange(live_, nullptr));
+	}
+
+	running *live_ = nullptr;
+};
+
+/**
+ * A server that runs @p Handler for each connection, in @p Model.
+ * Make one, start() it, stop() it; it is neither copied nor moved.
+ */
+template <connection_handler Handler, class Model = event_driven>
+	requires(execution_model<Model> || std::same_as<Model, any_model>)
+class server : public server_base {
+    public:
+	explicit server(Handler handler = Handler()) noexcept : handler_(std::move(handler))
+	{
+	}
+
+	~server()
+	{
+		stop(); /* before the handler goes */
+	}
+
+	/**
+	 * Listen, and serve until stop(). @p options.name must stay valid until then, and be of no
+	 * other live server: slab caches are named after it.
+	 * Errors, each with a line in the log: EADDRINUSE, EINVAL (no such model), ENOMEM,
+	 * EBUSY (it runs already) …  Process context.
+	 */
+	result<void> start(const server_options &options) noexcept
+	{
+		if constexpr (std::same_as<Model, any_model>) {
+			for (const struct model *each : any_model::all)
+				if (options.model == each->name)
+					return server_base::start(options, *each, handle, &handler_);
+			KTCP_LOG_ERR("model=%.*s: must be event, work or thread",
+				     static_cast<int>(options.model.size()), options.model.data());
+			return errc::einval;
+		} else {
+			return server_base::start(options, Model::table, handle, &handler_);
+		}
+	}
+
+    private:
+	static task handle(const void *handler, connection &peer)
+	{
+		return (*static_cast<const Handler *>(handler))(peer);
+	}
+
+	Handler handler_;
+};
+
+namespace detail
+{
+
+/* "name-suffix", cut to what a workqueue or a cache shows. */
+class joined_name {
+    public:
+	joined_name(std::string_view name, std::string_view suffix) noexcept
+	{
+		add(name, sizeof(text_) - suffix.size() - 1);
+		add(suffix, sizeof(text_) - 1);
+		text_[used_] = '\0';
+	}
+
+	const char *c_str() const noexcept
+	{
+		return text_;
+	}
+
+    private:
+	void add(std::string_view part, std::size_t limit) noexcept
+	{
+		for (char each : part)
+			if (used_ < limit)
+				text_[used_++] = each;
+	}
+
+	char text_[32];
+	std::size_t used_ = 0;
+};
+
+} // namespace detail
+
+inline result<void> server_base::start(const server_options &options, const struct model &model,
+				       session_table::handler_function handle,
+				       const void *handler) noexcept
+{
+	if (live_)
+		return errc::ebusy;
+
+	void *memory = ktcp_kmalloc(sizeof(running), KTCP_GFP_KERNEL);
+
+	if (!memory) {
+		KTCP_LOG_ERR("no memory to start; free some and load again");
+		return errc::enomem;
+	}
+	live_ = new (memory) running(options);
+
+	auto status = live_->set_up(model, handle, handler);
+
+	if (status)
+		status = live_->listen();
+	if (!status)
+		destroy();
+	return status;
+}
+
+inline result<void> server_base::running::set_up(const struct model &model,
+						 session_table::handler_function handle,
+						 const void *handler) noexcept
+{
+	auto &use = sessions.use();
+	const std::string_view name = options.name;
+	const auto make = [&]() -> result<void> {
+		use.sessions = KTCP_TRY(kmem_cache::create(
+			detail::joined_name(name, "_session").c_str(), model.session_size));
+		use.buffers = KTCP_TRY(kmem_cache::create(
+			detail::joined_name(name, "_buffer").c_str(), buffer_bytes));
+		use.queue = KTCP_TRY(workqueue::create(
+			options.name, { .unbound = options.unbound,
+					.max_active = model.blocks ? workqueue::most_active() : 0 }));
+		use.control =
+			KTCP_TRY(workqueue::create(detail::joined_name(name, "_control").c_str()));
+		return {};
+	};
+	const auto status = make();
+
+	if (!status) {
+		KTCP_LOG_ERR("no memory to start (error %d); free some and load again",
+			     status.code());
+		return status;
+	}
+	use.model = &model;
+	use.handle = handle;
+	use.handler = handler;
+	use.name = options.name;
+	use.follow_cpu = !options.unbound;
+
+	const auto most = static_cast<unsigned int>(workqueue::most_active());
+
+	if (model.blocks && options.max_connections > most) {
+		KTCP_LOG_NOTE("max_connections=%u is more than a workqueue can block on at once; "
+			      "model=%s serves %u",
+			      options.max_connections, model.name, most);
+		options.max_connections = most;
+	}
+	return {};
+}
+
+/* One socket for both families, or for IPv4 alone where IPv6 is off. */
+inline result<ktcp::socket> server_base::running::bound(enum family family) noexcept
+{
+	auto made = KTCP_TRY(ktcp::socket::create(family, options.net));
+
+	made.set_reuseaddr(); /* an earlier load's connections may be in TIME-WAIT */
+	if (family == family::inet6)
+		made.set_v6only(false); /* whatever net.ipv6.bindv6only says */
+	made.set_nodelay();
+	made.set_keepalive();
+	made.set_oobinline(); /* an urgent byte is a byte like the others */
+	KTCP_TRY(made.bind(endpoint::any(options.port)));
+	return made;
+}
+
+inline result<void> server_base::running::listen() noexcept
+{
+	auto made = bound(family::inet6);
+
+	if (!made && (made.error() == errc::eafnosupport || made.error() == errc::eaddrnotavail)) {
+		KTCP_LOG_NOTE("IPv6 is off: listening on IPv4 alone");
+		made = bound(family::inet);
+	}
+	if (made) {
+		listener = std::move(*made);
+		/* Before listen(), so that no connection comes unannounced. */
+		ktcp_sock_hook_listener(listener.raw(), this);
+
+		const auto listening = listener.listen(options.backlog);
+
+		if (listening) {
+			sweep_work.queue_in(sessions.use().control, sweep_period_ms());
+			return {};
+		}
+		ktcp_sock_unhook_listener(listener.raw(), this);
+		listener = ktcp::socket();
+		made = listening.error();
+	}
+	if (made.error() == errc::eaddrinuse)
+		KTCP_LOG_ERR("port %u is in use; stop who listens there (ss -ltn), or choose another "
+			     "with port=",
+			     options.port);
+	else
+		KTCP_LOG_ERR("cannot listen on port %u (error %d)", options.port,
+			     made.error().code());
+	return made.error();
+}
+
+/* The order matters: see each step. */
+inline void server_base::running::stop() noexcept
+{
+	/* Nobody new. A callback under way has returned when the listener is unhooked; one that
+	 * begins afterwards finds no hook. */
+	ktcp_sock_unhook_listener(listener.raw(), this);
+	accept_work.cancel_sync();
+	/* Releasing resets the children that wait in the backlog; they inherited the listener's
+	 * callback. RCU then covers the last instructions of it, once for the whole server. */
+	listener = ktcp::socket();
+	ktcp_synchronize_rcu();
+	sweep_work.cancel_sync();
+	/* Accepting is over, so the list can only shrink: none is missed. */
+	sessions.end_all(errc::eshutdown);
+	sessions.wait_until_empty();
+	/* The work items that dropped the last session may still be on their way out; destroying
+	 * the queues, in our destructor, waits for them. */
+}
+
+inline void server_base::running::accept() noexcept
+{
+	for (unsigned int taken = 0; taken < accepts_per_turn; taken++)
+		if (!accept_one())
+			return;
+	accept_work.queue_in(sessions.use().control, 0);
+}
+
+/* False: come back when the listener, or the timer, says so. */
+inline bool server_base::running::accept_one() noexcept
+{
+	auto accepted = listener.accept();
+
+	if (!accepted) {
+		if (accepted.error() == errc::eagain)
+			return false;
+		if (accepted.error() == errc::econnaborted)
+			return true;
+		/* No memory or no file: the backlog is not empty, and nothing would announce it
+		 * again. */
+		accept_work.queue_in(sessions.use().control, accept_retry_ms);
+		return false;
+	}
+	if (sessions.count() >= options.max_connections) {
+		accepted->abort();
+		return true;
+	}
+	/* If there is no memory the peer has been reset, and that is all to be done. */
+	static_cast<void>(sessions.add(std::move(*accepted)));
+	return true;
+}
+
+inline void server_base::running::sweep() noexcept
+{
+	sessions.sweep(options.idle_timeout_ms);
+	sweep_work.queue_in(sessions.use().control, sweep_period_ms());
+}
+
+} // namespace ktcp
+
+#endif

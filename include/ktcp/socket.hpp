@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * TCP sockets inside the kernel, owned.
+ *
+ * @code
+ * auto socket = KTCP_TRY(ktcp::socket::create(ktcp::family::inet6));
+ * KTCP_TRY(socket.connect(ktcp::endpoint::ipv6_loopback(8080)));
+ * KTCP_TRY(socket.send_all(greeting));
+ * @endcode
+ *
+ * try_send() and try_recv() never wait; send_all() and recv() sleep until they can.
+ * One context at a time uses a socket, but shutdown() and the addresses may be had from
+ * any process context while the socket lives.
+ * Kernel: struct socket, kernel_sendmsg(), kernel_recvmsg() …
+ */
+#ifndef KTCP_SOCKET_HPP
+#define KTCP_SOCKET_HPP
+
+#include <cstddef>
+#include <span>
+#include <utility>
+
+#include <ktcp/endpoint.hpp>
+#include <ktcp/port/socket.h>
+#include <ktcp/result.hpp>
+
+namespace ktcp
+{
+
+enum class family {
+	inet = KTCP_INET, /**< IPv4 */
+	inet6 = KTCP_INET6, /**< IPv6; with v6only off, IPv4 too */
+};
+
+enum class shutdown_how {
+	rd = KTCP_SHUT_RD,
+	wr = KTCP_SHUT_WR,
+	rdwr = KTCP_SHUT_RDWR,
+};
+
+/** A struct socket, or none. Everything but incoming_cpu() wants process context. */
+class socket {
+    public:
+	/** No socket: only assignment, destruction and operator bool() are allowed. */
+	socket() noexcept = default;
+
+	/** Take over a socket from the kernel. */
+	explicit socket(struct ::socket *raw) noexcept : socket_(raw)
+	{
+	}
+
+	/**
+	 * @param net  the network namespace, nullptr for the initial one; must outlive the
+	 *             socket.
+	 * Errors: EAFNOSUPPORT (IPv6 is off), ENOMEM.
+	 */
+	static result<socket> create(enum family family, struct net *net = nullptr) noexcept
+	{
+		struct ::socket *raw = nullptr;
+
+		KTCP_TRY(result<void>::from(
+			ktcp_sock_create(net, static_cast<ktcp_family>(family), &raw)));
+		return socket(raw);
+	}
+
+	socket(socket &&other) noexcept : socket_(std::exchange(other.socket_, nullptr))
+	{
+	}
+
+	socket &operator=(socket &&other) noexcept
+	{
+		std::swap(socket_, other.socket_);
+		return *this;
+	}
+
+	/** Close without further care: bytes not yet acknowledged may never arrive. */
+	~socket()
+	{
+		if (socket_)
+			ktcp_sock_release(socket_);
+	}
+
+	explicit operator bool() const noexcept
+	{
+		return socket_ != nullptr;
+	}
+
+	/** @name Setting up */
+	/** @{ */
+
+	/** Errors: EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT. */
+	result<void> bind(const endpoint &local) noexcept
+	{
+		return result<void>::from(ktcp_sock_bind(socket_, &local.raw()));
+	}
+
+	/** @param backlog  connections that may wait to be accepted (cut at somaxconn). */
+	result<void> listen(int backlog) noexcept
+	{
+		return result<void>::from(ktcp_sock_listen(socket_, backlog));
+	}
+
+	/**
+	 * One connection from the backlog, without waiting.
+	 * Errors: EAGAIN (there is none), ENOMEM, ENFILE, ECONNABORTED.
+	 */
+	result<socket> accept() noexcept
+	{
+		struct ::socket *child = nullptr;
+
+		KTCP_TRY(result<void>::from(ktcp_sock_accept(socket_, &child)));
+		return socket(child);
+	}
+
+	/** Sleeps until the outcome is known. Errors: ECONNREFUSED, ETIMEDOUT, ENETUNREACH … */
+	result<void> connect(const endpoint &remote) noexcept
+	{
+		return result<void>::from(ktcp_sock_connect(socket_, &remote.raw()));
+	}
+
+	/** @} */
+	/** @name Options, which a listener's connections inherit */
+	/** @{ */
+
+	/** SO_REUSEADDR: bind although connections of an earlier server are in TIME-WAIT. */
+	void set_reuseaddr() noexcept
+	{
+		ktcp_sock_set_reuseaddr(socket_);
+	}
+
+	/** IPV6_V6ONLY; before bind(). */
+	void set_v6only(bool only) noexcept
+	{
+		ktcp_sock_set_v6only(socket_, only);
+	}
+
+	/** TCP_NODELAY */
+	void set_nodelay() noexcept
+	{
+		ktcp_sock_set_nodelay(socket_);
+	}
+
+	/** SO_KEEPALIVE */
+	void set_keepalive() noexcept
+	{
+		ktcp_sock_set_keepalive(socket_);
+	}
+
+	/** SO_OOBINLINE: an urgent byte (RFC 9293 section 3.8.5) stays in the stream. */
+	void set_oobinline() noexcept
+	{
+		ktcp_sock_set_oobinline(socket_);
+	}
+
+	/** TCP_USER_TIMEOUT, milliseconds; 0 for the default. Goes on after the close. */
+	void set_user_timeout(unsigned int ms) noexcept
+	{
+		ktcp_sock_set_user_timeout(socket_, ms);
+	}
+
+	/** @} */
+	/** @name Data */
+	/** @{ */
+
+	/**
+	 * What is there, up to @p into.size() bytes, without waiting; 0 at the end of the stream.
+	 * Errors: EAGAIN (nothing yet), ECONNRESET, ETIMEDOUT …
+	 */
+	result<std::size_t> try_recv(std::span<std::byte> into) noexcept
+	{
+		return count(ktcp_sock_recv(socket_, into.data(), into.size()));
+	}
+
+	/**
+	 * As much as there is room for, without waiting; returns the bytes taken.
+	 * @param more  more follows at once: no short segment yet (MSG_MORE).
+	 * Errors: EAGAIN (no room), ENOBUFS (no memory: try again later), EPIPE, ECONNRESET …
+	 */
+	result<std::size_t> try_send(std::span<const std::byte> data, bool more = false) noexcept
+	{
+		return count(ktcp_sock_send(socket_, data.data(), data.size(), more));
+	}
+
+	/**
+	 * Sleep until one of @p events (ktcp_sock_event bits), a shutdown or an error.
+	 * @param timeout_ms  milliseconds, -1 for no limit. Errors: ETIMEDOUT, EINTR.
+	 */
+	result<void> wait(unsigned int events, int timeout_ms = -1) noexcept
+	{
+		return result<void>::from(ktcp_sock_wait(socket_, events, timeout_ms));
+	}
+
+	/** At least one byte, or 0 at the end of the stream. Sleeps. Errors: as try_recv(). */
+	result<std::size_t> recv(std::span<std::byte> into) noexcept
+	{
+		for (;;) {
+			auto got = try_recv(into);
+
+			if (got || got.error() != errc::eagain)
+				return got;
+			KTCP_TRY(wait(KTCP_SOCK_READABLE));
+		}
+	}
+
+	/** All of @p data. Sleeps. Errors: as try_send(), except EAGAIN; part may have been sent. */
+	result<void> send_all(std::span<const std::byte> data) noexcept
+	{
+		while (!data.empty()) {
+			auto sent = try_send(data);
+
+			if (sent)
+				data = data.subspan(*sent);
+			else if (sent.error() == errc::eagain)
+				KTCP_TRY(wait(KTCP_SOCK_WRITABLE));
+			else
+				return sent.error();
+		}
+		return {};
+	}
+
+	/** Wakes whoever waits. Errors: ENOTCONN. */
+	result<void> shutdown(shutdown_how how) noexcept
+	{
+		return result<void>::from(
+			ktcp_sock_shutdown(socket_, static_cast<ktcp_shutdown>(how)));
+	}
+
+	/** @} */
+	/** @name Closing */
+	/** @{ */
+
+	/**
+	 * Close, and have TCP deliver what is still queued.
+	 * @param within_ms  give up (and reset the connection) when the peer has taken nothing for
+	 *                   so many milliseconds; 0 for TCP's own patience.
+	 */
+	void close(unsigned int within_ms = 0) noexcept
+	{
+		if (within_ms)
+			ktcp_sock_set_user_timeout(socket_, within_ms);
+		/* Without its namespace's reference the socket would lose its timers with
+		 * us, and be an orphan for ever: better a reset now. */
+		if (ktcp_sock_hold_net(socket_) < 0)
+			ktcp_sock_no_linger(socket_);
+		ktcp_sock_release(std::exchange(socket_, nullptr));
+	}
+
+	/** Close with a reset; what is queued is dropped. */
+	void abort() noexcept
+	{
+		ktcp_sock_no_linger(socket_);
+		ktcp_sock_release(std::exchange(socket_, nullptr));
+	}
+
+	/** @} */
+
+	/** Errors: ENOTCONN. */
+	result<endpoint> local() noexcept
+	{
+		ktcp_endpoint raw = {};
+
+		KTCP_TRY(result<void>::from(ktcp_sock_local(socket_, &raw)));
+		return endpoint(raw);
+	}
+
+	/** Errors: ENOTCONN. */
+	result<endpoint> remote() noexcept
+	{
+		ktcp_endpoint raw = {};
+
+		KTCP_TRY(result<void>::from(ktcp_sock_remote(socket_, &raw)));
+		return endpoint(raw);
+	}
+
+	/** The CPU that handled its last packet, a hint; -1 if none did. Any context. */
+	int incoming_cpu() const noexcept
+	{
+		return ktcp_sock_incoming_cpu(socket_);
+	}
+
+	/** The kernel's own, still owned by this. */
+	struct ::socket *raw() noexcept
+	{
+		return socket_;
+	}
+
+    private:
+	static result<std::size_t> count(long status) noexcept
+	{
+		if (status < 0)
+			return error_code::from(status);
+		return static_cast<std::size_t>(status);
+	}
+
+	struct ::socket *socket_ = nullptr;
+};
+
+} // namespace ktcp
+
+#endif
