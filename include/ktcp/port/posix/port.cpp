@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * The boundary over user-space Linux: the whole of it in one translation unit, which a
+ * program compiles beside its own (and program.cpp, if it is a module built as a program).
+ * Put port/posix/include on the include path for <ktcp_layout.h>.
+ *
+ * Threads stand in for the kernel's workers, one epoll thread for its softirq.
+ */
+#include "log.cpp"
+#include "memory.cpp"
+#include "sync.cpp"
+#include "thread.cpp"
+#include "time.cpp"
+#include "work.cpp"
+
+#include "socket.cpp"

@@ -1,0 +1,477 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * port/socket.h over file descriptors.
+ *
+ * Hooked sockets are watched, edge-triggered, by one epoll thread, which stands in for the
+ * kernel's softirq: it calls the hooks, one socket's lock held, and ktcp_synchronize_rcu()
+ * waits for it to come round.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <new>
+#include <thread>
+#include <vector>
+
+#include <ktcp/port/socket.h>
+#include <ktcp/port/sync.h>
+#include <ktcp/port/thread.h>
+
+struct socket {
+	int fd = -1;
+	bool was_hooked = false;
+	std::mutex lock; /* as lock_sock(): the hook is called, set and cleared under it */
+	struct ktcp_sock_hook *hook = nullptr;
+};
+
+namespace
+{
+
+class event_thread {
+    public:
+	event_thread()
+		: epoll_(epoll_create1(EPOLL_CLOEXEC)), poke_(eventfd(0, EFD_CLOEXEC)),
+		  thread_([this] { run(); })
+	{
+		epoll_event event = { .events = EPOLLIN, .data = { .ptr = nullptr } };
+
+		epoll_ctl(epoll_, EPOLL_CTL_ADD, poke_, &event);
+	}
+
+	~event_thread()
+	{
+		{
+			const std::lock_guard hold(lock_);
+
+			closing_ = true;
+		}
+		poke();
+		thread_.join();
+		close(poke_);
+		close(epoll_);
+	}
+
+	void watch(struct socket &sock, uint32_t events)
+	{
+		epoll_event event = { .events = events | EPOLLET, .data = { .ptr = &sock } };
+
+		epoll_ctl(epoll_, EPOLL_CTL_ADD, sock.fd, &event);
+	}
+
+	void unwatch(struct socket &sock)
+	{
+		epoll_ctl(epoll_, EPOLL_CTL_DEL, sock.fd, nullptr);
+	}
+
+	/* The thread may hold an event of this socket's that it has not come to yet: it frees
+	 * the socket itself, before it fetches the next. */
+	void retire(struct socket *sock)
+	{
+		constexpr size_t many = 256;
+		const std::lock_guard hold(lock_);
+
+		retired_.push_back(sock);
+		if (retired_.size() == many)
+			poke();
+	}
+
+	/* Until every callback that is running has returned. */
+	void synchronize()
+	{
+		std::unique_lock hold(lock_);
+		const unsigned long wanted = ++wanted_;
+
+		poke();
+		passed_.wait(hold, [&] { return round_ >= wanted; });
+	}
+
+    private:
+	void poke()
+	{
+		const uint64_t one = 1;
+
+		static_cast<void>(!write(poke_, &one, sizeof(one)));
+	}
+
+	void run()
+	{
+		epoll_event events[64];
+
+		pthread_setname_np(pthread_self(), "ktcp-events");
+		while (!quiescent()) {
+			const int count = epoll_wait(epoll_, events, std::size(events), -1);
+
+			for (int i = 0; i < count; i++)
+				dispatch(events[i]);
+		}
+	}
+
+	/* No callback is running and none is in hand. True: the end. */
+	bool quiescent()
+	{
+		const std::lock_guard hold(lock_);
+
+		for (struct socket *sock : retired_)
+			delete sock;
+		retired_.clear();
+		round_ = wanted_;
+		passed_.notify_all();
+		return closing_;
+	}
+
+	void dispatch(const epoll_event &event)
+	{
+		auto *sock = static_cast<struct socket *>(event.data.ptr);
+
+		if (!sock) {
+			uint64_t count;
+
+			static_cast<void>(!read(poke_, &count, sizeof(count)));
+			return;
+		}
+
+		unsigned int events = 0;
+
+		if (event.events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+			events |= KTCP_SOCK_READABLE;
+		if (event.events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+			events |= KTCP_SOCK_WRITABLE;
+		if (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+			events |= KTCP_SOCK_STATE;
+
+		const std::lock_guard hold(sock->lock);
+
+		if (sock->hook)
+			sock->hook->event(sock->hook, events);
+	}
+
+	int epoll_, poke_;
+	std::mutex lock_;
+	std::condition_variable passed_;
+	std::vector<struct socket *> retired_;
+	unsigned long wanted_ = 0, round_ = 0;
+	bool closing_ = false;
+	std::thread thread_;
+};
+
+event_thread &events()
+{
+	static event_thread one;
+
+	return one;
+}
+
+int status_of(long outcome)
+{
+	return outcome < 0 ? -errno : 0;
+}
+
+template <class Value>
+void set_option(struct socket *sock, int level, int option, Value value)
+{
+	setsockopt(sock->fd, level, option, &value, sizeof(value));
+}
+
+struct address {
+	sockaddr_storage storage = {};
+	socklen_t length = sizeof(storage);
+
+	sockaddr *raw()
+	{
+		return reinterpret_cast<sockaddr *>(&storage);
+	}
+};
+
+int family_of(const struct socket *sock)
+{
+	int family = AF_INET6;
+	socklen_t length = sizeof(family);
+
+	getsockopt(sock->fd, SOL_SOCKET, SO_DOMAIN, &family, &length);
+	return family;
+}
+
+int to_sockaddr(const struct socket *sock, const ktcp_endpoint &from, address &to)
+{
+	in6_addr ip;
+
+	memcpy(&ip, from.address, sizeof(ip));
+	if (family_of(sock) == AF_INET) {
+		auto &v4 = reinterpret_cast<sockaddr_in &>(to.storage);
+
+		if (!IN6_IS_ADDR_UNSPECIFIED(&ip) && !IN6_IS_ADDR_V4MAPPED(&ip))
+			return -EAFNOSUPPORT;
+		v4.sin_family = AF_INET;
+		memcpy(&v4.sin_addr, from.address + 12, 4);
+		v4.sin_port = htons(from.port);
+		to.length = sizeof(v4);
+	} else {
+		auto &v6 = reinterpret_cast<sockaddr_in6 &>(to.storage);
+
+		v6.sin6_family = AF_INET6;
+		v6.sin6_addr = ip;
+		v6.sin6_port = htons(from.port);
+		v6.sin6_scope_id = from.scope_id;
+		to.length = sizeof(v6);
+	}
+	return 0;
+}
+
+void from_sockaddr(const address &from, ktcp_endpoint &to)
+{
+	to = {};
+	if (from.storage.ss_family == AF_INET) {
+		const auto &v4 = reinterpret_cast<const sockaddr_in &>(from.storage);
+
+		to.address[10] = to.address[11] = 0xff;
+		memcpy(to.address + 12, &v4.sin_addr, 4);
+		to.port = ntohs(v4.sin_port);
+	} else {
+		const auto &v6 = reinterpret_cast<const sockaddr_in6 &>(from.storage);
+
+		memcpy(to.address, &v6.sin6_addr, sizeof(to.address));
+		to.port = ntohs(v6.sin6_port);
+		to.scope_id = v6.sin6_scope_id;
+	}
+}
+
+int wrap(int fd, struct socket **out)
+{
+	if (fd < 0)
+		return -errno;
+	*out = new (std::nothrow) struct socket;
+	if (!*out) {
+		close(fd);
+		return -ENOMEM;
+	}
+	(*out)->fd = fd;
+	return 0;
+}
+
+void hook(struct socket *sock, struct ktcp_sock_hook *hook, uint32_t watched)
+{
+	{
+		const std::lock_guard hold(sock->lock);
+
+		sock->hook = hook;
+		sock->was_hooked = true;
+	}
+	events().watch(*sock, watched);
+}
+
+void unhook(struct socket *sock)
+{
+	events().unwatch(*sock);
+
+	const std::lock_guard hold(sock->lock);
+
+	sock->hook = nullptr;
+}
+
+} // namespace
+
+int ktcp_sock_create(struct net *, enum ktcp_family family, struct socket **out)
+{
+	return wrap(::socket(family == KTCP_INET ? AF_INET : AF_INET6,
+			     SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP),
+		    out);
+}
+
+void ktcp_sock_release(struct socket *sock)
+{
+	close(sock->fd);
+	if (sock->was_hooked)
+		events().retire(sock);
+	else
+		delete sock;
+}
+
+int ktcp_sock_bind(struct socket *sock, const struct ktcp_endpoint *local)
+{
+	address to;
+	const int error = to_sockaddr(sock, *local, to);
+
+	return error ? error : status_of(bind(sock->fd, to.raw(), to.length));
+}
+
+int ktcp_sock_listen(struct socket *sock, int backlog)
+{
+	return status_of(listen(sock->fd, backlog));
+}
+
+int ktcp_sock_accept(struct socket *listener, struct socket **out)
+{
+	return wrap(accept4(listener->fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK), out);
+}
+
+int ktcp_sock_connect(struct socket *sock, const struct ktcp_endpoint *remote)
+{
+	address to;
+	int error = to_sockaddr(sock, *remote, to);
+
+	if (error)
+		return error;
+	if (connect(sock->fd, to.raw(), to.length) == 0)
+		return 0;
+	if (errno != EINPROGRESS)
+		return -errno;
+
+	pollfd ready = { .fd = sock->fd, .events = POLLOUT, .revents = 0 };
+	socklen_t length = sizeof(error);
+
+	while (poll(&ready, 1, -1) < 0)
+		;
+	getsockopt(sock->fd, SOL_SOCKET, SO_ERROR, &error, &length);
+	return -error;
+}
+
+long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size)
+{
+	const ssize_t got = recv(sock->fd, buffer, size, MSG_DONTWAIT);
+
+	return got < 0 ? -errno : got;
+}
+
+long ktcp_sock_send(struct socket *sock, const void *data, size_t size, bool more)
+{
+	const ssize_t sent = send(sock->fd, data, size,
+				  MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+
+	return sent < 0 ? -errno : sent;
+}
+
+int ktcp_sock_wait(struct socket *sock, unsigned int events, int timeout_ms)
+{
+	pollfd ready = { .fd = sock->fd, .events = 0, .revents = 0 };
+
+	if (events & KTCP_SOCK_READABLE)
+		ready.events |= POLLIN | POLLRDHUP;
+	if (events & KTCP_SOCK_WRITABLE)
+		ready.events |= POLLOUT;
+	if (ktcp_kthread_should_stop())
+		return -EINTR;
+
+	const int count = poll(&ready, 1, timeout_ms);
+
+	if (count < 0)
+		return -errno;
+	return count ? 0 : -ETIMEDOUT;
+}
+
+int ktcp_sock_shutdown(struct socket *sock, enum ktcp_shutdown how)
+{
+	static constexpr int commands[] = { SHUT_RD, SHUT_WR, SHUT_RDWR };
+
+	return status_of(shutdown(sock->fd, commands[how]));
+}
+
+int ktcp_sock_local(struct socket *sock, struct ktcp_endpoint *out)
+{
+	address from;
+
+	if (getsockname(sock->fd, from.raw(), &from.length) < 0)
+		return -errno;
+	from_sockaddr(from, *out);
+	return 0;
+}
+
+int ktcp_sock_remote(struct socket *sock, struct ktcp_endpoint *out)
+{
+	address from;
+
+	if (getpeername(sock->fd, from.raw(), &from.length) < 0)
+		return -errno;
+	from_sockaddr(from, *out);
+	return 0;
+}
+
+void ktcp_sock_set_reuseaddr(struct socket *sock)
+{
+	set_option(sock, SOL_SOCKET, SO_REUSEADDR, 1);
+}
+
+void ktcp_sock_set_v6only(struct socket *sock, bool only)
+{
+	set_option(sock, IPPROTO_IPV6, IPV6_V6ONLY, static_cast<int>(only));
+}
+
+void ktcp_sock_set_nodelay(struct socket *sock)
+{
+	set_option(sock, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+void ktcp_sock_set_keepalive(struct socket *sock)
+{
+	set_option(sock, SOL_SOCKET, SO_KEEPALIVE, 1);
+}
+
+void ktcp_sock_set_oobinline(struct socket *sock)
+{
+	set_option(sock, SOL_SOCKET, SO_OOBINLINE, 1);
+}
+
+void ktcp_sock_set_rcvbuf(struct socket *sock, int bytes)
+{
+	set_option(sock, SOL_SOCKET, SO_RCVBUF, bytes);
+}
+
+void ktcp_sock_set_sndbuf(struct socket *sock, int bytes)
+{
+	set_option(sock, SOL_SOCKET, SO_SNDBUF, bytes);
+}
+
+void ktcp_sock_set_user_timeout(struct socket *sock, unsigned int ms)
+{
+	set_option(sock, IPPROTO_TCP, TCP_USER_TIMEOUT, ms);
+}
+
+int ktcp_sock_hold_net(struct socket *)
+{
+	return 0; /* a socket of user space's always does */
+}
+
+void ktcp_sock_no_linger(struct socket *sock)
+{
+	set_option(sock, SOL_SOCKET, SO_LINGER, linger{ .l_onoff = 1, .l_linger = 0 });
+}
+
+void ktcp_sock_hook(struct socket *sock, struct ktcp_sock_hook *by)
+{
+	hook(sock, by, EPOLLIN | EPOLLOUT | EPOLLRDHUP);
+}
+
+void ktcp_sock_unhook(struct socket *sock, struct ktcp_sock_hook *)
+{
+	unhook(sock);
+}
+
+void ktcp_sock_hook_listener(struct socket *sock, struct ktcp_sock_hook *by)
+{
+	hook(sock, by, EPOLLIN);
+}
+
+void ktcp_sock_unhook_listener(struct socket *sock, struct ktcp_sock_hook *)
+{
+	unhook(sock);
+}
+
+int ktcp_sock_incoming_cpu(const struct socket *)
+{
+	return -1; /* asking costs a system call, and threads go where they like */
+}
+
+void ktcp_synchronize_rcu(void)
+{
+	events().synchronize();
+}

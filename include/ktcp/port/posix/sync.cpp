@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* port/sync.h over the C++ library; RCU's grace period is in socket.cpp. */
+#include <condition_variable>
+#include <mutex>
+#include <new>
+
+#include <ktcp/port/layout.h>
+#include <ktcp/port/sync.h>
+
+struct mutex : std::mutex {
+};
+
+struct completion {
+	std::mutex lock;
+	std::condition_variable changed;
+	unsigned int done = 0;
+};
+
+static_assert(sizeof(mutex) <= KTCP_SIZEOF_MUTEX);
+static_assert(sizeof(completion) <= KTCP_SIZEOF_COMPLETION);
+
+void ktcp_mutex_init(struct mutex *lock)
+{
+	new (lock) mutex;
+}
+
+void ktcp_mutex_lock(struct mutex *lock)
+{
+	lock->lock();
+}
+
+void ktcp_mutex_unlock(struct mutex *lock)
+{
+	lock->unlock();
+}
+
+void ktcp_mutex_destroy(struct mutex *lock)
+{
+	lock->~mutex();
+}
+
+void ktcp_init_completion(struct completion *done)
+{
+	new (done) completion; /* never destroyed: neither of its members owns anything */
+}
+
+void ktcp_complete(struct completion *done)
+{
+	/* Notified under the lock: the waiter may free it as soon as it has that. */
+	const std::lock_guard hold(done->lock);
+
+	done->done++;
+	done->changed.notify_one();
+}
+
+void ktcp_wait_for_completion(struct completion *done)
+{
+	std::unique_lock hold(done->lock);
+
+	done->changed.wait(hold, [&] { return done->done != 0; });
+	done->done--;
+}

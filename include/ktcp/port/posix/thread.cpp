@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* port/thread.h over POSIX threads. */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+
+#include <atomic>
+#include <new>
+#include <semaphore>
+#include <string>
+
+#include <ktcp/port/thread.h>
+
+struct task_struct {
+	pthread_t id;
+	int (*function)(void *);
+	void *argument;
+	std::string name;
+	std::atomic<bool> should_stop{ false };
+	std::binary_semaphore known{ 0 }; /* the starter has been told of us */
+	int status = 0;
+};
+
+static thread_local task_struct *ktcp_current;
+
+static void *ktcp_thread_main(void *argument)
+{
+	ktcp_current = static_cast<task_struct *>(argument);
+	ktcp_current->known.acquire();
+	pthread_setname_np(pthread_self(), ktcp_current->name.c_str());
+	ktcp_current->status = ktcp_current->function(ktcp_current->argument);
+	return nullptr;
+}
+
+int ktcp_kthread_run(int (*function)(void *argument), void *argument, const char *name,
+		     struct task_struct **out)
+{
+	auto *thread = new (std::nothrow) task_struct{};
+
+	if (!thread)
+		return -ENOMEM;
+	thread->function = function;
+	thread->argument = argument;
+	thread->name = std::string(name).substr(0, 15);
+
+	const int error = pthread_create(&thread->id, nullptr, ktcp_thread_main, thread);
+
+	if (error) {
+		delete thread;
+		return -error;
+	}
+	*out = thread;
+	thread->known.release();
+	return 0;
+}
+
+int ktcp_kthread_stop(struct task_struct *thread)
+{
+	thread->should_stop = true;
+	pthread_join(thread->id, nullptr);
+
+	const int status = thread->status;
+
+	delete thread;
+	return status;
+}
+
+bool ktcp_kthread_should_stop(void)
+{
+	return ktcp_current && ktcp_current->should_stop;
+}
+
+void ktcp_cond_resched(void)
+{
+	/* threads are preempted anyway */
+}

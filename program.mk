@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+#
+# For a Makefile that builds a module's sources, unchanged, as an ordinary program:
+#
+#	program := NAME
+#	module := FOLDER/MODULE		# of MODULE.cpp and MODULE.module.h
+#	include PATH-TO-KTCP/program.mk
+#
+#	make [OUT=...] [SANITIZE=thread|address,undefined]
+
+OUT ?= .
+CXX ?= g++
+CXXFLAGS ?= -O2 -g
+
+ktcp-include := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))/include
+ktcp-posix := $(ktcp-include)/ktcp/port/posix
+ktcp-flags := -std=gnu++20 -pthread -Wall -Wextra -Werror -I$(ktcp-include) -I$(ktcp-posix)/include \
+	      -I$(dir $(module)) -DKTCP_MODULE_NAME='"$(program)"' \
+	      -DKTCP_MODULE_LIST='"$(notdir $(module)).module.h"' -MMD \
+	      $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all)
+objects := $(OUT)/$(program)-module.o $(OUT)/$(program)-port.o $(OUT)/$(program)-main.o
+
+$(OUT)/$(program): $(objects)
+	$(CXX) $(CXXFLAGS) $(ktcp-flags) -o $@ $^
+
+$(OUT)/$(program)-module.o: $(module).cpp
+$(OUT)/$(program)-port.o: $(ktcp-posix)/port.cpp
+$(OUT)/$(program)-main.o: $(ktcp-posix)/program.cpp
+$(objects):
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) $(ktcp-flags) -c -o $@ $<
+
+.PHONY: clean
+clean:
+	rm -f $(OUT)/$(program) $(objects) $(objects:.o=.d)
+
+-include $(objects:.o=.d)
