@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo check host kunit vm lint kecho clean
+
+help:
+	@echo 'make run      kecho in a virtual machine, to talk to: telnet localhost 12345'
+	@echo '              (MODEL=event|work|thread, PARAMS="max_connections=10 ...", HOST_PORT=12345)'
+	@echo 'make demo     the same with a scripted conversation, which ends by itself'
+	@echo 'make check    all tests: host, kunit, vm, lint'
+	@echo 'make host     the types and the simulation, in user space'
+	@echo 'make kunit    the kernel port and the types, in a User-Mode Linux kernel'
+	@echo "make vm       kecho on Debian's 6.1 and 6.12 kernels, in virtual machines"
+	@echo 'make lint     formatting and static analysis'
+	@echo 'make kecho    only the module, for the running kernel (or KDIR=...)'
+	@echo 'make clean    removes what was built (kernels stay in their cache)'
+
+# Exported where they are given, on the command line or in the environment.
+export MODEL PARAMS HOST_PORT
+
+run:
+	@tools/run
+
+demo:
+	@tools/run --demo
+
+check:
+	@tools/check
+
+host kunit vm:
+	@tests/$@/run
+
+lint:
+	@tools/lint
+
+kecho:
+	@tools/deps build
+	$(MAKE) -C examples/kecho
+
+clean:
+	rm -rf build
+	@if [ -f examples/kecho/Makefile ]; then $(MAKE) -C examples/kecho clean; fi
