@@ -14,7 +14,7 @@ OUT ?= $(CURDIR)
 ktcp-folder := $(CURDIR)
 ktcp-make = $(MAKE) -C $(KDIR) M=$(abspath $(OUT)) --no-print-directory
 
-.PHONY: modules clean
+.PHONY: modules clean FORCE
 
 modules: $(if $(filter-out $(CURDIR),$(abspath $(OUT))),$(OUT)/Kbuild)
 	@test -e $(KDIR)/Makefile || { \
@@ -26,7 +26,9 @@ modules: $(if $(filter-out $(CURDIR),$(abspath $(OUT))),$(OUT)/Kbuild)
 clean:
 	@test ! -e $(OUT)/Kbuild || $(ktcp-make) clean
 
-# Elsewhere, the kernel's make finds a Kbuild that leads it back to the sources.
-$(OUT)/Kbuild:
+# Elsewhere, the kernel's make finds a Kbuild that leads it back to the sources; written anew
+# when it leads to others.
+ktcp-kbuild := ktcp-src := $(ktcp-folder)\ninclude $(ktcp-folder)/Kbuild\n
+$(OUT)/Kbuild: FORCE
 	@mkdir -p $(@D)
-	@printf 'ktcp-src := %s\ninclude %s/Kbuild\n' '$(ktcp-folder)' '$(ktcp-folder)' > $@
+	@printf '$(ktcp-kbuild)' | cmp -s - $@ || printf '$(ktcp-kbuild)' > $@

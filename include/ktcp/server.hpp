@@ -103,6 +103,12 @@ class server_base {
 		return local ? local->port() : 0;
 	}
 
+	/** How many connections it serves at once: what was asked for, or the most that the model can. */
+	unsigned int max_connections() const noexcept
+	{
+		return live_ ? live_->options.max_connections : 0;
+	}
+
     protected:
 	server_base() noexcept = default;
 
@@ -302,12 +308,9 @@ inline result<void> server_base::running::set_up(const struct model &model,
 
 	const auto most = static_cast<unsigned int>(workqueue::most_active());
 
-	if (model.blocks && options.max_connections > most) {
-		KTCP_LOG_NOTE("max_connections=%u is more than a workqueue can block on at once; "
-			      "model=%s serves %u",
-			      options.max_connections, model.name, most);
+	/* Beyond what a queue can block on at once, a connection would wait for another to leave. */
+	if (model.blocks && options.max_connections > most)
 		options.max_connections = most;
-	}
 	return {};
 }
 

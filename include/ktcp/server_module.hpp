@@ -43,8 +43,9 @@ class server_module {
 			.max_connections = static_cast<unsigned int>(params::max_connections()),
 			.idle_timeout_ms = static_cast<unsigned int>(params::idle_timeout_ms()),
 		}));
-		KTCP_LOG_NOTE("listening on port %u, model %.*s", server_.port(),
-			      static_cast<int>(params::model().size()), params::model().data());
+		KTCP_LOG_NOTE("listening on port %u, model %.*s, up to %u connections", server_.port(),
+			      static_cast<int>(params::model().size()), params::model().data(),
+			      server_.max_connections());
 		return {};
 	}
 
