@@ -144,10 +144,17 @@ class connection : public executor {
 	~connection() = default;
 
 	/**
-	 * Go on with the handler until it waits, has used up its turn, or is done.
-	 * Process context, one caller at a time.
+	 * Go on with the handler until it waits, has used up its turn, or is done. Once it is
+	 * done, so it stays. Process context, one caller at a time.
 	 */
 	progress advance() noexcept;
+
+	/**
+	 * The same from inside an event with KTCP_SOCK_SOFTIRQ, with a smaller share: other CPUs
+	 * spin on the socket's lock meanwhile. What cannot be done there yields.
+	 * @param pages  for what it sends.
+	 */
+	progress advance_in_softirq(const softirq_pages &pages) noexcept;
 
 	/** After progress::waiting: the events that are worth an advance(). */
 	std::uint32_t interest() const noexcept
@@ -192,6 +199,7 @@ class connection : public executor {
     private:
 	/* A turn's share: enough to amortise the way here, too little to starve others. */
 	static constexpr unsigned int operations_per_turn = 64;
+	static constexpr unsigned int operations_per_softirq = 8;
 	/* So often a handler is told that its connection has ended before it is destroyed. */
 	static constexpr unsigned int patience = 16;
 	/* What a peer has left to take its last bytes when the connection was ended. */
@@ -200,6 +208,9 @@ class connection : public executor {
 	bool attempt(operation &op) noexcept;
 	bool attempt_read(operation &op) noexcept;
 	bool attempt_write(operation &op) noexcept;
+	result<std::size_t> recv(std::span<std::byte> into) noexcept;
+	result<std::size_t> send(const operation &op) noexcept;
+	progress go_on() noexcept;
 	progress stopped_at() const noexcept;
 
 	void park(operation &op, std::coroutine_handle<> self) noexcept
@@ -210,6 +221,7 @@ class connection : public executor {
 
 	ktcp::socket socket_;
 	kmem_cache &buffers_;
+	const softirq_pages *softirq_ = nullptr; /* set while in softirq */
 	handler_function handle_;
 	const void *handler_;
 	task task_;
@@ -321,10 +333,14 @@ inline bool connection::attempt_read(operation &op) noexcept
 		return true;
 	}
 
-	const auto got = socket_.try_recv(borrowed->bytes());
+	const auto got = recv(borrowed->bytes());
 
 	if (!got && got.error() == errc::eagain) {
 		wanted_ = KTCP_SOCK_READABLE;
+		return false;
+	}
+	if (!got && got.error() == errc::einprogress) {
+		budget_ = 0;
 		return false;
 	}
 	if (got) {
@@ -340,12 +356,16 @@ inline bool connection::attempt_read(operation &op) noexcept
 inline bool connection::attempt_write(operation &op) noexcept
 {
 	while (op.size_) {
-		const auto sent = socket_.try_send({ op.data_, op.size_ }, op.more_);
+		const auto sent = send(op);
 
 		if (!sent && sent.error() == errc::eagain) {
 			wanted_ = KTCP_SOCK_WRITABLE;
 			denied_ = false;
 			starved_.store(false, memory_order_relaxed);
+			return false;
+		}
+		if (!sent && sent.error() == errc::einprogress) {
+			budget_ = 0;
 			return false;
 		}
 		if (!sent && sent.error() == errc::enobufs) {
@@ -372,9 +392,40 @@ inline bool connection::attempt_write(operation &op) noexcept
 	return true;
 }
 
+inline result<std::size_t> connection::recv(std::span<std::byte> into) noexcept
+{
+	return softirq_ ? socket_.softirq_recv(into) : socket_.try_recv(into);
+}
+
+inline result<std::size_t> connection::send(const operation &op) noexcept
+{
+	const std::span data(op.data_, op.size_);
+
+	return softirq_ ? socket_.softirq_send(data, op.more_, *softirq_) :
+			  socket_.try_send(data, op.more_);
+}
+
 inline connection::progress connection::advance() noexcept
 {
 	budget_ = operations_per_turn;
+	return go_on();
+}
+
+inline connection::progress connection::advance_in_softirq(const softirq_pages &pages) noexcept
+{
+	softirq_ = &pages;
+	set_frame_flags(gfp::atomic);
+	budget_ = operations_per_softirq;
+
+	const progress outcome = go_on();
+
+	set_frame_flags(gfp::kernel);
+	softirq_ = nullptr;
+	return outcome;
+}
+
+inline connection::progress connection::go_on() noexcept
+{
 	if (!started_) {
 		started_ = true;
 		task_ = handle_(handler_, *this);
@@ -383,6 +434,8 @@ inline connection::progress connection::advance() noexcept
 			return progress::finished;
 		}
 		task_.start(*this);
+	} else if (!task_ || task_.done() || !pending_) {
+		return progress::finished;
 	} else {
 		if (!attempt(*pending_))
 			return stopped_at();

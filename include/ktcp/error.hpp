@@ -44,6 +44,7 @@ enum class errc : int {
 	eshutdown = 108,
 	etimedout = 110,
 	econnrefused = 111,
+	einprogress = 115,
 	ecanceled = 125,
 };
 

@@ -33,6 +33,7 @@
 #include <ktcp/log.hpp>
 #include <ktcp/model/event_driven.hpp>
 #include <ktcp/model/session.hpp>
+#include <ktcp/model/softirq.hpp>
 #include <ktcp/model/thread_per_connection.hpp>
 #include <ktcp/model/work_per_connection.hpp>
 
@@ -49,7 +50,7 @@ concept connection_handler =
 		{ handler(peer) } -> std::same_as<task>;
 	};
 
-/** How handlers wait: event_driven, work_per_connection, thread_per_connection. */
+/** How handlers wait: event_driven, softirq, work_per_connection, thread_per_connection. */
 template <class Model>
 concept execution_model = std::same_as<decltype(Model::table), const struct model>;
 
@@ -57,10 +58,20 @@ concept execution_model = std::same_as<decltype(Model::table), const struct mode
 struct any_model {
 	static constexpr const struct model *all[] = {
 		&event_driven::table,
+		&softirq::table,
 		&work_per_connection::table,
 		&thread_per_connection::table,
 	};
 };
+
+namespace detail
+{
+
+/* A handler may say that it sleeps; then softirq is not for it. */
+template <class Handler>
+constexpr bool may_sleep = requires { requires Handler::may_sleep; };
+
+} // namespace detail
 
 /** What a server is told when it starts. */
 struct server_options {
@@ -180,6 +191,10 @@ class server_base {
 template <connection_handler Handler, class Model = event_driven>
 	requires(execution_model<Model> || std::same_as<Model, any_model>)
 class server : public server_base {
+	static_assert(!(std::same_as<Model, softirq> && detail::may_sleep<Handler>),
+		      "this handler may sleep (Handler::may_sleep), so the softirq model cannot run "
+		      "it; use ktcp::event_driven");
+
     public:
 	explicit server(Handler handler = Handler()) noexcept : handler_(std::move(handler))
 	{
@@ -200,9 +215,10 @@ class server : public server_base {
 	{
 		if constexpr (std::same_as<Model, any_model>) {
 			for (const struct model *each : any_model::all)
-				if (options.model == each->name)
+				if (options.model == each->name &&
+				    !(each->in_softirq && detail::may_sleep<Handler>))
 					return server_base::start(options, *each, handle, &handler_);
-			KTCP_LOG_ERR("model=%.*s: must be event, work or thread",
+			KTCP_LOG_ERR("model=%.*s: must be event, softirq, work or thread",
 				     static_cast<int>(options.model.size()), options.model.data());
 			return errc::einval;
 		} else {
@@ -286,6 +302,8 @@ inline result<void> server_base::running::set_up(const struct model &model,
 			detail::joined_name(name, "_session").c_str(), model.session_size));
 		use.buffers = KTCP_TRY(kmem_cache::create(
 			detail::joined_name(name, "_buffer").c_str(), buffer_bytes));
+		if (model.in_softirq)
+			use.pages = KTCP_TRY(softirq_pages::create());
 		use.queue = KTCP_TRY(workqueue::create(
 			options.name, { .unbound = options.unbound,
 					.max_active = model.blocks ? workqueue::most_active() : 0 }));

@@ -5,7 +5,7 @@
  * Without include guards: lists are read several times.
  */
 KTCP_PARAM_INT(backlog, 1024, 1, 65535, "connections that may wait to be accepted")
-KTCP_PARAM_STRING(model, "event", "who waits for a quiet connection: event, work or thread")
+KTCP_PARAM_STRING(model, "event", "who waits for a quiet connection: event, softirq, work or thread")
 KTCP_PARAM_INT(unbound, 0, 0, 1, "1: workers go where the scheduler likes (WQ_UNBOUND)")
 KTCP_PARAM_INT(max_connections, 65536, 1, 1048576, "connections at once; more are reset")
 KTCP_PARAM_INT(idle_timeout_ms, 0, 0, 86400000,

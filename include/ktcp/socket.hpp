@@ -39,6 +39,48 @@ enum class shutdown_how {
 	rdwr = KTCP_SHUT_RDWR,
 };
 
+/** Pages for softirq_send(), shared by many sockets; see ktcp_softirq_pages_create(). */
+class softirq_pages {
+    public:
+	/** None. */
+	softirq_pages() noexcept = default;
+
+	/** Errors: ENOMEM. Process context. */
+	static result<softirq_pages> create() noexcept
+	{
+		softirq_pages made;
+
+		made.pages_ = ktcp_softirq_pages_create();
+		if (!made.pages_)
+			return errc::enomem;
+		return made;
+	}
+
+	softirq_pages(softirq_pages &&other) noexcept : pages_(std::exchange(other.pages_, nullptr))
+	{
+	}
+
+	softirq_pages &operator=(softirq_pages &&other) noexcept
+	{
+		std::swap(pages_, other.pages_);
+		return *this;
+	}
+
+	/** Process context. */
+	~softirq_pages()
+	{
+		ktcp_softirq_pages_destroy(pages_);
+	}
+
+	struct ktcp_softirq_pages *raw() const noexcept
+	{
+		return pages_;
+	}
+
+    private:
+	struct ktcp_softirq_pages *pages_ = nullptr;
+};
+
 /** A struct socket, or none. Everything but incoming_cpu() wants process context. */
 class socket {
     public:
@@ -180,6 +222,26 @@ class socket {
 	result<std::size_t> try_send(std::span<const std::byte> data, bool more = false) noexcept
 	{
 		return count(ktcp_sock_send(socket_, data.data(), data.size(), more));
+	}
+
+	/**
+	 * try_recv() from inside an event with KTCP_SOCK_SOFTIRQ, and only there.
+	 * Errors: as try_recv(); EINPROGRESS (go on with try_recv(), in process context).
+	 */
+	result<std::size_t> softirq_recv(std::span<std::byte> into) noexcept
+	{
+		return count(ktcp_sock_softirq_recv(socket_, into.data(), into.size()));
+	}
+
+	/**
+	 * try_send() from inside an event with KTCP_SOCK_SOFTIRQ, and only there.
+	 * Errors: as try_send(); EINPROGRESS (go on with try_send(), in process context).
+	 */
+	result<std::size_t> softirq_send(std::span<const std::byte> data, bool more,
+					 const softirq_pages &pages) noexcept
+	{
+		return count(ktcp_sock_softirq_send(socket_, data.data(), data.size(), more,
+						    pages.raw()));
 	}
 
 	/**

@@ -61,6 +61,12 @@ class executor {
 		return frames_;
 	}
 
+	/** Say so: before run(), as the context it is called in allows. */
+	void set_frame_flags(gfp frames) noexcept
+	{
+		frames_ = frames;
+	}
+
 	/** Name the coroutine that run() resumes next. */
 	void resume_next(std::coroutine_handle<> next) noexcept
 	{

@@ -24,112 +24,126 @@
 namespace ktcp
 {
 
-/** The default model, for everything. */
-class event_driven {
+/** A session that is advanced by whoever claims it, in its work item. */
+class event_session : public session, protected ktcp_sock_hook {
     public:
-	static const struct model table;
+	event_session(session_table &table, ktcp::socket &&accepted) noexcept
+		: event_session(table, std::move(accepted), on_event)
+	{
+	}
+
+	/** Let events in, and look once: data may have come before them. */
+	void start() noexcept
+	{
+		::ktcp_sock_hook(socket().raw(), this);
+		/* Born claimed: what happened until now has only left its bits. */
+		queue();
+	}
+
+	/** Leave events for the turn that is claimed, or claim the next. Any context. */
+	void post(std::uint32_t events) noexcept
+	{
+		if (claim(events))
+			queue();
+	}
+
+    protected:
+	event_session(session_table &table, ktcp::socket &&accepted,
+		      decltype(ktcp_sock_hook::event) event) noexcept
+		: session(table, std::move(accepted)), ktcp_sock_hook{ event, {} },
+		  turn_(*this, [](event_session &self) { self.turn(); })
+	{
+	}
+
+	/** Leave events; true: and the next turn is the caller's. */
+	bool claim(std::uint32_t events) noexcept
+	{
+		/* Acquire: a new claimant sees what the last turn did. Release: it sees what we
+		 * did before posting. */
+		return !(state_.fetch_or(events | claimed, memory_order_acq_rel) & claimed);
+	}
+
+	/** With the claim: what comes from here on is looked at once more before leaving. */
+	void take_events() noexcept
+	{
+		state_.fetch_and(claimed, memory_order_acq_rel);
+	}
+
+	/** With the claim. False: something of interest happened, go on. */
+	bool give_up_claim() noexcept
+	{
+		std::uint32_t seen = state_.load(memory_order_relaxed);
+
+		do {
+			if (seen & interest())
+				return false;
+			/* Bits of no interest are dropped: an operation that begins later tries
+			 * before it waits. */
+		} while (!state_.compare_exchange(seen, 0, memory_order_acq_rel));
+		return true;
+	}
+
+	/** Pass the claim on to the work item. */
+	void queue() noexcept
+	{
+		auto &use = table().use();
+
+		turn_.queue_on(use.queue, use.follow_cpu ? socket().incoming_cpu() : -1);
+	}
 
     private:
-	class event_session : public session, private ktcp_sock_hook {
-	    public:
-		event_session(session_table &table, ktcp::socket &&accepted) noexcept
-			: session(table, std::move(accepted)), ktcp_sock_hook{ on_event, {} },
-			  turn_(*this, [](event_session &self) { self.turn(); })
-		{
-		}
+	static constexpr std::uint32_t claimed = 1u << 31;
 
-		void start() noexcept
-		{
-			ktcp_sock_hook_this();
-			/* Born claimed: what happened until now has only left its bits. Data may
-			 * have come before the callbacks were in, so look regardless. */
-			queue();
-		}
+	static void on_event(struct ktcp_sock_hook *hook, unsigned int events)
+	{
+		static_cast<event_session *>(hook)->post(events);
+	}
 
-		/** Any context. */
-		void post(std::uint32_t events) noexcept
-		{
-			/* Acquire: a new claimant sees what the last turn did. Release: it sees
-			 * what we did before posting. */
-			if (!(state_.fetch_or(events | claimed, memory_order_acq_rel) & claimed))
+	void turn() noexcept
+	{
+		do {
+			take_events();
+			switch (advance()) {
+			case progress::waiting:
+				break;
+			case progress::yielded:
 				queue();
-		}
+				return;
+			case progress::finished:
+				::ktcp_sock_unhook(socket().raw(), this);
+				table().retire(*this);
+				table().forget(*this);
+				return;
+			}
+		} while (!give_up_claim());
+	}
 
-	    private:
-		static constexpr std::uint32_t claimed = 1u << 31;
-
-		static void on_event(struct ktcp_sock_hook *hook, unsigned int events)
-		{
-			static_cast<event_session *>(hook)->post(events);
-		}
-
-		void ktcp_sock_hook_this() noexcept
-		{
-			::ktcp_sock_hook(socket().raw(), this);
-		}
-
-		/* Only with the claim. */
-		void queue() noexcept
-		{
-			auto &use = table().use();
-
-			turn_.queue_on(use.queue, use.follow_cpu ? socket().incoming_cpu() : -1);
-		}
-
-		void turn() noexcept
-		{
-			do {
-				/* What comes from here on is looked at once more before leaving. */
-				state_.fetch_and(claimed, memory_order_acq_rel);
-				switch (advance()) {
-				case progress::waiting:
-					break;
-				case progress::yielded:
-					queue();
-					return;
-				case progress::finished:
-					::ktcp_sock_unhook(socket().raw(), this);
-					table().retire(*this);
-					table().forget(*this);
-					return;
-				}
-			} while (!give_up_claim());
-		}
-
-		/* False: something of interest happened, go on. */
-		bool give_up_claim() noexcept
-		{
-			std::uint32_t seen = state_.load(memory_order_relaxed);
-
-			do {
-				if (seen & interest())
-					return false;
-				/* Bits of no interest are dropped: an operation that begins later
-				 * tries before it waits. */
-			} while (!state_.compare_exchange(seen, 0, memory_order_acq_rel));
-			return true;
-		}
-
-		atomic<std::uint32_t> state_ = claimed;
-		work<event_session> turn_;
-	};
+	atomic<std::uint32_t> state_ = claimed;
+	work<event_session> turn_;
 };
 
-inline constexpr struct model event_driven::table = {
-	.name = "event",
-	.session_size = sizeof(event_session),
-	.blocks = false,
-	.construct = [](void *memory, session_table &table, ktcp::socket &&socket) -> session & {
-		return *new (memory) event_session(table, std::move(socket));
-	},
-	.start = [](session &self) -> result<void> {
-		static_cast<event_session &>(self).start();
-		return {};
-	},
-	.wake = [](session &self, std::uint32_t event) {
-		static_cast<event_session &>(self).post(event);
-	},
-	.destroy = [](session &self) { static_cast<event_session &>(self).~event_session(); },
+/** The default model, for everything. */
+struct event_driven {
+	static constexpr struct model table = {
+		.name = "event",
+		.session_size = sizeof(event_session),
+		.blocks = false,
+		.in_softirq = false,
+		.construct = [](void *memory, session_table &table,
+				ktcp::socket &&socket) -> session & {
+			return *new (memory) event_session(table, std::move(socket));
+		},
+		.start = [](session &self) -> result<void> {
+			static_cast<event_session &>(self).start();
+			return {};
+		},
+		.wake = [](session &self, std::uint32_t event) {
+			static_cast<event_session &>(self).post(event);
+		},
+		.destroy = [](session &self) {
+			static_cast<event_session &>(self).~event_session();
+		},
+	};
 };
 
 } // namespace ktcp

@@ -61,6 +61,7 @@ struct model {
 	const char *name; /**< as a module parameter spells it */
 	std::size_t session_size; /**< bytes of this model's session, event state and all */
 	bool blocks; /**< a waiting session holds a workqueue's worker */
+	bool in_softirq; /**< handlers are resumed where they must not sleep */
 
 	/** Make a session in @p memory, not started. */
 	session &(*construct)(void *memory, session_table &table, ktcp::socket &&socket);
@@ -89,6 +90,7 @@ class session_table {
 		bool follow_cpu = true; /**< run a session where its packets arrive */
 		kmem_cache sessions; /**< objects of model->session_size */
 		kmem_cache buffers; /**< what read() borrows */
+		softirq_pages pages; /**< what a model in softirq sends from */
 		workqueue queue; /**< where sessions run */
 		workqueue control; /**< accepting, sweeping, reaping: never where handlers block */
 	};

@@ -58,6 +58,7 @@ inline constexpr struct model thread_per_connection::table = {
 	.name = "thread",
 	.session_size = sizeof(thread_session),
 	.blocks = false, /* a thread of its own, no worker */
+	.in_softirq = false,
 	.construct = [](void *memory, session_table &table, ktcp::socket &&socket) -> session & {
 		return *new (memory) thread_session(table, std::move(socket));
 	},

@@ -51,6 +51,7 @@ inline constexpr struct model work_per_connection::table = {
 	.name = "work",
 	.session_size = sizeof(work_session),
 	.blocks = true,
+	.in_softirq = false,
 	.construct = [](void *memory, session_table &table, ktcp::socket &&socket) -> session & {
 		return *new (memory) work_session(table, std::move(socket));
 	},

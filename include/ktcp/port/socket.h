@@ -38,13 +38,20 @@ enum ktcp_sock_event {
 	KTCP_SOCK_READABLE = 1, /* data, end of stream, an error, or a connection to accept */
 	KTCP_SOCK_WRITABLE = 2, /* room to send again after -EAGAIN */
 	KTCP_SOCK_STATE = 4, /* the connection's state changed: closed, reset, aborted */
+	/*
+	 * Only ever told, never waited for: this call is in softirq, with the socket's lock
+	 * held and nobody in process context owning it, so that from inside it, and only
+	 * from there, ktcp_sock_softirq_recv() and ktcp_sock_softirq_send() may be used.
+	 */
+	KTCP_SOCK_SOFTIRQ = 1 << 8,
 };
 
 /*
  * A subscription to a socket's events, embedded in whatever is notified.
  * Set @event, leave @saved to the port. @event runs in any context, softirq and
  * inside this socket's own calls among them, with the socket's lock held: it may
- * set bits and queue work, and must not call back into the socket.
+ * set bits and queue work, and must not call back into the socket, except as
+ * KTCP_SOCK_SOFTIRQ says.
  */
 struct ktcp_sock_hook {
 	void (*event)(struct ktcp_sock_hook *hook, unsigned int events);
@@ -216,6 +223,39 @@ void ktcp_sock_hook_listener(struct socket *sock, struct ktcp_sock_hook *hook);
  * Context: process.
  */
 void ktcp_sock_unhook_listener(struct socket *sock, struct ktcp_sock_hook *hook);
+
+struct ktcp_softirq_pages;
+
+/**
+ * ktcp_softirq_pages_create() - where softirq sends get their pages, per CPU.
+ *
+ * A socket that sends in softirq would otherwise keep a fragment of up to 32 KiB of its
+ * own for as long as it lives: it cannot use the one of the task that it interrupts.
+ * Return: NULL if there is no memory.
+ * Context: process.
+ */
+struct ktcp_softirq_pages *ktcp_softirq_pages_create(void);
+
+/** ktcp_softirq_pages_destroy() - after the last send; NULL is ignored. Context: process. */
+void ktcp_softirq_pages_destroy(struct ktcp_softirq_pages *pages);
+
+/**
+ * ktcp_sock_softirq_recv() - as ktcp_sock_recv(), by tcp_read_sock().
+ * Return: as ktcp_sock_recv(); -EINPROGRESS when only ktcp_sock_recv() can go on (an
+ *         urgent byte is next, which tcp_read_sock() never passes).
+ * Context: inside an event with KTCP_SOCK_SOFTIRQ.
+ */
+long ktcp_sock_softirq_recv(struct socket *sock, void *buffer, size_t size);
+
+/**
+ * ktcp_sock_softirq_send() - as ktcp_sock_send(), by tcp_sendmsg_locked() with atomic
+ * allocations.
+ * Return: as ktcp_sock_send(); -EINPROGRESS when there was no memory to be had without
+ *         sleeping: ktcp_sock_send() may find some.
+ * Context: inside an event with KTCP_SOCK_SOFTIRQ.
+ */
+long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, bool more,
+			    struct ktcp_softirq_pages *pages);
 
 /**
  * ktcp_sock_incoming_cpu() - the CPU on which the connection's last packet was

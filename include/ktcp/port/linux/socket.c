@@ -4,6 +4,7 @@
 #include <linux/in6.h>
 #include <linux/kthread.h>
 #include <linux/net.h>
+#include <linux/percpu.h>
 #include <linux/poll.h>
 #include <linux/tcp.h>
 #include <linux/wait.h>
@@ -291,8 +292,13 @@ static void ktcp_data_ready(struct sock *sk)
 {
 	struct ktcp_sock_hook *hook = ktcp_hook_of(sk);
 
+	/*
+	 * The backlog of a socket that a process owns runs in that process, preemptible and
+	 * with bottom halves on: that is not softirq.
+	 */
 	if (hook)
-		hook->event(hook, KTCP_SOCK_READABLE);
+		hook->event(hook, KTCP_SOCK_READABLE |
+					  (sock_owned_by_user_nocheck(sk) ? 0 : KTCP_SOCK_SOFTIRQ));
 }
 
 static void ktcp_write_space(struct sock *sk)
@@ -345,6 +351,114 @@ void ktcp_sock_unhook(struct socket *sock, struct ktcp_sock_hook *hook)
 	__rcu_assign_sk_user_data_with_flags(sk, NULL, 0);
 	write_unlock_bh(&sk->sk_callback_lock);
 	release_sock(sk);
+}
+
+/* ---- receiving and sending inside an event ------------------------------------ */
+
+struct ktcp_softirq_pages {
+	struct page_frag __percpu *fragments;
+};
+
+struct ktcp_softirq_pages *ktcp_softirq_pages_create(void)
+{
+	struct ktcp_softirq_pages *pages = kzalloc(sizeof(*pages), GFP_KERNEL);
+
+	if (!pages)
+		return NULL;
+	pages->fragments = alloc_percpu(struct page_frag);
+	if (!pages->fragments) {
+		kfree(pages);
+		return NULL;
+	}
+	return pages;
+}
+
+void ktcp_softirq_pages_destroy(struct ktcp_softirq_pages *pages)
+{
+	int cpu;
+
+	if (!pages)
+		return;
+	for_each_possible_cpu(cpu) {
+		struct page_frag *fragment = per_cpu_ptr(pages->fragments, cpu);
+
+		if (fragment->page)
+			put_page(fragment->page);
+	}
+	free_percpu(pages->fragments);
+	kfree(pages);
+}
+
+struct ktcp_softirq_read {
+	char *buffer;
+	size_t room;
+};
+
+static int ktcp_softirq_take(read_descriptor_t *descriptor, struct sk_buff *skb,
+			     unsigned int offset, size_t length)
+{
+	struct ktcp_softirq_read *read = descriptor->arg.data;
+	size_t taken = min(length, read->room);
+
+	if (taken && skb_copy_bits(skb, offset, read->buffer, taken) < 0)
+		return -EFAULT;
+	read->buffer += taken;
+	read->room -= taken;
+	descriptor->count = read->room; /* 0: enough */
+	return taken;
+}
+
+long ktcp_sock_softirq_recv(struct socket *sock, void *buffer, size_t size)
+{
+	struct sock *sk = sock->sk;
+	struct ktcp_softirq_read read = { .buffer = buffer, .room = size };
+	read_descriptor_t descriptor = { .arg.data = &read, .count = size };
+	int got = tcp_read_sock(sk, &descriptor, ktcp_softirq_take);
+
+	if (got)
+		return got;
+	/* 0 by itself means nothing: what is next, and why is it not data? */
+	if (tcp_sk(sk)->urg_data && !skb_queue_empty(&sk->sk_receive_queue))
+		return -EINPROGRESS;
+	if (sk->sk_err)
+		return sock_error(sk);
+	if (sk->sk_shutdown & RCV_SHUTDOWN)
+		return 0;
+	return -EAGAIN;
+}
+
+long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, bool more,
+			    struct ktcp_softirq_pages *pages)
+{
+	struct sock *sk = sock->sk;
+	struct page_frag *fragment = this_cpu_ptr(pages->fragments);
+	struct page_frag own = sk->sk_frag;
+	gfp_t allocation = sk->sk_allocation;
+	bool use_task_frag = sk->sk_use_task_frag;
+	struct msghdr message = {
+		.msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0),
+	};
+	struct kvec part = { .iov_base = (void *)data, .iov_len = size };
+	long sent;
+
+	/*
+	 * current is whoever was interrupted: neither its page fragment (6.12 would take that
+	 * whatever sk_allocation says) nor its right to sleep are ours. The socket borrows this
+	 * CPU's fragment for the call; softirqs do not nest, so nobody else has it.
+	 */
+	sk->sk_allocation = GFP_ATOMIC;
+	sk->sk_use_task_frag = false;
+	sk->sk_frag = *fragment;
+	iov_iter_kvec(&message.msg_iter, ITER_SOURCE, &part, 1, size);
+	sent = tcp_sendmsg_locked(sk, &message, size);
+	*fragment = sk->sk_frag;
+	sk->sk_frag = own;
+	sk->sk_use_task_frag = use_task_frag;
+	sk->sk_allocation = allocation;
+
+	if (sent == -EAGAIN && tcp_rtx_and_write_queues_empty(sk))
+		return -EINPROGRESS;
+	return sent;
 }
 
 /* ---- events: a listener ----------------------------------------------------- */

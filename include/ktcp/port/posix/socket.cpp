@@ -144,7 +144,7 @@ class event_thread {
 		unsigned int events = 0;
 
 		if (event.events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
-			events |= KTCP_SOCK_READABLE;
+			events |= KTCP_SOCK_READABLE | KTCP_SOCK_SOFTIRQ;
 		if (event.events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
 			events |= KTCP_SOCK_WRITABLE;
 		if (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
@@ -464,6 +464,33 @@ void ktcp_sock_hook_listener(struct socket *sock, struct ktcp_sock_hook *by)
 void ktcp_sock_unhook_listener(struct socket *sock, struct ktcp_sock_hook *)
 {
 	unhook(sock);
+}
+
+/* The epoll thread has the socket to itself while it calls the hook, and may use it as
+ * anybody else does. */
+
+struct ktcp_softirq_pages {
+};
+
+struct ktcp_softirq_pages *ktcp_softirq_pages_create(void)
+{
+	return new (std::nothrow) ktcp_softirq_pages;
+}
+
+void ktcp_softirq_pages_destroy(struct ktcp_softirq_pages *pages)
+{
+	delete pages;
+}
+
+long ktcp_sock_softirq_recv(struct socket *sock, void *buffer, size_t size)
+{
+	return ktcp_sock_recv(sock, buffer, size);
+}
+
+long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, bool more,
+			    struct ktcp_softirq_pages *)
+{
+	return ktcp_sock_send(sock, data, size, more);
 }
 
 int ktcp_sock_incoming_cpu(const struct socket *)
