@@ -161,7 +161,7 @@ class connection : public executor {
 	{
 		if (starved_.load(memory_order_relaxed))
 			return event_retry | event_ended | KTCP_SOCK_STATE;
-		return wanted_ | event_ended | KTCP_SOCK_STATE;
+		return wanted_.load(memory_order_relaxed) | event_ended | KTCP_SOCK_STATE;
 	}
 
 	/**
@@ -181,6 +181,18 @@ class connection : public executor {
 		const std::uint64_t last = last_active_ms_.load(memory_order_relaxed);
 
 		return now_ms > last ? now_ms - last : 0;
+	}
+
+	/** The CPU that handled its last packet, a hint; -1 if none did. */
+	int incoming_cpu() const noexcept
+	{
+		return socket_.incoming_cpu();
+	}
+
+	/** Does it wait for its peer to take bytes? A hint, from any context. */
+	bool writing() const noexcept
+	{
+		return wanted_.load(memory_order_relaxed) == KTCP_SOCK_WRITABLE;
 	}
 
 	/** Did a send fail for want of memory, so that only event_retry goes on with it? */
@@ -230,7 +242,7 @@ class connection : public executor {
 	buffer buffer_; /* a finished read's bytes, on their way to the handler */
 	atomic<std::uint64_t> last_active_ms_;
 	atomic<int> ended_ = 0; /* an errno, once */
-	std::uint32_t wanted_ = 0;
+	atomic<std::uint32_t> wanted_ = 0; /* written by who advances */
 	unsigned short budget_ = 0;
 	unsigned char told_ = 0;
 	bool started_ = false;
@@ -336,7 +348,7 @@ inline bool connection::attempt_read(operation &op) noexcept
 	const auto got = recv(borrowed->bytes());
 
 	if (!got && got.error() == errc::eagain) {
-		wanted_ = KTCP_SOCK_READABLE;
+		wanted_.store(KTCP_SOCK_READABLE, memory_order_relaxed);
 		return false;
 	}
 	if (!got && got.error() == errc::einprogress) {
@@ -359,7 +371,7 @@ inline bool connection::attempt_write(operation &op) noexcept
 		const auto sent = send(op);
 
 		if (!sent && sent.error() == errc::eagain) {
-			wanted_ = KTCP_SOCK_WRITABLE;
+			wanted_.store(KTCP_SOCK_WRITABLE, memory_order_relaxed);
 			denied_ = false;
 			starved_.store(false, memory_order_relaxed);
 			return false;
@@ -374,7 +386,7 @@ inline bool connection::attempt_write(operation &op) noexcept
 			 * that the queue emptied just after the send gave up, and then trying
 			 * again is all it takes; only the second denial in a row is believed.
 			 */
-			wanted_ = KTCP_SOCK_WRITABLE;
+			wanted_.store(KTCP_SOCK_WRITABLE, memory_order_relaxed);
 			starved_.store(denied_, memory_order_relaxed);
 			denied_ = true;
 			return false;

@@ -45,6 +45,7 @@ enum class errc : int {
 	etimedout = 110,
 	econnrefused = 111,
 	einprogress = 115,
+	edquot = 122,
 	ecanceled = 125,
 };
 

@@ -79,9 +79,12 @@ struct server_options {
 	std::uint16_t port = 0; /**< to listen on, all addresses, IPv4 and IPv6 */
 	int backlog = 1024; /**< connections waiting to be accepted (cut at somaxconn) */
 	std::string_view model = "event"; /**< server<Handler, any_model>: which */
-	bool unbound = false; /**< workers go where the scheduler likes (WQ_UNBOUND) */
+	enum placement placement = placement::incoming; /**< where sessions run */
 	unsigned int max_connections = 65536; /**< beyond this, new ones are reset at once */
-	unsigned int idle_timeout_ms = 0; /**< close a connection so long silent; 0: never */
+	unsigned int max_per_source = 0; /**< of one peer (IPv4 address, IPv6 /64); 0: any number */
+	session_timeouts timeouts = {}; /**< of a quiet peer */
+	unsigned int user_timeout_ms = 0; /**< TCP_USER_TIMEOUT; 0: the system's */
+	unsigned int drain_ms = 0; /**< how long stop() lets connections finish by themselves */
 	struct net *net = nullptr; /**< the network namespace; nullptr: the initial one */
 };
 
@@ -94,7 +97,8 @@ class server_base {
 	/**
 	 * Stop listening, end every connection, and wait until nothing of the server is left:
 	 * no socket, work, thread, memory or callback. However the peers behave, this takes
-	 * as long as the handlers' next few awaits. The server can be started again.
+	 * server_options::drain_ms and as long as the handlers' next few awaits. The server can
+	 * be started again.
 	 */
 	void stop() noexcept
 	{
@@ -135,7 +139,8 @@ class server_base {
 	/* Everything that exists only while the server runs. */
 	struct running : private ktcp_sock_hook {
 		explicit running(const server_options &options) noexcept
-			: ktcp_sock_hook{ on_connection, {} }, options(options)
+			: ktcp_sock_hook{ on_connection, {} }, options(options),
+			  sessions(options.max_per_source)
 		{
 		}
 
@@ -158,9 +163,13 @@ class server_base {
 
 		unsigned int sweep_period_ms() const noexcept
 		{
-			const unsigned int quarter = options.idle_timeout_ms / 4;
+			unsigned int period = longest_sweep_ms;
 
-			return quarter && quarter < longest_sweep_ms ? quarter : longest_sweep_ms;
+			for (const unsigned int limit :
+			     { options.timeouts.idle_ms, options.timeouts.write_ms })
+				if (limit && limit / 4 < period)
+					period = limit / 4 ? limit / 4 : 1;
+			return period;
 		}
 
 		static constexpr unsigned int longest_sweep_ms = 1000;
@@ -305,7 +314,7 @@ inline result<void> server_base::running::set_up(const struct model &model,
 		if (model.in_softirq)
 			use.pages = KTCP_TRY(softirq_pages::create());
 		use.queue = KTCP_TRY(workqueue::create(
-			options.name, { .unbound = options.unbound,
+			options.name, { .unbound = options.placement == placement::anywhere,
 					.max_active = model.blocks ? workqueue::most_active() : 0 }));
 		use.control =
 			KTCP_TRY(workqueue::create(detail::joined_name(name, "_control").c_str()));
@@ -322,7 +331,7 @@ inline result<void> server_base::running::set_up(const struct model &model,
 	use.handle = handle;
 	use.handler = handler;
 	use.name = options.name;
-	use.follow_cpu = !options.unbound;
+	use.placement = options.placement;
 
 	const auto most = static_cast<unsigned int>(workqueue::most_active());
 
@@ -342,6 +351,8 @@ inline result<ktcp::socket> server_base::running::bound(enum family family) noex
 		made.set_v6only(false); /* whatever net.ipv6.bindv6only says */
 	made.set_nodelay();
 	made.set_keepalive();
+	if (options.user_timeout_ms)
+		made.set_user_timeout(options.user_timeout_ms);
 	made.set_oobinline(); /* an urgent byte is a byte like the others */
 	KTCP_TRY(made.bind(endpoint::any(options.port)));
 	return made;
@@ -391,9 +402,14 @@ inline void server_base::running::stop() noexcept
 	 * callback. RCU then covers the last instructions of it, once for the whole server. */
 	listener = ktcp::socket();
 	ktcp_synchronize_rcu();
+	sessions.close();
+	/* The sweep goes on meanwhile: a peer that is slow to finish is still timed out. */
+	const bool drained = options.drain_ms && sessions.drain(options.drain_ms);
+
 	sweep_work.cancel_sync();
 	/* Accepting is over, so the list can only shrink: none is missed. */
-	sessions.end_all(errc::eshutdown);
+	if (!drained)
+		sessions.end_all(errc::eshutdown);
 	sessions.wait_until_empty();
 	/* The work items that dropped the last session may still be on their way out; destroying
 	 * the queues, in our destructor, waits for them. */
@@ -433,7 +449,7 @@ inline bool server_base::running::accept_one() noexcept
 
 inline void server_base::running::sweep() noexcept
 {
-	sessions.sweep(options.idle_timeout_ms);
+	sessions.sweep(options.timeouts);
 	sweep_work.queue_in(sessions.use().control, sweep_period_ms());
 }
 

@@ -39,9 +39,15 @@ class server_module {
 			.port = static_cast<std::uint16_t>(params::port()),
 			.backlog = static_cast<int>(params::backlog()),
 			.model = params::model(),
-			.unbound = params::unbound() != 0,
-			.max_connections = static_cast<unsigned int>(params::max_connections()),
-			.idle_timeout_ms = static_cast<unsigned int>(params::idle_timeout_ms()),
+			.placement = params::unbound() ? placement::anywhere :
+				     params::spread()  ? placement::spread :
+							 placement::incoming,
+			.max_connections = number(params::max_connections()),
+			.max_per_source = number(params::max_per_source()),
+			.timeouts = { .idle_ms = number(params::idle_timeout_ms()),
+				      .write_ms = number(params::write_timeout_ms()) },
+			.user_timeout_ms = number(params::user_timeout_ms()),
+			.drain_ms = number(params::drain_ms()),
 		}));
 		KTCP_LOG_NOTE("listening on port %u, model %.*s, up to %u connections", server_.port(),
 			      static_cast<int>(params::model().size()), params::model().data(),
@@ -50,6 +56,12 @@ class server_module {
 	}
 
     private:
+	/* in range: the parameter refused what is not */
+	static unsigned int number(long parameter) noexcept
+	{
+		return static_cast<unsigned int>(parameter);
+	}
+
 	server<Handler, any_model> server_;
 };
 

@@ -128,6 +128,12 @@ class completion {
 		ktcp_wait_for_completion(raw());
 	}
 
+	/** The same for at most @p ms milliseconds; false if the time was up first. */
+	bool wait_for(unsigned int ms) noexcept
+	{
+		return ktcp_wait_for_completion_timeout(raw(), ms);
+	}
+
     private:
 	struct ::completion *raw() noexcept
 	{

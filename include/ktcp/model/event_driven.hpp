@@ -86,9 +86,7 @@ class event_session : public session, protected ktcp_sock_hook {
 	/** Pass the claim on to the work item. */
 	void queue() noexcept
 	{
-		auto &use = table().use();
-
-		turn_.queue_on(use.queue, use.follow_cpu ? socket().incoming_cpu() : -1);
+		turn_.queue_on(table().use().queue, cpu());
 	}
 
     private:

@@ -22,6 +22,7 @@
 #include <ktcp/connection.hpp>
 #include <ktcp/list.hpp>
 #include <ktcp/port/thread.h>
+#include <ktcp/source_table.hpp>
 #include <ktcp/sync.hpp>
 #include <ktcp/workqueue.hpp>
 
@@ -39,6 +40,7 @@ class session : public connection {
 	using connection::event_retry;
 	using connection::idle_ms;
 	using connection::starved;
+	using connection::writing;
 
     protected:
 	session(session_table &table, ktcp::socket &&socket) noexcept;
@@ -49,11 +51,29 @@ class session : public connection {
 		return table_;
 	}
 
+	/** Where its next turn is to run; -1 where whoever asks is. */
+	int cpu() const noexcept;
+
     private:
 	friend class session_table;
 
 	session_table &table_;
 	list_node node_;
+	source *source_ = nullptr;
+	int home_cpu_ = -1; /* placement::spread */
+};
+
+/** On which CPU a session runs, if the workqueue is not unbound. */
+enum class placement {
+	incoming, /**< where its packets arrive (sk_incoming_cpu): warm caches */
+	spread, /**< one after the other, whatever the network card does */
+	anywhere, /**< where the scheduler likes (WQ_UNBOUND) */
+};
+
+/** When a quiet session is ended; milliseconds, 0: never. */
+struct session_timeouts {
+	unsigned int idle_ms = 0; /**< no byte in either direction */
+	unsigned int write_ms = 0; /**< no byte taken by a peer that we owe some */
 };
 
 /** What a server asks of an execution model: one constant table a model. */
@@ -87,13 +107,18 @@ class session_table {
 		handler_function handle = nullptr;
 		const void *handler = nullptr;
 		const char *name = "ktcp"; /**< threads are named after it */
-		bool follow_cpu = true; /**< run a session where its packets arrive */
+		enum placement placement = placement::incoming;
 		kmem_cache sessions; /**< objects of model->session_size */
 		kmem_cache buffers; /**< what read() borrows */
 		softirq_pages pages; /**< what a model in softirq sends from */
 		workqueue queue; /**< where sessions run */
 		workqueue control; /**< accepting, sweeping, reaping: never where handlers block */
 	};
+
+	/** @param per_source  sessions a peer may have, 0: any number. */
+	explicit session_table(unsigned int per_source) noexcept : sources_(per_source)
+	{
+	}
 
 	resources &use() noexcept
 	{
@@ -102,7 +127,8 @@ class session_table {
 
 	/**
 	 * Take an accepted socket over and start its session.
-	 * Errors: ENOMEM and the model's own; the socket was then reset.
+	 * Errors: EDQUOT (its peer has as many as it may), ENOMEM and the model's own; the
+	 * socket was then reset.
 	 */
 	result<void> add(ktcp::socket &&socket) noexcept
 	{
@@ -113,10 +139,17 @@ class session_table {
 			return errc::enomem;
 		}
 
+		/* A peer that is gone already has no address any more; its session ends soon. */
+		const auto remote = socket.remote();
 		session &made = use_.model->construct(memory, *this, std::move(socket));
+		const auto listed = enlist(made, remote ? *remote : endpoint());
 
-		count_.fetch_add(1, memory_order_relaxed);
-		live_.lock()->push_back(made);
+		if (!listed) {
+			made.socket().abort();
+			use_.model->destroy(made);
+			use_.sessions.free(&made);
+			return listed;
+		}
 
 		const auto started = use_.model->start(made);
 
@@ -137,7 +170,12 @@ class session_table {
 	/** Unlist and close a session whose handler is done; its model calls, once. */
 	void retire(session &self) noexcept
 	{
-		live_.lock()->erase(self);
+		{
+			auto live = live_.lock();
+
+			live->erase(self);
+			sources_.leave(self.source_);
+		}
 		self.close();
 	}
 
@@ -160,17 +198,17 @@ class session_table {
 		}
 	}
 
-	/**
-	 * End sessions that moved no byte for @p idle_limit_ms (0: none), and let those that found
-	 * no memory try again.
-	 */
-	void sweep(unsigned int idle_limit_ms) noexcept
+	/** End sessions that have been quiet for too long; let those try again that found no memory. */
+	void sweep(const session_timeouts &limits) noexcept
 	{
 		const std::uint64_t now = ktcp_now_ms();
 		auto live = live_.lock();
 
 		for (session &each : *live) {
-			if (idle_limit_ms && each.idle_ms(now) >= idle_limit_ms) {
+			const std::uint64_t quiet_ms = each.idle_ms(now);
+
+			if ((limits.idle_ms && quiet_ms >= limits.idle_ms) ||
+			    (limits.write_ms && quiet_ms >= limits.write_ms && each.writing())) {
 				each.end(errc::etimedout);
 				use_.model->wake(each, session::event_ended);
 			} else if (each.starved()) {
@@ -180,14 +218,43 @@ class session_table {
 		}
 	}
 
-	/** Sleep until the last session is forgotten. None may be added from here on. */
-	void wait_until_empty() noexcept
+	/** None may be added from here on; wait_until_empty() will come. */
+	void close() noexcept
 	{
 		drop();
+	}
+
+	/** Sleep for at most @p ms until the last session is forgotten; false if some are left. */
+	bool drain(unsigned int ms) noexcept
+	{
+		if (!empty_.wait_for(ms))
+			return false;
+		empty_.complete(); /* for wait_until_empty() */
+		return true;
+	}
+
+	/** Sleep until the last session is forgotten. */
+	void wait_until_empty() noexcept
+	{
 		empty_.wait();
 	}
 
     private:
+	friend class session;
+
+	/* From here on others reach it. */
+	result<void> enlist(session &made, const endpoint &peer) noexcept
+	{
+		auto live = live_.lock();
+
+		made.source_ = KTCP_TRY(sources_.enter(peer));
+		if (use_.placement == placement::spread)
+			made.home_cpu_ = last_cpu_ = ktcp_next_online_cpu(last_cpu_);
+		count_.fetch_add(1, memory_order_relaxed);
+		live->push_back(made);
+		return {};
+	}
+
 	void drop() noexcept
 	{
 		/* Pairs with itself: the one who takes the last sees what the others did. */
@@ -197,6 +264,8 @@ class session_table {
 
 	resources use_;
 	guarded<list<session, &session::node_>> live_;
+	source_table sources_; /* under live_'s lock, and so is … */
+	int last_cpu_ = -1;
 	atomic<std::size_t> count_ = 1; /* and the table's own, until wait_until_empty() */
 	completion empty_;
 };
@@ -206,6 +275,19 @@ inline session::session(session_table &table, ktcp::socket &&socket) noexcept
 		     table.use().handler),
 	  table_(table)
 {
+}
+
+inline int session::cpu() const noexcept
+{
+	switch (table_.use_.placement) {
+	case placement::incoming:
+		return incoming_cpu();
+	case placement::spread:
+		return home_cpu_;
+	case placement::anywhere:
+		break;
+	}
+	return -1;
 }
 
 } // namespace ktcp

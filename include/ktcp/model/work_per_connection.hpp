@@ -30,9 +30,7 @@ class work_per_connection {
 
 		void start() noexcept
 		{
-			auto &use = table().use();
-
-			life_.queue_on(use.queue, use.follow_cpu ? socket().incoming_cpu() : -1);
+			life_.queue_on(table().use().queue, cpu());
 		}
 
 	    private:

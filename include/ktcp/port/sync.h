@@ -26,6 +26,13 @@ void ktcp_complete(struct completion *done);
 void ktcp_wait_for_completion(struct completion *done);
 
 /**
+ * ktcp_wait_for_completion_timeout() - the same, for at most @ms milliseconds.
+ * Return: false if the time was up first.
+ * Context: process.
+ */
+bool ktcp_wait_for_completion_timeout(struct completion *done, unsigned int ms);
+
+/**
  * ktcp_synchronize_rcu() - wait until every callback that was running in softirq
  * when this was called has returned.
  * Context: process.

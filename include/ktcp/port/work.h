@@ -44,6 +44,13 @@ void ktcp_destroy_workqueue(struct workqueue_struct *wq);
 /** ktcp_wq_max_active() - the most that max_active may be (WQ_MAX_ACTIVE). Context: any. */
 int ktcp_wq_max_active(void);
 
+/**
+ * ktcp_next_online_cpu() - the first online CPU after @cpu, and after the last the first
+ * again; -1 begins. A hint: it may go offline at any time.
+ * Context: any.
+ */
+int ktcp_next_online_cpu(int cpu);
+
 /** ktcp_init_work() - as INIT_WORK(); once, before the first use. Context: any. */
 void ktcp_init_work(struct work_struct *work, void (*function)(struct work_struct *work));
 

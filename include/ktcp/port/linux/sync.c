@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* port/sync.h over linux/mutex.h, linux/completion.h and RCU. */
 #include <linux/completion.h>
+#include <linux/jiffies.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
 
@@ -39,6 +40,11 @@ void ktcp_complete(struct completion *done)
 void ktcp_wait_for_completion(struct completion *done)
 {
 	wait_for_completion(done);
+}
+
+bool ktcp_wait_for_completion_timeout(struct completion *done, unsigned int ms)
+{
+	return wait_for_completion_timeout(done, msecs_to_jiffies(ms)) != 0;
 }
 
 void ktcp_synchronize_rcu(void)

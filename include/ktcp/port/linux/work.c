@@ -32,6 +32,13 @@ int ktcp_wq_max_active(void)
 	return WQ_MAX_ACTIVE;
 }
 
+int ktcp_next_online_cpu(int cpu)
+{
+	int next = cpumask_next(cpu, cpu_online_mask);
+
+	return next < nr_cpu_ids ? next : cpumask_first(cpu_online_mask);
+}
+
 void ktcp_init_work(struct work_struct *work, void (*function)(struct work_struct *work))
 {
 	INIT_WORK(work, function);

@@ -60,3 +60,14 @@ void ktcp_wait_for_completion(struct completion *done)
 	done->changed.wait(hold, [&] { return done->done != 0; });
 	done->done--;
 }
+
+bool ktcp_wait_for_completion_timeout(struct completion *done, unsigned int ms)
+{
+	std::unique_lock hold(done->lock);
+
+	if (!done->changed.wait_for(hold, std::chrono::milliseconds(ms),
+				    [&] { return done->done != 0; }))
+		return false;
+	done->done--;
+	return true;
+}

@@ -277,6 +277,11 @@ int ktcp_wq_max_active(void)
 	return 512;
 }
 
+int ktcp_next_online_cpu(int)
+{
+	return -1; /* threads go where the scheduler likes */
+}
+
 void ktcp_init_work(struct work_struct *work, void (*function)(struct work_struct *work))
 {
 	new (work) work_struct{};
