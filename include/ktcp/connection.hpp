@@ -27,6 +27,7 @@
 #include <ktcp/buffer.hpp>
 #include <ktcp/port/time.h>
 #include <ktcp/socket.hpp>
+#include <ktcp/statistics.hpp>
 #include <ktcp/task.hpp>
 
 namespace ktcp
@@ -137,7 +138,7 @@ class connection : public executor {
 	connection(ktcp::socket &&socket, kmem_cache &buffers, handler_function handle,
 		   const void *handler) noexcept
 		: socket_(std::move(socket)), buffers_(buffers), handle_(handle),
-		  handler_(handler), last_active_ms_(ktcp_now_ms())
+		  handler_(handler), accepted_ms_(ktcp_now_ms()), last_active_ms_(accepted_ms_)
 	{
 	}
 
@@ -173,6 +174,27 @@ class connection : public executor {
 		int none = 0;
 
 		ended_.compare_exchange(none, static_cast<int>(why), memory_order_release);
+	}
+
+	/** Why it was ended, if it was. */
+	result<void> why_ended() const noexcept
+	{
+		return result<void>::from(-ended_.load(memory_order_acquire));
+	}
+
+	/** What it moved so far. Any context. */
+	traffic moved() const noexcept
+	{
+		return { .bytes_in = bytes_in_.value(),
+			 .bytes_out = bytes_out_.value(),
+			 .turns = turns_.value(),
+			 .exhausted = exhausted_.value() };
+	}
+
+	/** Milliseconds since it was accepted. */
+	std::uint64_t age_ms(std::uint64_t now_ms) const noexcept
+	{
+		return now_ms - accepted_ms_;
 	}
 
 	/** Milliseconds without a byte moved. */
@@ -223,7 +245,7 @@ class connection : public executor {
 	result<std::size_t> recv(std::span<std::byte> into) noexcept;
 	result<std::size_t> send(const operation &op) noexcept;
 	progress go_on() noexcept;
-	progress stopped_at() const noexcept;
+	progress stopped_at() noexcept;
 
 	void park(operation &op, std::coroutine_handle<> self) noexcept
 	{
@@ -240,7 +262,9 @@ class connection : public executor {
 	operation *pending_ = nullptr; /* what the handler waits for … */
 	std::coroutine_handle<> waiting_; /* … and the coroutine that does */
 	buffer buffer_; /* a finished read's bytes, on their way to the handler */
+	const std::uint64_t accepted_ms_;
 	atomic<std::uint64_t> last_active_ms_;
+	tally bytes_in_, bytes_out_, turns_, exhausted_;
 	atomic<int> ended_ = 0; /* an errno, once */
 	atomic<std::uint32_t> wanted_ = 0; /* written by who advances */
 	unsigned short budget_ = 0;
@@ -357,6 +381,7 @@ inline bool connection::attempt_read(operation &op) noexcept
 	}
 	if (got) {
 		op.size_ = *got;
+		bytes_in_.add(*got);
 		buffer_ = std::move(*borrowed);
 		last_active_ms_.store(ktcp_now_ms(), memory_order_relaxed);
 	} else {
@@ -397,6 +422,7 @@ inline bool connection::attempt_write(operation &op) noexcept
 		}
 		op.data_ += *sent;
 		op.size_ -= *sent;
+		bytes_out_.add(*sent);
 		denied_ = false;
 		starved_.store(false, memory_order_relaxed);
 		last_active_ms_.store(ktcp_now_ms(), memory_order_relaxed);
@@ -438,6 +464,7 @@ inline connection::progress connection::advance_in_softirq(const softirq_pages &
 
 inline connection::progress connection::go_on() noexcept
 {
+	turns_.add(1);
 	if (!started_) {
 		started_ = true;
 		task_ = handle_(handler_, *this);
@@ -460,11 +487,14 @@ inline connection::progress connection::go_on() noexcept
 	return stopped_at();
 }
 
-inline connection::progress connection::stopped_at() const noexcept
+inline connection::progress connection::stopped_at() noexcept
 {
 	if (told_ == patience)
 		return progress::finished;
-	return budget_ ? progress::waiting : progress::yielded;
+	if (budget_)
+		return progress::waiting;
+	exhausted_.add(1);
+	return progress::yielded;
 }
 
 inline void connection::close() noexcept

@@ -36,6 +36,7 @@
 #include <ktcp/model/softirq.hpp>
 #include <ktcp/model/thread_per_connection.hpp>
 #include <ktcp/model/work_per_connection.hpp>
+#include <ktcp/server_files.hpp>
 
 namespace ktcp
 {
@@ -148,6 +149,7 @@ class server_base {
 				    session_table::handler_function handle,
 				    const void *handler) noexcept;
 		result<void> listen() noexcept;
+		result<void> publish() noexcept;
 		result<ktcp::socket> bound(enum family family) noexcept;
 		void stop() noexcept;
 		void accept() noexcept;
@@ -180,6 +182,7 @@ class server_base {
 		server_options options;
 		ktcp::socket listener;
 		session_table sessions;
+		server_files files{ sessions };
 		delayed_work<running> accept_work{ *this, [](running &self) { self.accept(); } };
 		delayed_work<running> sweep_work{ *this, [](running &self) { self.sweep(); } };
 	};
@@ -295,6 +298,8 @@ inline result<void> server_base::start(const server_options &options, const stru
 
 	if (status)
 		status = live_->listen();
+	if (status)
+		status = live_->publish();
 	if (!status)
 		destroy();
 	return status;
@@ -391,9 +396,22 @@ inline result<void> server_base::running::listen() noexcept
 	return made.error();
 }
 
+inline result<void> server_base::running::publish() noexcept
+{
+	const auto status = files.publish(options.name, options.net);
+
+	if (!status) {
+		KTCP_LOG_ERR("cannot make /proc/net/%s (error %d); is another server called so?",
+			     options.name, status.code());
+		stop();
+	}
+	return status;
+}
+
 /* The order matters: see each step. */
 inline void server_base::running::stop() noexcept
 {
+	files.unpublish(); /* nobody new finds us that way */
 	/* Nobody new. A callback under way has returned when the listener is unhooked; one that
 	 * begins afterwards finds no hook. */
 	ktcp_sock_unhook_listener(listener.raw(), this);
@@ -439,10 +457,10 @@ inline bool server_base::running::accept_one() noexcept
 		return false;
 	}
 	if (sessions.count() >= options.max_connections) {
-		accepted->abort();
+		sessions.refuse(std::move(*accepted), &statistics::refused_full);
 		return true;
 	}
-	/* If there is no memory the peer has been reset, and that is all to be done. */
+	/* A peer that is refused has been reset and counted, and that is all to be done. */
 	static_cast<void>(sessions.add(std::move(*accepted)));
 	return true;
 }

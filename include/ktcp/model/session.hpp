@@ -34,12 +34,15 @@ class session_table;
 /** A connection, its engine's side open to the server and the models, in the table. */
 class session : public connection {
     public:
+	using connection::age_ms;
 	using connection::close;
 	using connection::end;
 	using connection::event_ended;
 	using connection::event_retry;
 	using connection::idle_ms;
+	using connection::moved;
 	using connection::starved;
+	using connection::why_ended;
 	using connection::writing;
 
     protected:
@@ -99,6 +102,7 @@ struct model {
 /** The sessions of one server. Process context throughout. */
 class session_table {
     public:
+	using session_list = list<session, &session::node_>;
 	using handler_function = task (*)(const void *handler, connection &peer);
 
 	/** What the table works with; fixed while sessions live. */
@@ -135,7 +139,7 @@ class session_table {
 		void *memory = use_.sessions.alloc(gfp::kernel);
 
 		if (!memory) {
-			socket.abort();
+			refuse(std::move(socket), &statistics::refused_memory);
 			return errc::enomem;
 		}
 
@@ -145,7 +149,9 @@ class session_table {
 		const auto listed = enlist(made, remote ? *remote : endpoint());
 
 		if (!listed) {
-			made.socket().abort();
+			refuse(std::move(made.socket()), listed.error() == errc::edquot ?
+								 &statistics::refused_source :
+								 &statistics::refused_memory);
 			use_.model->destroy(made);
 			use_.sessions.free(&made);
 			return listed;
@@ -175,8 +181,38 @@ class session_table {
 
 			live->erase(self);
 			sources_.leave(self.source_);
+			counted_.moved += self.moved();
+			counted_.*closed_by(self.why_ended()) += 1;
 		}
 		self.close();
+	}
+
+	/** Reset a connection instead of adding it, and count why. */
+	void refuse(ktcp::socket &&socket, std::uint64_t statistics::*why) noexcept
+	{
+		auto live = live_.lock();
+
+		counted_.*why += 1;
+		socket.abort();
+	}
+
+	/** The numbers just now. */
+	statistics count_all() noexcept
+	{
+		auto live = live_.lock();
+		statistics now = counted_;
+
+		for (session &each : *live) {
+			now.active++;
+			now.moved += each.moved();
+		}
+		return now;
+	}
+
+	/** The list, locked: for reading. */
+	auto lock() noexcept
+	{
+		return live_.lock();
 	}
 
 	/** Destroy a retired session. The table may be gone when this returns. */
@@ -251,8 +287,19 @@ class session_table {
 		if (use_.placement == placement::spread)
 			made.home_cpu_ = last_cpu_ = ktcp_next_online_cpu(last_cpu_);
 		count_.fetch_add(1, memory_order_relaxed);
+		counted_.accepted++;
 		live->push_back(made);
 		return {};
+	}
+
+	static std::uint64_t statistics::*closed_by(const result<void> &why) noexcept
+	{
+		if (why)
+			return &statistics::closed;
+		if (why.error() == errc::etimedout)
+			return &statistics::timed_out;
+		return why.error() == errc::enomem ? &statistics::refused_memory :
+						     &statistics::stopped;
 	}
 
 	void drop() noexcept
@@ -263,8 +310,10 @@ class session_table {
 	}
 
 	resources use_;
-	guarded<list<session, &session::node_>> live_;
-	source_table sources_; /* under live_'s lock, and so is … */
+	guarded<session_list> live_;
+	/* under live_'s lock: */
+	source_table sources_;
+	statistics counted_; /* of those that were retired or refused; and accepted */
 	int last_cpu_ = -1;
 	atomic<std::size_t> count_ = 1; /* and the table's own, until wait_until_empty() */
 	completion empty_;
