@@ -362,6 +362,10 @@ inline bool connection::attempt(operation &op) noexcept
 
 inline bool connection::attempt_read(operation &op) noexcept
 {
+	wanted_.store(KTCP_SOCK_READABLE, memory_order_relaxed);
+	if (!socket_.readable())
+		return false;
+
 	auto borrowed = buffer::from(buffers_, frame_flags());
 
 	if (!borrowed) {
@@ -371,10 +375,8 @@ inline bool connection::attempt_read(operation &op) noexcept
 
 	const auto got = recv(borrowed->bytes());
 
-	if (!got && got.error() == errc::eagain) {
-		wanted_.store(KTCP_SOCK_READABLE, memory_order_relaxed);
+	if (!got && got.error() == errc::eagain)
 		return false;
-	}
 	if (!got && got.error() == errc::einprogress) {
 		budget_ = 0;
 		return false;

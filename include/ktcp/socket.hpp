@@ -205,6 +205,12 @@ class socket {
 	/** @name Data */
 	/** @{ */
 
+	/** Is it worth a try_recv()? False is sure, and cheap; true may be wrong. Any context. */
+	bool readable() const noexcept
+	{
+		return ktcp_sock_readable(socket_);
+	}
+
 	/**
 	 * What is there, up to @p into.size() bytes, without waiting; 0 at the end of the stream.
 	 * Errors: EAGAIN (nothing yet), ECONNRESET, ETIMEDOUT …

@@ -106,6 +106,14 @@ int ktcp_sock_accept(struct socket *listener, struct socket **out);
 int ktcp_sock_connect(struct socket *sock, const struct ktcp_endpoint *remote);
 
 /**
+ * ktcp_sock_readable() - is it worth a ktcp_sock_recv()?
+ * Return: false if that would give -EAGAIN, without the cost of its lock; then
+ *         KTCP_SOCK_READABLE follows. true may be wrong.
+ * Context: any.
+ */
+bool ktcp_sock_readable(const struct socket *sock);
+
+/**
  * ktcp_sock_recv() - receive what is there, without waiting.
  * @buffer: at least @size bytes; only as many as are returned have been written.
  * Return: bytes; 0 at the end of the stream; -EAGAIN if there is nothing yet,

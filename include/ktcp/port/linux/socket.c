@@ -217,6 +217,15 @@ void ktcp_sock_set_user_timeout(struct socket *sock, unsigned int ms)
 
 /* ---- data ------------------------------------------------------------------- */
 
+bool ktcp_sock_readable(const struct socket *sock)
+{
+	const struct sock *sk = sock->sk;
+
+	return !skb_queue_empty_lockless(&sk->sk_receive_queue) ||
+	       READ_ONCE(sk->sk_backlog.tail) || READ_ONCE(sk->sk_state) != TCP_ESTABLISHED ||
+	       READ_ONCE(sk->sk_err) || READ_ONCE(sk->sk_shutdown);
+}
+
 long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size)
 {
 	struct msghdr message = {};
