@@ -46,13 +46,26 @@ class buffer {
 	static result<buffer> from(kmem_cache &cache, gfp flags = gfp::kernel) noexcept
 	{
 		return owning(cache.alloc(flags), cache.object_size(),
-			      [](buffer &self) { self.cache_->free(self.data_); }, &cache);
+			      [](buffer &self) {
+				      static_cast<kmem_cache *>(self.origin_)->free(self.data_);
+			      },
+			      &cache);
+	}
+
+	/** One buffer of @p pool, which must outlive it. Errors: ENOMEM. */
+	static result<buffer> from(page_pool &pool, gfp flags = gfp::kernel) noexcept
+	{
+		return owning(pool.get(flags), pool.buffer_size(),
+			      [](buffer &self) {
+				      static_cast<page_pool *>(self.origin_)->put(self.data_);
+			      },
+			      &pool);
 	}
 
 	buffer(buffer &&other) noexcept
 		: data_(std::exchange(other.data_, nullptr)),
 		  size_(std::exchange(other.size_, 0)), release_(other.release_),
-		  cache_(other.cache_)
+		  origin_(other.origin_)
 	{
 	}
 
@@ -63,7 +76,7 @@ class buffer {
 			data_ = std::exchange(other.data_, nullptr);
 			size_ = std::exchange(other.size_, 0);
 			release_ = other.release_;
-			cache_ = other.cache_;
+			origin_ = other.origin_;
 		}
 		return *this;
 	}
@@ -97,7 +110,7 @@ class buffer {
 	using release_function = void (*)(buffer &);
 
 	static result<buffer> owning(void *memory, std::size_t size, release_function release,
-				     kmem_cache *cache) noexcept
+				     void *origin) noexcept
 	{
 		if (!memory)
 			return errc::enomem;
@@ -107,14 +120,14 @@ class buffer {
 		made.data_ = static_cast<std::byte *>(memory);
 		made.size_ = size;
 		made.release_ = release;
-		made.cache_ = cache;
+		made.origin_ = origin;
 		return made;
 	}
 
 	std::byte *data_ = nullptr;
 	std::size_t size_ = 0;
 	release_function release_ = nullptr;
-	kmem_cache *cache_ = nullptr;
+	void *origin_ = nullptr; /* the cache or the pool */
 };
 
 } // namespace ktcp

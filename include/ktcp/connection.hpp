@@ -135,7 +135,7 @@ class connection : public executor {
 	/**
 	 * @param buffers  where read() borrows its buffers; must outlive this.
 	 */
-	connection(ktcp::socket &&socket, kmem_cache &buffers, handler_function handle,
+	connection(ktcp::socket &&socket, page_pool &buffers, handler_function handle,
 		   const void *handler) noexcept
 		: socket_(std::move(socket)), buffers_(buffers), handle_(handle),
 		  handler_(handler), accepted_ms_(ktcp_now_ms()), last_active_ms_(accepted_ms_)
@@ -254,13 +254,14 @@ class connection : public executor {
 	}
 
 	ktcp::socket socket_;
-	kmem_cache &buffers_;
+	page_pool &buffers_;
 	const softirq_pages *softirq_ = nullptr; /* set while in softirq */
 	handler_function handle_;
 	const void *handler_;
 	task task_;
 	operation *pending_ = nullptr; /* what the handler waits for … */
 	std::coroutine_handle<> waiting_; /* … and the coroutine that does */
+	const std::byte *lent_ = nullptr; /* where the last read's bytes are */
 	buffer buffer_; /* a finished read's bytes, on their way to the handler */
 	const std::uint64_t accepted_ms_;
 	atomic<std::uint64_t> last_active_ms_;
@@ -383,6 +384,7 @@ inline bool connection::attempt_read(operation &op) noexcept
 	}
 	if (got) {
 		op.size_ = *got;
+		lent_ = borrowed->bytes().data();
 		bytes_in_.add(*got);
 		buffer_ = std::move(*borrowed);
 		last_active_ms_.store(ktcp_now_ms(), memory_order_relaxed);
@@ -440,9 +442,15 @@ inline result<std::size_t> connection::recv(std::span<std::byte> into) noexcept
 inline result<std::size_t> connection::send(const operation &op) noexcept
 {
 	const std::span data(op.data_, op.size_);
+	unsigned int flags = op.more_ ? KTCP_SEND_MORE : 0;
 
-	return softirq_ ? socket_.softirq_send(data, op.more_, *softirq_) :
-			  socket_.try_send(data, op.more_);
+	/* Bytes on their way back out of the buffer they came in need no copy. TCP then keeps all
+	 * of the buffer until they are acknowledged: only if they fill a good part of it. */
+	if (op.size_ >= buffers_.buffer_size() / 2 && lent_ && op.data_ >= lent_ &&
+	    op.data_ + op.size_ <= lent_ + buffers_.buffer_size())
+		flags |= KTCP_SEND_PAGES;
+	return softirq_ ? socket_.softirq_send(data, flags, *softirq_) :
+			  socket_.try_send(data, flags);
 }
 
 inline connection::progress connection::advance() noexcept

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include <ktcp/port/memory.h>
+#include <ktcp/port/pages.h>
 #include <ktcp/result.hpp>
 
 namespace ktcp
@@ -90,6 +91,65 @@ class kmem_cache {
 
     private:
 	struct ::kmem_cache *cache_ = nullptr;
+	std::size_t size_ = 0;
+};
+
+/** Buffers of one size that TCP can send from without copying; see port/pages.h. */
+class page_pool {
+    public:
+	/** No pool. */
+	page_pool() noexcept = default;
+
+	/** @param size  bytes of one buffer, a power of two of pages. Errors: ENOMEM. */
+	static result<page_pool> create(std::size_t size) noexcept
+	{
+		page_pool made;
+
+		made.pool_ = ktcp_page_pool_create(size);
+		if (!made.pool_)
+			return errc::enomem;
+		made.size_ = size;
+		return made;
+	}
+
+	page_pool(page_pool &&other) noexcept
+		: pool_(std::exchange(other.pool_, nullptr)), size_(other.size_)
+	{
+	}
+
+	page_pool &operator=(page_pool &&other) noexcept
+	{
+		std::swap(pool_, other.pool_);
+		std::swap(size_, other.size_);
+		return *this;
+	}
+
+	/** Every buffer must have been put. Process context. */
+	~page_pool()
+	{
+		ktcp_page_pool_destroy(pool_);
+	}
+
+	/** A buffer's memory, or nullptr. Context: as @p flags says. */
+	[[nodiscard]] void *get(gfp flags) noexcept
+	{
+		return ktcp_page_pool_get(pool_, static_cast<ktcp_gfp>(flags));
+	}
+
+	/** Give it back; TCP may still be sending from it. Any context. */
+	void put(void *buffer) noexcept
+	{
+		ktcp_page_pool_put(pool_, buffer);
+	}
+
+	/** Bytes of one buffer. */
+	std::size_t buffer_size() const noexcept
+	{
+		return size_;
+	}
+
+    private:
+	struct ktcp_page_pool *pool_ = nullptr;
 	std::size_t size_ = 0;
 };
 

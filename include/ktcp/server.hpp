@@ -314,8 +314,7 @@ inline result<void> server_base::running::set_up(const struct model &model,
 	const auto make = [&]() -> result<void> {
 		use.sessions = KTCP_TRY(kmem_cache::create(
 			detail::joined_name(name, "_session").c_str(), model.session_size));
-		use.buffers = KTCP_TRY(kmem_cache::create(
-			detail::joined_name(name, "_buffer").c_str(), buffer_bytes));
+		use.buffers = KTCP_TRY(page_pool::create(buffer_bytes));
 		if (model.in_softirq)
 			use.pages = KTCP_TRY(softirq_pages::create());
 		use.queue = KTCP_TRY(workqueue::create(

@@ -222,12 +222,13 @@ class socket {
 
 	/**
 	 * As much as there is room for, without waiting; returns the bytes taken.
-	 * @param more  more follows at once: no short segment yet (MSG_MORE).
+	 * @param flags  ktcp_send_flags: KTCP_SEND_MORE, KTCP_SEND_PAGES.
 	 * Errors: EAGAIN (no room), ENOBUFS (no memory: try again later), EPIPE, ECONNRESET …
 	 */
-	result<std::size_t> try_send(std::span<const std::byte> data, bool more = false) noexcept
+	result<std::size_t> try_send(std::span<const std::byte> data,
+				     unsigned int flags = 0) noexcept
 	{
-		return count(ktcp_sock_send(socket_, data.data(), data.size(), more));
+		return count(ktcp_sock_send(socket_, data.data(), data.size(), flags));
 	}
 
 	/**
@@ -243,10 +244,10 @@ class socket {
 	 * try_send() from inside an event with KTCP_SOCK_SOFTIRQ, and only there.
 	 * Errors: as try_send(); EINPROGRESS (go on with try_send(), in process context).
 	 */
-	result<std::size_t> softirq_send(std::span<const std::byte> data, bool more,
+	result<std::size_t> softirq_send(std::span<const std::byte> data, unsigned int flags,
 					 const softirq_pages &pages) noexcept
 	{
-		return count(ktcp_sock_softirq_send(socket_, data.data(), data.size(), more,
+		return count(ktcp_sock_softirq_send(socket_, data.data(), data.size(), flags,
 						    pages.raw()));
 	}
 

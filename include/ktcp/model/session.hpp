@@ -113,7 +113,7 @@ class session_table {
 		const char *name = "ktcp"; /**< threads are named after it */
 		enum placement placement = placement::incoming;
 		kmem_cache sessions; /**< objects of model->session_size */
-		kmem_cache buffers; /**< what read() borrows */
+		page_pool buffers; /**< what read() borrows */
 		softirq_pages pages; /**< what a model in softirq sends from */
 		workqueue queue; /**< where sessions run */
 		workqueue control; /**< accepting, sweeping, reaping: never where handlers block */

@@ -122,9 +122,14 @@ bool ktcp_sock_readable(const struct socket *sock);
  */
 long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size);
 
+enum ktcp_send_flags {
+	KTCP_SEND_MORE = 1, /* more follows at once: no short segment yet (MSG_MORE) */
+	KTCP_SEND_PAGES = 2, /* @data is in one buffer of a ktcp_page_pool: need not be copied */
+};
+
 /**
  * ktcp_sock_send() - send as much as there is room for, without waiting.
- * @more: more follows at once (MSG_MORE): do not send a short segment yet.
+ * @flags: enum ktcp_send_flags.
  * Return: bytes taken, fewer than @size when the send buffer filled up; -EAGAIN
  *         if there is no room, and then KTCP_SOCK_WRITABLE follows (perhaps from
  *         inside this call); -ENOBUFS if nothing is queued and yet there is no
@@ -132,7 +137,7 @@ long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size);
  *         -EPIPE, -ECONNRESET …  Never raises SIGPIPE.
  * Context: process.
  */
-long ktcp_sock_send(struct socket *sock, const void *data, size_t size, bool more);
+long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned int flags);
 
 /**
  * ktcp_sock_wait() - sleep until one of @events, a shutdown or an error.
@@ -262,8 +267,8 @@ long ktcp_sock_softirq_recv(struct socket *sock, void *buffer, size_t size);
  *         sleeping: ktcp_sock_send() may find some.
  * Context: inside an event with KTCP_SOCK_SOFTIRQ.
  */
-long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, bool more,
-			    struct ktcp_softirq_pages *pages);
+long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size,
+			    unsigned int flags, struct ktcp_softirq_pages *pages);
 
 /**
  * ktcp_sock_incoming_cpu() - the CPU on which the connection's last packet was

@@ -13,6 +13,7 @@
 
 #include "log.c"
 #include "memory.c"
+#include "pages.c"
 #include "proc.c"
 #include "random.c"
 #include "socket.c"

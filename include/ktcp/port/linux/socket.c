@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* port/socket.h over struct socket and the TCP stack's kernel interface. */
+#include <linux/bvec.h>
 #include <linux/in.h>
 #include <linux/in6.h>
 #include <linux/kthread.h>
+#include <linux/mm.h>
 #include <linux/net.h>
 #include <linux/percpu.h>
 #include <linux/poll.h>
@@ -234,14 +236,51 @@ long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size)
 	return kernel_recvmsg(sock, &message, &part, 1, size, MSG_DONTWAIT);
 }
 
-long ktcp_sock_send(struct socket *sock, const void *data, size_t size, bool more)
+static int ktcp_msg_flags(unsigned int flags)
 {
-	struct msghdr message = {
-		.msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0),
-	};
-	struct kvec part = { .iov_base = (void *)data, .iov_len = size };
-	long sent = kernel_sendmsg(sock, &message, &part, 1, size);
+	return MSG_DONTWAIT | MSG_NOSIGNAL | (flags & KTCP_SEND_MORE ? MSG_MORE : 0);
+}
 
+/* With lock_sock() held, or in softirq. */
+static long ktcp_send_locked(struct sock *sk, const void *data, size_t size, unsigned int flags)
+{
+	struct msghdr message = { .msg_flags = ktcp_msg_flags(flags) };
+
+	if (flags & KTCP_SEND_PAGES) {
+		struct page *page = virt_to_head_page(data);
+		size_t offset = data - page_address(page);
+#ifdef KTCP_HAVE_KERNEL_SENDPAGE
+		return kernel_sendpage_locked(sk, page, offset, size, message.msg_flags);
+#else
+		struct bio_vec part;
+
+		bvec_set_page(&part, page, size, offset);
+		iov_iter_bvec(&message.msg_iter, ITER_SOURCE, &part, 1, size);
+		message.msg_flags |= MSG_SPLICE_PAGES;
+		return tcp_sendmsg_locked(sk, &message, size);
+#endif
+	} else {
+		struct kvec part = { .iov_base = (void *)data, .iov_len = size };
+
+		iov_iter_kvec(&message.msg_iter, ITER_SOURCE, &part, 1, size);
+		return tcp_sendmsg_locked(sk, &message, size);
+	}
+}
+
+long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned int flags)
+{
+	long sent;
+
+	if (flags & KTCP_SEND_PAGES) {
+		lock_sock(sock->sk);
+		sent = ktcp_send_locked(sock->sk, data, size, flags);
+		release_sock(sock->sk);
+	} else {
+		struct msghdr message = { .msg_flags = ktcp_msg_flags(flags) };
+		struct kvec part = { .iov_base = (void *)data, .iov_len = size };
+
+		sent = kernel_sendmsg(sock, &message, &part, 1, size);
+	}
 	if (sent == -EAGAIN && tcp_rtx_and_write_queues_empty(sock->sk))
 		return -ENOBUFS;
 	return sent;
@@ -436,18 +475,14 @@ long ktcp_sock_softirq_recv(struct socket *sock, void *buffer, size_t size)
 	return -EAGAIN;
 }
 
-long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, bool more,
-			    struct ktcp_softirq_pages *pages)
+long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size,
+			    unsigned int flags, struct ktcp_softirq_pages *pages)
 {
 	struct sock *sk = sock->sk;
 	struct page_frag *fragment = this_cpu_ptr(pages->fragments);
 	struct page_frag own = sk->sk_frag;
 	gfp_t allocation = sk->sk_allocation;
 	bool use_task_frag = sk->sk_use_task_frag;
-	struct msghdr message = {
-		.msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0),
-	};
-	struct kvec part = { .iov_base = (void *)data, .iov_len = size };
 	long sent;
 
 	/*
@@ -458,8 +493,7 @@ long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, 
 	sk->sk_allocation = GFP_ATOMIC;
 	sk->sk_use_task_frag = false;
 	sk->sk_frag = *fragment;
-	iov_iter_kvec(&message.msg_iter, ITER_SOURCE, &part, 1, size);
-	sent = tcp_sendmsg_locked(sk, &message, size);
+	sent = ktcp_send_locked(sk, data, size, flags);
 	*fragment = sk->sk_frag;
 	sk->sk_frag = own;
 	sk->sk_use_task_frag = use_task_frag;

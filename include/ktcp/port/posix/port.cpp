@@ -8,6 +8,7 @@
  */
 #include "log.cpp"
 #include "memory.cpp"
+#include "pages.cpp"
 #include "proc.cpp"
 #include "random.cpp"
 #include "sync.cpp"

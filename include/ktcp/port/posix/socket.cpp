@@ -348,10 +348,10 @@ long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size)
 	return got < 0 ? -errno : got;
 }
 
-long ktcp_sock_send(struct socket *sock, const void *data, size_t size, bool more)
+long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned int flags)
 {
 	const ssize_t sent = send(sock->fd, data, size,
-				  MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+				  MSG_DONTWAIT | MSG_NOSIGNAL | (flags & KTCP_SEND_MORE ? MSG_MORE : 0));
 
 	return sent < 0 ? -errno : sent;
 }
@@ -492,10 +492,10 @@ long ktcp_sock_softirq_recv(struct socket *sock, void *buffer, size_t size)
 	return ktcp_sock_recv(sock, buffer, size);
 }
 
-long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, bool more,
-			    struct ktcp_softirq_pages *)
+long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size,
+			    unsigned int flags, struct ktcp_softirq_pages *)
 {
-	return ktcp_sock_send(sock, data, size, more);
+	return ktcp_sock_send(sock, data, size, flags);
 }
 
 int ktcp_sock_incoming_cpu(const struct socket *)

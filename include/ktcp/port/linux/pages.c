@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* port/pages.h over compound pages, a stack of them on each CPU. */
+#include <linux/bottom_half.h>
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/percpu.h>
+#include <linux/slab.h>
+
+#include <ktcp/port/pages.h>
+
+enum { KTCP_PAGES_KEPT = 32 };
+
+struct ktcp_kept_pages {
+	unsigned int count;
+	void *buffers[KTCP_PAGES_KEPT];
+};
+
+struct ktcp_page_pool {
+	unsigned int order;
+	struct ktcp_kept_pages __percpu *kept;
+};
+
+struct ktcp_page_pool *ktcp_page_pool_create(size_t size)
+{
+	struct ktcp_page_pool *pool = kzalloc(sizeof(*pool), GFP_KERNEL);
+
+	if (!pool)
+		return NULL;
+	pool->order = get_order(size);
+	pool->kept = alloc_percpu(struct ktcp_kept_pages);
+	if (!pool->kept) {
+		kfree(pool);
+		return NULL;
+	}
+	return pool;
+}
+
+void ktcp_page_pool_destroy(struct ktcp_page_pool *pool)
+{
+	int cpu;
+
+	if (!pool)
+		return;
+	for_each_possible_cpu(cpu) {
+		struct ktcp_kept_pages *kept = per_cpu_ptr(pool->kept, cpu);
+
+		while (kept->count)
+			put_page(virt_to_page(kept->buffers[--kept->count]));
+	}
+	free_percpu(pool->kept);
+	kfree(pool);
+}
+
+/* One nobody else holds, the most recently used first. */
+static void *ktcp_page_pool_take(struct ktcp_kept_pages *kept)
+{
+	unsigned int i;
+
+	for (i = kept->count; i-- > 0;) {
+		void *buffer = kept->buffers[i];
+
+		/* The last put_page() of TCP's was a full barrier; writing to the buffer
+		 * depends on this. */
+		if (page_count(virt_to_page(buffer)) == 1) {
+			kept->buffers[i] = kept->buffers[--kept->count];
+			return buffer;
+		}
+	}
+	return NULL;
+}
+
+void *ktcp_page_pool_get(struct ktcp_page_pool *pool, enum ktcp_gfp gfp)
+{
+	struct page *page;
+	void *buffer;
+
+	/* In softirq as in process context this CPU's stack is ours meanwhile. */
+	local_bh_disable();
+	buffer = ktcp_page_pool_take(this_cpu_ptr(pool->kept));
+	local_bh_enable();
+	if (buffer)
+		return buffer;
+	page = alloc_pages((gfp == KTCP_GFP_KERNEL ? GFP_KERNEL : GFP_ATOMIC) | __GFP_NOWARN |
+				   __GFP_COMP,
+			   pool->order);
+	return page ? page_address(page) : NULL;
+}
+
+void ktcp_page_pool_put(struct ktcp_page_pool *pool, void *buffer)
+{
+	struct ktcp_kept_pages *kept;
+
+	local_bh_disable();
+	kept = this_cpu_ptr(pool->kept);
+	if (kept->count < KTCP_PAGES_KEPT) {
+		kept->buffers[kept->count++] = buffer;
+		buffer = NULL;
+	}
+	local_bh_enable();
+	if (buffer)
+		put_page(virt_to_page(buffer));
+}

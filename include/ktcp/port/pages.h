@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Buffers that TCP can send from without copying, recycled.
+ *
+ * A buffer is whole pages, so that TCP may keep them until they are acknowledged while its
+ * owner has long given them back. The pool hands a buffer out again only when nobody else
+ * holds it any more, and keeps a few on each CPU, as they were left: Debian's kernels zero
+ * every allocation, which for 16 KiB costs more than echoing them.
+ */
+#ifndef KTCP_PORT_PAGES_H
+#define KTCP_PORT_PAGES_H
+
+#include <ktcp/port/memory.h>
+
+KTCP_PORT_BEGIN
+
+struct ktcp_page_pool;
+
+/**
+ * ktcp_page_pool_create() - a pool of buffers of one size.
+ * @size: bytes, a power of two of pages.
+ * Return: the pool, the caller's until ktcp_page_pool_destroy(); NULL if there is no memory.
+ * Context: process.
+ */
+struct ktcp_page_pool *ktcp_page_pool_create(size_t size);
+
+/**
+ * ktcp_page_pool_destroy() - every buffer must have been put; TCP may still be sending some
+ * and frees them then. NULL is ignored.
+ * Context: process.
+ */
+void ktcp_page_pool_destroy(struct ktcp_page_pool *pool);
+
+/**
+ * ktcp_page_pool_get() - a buffer, the caller's until ktcp_page_pool_put(); NULL if there is
+ * no memory. Its contents are this pool's earlier ones.
+ * Context: as @gfp says.
+ */
+void *ktcp_page_pool_get(struct ktcp_page_pool *pool, enum ktcp_gfp gfp);
+
+/** ktcp_page_pool_put() - nothing may write to the buffer any more. Context: any. */
+void ktcp_page_pool_put(struct ktcp_page_pool *pool, void *buffer);
+
+KTCP_PORT_END
+
+#endif
