@@ -24,7 +24,7 @@
 #include <string_view>
 
 #include <ktcp/atomic.hpp>
-#include <ktcp/buffer.hpp>
+#include <ktcp/memory.hpp>
 #include <ktcp/port/time.h>
 #include <ktcp/socket.hpp>
 #include <ktcp/statistics.hpp>
@@ -39,8 +39,26 @@ namespace ktcp
  */
 class [[nodiscard]] received {
     public:
-	received(received &&) noexcept = default;
-	received &operator=(received &&) noexcept = default;
+	received(received &&other) noexcept
+		: pool_(std::exchange(other.pool_, nullptr)), data_(other.data_),
+		  size_(std::exchange(other.size_, 0)), status_(other.status_)
+	{
+	}
+
+	received &operator=(received &&other) noexcept
+	{
+		std::swap(pool_, other.pool_);
+		std::swap(data_, other.data_);
+		std::swap(size_, other.size_);
+		std::swap(status_, other.status_);
+		return *this;
+	}
+
+	~received()
+	{
+		if (pool_)
+			pool_->put(data_);
+	}
 
 	/** Are there bytes? */
 	explicit operator bool() const noexcept
@@ -51,7 +69,7 @@ class [[nodiscard]] received {
 	/** The bytes; valid for as long as this lives. */
 	std::span<const std::byte> operator*() const noexcept
 	{
-		return buffer_.bytes().first(size_);
+		return { data_, size_ };
 	}
 
 	/** No bytes: did the peer finish sending, in good order? */
@@ -69,13 +87,16 @@ class [[nodiscard]] received {
     private:
 	friend class connection;
 
-	received(buffer &&bytes, std::size_t size, int status) noexcept
-		: buffer_(std::move(bytes)), size_(size), status_(status)
+	/* @p data is a buffer of @p pool if there are bytes. */
+	received(page_pool &pool, std::byte *data, std::size_t size, int status) noexcept
+		: pool_(size ? &pool : nullptr), data_(data),
+		  size_(static_cast<std::uint32_t>(size)), status_(status)
 	{
 	}
 
-	buffer buffer_;
-	std::size_t size_;
+	page_pool *pool_;
+	std::byte *data_;
+	std::uint32_t size_;
 	int status_;
 };
 
@@ -262,7 +283,6 @@ class connection : public executor {
 	operation *pending_ = nullptr; /* what the handler waits for … */
 	std::coroutine_handle<> waiting_; /* … and the coroutine that does */
 	const std::byte *lent_ = nullptr; /* where the last read's bytes are */
-	buffer buffer_; /* a finished read's bytes, on their way to the handler */
 	const std::uint64_t accepted_ms_;
 	atomic<std::uint64_t> last_active_ms_;
 	tally bytes_in_, bytes_out_, turns_, exhausted_;
@@ -294,15 +314,16 @@ class connection::operation {
 	}
 
 	operation(connection &peer, std::span<const std::byte> data, bool more) noexcept
-		: peer_(peer), data_(data.data()), size_(data.size()), is_write_(true), more_(more)
+		: peer_(peer), data_(const_cast<std::byte *>(data.data())), size_(data.size()),
+		  is_write_(true), more_(more)
 	{
 	}
 
 	friend class connection;
 
 	connection &peer_;
-	const std::byte *data_ = nullptr; /* write: what is still to be sent */
-	std::size_t size_ = 0; /* write: of it; read: what came */
+	std::byte *data_ = nullptr; /* write: what is still to be sent (not written to); read: … */
+	std::size_t size_ = 0; /* … what came, in a buffer that is the handler's from then on */
 	int status_ = 0;
 	bool is_write_ = false;
 	bool more_ = false;
@@ -314,7 +335,7 @@ class connection::read_operation : public operation {
 
 	received await_resume() noexcept
 	{
-		return received(std::move(peer_.buffer_), size_, status_);
+		return received(peer_.buffers_, data_, size_, status_);
 	}
 };
 
@@ -367,30 +388,33 @@ inline bool connection::attempt_read(operation &op) noexcept
 	if (!socket_.readable())
 		return false;
 
-	auto borrowed = buffer::from(buffers_, frame_flags());
+	auto *const buffer = static_cast<std::byte *>(buffers_.get(frame_flags()));
 
-	if (!borrowed) {
-		op.status_ = borrowed.error().code();
+	if (!buffer) {
+		op.status_ = error_code(errc::enomem).code();
 		return true;
 	}
 
-	const auto got = recv(borrowed->bytes());
+	const auto got = recv({ buffer, buffers_.buffer_size() });
 
-	if (!got && got.error() == errc::eagain)
+	if (got && *got) {
+		op.data_ = buffer;
+		op.size_ = *got;
+		lent_ = buffer;
+		bytes_in_.add(*got);
+		last_active_ms_.store(ktcp_now_ms(), memory_order_relaxed);
+		return true;
+	}
+	buffers_.put(buffer);
+	if (got)
+		return true; /* the end of the stream */
+	if (got.error() == errc::eagain)
 		return false;
-	if (!got && got.error() == errc::einprogress) {
+	if (got.error() == errc::einprogress) {
 		budget_ = 0;
 		return false;
 	}
-	if (got) {
-		op.size_ = *got;
-		lent_ = borrowed->bytes().data();
-		bytes_in_.add(*got);
-		buffer_ = std::move(*borrowed);
-		last_active_ms_.store(ktcp_now_ms(), memory_order_relaxed);
-	} else {
-		op.status_ = got.error().code();
-	}
+	op.status_ = got.error().code();
 	return true;
 }
 
@@ -510,7 +534,6 @@ inline connection::progress connection::stopped_at() noexcept
 inline void connection::close() noexcept
 {
 	task_ = task();
-	buffer_.reset();
 	socket_.close(ended_.load(memory_order_acquire) ? ended_linger_ms : 0);
 }
 

@@ -194,7 +194,7 @@ TEST_P(echoes, a_slow_reader_and_quick_ones)
 
 // The workqueue's other kind, where there is one.
 class unbound : public every_model {};
-INSTANTIATE_TEST_SUITE_P(models, unbound, testing::Values("event", "work"), model_name);
+INSTANTIATE_TEST_SUITE_P(models, unbound, testing::Values("event", "softirq", "work"), model_name);
 
 TEST_P(unbound, echoes)
 {
