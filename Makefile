@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo check host kunit vm lint kecho clean
+.PHONY: help run demo check host kunit vm lint bench bench-quick kecho clean
 
 help:
 	@echo 'make run      kecho in a virtual machine, to talk to: telnet localhost 12345'
@@ -12,11 +12,14 @@ help:
 	@echo 'make kunit    the kernel port and the types, in a User-Mode Linux kernel'
 	@echo "make vm       kecho on Debian's 6.1 and 6.12 kernels, in virtual machines"
 	@echo 'make lint     formatting and static analysis'
+	@echo 'make bench    kecho and user-space servers side by side, in virtual machines; long'
+	@echo '              (PEER=path/to/other.ko: another echo module on port 12345)'
+	@echo 'make bench-quick  only what a change is judged by, against bench/baseline.csv'
 	@echo 'make kecho    only the module, for the running kernel (or KDIR=...)'
 	@echo 'make clean    removes what was built (kernels stay in their cache)'
 
 # Exported where they are given, on the command line or in the environment.
-export MODEL PARAMS HOST_PORT
+export MODEL PARAMS HOST_PORT PEER
 
 run:
 	@tools/run
@@ -32,6 +35,12 @@ host kunit vm:
 
 lint:
 	@tools/lint
+
+bench:
+	@bench/run
+
+bench-quick:
+	@bench/run --quick
 
 kecho:
 	@tools/deps build

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+"""What is measured: the servers, the workloads, and which goes with which."""
+
+import re
+import subprocess
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Server:
+    name: str
+    command: str              # in the guest
+    files: list               # that it needs there
+    connections: int          # how many it serves at once
+    what: str                 # in the table's legend
+    idle: bool = True         # worth holding idle connections with
+
+
+@dataclass
+class Workload:
+    """One measurement of one server; the options are echo-load's."""
+    section: str              # the table or figure that it belongs to
+    connections: int = 1
+    size: str = "64"
+    per_request: bool = False
+    idle: int = 0
+    beside: str = ""          # a second load at the same time
+    extra: list = field(default_factory=list)
+
+    def options(self, warmup, duration, threads=1):
+        words = [f"--connections {self.connections}", f"--size {self.size}",
+                 f"--warmup {warmup}", f"--duration {duration}",
+                 f"--threads {min(threads, self.connections)}", "--timeout 30s"]
+        if self.per_request:
+            words.append("--per-request")
+        if self.idle:
+            words.append(f"--idle {self.idle} --memory --idle-echo")
+        return " ".join(words + self.extra)
+
+
+UNLIMITED = 1_000_000
+SIZES = ["1", "64", "4K", "16K", "64K", "1M"]
+CONNECTIONS = [1, 16, 128, 1024, 10_000]
+IDLE = [0, 10_000, 100_000]
+
+
+MODELS = {"event": "kecho, event-driven",
+          "softirq": "kecho, in softirq",
+          "work": "kecho, a work item per connection",
+          "thread": "kecho, a kernel thread per connection"}
+
+
+def models_of(module):
+    """The models that this build of kecho has, as its parameter's description tells."""
+    parameters = subprocess.run(["/sbin/modinfo", "-F", "parm", module], check=True, text=True,
+                                stdout=subprocess.PIPE).stdout
+    text = next(line for line in parameters.splitlines() if line.startswith("model:"))
+    return [model for model in MODELS if re.search(rf"\b{model}\b", text)]
+
+
+def kecho(model, module, most):
+    # In the guest every module is in the root folder.
+    return Server(f"kecho-{model}",
+                  f"/kecho.ko model={model} backlog=4096 max_connections=1000000", [module], most,
+                  MODELS[model])
+
+
+def kecho_servers(module):
+    # The bound workqueue of 6.1 runs at most 512 items at once.
+    return [kecho(model, module, {"work": 500, "thread": 20_000}.get(model, UNLIMITED))
+            for model in models_of(module)]
+
+
+def peer_server(module):
+    """Somebody else's, from its file; in the guest it must not be taken for ours."""
+    name = subprocess.run(["/sbin/modinfo", "-F", "name", module], check=True, text=True,
+                          stdout=subprocess.PIPE).stdout.strip()
+    return Server(f"peer-{name}", "/peer.ko", [module], UNLIMITED, f"{name}, given as PEER",
+                  idle=False)
+
+
+def user_servers(folder):
+    def reference(name, what, most=UNLIMITED, idle=True):
+        return Server(name, f"/echo-{name}", [f"{folder}/echo-{name}"], most, what, idle)
+
+    return [
+        Server("user-echo-server", "/user-echo-server --backlog=4096 --max_connections=1000000",
+               [f"{folder}/user-echo-server"], UNLIMITED,
+               "kecho's source as a program (user-echo-server)"),
+        reference("epoll", "one thread, epoll"),
+        reference("io-uring", "one thread, io_uring"),
+        reference("poll", "one thread, poll", 10_000, idle=False),
+        reference("select", "one thread, select", 1000, idle=False),
+        reference("thread", "a thread per connection", 20_000),
+        reference("pool", "128 threads", 128, idle=False),
+        reference("fork", "a process per connection", 1024, idle=False),
+        reference("prefork", "128 processes", 128, idle=False),
+        reference("iterative", "one connection at a time", 1, idle=False),
+    ]
+
+
+def standard():
+    """The rows that a change is judged by."""
+    return [Workload("standard", 1), Workload("standard", 16), Workload("standard", 128),
+            Workload("standard", 16, "16K"), Workload("standard", 16, per_request=True)]
+
+
+def sweeps():
+    rows = [Workload("connections", each) for each in CONNECTIONS if each > 128]
+    rows += [Workload("sizes", 16, each) for each in SIZES if each not in ("64", "16K")]
+    rows += [Workload("per-request", each, per_request=True) for each in (1, 128)]
+    # How much a peer that sends as fast as it can takes from sixteen others.
+    rows.append(Workload("beside", 16, beside="--connections 1 --size 1M --duration 10m"))
+    return rows
+
+
+def idle(largest):
+    return [Workload("idle", 1, per_request=True, idle=each) for each in IDLE if each <= largest]
+
+
+def serves(server, workload):
+    # Whoever serves one at a time still serves short connections one after the other.
+    at_once = 1 if workload.per_request else workload.connections
+    return at_once + workload.idle + (1 if workload.beside else 0) <= server.connections

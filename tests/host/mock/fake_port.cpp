@@ -1,0 +1,502 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* The small working port; see fake_port.hpp. */
+#include "fake_port.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include <gtest/gtest.h>
+#include <ktcp/port/layout.h>
+
+/* What C++ objects embed; their sizes are in ktcp_layout.h. */
+
+struct work_struct {
+	void (*function)(work_struct *);
+	workqueue_struct *queue;
+	bool queued;
+};
+
+struct delayed_work {
+	struct work_struct work; /* first, as in the kernel */
+};
+
+struct mutex {
+	std::uint64_t magic;
+	bool locked;
+};
+
+struct completion {
+	unsigned int count;
+};
+
+static_assert(sizeof(work_struct) <= KTCP_SIZEOF_WORK);
+static_assert(sizeof(delayed_work) <= KTCP_SIZEOF_DELAYED_WORK);
+static_assert(sizeof(mutex) <= KTCP_SIZEOF_MUTEX);
+static_assert(sizeof(completion) <= KTCP_SIZEOF_COMPLETION);
+
+namespace mock
+{
+
+namespace
+{
+
+constexpr std::uint64_t mutex_magic = 0x6d75746578ull;
+
+/* Memory is never empty when it comes: neither zeros nor what one hopes for. */
+void *unwritten(void *memory, std::size_t size)
+{
+	std::memset(memory, 0xa5, size);
+	return memory;
+}
+
+} // namespace
+
+fake_port::~fake_port()
+{
+	EXPECT_EQ(blocks_.size(), 0u) << "memory was not given back";
+	EXPECT_EQ(pages_.size(), 0u) << "pages were not given back";
+	for (const auto *each : caches_)
+		ADD_FAILURE() << "cache " << each->name << " was not destroyed";
+	for (const auto *each : queues_)
+		ADD_FAILURE() << "workqueue " << each->name << " was not destroyed";
+	for (const auto *each : threads_)
+		ADD_FAILURE() << "thread " << each->name << " was not stopped";
+	EXPECT_EQ(queued_.size(), 0u) << "work is still queued";
+	EXPECT_EQ(timers_.size(), 0u) << "timers are still set";
+	EXPECT_EQ(sockets_.size(), 0u) << "sockets were not released";
+	EXPECT_EQ(mutexes_.size(), 0u) << "mutexes were not destroyed";
+}
+
+/* ---- in the kernel's place ---------------------------------------------------------- */
+
+bool fake_port::run_one()
+{
+	if (queued_.empty())
+		return false;
+
+	work_struct *const work = queued_.front();
+
+	queued_.pop_front();
+	work->queued = false; /* as the kernel: it may be queued again while it runs … */
+	work->function(work); /* … and may be gone when it returns */
+	return true;
+}
+
+unsigned int fake_port::run_all()
+{
+	unsigned int ran = 0;
+
+	while (run_one())
+		if (++ran == 100'000) {
+			ADD_FAILURE() << "work queues itself for ever";
+			std::abort();
+		}
+	return ran;
+}
+
+void fake_port::advance_ms(std::uint64_t ms)
+{
+	now += ms;
+	for (;;) {
+		const auto due = std::find_if(timers_.begin(), timers_.end(),
+					      [&](const timer &each) { return each.due <= now; });
+
+		if (due == timers_.end())
+			return;
+		const timer fired = *due;
+
+		timers_.erase(due);
+		queue_work(-1, fired.queue, fired.work);
+	}
+}
+
+void fake_port::run_thread(task_struct &thread)
+{
+	EXPECT_FALSE(thread.ran);
+	thread.ran = true;
+	thread.result = thread.function(thread.argument);
+}
+
+::socket *fake_port::new_socket()
+{
+	auto *made = new ::socket;
+
+	sockets_.insert(made);
+	return made;
+}
+
+void fake_port::announce(::socket *sock, unsigned int events)
+{
+	struct ktcp_sock_hook *const hook = sock->hook ? sock->hook : sock->listener_hook;
+
+	if (hook)
+		hook->event(hook, events);
+}
+
+std::size_t fake_port::objects() const
+{
+	std::size_t all = 0;
+
+	for (const auto *each : caches_)
+		all += each->objects.size();
+	return all;
+}
+
+kmem_cache *fake_port::cache(const std::string &name) const
+{
+	for (auto *each : caches_)
+		if (each->name == name)
+			return each;
+	return nullptr;
+}
+
+workqueue_struct *fake_port::queue(const std::string &name) const
+{
+	for (auto *each : queues_)
+		if (each->name == name)
+			return each;
+	return nullptr;
+}
+
+/* ---- memory --------------------------------------------------------------------------- */
+
+void *fake_port::kmalloc(std::size_t size, ktcp_gfp)
+{
+	EXPECT_NE(size, 0u);
+
+	void *const block = unwritten(std::malloc(size), size);
+
+	blocks_[block] = size;
+	return block;
+}
+
+void fake_port::kfree(void *object)
+{
+	if (!object)
+		return;
+	EXPECT_EQ(blocks_.erase(object), 1u) << "freed what kmalloc() did not return";
+	std::free(object);
+}
+
+::kmem_cache *fake_port::kmem_cache_create(const std::string &name, std::size_t size)
+{
+	EXPECT_NE(size, 0u);
+	EXPECT_EQ(cache(name), nullptr) << "two caches " << name;
+
+	auto *made = new ::kmem_cache{ name, size, {} };
+
+	caches_.insert(made);
+	return made;
+}
+
+void fake_port::kmem_cache_destroy(::kmem_cache *cache)
+{
+	if (!cache)
+		return;
+	EXPECT_EQ(caches_.erase(cache), 1u);
+	EXPECT_EQ(cache->objects.size(), 0u) << "cache " << cache->name << " is in use";
+	delete cache;
+}
+
+void *fake_port::kmem_cache_alloc(::kmem_cache *cache, ktcp_gfp)
+{
+	EXPECT_TRUE(caches_.contains(cache));
+
+	void *const object = unwritten(std::malloc(cache->size), cache->size);
+
+	cache->objects.insert(object);
+	return object;
+}
+
+void fake_port::kmem_cache_free(::kmem_cache *cache, void *object)
+{
+	EXPECT_TRUE(caches_.contains(cache));
+	EXPECT_EQ(cache->objects.erase(object), 1u) << "not an object of " << cache->name;
+	std::free(object);
+}
+
+void *fake_port::alloc_pages(std::size_t size, ktcp_gfp)
+{
+	const std::size_t whole = (size + 4095) / 4096 * 4096;
+	void *const pages = unwritten(std::aligned_alloc(4096, whole), whole);
+
+	EXPECT_NE(size, 0u);
+	pages_[pages] = size;
+	return pages;
+}
+
+void fake_port::free_pages(void *pages, std::size_t size)
+{
+	if (!pages)
+		return;
+
+	const auto known = pages_.find(pages);
+
+	if (known == pages_.end()) {
+		ADD_FAILURE() << "freed what alloc_pages() did not return";
+		return;
+	}
+	EXPECT_EQ(known->second, size) << "freed with another size";
+	pages_.erase(known);
+	std::free(pages);
+}
+
+/* ---- locks ------------------------------------------------------------------------------ */
+
+void fake_port::mutex_init(::mutex *lock)
+{
+	new (lock)::mutex{ mutex_magic, false };
+	mutexes_.insert(lock);
+}
+
+void fake_port::mutex_lock(::mutex *lock)
+{
+	EXPECT_EQ(lock->magic, mutex_magic);
+	if (lock->locked) {
+		ADD_FAILURE() << "deadlock: the mutex is locked already";
+		std::abort();
+	}
+	lock->locked = true;
+}
+
+void fake_port::mutex_unlock(::mutex *lock)
+{
+	EXPECT_TRUE(lock->locked);
+	lock->locked = false;
+}
+
+void fake_port::mutex_destroy(::mutex *lock)
+{
+	EXPECT_EQ(mutexes_.erase(lock), 1u);
+	EXPECT_FALSE(lock->locked);
+	lock->magic = 0;
+}
+
+void fake_port::init_completion(::completion *done)
+{
+	new (done)::completion{ 0 };
+}
+
+void fake_port::complete(::completion *done)
+{
+	done->count++;
+}
+
+void fake_port::wait_for_completion(::completion *done)
+{
+	while (!done->count) {
+		if (run_one())
+			continue;
+		if (timers_.empty()) {
+			ADD_FAILURE() << "deadlock: nobody is left to complete this";
+			std::abort();
+		}
+		advance_ms(1);
+	}
+	done->count--;
+}
+
+/* ---- work ------------------------------------------------------------------------------- */
+
+workqueue_struct *fake_port::alloc_workqueue(const std::string &name, unsigned int flags,
+					     int max_active)
+{
+	auto *made = new workqueue_struct{ name, flags, max_active };
+
+	queues_.insert(made);
+	return made;
+}
+
+void fake_port::destroy_workqueue(workqueue_struct *wq)
+{
+	if (!wq)
+		return;
+
+	/* Waits for what is queued; what is queued on others waits on. */
+	for (;;) {
+		const auto mine =
+			std::find_if(queued_.begin(), queued_.end(),
+				     [&](const work_struct *each) { return each->queue == wq; });
+
+		if (mine == queued_.end())
+			break;
+		work_struct *const work = *mine;
+
+		queued_.erase(mine);
+		work->queued = false;
+		work->function(work);
+	}
+	for (const timer &each : timers_)
+		EXPECT_NE(each.queue, wq) << "a timer will queue on a queue that is gone";
+	EXPECT_EQ(queues_.erase(wq), 1u);
+	delete wq;
+}
+
+void fake_port::init_work(work_struct *work, void (*function)(work_struct *))
+{
+	new (work) work_struct{ function, nullptr, false };
+}
+
+bool fake_port::queue_work(int cpu, workqueue_struct *wq, work_struct *work)
+{
+	EXPECT_TRUE(queues_.contains(wq)) << "no such workqueue";
+	if (work->queued)
+		return false;
+	work->queued = true;
+	work->queue = wq;
+	queued_.push_back(work);
+	last_cpu = cpu;
+	last_queue = wq;
+	return true;
+}
+
+bool fake_port::dequeue(work_struct *work)
+{
+	work->queued = false;
+	return std::erase(queued_, work) != 0;
+}
+
+bool fake_port::cancel_work_sync(work_struct *work)
+{
+	return dequeue(work);
+}
+
+void fake_port::init_delayed_work(::delayed_work *work, void (*function)(work_struct *))
+{
+	new (work)::delayed_work{ { function, nullptr, false } };
+}
+
+bool fake_port::mod_delayed_work(workqueue_struct *wq, ::delayed_work *work, unsigned int delay_ms)
+{
+	const bool was_pending = cancel_delayed_work_sync(work);
+
+	if (delay_ms)
+		timers_.push_back({ now + delay_ms, &work->work, wq });
+	else
+		queue_work(-1, wq, &work->work);
+	return was_pending;
+}
+
+bool fake_port::cancel_delayed_work_sync(::delayed_work *work)
+{
+	const bool was_queued = dequeue(&work->work);
+	const bool had_timer = std::erase_if(timers_, [&](const timer &each) {
+				       return each.work == &work->work;
+			       }) != 0;
+
+	return was_queued || had_timer;
+}
+
+/* ---- threads ---------------------------------------------------------------------------- */
+
+int fake_port::kthread_run(int (*function)(void *), void *argument, const std::string &name,
+			   task_struct **out)
+{
+	*out = new task_struct{ name.substr(0, 15), function, argument, false, 0 };
+	threads_.push_back(*out);
+	return 0;
+}
+
+int fake_port::kthread_stop(task_struct *thread)
+{
+	EXPECT_EQ(std::erase(threads_, thread), 1u);
+
+	const int result = thread->ran ? thread->result : -EINTR;
+
+	delete thread;
+	return result;
+}
+
+/* ---- sockets ---------------------------------------------------------------------------- */
+
+bool fake_port::alive(const ::socket *sock, const char *call) const
+{
+	if (sockets_.contains(const_cast<::socket *>(sock)))
+		return true;
+	ADD_FAILURE() << call << "() of a socket that is not there";
+	return false;
+}
+
+int fake_port::sock_create(::net *, ktcp_family, ::socket **out)
+{
+	*out = new_socket();
+	return 0;
+}
+
+void fake_port::sock_release(::socket *sock)
+{
+	if (!alive(sock, "sock_release"))
+		return;
+	EXPECT_EQ(sock->hook, nullptr) << "released with its hook";
+	EXPECT_EQ(sock->listener_hook, nullptr) << "released with its listener's hook";
+	sockets_.erase(sock);
+	delete sock;
+}
+
+int fake_port::sock_shutdown(::socket *sock, ktcp_shutdown)
+{
+	if (alive(sock, "sock_shutdown"))
+		sock->shut_down = true;
+	return 0;
+}
+
+int fake_port::sock_hold_net(::socket *sock)
+{
+	if (alive(sock, "sock_hold_net"))
+		sock->holds_net = true;
+	return 0;
+}
+
+void fake_port::sock_no_linger(::socket *sock)
+{
+	if (alive(sock, "sock_no_linger"))
+		sock->no_linger = true;
+}
+
+void fake_port::sock_hook(::socket *sock, struct ktcp_sock_hook *hook)
+{
+	if (!alive(sock, "sock_hook"))
+		return;
+	EXPECT_EQ(sock->hook, nullptr);
+	sock->hook = hook;
+}
+
+void fake_port::sock_unhook(::socket *sock, struct ktcp_sock_hook *hook)
+{
+	if (!alive(sock, "sock_unhook"))
+		return;
+	EXPECT_EQ(sock->hook, hook);
+	sock->hook = nullptr;
+}
+
+void fake_port::sock_hook_listener(::socket *sock, struct ktcp_sock_hook *hook)
+{
+	if (!alive(sock, "sock_hook_listener"))
+		return;
+	EXPECT_EQ(sock->listener_hook, nullptr);
+	sock->listener_hook = hook;
+}
+
+void fake_port::sock_unhook_listener(::socket *sock, struct ktcp_sock_hook *hook)
+{
+	if (!alive(sock, "sock_unhook_listener"))
+		return;
+	EXPECT_EQ(sock->listener_hook, hook);
+	sock->listener_hook = nullptr;
+}
+
+void fake_port::sock_set_user_timeout(::socket *sock, unsigned int ms)
+{
+	if (alive(sock, "sock_set_user_timeout"))
+		sock->user_timeout_ms = ms;
+}
+
+int fake_port::sock_incoming_cpu(const ::socket *sock)
+{
+	return alive(sock, "sock_incoming_cpu") ? sock->incoming_cpu : -1;
+}
+
+} // namespace mock

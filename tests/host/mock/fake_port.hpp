@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * A small working port, in one thread: what mock_port does where a test expects nothing
+ * else.
+ *
+ * Memory comes from malloc(), so that AddressSanitizer watches it; a mutex knows whether it
+ * is locked; work items, timers and threads wait until the test runs them; a socket carries
+ * its hook and nothing else: nothing to receive, room for everything that is sent.
+ *
+ * Every misuse of the boundary's contract is a test failure, and so is whatever is left when
+ * the port goes.
+ */
+#ifndef KTCP_TESTS_HOST_MOCK_FAKE_PORT_HPP
+#define KTCP_TESTS_HOST_MOCK_FAKE_PORT_HPP
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <ktcp/port/log.h>
+#include <ktcp/port/memory.h>
+#include <ktcp/port/socket.h>
+#include <ktcp/port/sync.h>
+#include <ktcp/port/thread.h>
+#include <ktcp/port/time.h>
+#include <ktcp/port/work.h>
+
+/* The kernel's structures, as far as this port has them. */
+
+struct kmem_cache {
+	std::string name;
+	std::size_t size;
+	std::set<void *> objects;
+};
+
+struct workqueue_struct {
+	std::string name;
+	unsigned int flags;
+	int max_active;
+};
+
+struct task_struct {
+	std::string name;
+	int (*function)(void *);
+	void *argument;
+	bool ran;
+	int result;
+};
+
+struct net {};
+
+struct socket {
+	struct ktcp_sock_hook *hook = nullptr;
+	struct ktcp_sock_hook *listener_hook = nullptr;
+	bool holds_net = false;
+	bool no_linger = false;
+	bool shut_down = false;
+	unsigned int user_timeout_ms = 0;
+	int incoming_cpu = -1;
+};
+
+namespace mock
+{
+
+class fake_port {
+    public:
+	fake_port() = default;
+	fake_port(const fake_port &) = delete;
+	fake_port &operator=(const fake_port &) = delete;
+
+	/** Nothing may be left: neither memory nor work nor sockets … */
+	~fake_port();
+
+	/** @name What a test does in the kernel's place */
+	/** @{ */
+
+	/** Run the oldest queued work item; false if there is none. */
+	bool run_one();
+
+	/** Run work items until none is queued; returns how many ran. */
+	unsigned int run_all();
+
+	/** Time passes; timers that are due queue their items, which do not run yet. */
+	void advance_ms(std::uint64_t ms);
+
+	/** Run a thread's function, once, in this one. */
+	void run_thread(task_struct &thread);
+
+	/** A socket that the kernel made: a connection to accept, for one. */
+	::socket *new_socket();
+
+	/** Call the socket's hook, as its callbacks would. */
+	static void announce(::socket *sock, unsigned int events);
+
+	/** @} */
+	/** @name What there is */
+	/** @{ */
+
+	std::size_t blocks() const
+	{
+		return blocks_.size();
+	}
+
+	std::size_t objects() const;
+
+	std::size_t sockets() const
+	{
+		return sockets_.size();
+	}
+
+	std::size_t queued() const
+	{
+		return queued_.size();
+	}
+
+	std::size_t timers() const
+	{
+		return timers_.size();
+	}
+
+	const std::vector<task_struct *> &threads() const
+	{
+		return threads_;
+	}
+
+	kmem_cache *cache(const std::string &name) const;
+	workqueue_struct *queue(const std::string &name) const;
+
+	/** The CPU that the last work item was queued on. */
+	int last_cpu = -1;
+	/** The queue, too. */
+	workqueue_struct *last_queue = nullptr;
+	/** What ktcp_now_ms() returns. */
+	std::uint64_t now = 1000;
+	/** What ktcp_kthread_should_stop() returns. */
+	bool should_stop = false;
+
+	/** @} */
+	/** @name The boundary's functions, without their prefix */
+	/** @{ */
+
+	void *kmalloc(std::size_t size, ktcp_gfp gfp);
+	void kfree(void *object);
+	::kmem_cache *kmem_cache_create(const std::string &name, std::size_t size);
+	void kmem_cache_destroy(::kmem_cache *cache);
+	void *kmem_cache_alloc(::kmem_cache *cache, ktcp_gfp gfp);
+	void kmem_cache_free(::kmem_cache *cache, void *object);
+	void *alloc_pages(std::size_t size, ktcp_gfp gfp);
+	void free_pages(void *pages, std::size_t size);
+
+	void mutex_init(::mutex *lock);
+	void mutex_lock(::mutex *lock);
+	void mutex_unlock(::mutex *lock);
+	void mutex_destroy(::mutex *lock);
+	void init_completion(::completion *done);
+	void complete(::completion *done);
+	/** Runs work items and timers until there is what it waits for. */
+	void wait_for_completion(::completion *done);
+
+	workqueue_struct *alloc_workqueue(const std::string &name, unsigned int flags,
+					  int max_active);
+	void destroy_workqueue(workqueue_struct *wq);
+	void init_work(work_struct *work, void (*function)(work_struct *));
+	bool queue_work(int cpu, workqueue_struct *wq, work_struct *work);
+	bool cancel_work_sync(work_struct *work);
+	void init_delayed_work(::delayed_work *work, void (*function)(work_struct *));
+	bool mod_delayed_work(workqueue_struct *wq, ::delayed_work *work, unsigned int delay_ms);
+	bool cancel_delayed_work_sync(::delayed_work *work);
+
+	int kthread_run(int (*function)(void *), void *argument, const std::string &name,
+			task_struct **out);
+	int kthread_stop(task_struct *thread);
+
+	int sock_create(::net *net, ktcp_family family, ::socket **out);
+	void sock_release(::socket *sock);
+	int sock_shutdown(::socket *sock, ktcp_shutdown how);
+	int sock_hold_net(::socket *sock);
+	void sock_no_linger(::socket *sock);
+	void sock_hook(::socket *sock, struct ktcp_sock_hook *hook);
+	void sock_unhook(::socket *sock, struct ktcp_sock_hook *hook);
+	void sock_hook_listener(::socket *sock, struct ktcp_sock_hook *hook);
+	void sock_unhook_listener(::socket *sock, struct ktcp_sock_hook *hook);
+	void sock_set_user_timeout(::socket *sock, unsigned int ms);
+	int sock_incoming_cpu(const ::socket *sock);
+
+	/** @} */
+
+    private:
+	struct timer {
+		std::uint64_t due;
+		work_struct *work;
+		workqueue_struct *queue;
+	};
+
+	bool alive(const ::socket *sock, const char *call) const;
+	bool dequeue(work_struct *work);
+
+	std::map<void *, std::size_t> blocks_;
+	std::map<void *, std::size_t> pages_;
+	std::set<::kmem_cache *> caches_;
+	std::set<workqueue_struct *> queues_;
+	std::deque<work_struct *> queued_;
+	std::vector<timer> timers_;
+	std::vector<task_struct *> threads_;
+	std::set<::socket *> sockets_;
+	std::set<const ::mutex *> mutexes_;
+};
+
+} // namespace mock
+
+#endif

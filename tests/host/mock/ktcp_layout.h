@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * What port/layout.h asks of a port, for the mocked one: sizes of the structures that
+ * fake_port.cpp defines, and a hook at every operation on a ktcp::atomic and at every
+ * allocation of a coroutine frame, which a test may watch or act in.
+ */
+#ifndef KTCP_LAYOUT_H
+#define KTCP_LAYOUT_H
+
+#define KTCP_SIZEOF_WORK 32
+#define KTCP_SIZEOF_DELAYED_WORK 56
+#define KTCP_SIZEOF_MUTEX 16
+#define KTCP_SIZEOF_COMPLETION 16
+
+#ifdef __cplusplus
+#include <cstddef>
+
+extern "C" void ktcp_mock_sched_point(void);
+extern "C" void ktcp_mock_note_frame_size(std::size_t bytes);
+
+#define KTCP_SCHED_POINT() ktcp_mock_sched_point()
+#define KTCP_NOTE_FRAME_SIZE(bytes) ktcp_mock_note_frame_size(bytes)
+#endif
+
+#endif

@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* The boundary's functions, forwarded to the mock_port that lives; see mock_port.hpp. */
+#include "mock_port.hpp"
+
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+
+#include <ktcp/port/layout.h>
+
+namespace mock
+{
+
+namespace
+{
+
+mock_port *living;
+
+} // namespace
+
+mock_port::mock_port()
+{
+	if (living) {
+		std::fputs("mock_port: there is one already\n", stderr);
+		std::abort();
+	}
+	living = this;
+	fall_back_to_fake();
+}
+
+mock_port::~mock_port()
+{
+	living = nullptr;
+}
+
+mock_port &mock_port::current()
+{
+	if (!living) {
+		std::fputs("mock_port: the boundary was called and there is no port\n", stderr);
+		std::abort();
+	}
+	return *living;
+}
+
+void mock_port::fall_back_to_fake()
+{
+	using testing::Invoke;
+	using testing::Return;
+
+	ON_CALL(*this, kmem_cache_create).WillByDefault(Invoke(&fake, &fake_port::kmem_cache_create));
+	ON_CALL(*this, alloc_workqueue).WillByDefault(Invoke(&fake, &fake_port::alloc_workqueue));
+	ON_CALL(*this, kthread_run).WillByDefault(Invoke(&fake, &fake_port::kthread_run));
+	ON_CALL(*this, kmalloc).WillByDefault(Invoke(&fake, &fake_port::kmalloc));
+	ON_CALL(*this, kfree).WillByDefault(Invoke(&fake, &fake_port::kfree));
+	ON_CALL(*this, kmem_cache_destroy)
+		.WillByDefault(Invoke(&fake, &fake_port::kmem_cache_destroy));
+	ON_CALL(*this, kmem_cache_alloc).WillByDefault(Invoke(&fake, &fake_port::kmem_cache_alloc));
+	ON_CALL(*this, kmem_cache_free).WillByDefault(Invoke(&fake, &fake_port::kmem_cache_free));
+	ON_CALL(*this, alloc_pages).WillByDefault(Invoke(&fake, &fake_port::alloc_pages));
+	ON_CALL(*this, free_pages).WillByDefault(Invoke(&fake, &fake_port::free_pages));
+	ON_CALL(*this, mutex_init).WillByDefault(Invoke(&fake, &fake_port::mutex_init));
+	ON_CALL(*this, mutex_lock).WillByDefault(Invoke(&fake, &fake_port::mutex_lock));
+	ON_CALL(*this, mutex_unlock).WillByDefault(Invoke(&fake, &fake_port::mutex_unlock));
+	ON_CALL(*this, mutex_destroy).WillByDefault(Invoke(&fake, &fake_port::mutex_destroy));
+	ON_CALL(*this, init_completion).WillByDefault(Invoke(&fake, &fake_port::init_completion));
+	ON_CALL(*this, complete).WillByDefault(Invoke(&fake, &fake_port::complete));
+	ON_CALL(*this, wait_for_completion)
+		.WillByDefault(Invoke(&fake, &fake_port::wait_for_completion));
+	ON_CALL(*this, destroy_workqueue).WillByDefault(Invoke(&fake, &fake_port::destroy_workqueue));
+	ON_CALL(*this, init_work).WillByDefault(Invoke(&fake, &fake_port::init_work));
+	ON_CALL(*this, queue_work).WillByDefault(Invoke(&fake, &fake_port::queue_work));
+	ON_CALL(*this, cancel_work_sync).WillByDefault(Invoke(&fake, &fake_port::cancel_work_sync));
+	ON_CALL(*this, init_delayed_work).WillByDefault(Invoke(&fake, &fake_port::init_delayed_work));
+	ON_CALL(*this, mod_delayed_work).WillByDefault(Invoke(&fake, &fake_port::mod_delayed_work));
+	ON_CALL(*this, cancel_delayed_work_sync)
+		.WillByDefault(Invoke(&fake, &fake_port::cancel_delayed_work_sync));
+	ON_CALL(*this, kthread_stop).WillByDefault(Invoke(&fake, &fake_port::kthread_stop));
+	ON_CALL(*this, sock_create).WillByDefault(Invoke(&fake, &fake_port::sock_create));
+	ON_CALL(*this, sock_release).WillByDefault(Invoke(&fake, &fake_port::sock_release));
+	ON_CALL(*this, sock_shutdown).WillByDefault(Invoke(&fake, &fake_port::sock_shutdown));
+	ON_CALL(*this, sock_set_user_timeout)
+		.WillByDefault(Invoke(&fake, &fake_port::sock_set_user_timeout));
+	ON_CALL(*this, sock_hold_net).WillByDefault(Invoke(&fake, &fake_port::sock_hold_net));
+	ON_CALL(*this, sock_no_linger).WillByDefault(Invoke(&fake, &fake_port::sock_no_linger));
+	ON_CALL(*this, sock_hook).WillByDefault(Invoke(&fake, &fake_port::sock_hook));
+	ON_CALL(*this, sock_unhook).WillByDefault(Invoke(&fake, &fake_port::sock_unhook));
+	ON_CALL(*this, sock_hook_listener)
+		.WillByDefault(Invoke(&fake, &fake_port::sock_hook_listener));
+	ON_CALL(*this, sock_unhook_listener)
+		.WillByDefault(Invoke(&fake, &fake_port::sock_unhook_listener));
+	ON_CALL(*this, sock_incoming_cpu).WillByDefault(Invoke(&fake, &fake_port::sock_incoming_cpu));
+	ON_CALL(*this, wq_max_active).WillByDefault(Return(512));
+	ON_CALL(*this, kthread_should_stop).WillByDefault([this] { return fake.should_stop; });
+	ON_CALL(*this, now_ms).WillByDefault([this] { return fake.now; });
+	ON_CALL(*this, msleep).WillByDefault([this](unsigned int ms) { fake.advance_ms(ms); });
+	ON_CALL(*this, sock_accept).WillByDefault(Return(-EAGAIN));
+	ON_CALL(*this, sock_recv).WillByDefault(Return(-EAGAIN));
+	ON_CALL(*this, sock_send).WillByDefault([](::socket *, const void *, std::size_t size, bool) {
+		return static_cast<long>(size);
+	});
+}
+
+} // namespace mock
+
+using mock::mock_port;
+
+namespace
+{
+
+mock_port &port()
+{
+	return mock_port::current();
+}
+
+std::string line_of(const char *format, va_list arguments)
+{
+	char line[1024];
+
+	std::vsnprintf(line, sizeof(line), format, arguments);
+	return line;
+}
+
+} // namespace
+
+void ktcp_mock_sched_point(void)
+{
+	/* Atomics are used without a port, too. */
+	if (!mock::living)
+		return;
+	port().sched_points++;
+	if (port().at_sched_point)
+		port().at_sched_point();
+}
+
+void ktcp_mock_note_frame_size(std::size_t bytes)
+{
+	port().frames.push_back(bytes);
+}
+
+void ktcp_printk(ktcp_log_level level, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	port().printk(level, line_of(format, arguments));
+	va_end(arguments);
+}
+
+void ktcp_printk_ratelimited(ktcp_log_level level, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	port().printk_ratelimited(level, line_of(format, arguments));
+	va_end(arguments);
+}
+
+void *ktcp_kmalloc(size_t size, ktcp_gfp gfp)
+{
+	return port().kmalloc(size, gfp);
+}
+
+void ktcp_kfree(void *object)
+{
+	port().kfree(object);
+}
+
+struct kmem_cache *ktcp_kmem_cache_create(const char *name, size_t size)
+{
+	return port().kmem_cache_create(name, size);
+}
+
+void ktcp_kmem_cache_destroy(struct kmem_cache *cache)
+{
+	port().kmem_cache_destroy(cache);
+}
+
+void *ktcp_kmem_cache_alloc(struct kmem_cache *cache, ktcp_gfp gfp)
+{
+	return port().kmem_cache_alloc(cache, gfp);
+}
+
+void ktcp_kmem_cache_free(struct kmem_cache *cache, void *object)
+{
+	port().kmem_cache_free(cache, object);
+}
+
+void *ktcp_alloc_pages(size_t size, ktcp_gfp gfp)
+{
+	return port().alloc_pages(size, gfp);
+}
+
+void ktcp_free_pages(void *pages, size_t size)
+{
+	port().free_pages(pages, size);
+}
+
+void ktcp_mutex_init(struct mutex *lock)
+{
+	port().mutex_init(lock);
+}
+
+void ktcp_mutex_lock(struct mutex *lock)
+{
+	port().mutex_lock(lock);
+}
+
+void ktcp_mutex_unlock(struct mutex *lock)
+{
+	port().mutex_unlock(lock);
+}
+
+void ktcp_mutex_destroy(struct mutex *lock)
+{
+	port().mutex_destroy(lock);
+}
+
+void ktcp_init_completion(struct completion *done)
+{
+	port().init_completion(done);
+}
+
+void ktcp_complete(struct completion *done)
+{
+	port().complete(done);
+}
+
+void ktcp_wait_for_completion(struct completion *done)
+{
+	port().wait_for_completion(done);
+}
+
+void ktcp_synchronize_rcu()
+{
+	port().synchronize_rcu();
+}
+
+workqueue_struct *ktcp_alloc_workqueue(const char *name, unsigned int flags, int max_active)
+{
+	return port().alloc_workqueue(name, flags, max_active);
+}
+
+void ktcp_destroy_workqueue(workqueue_struct *wq)
+{
+	port().destroy_workqueue(wq);
+}
+
+int ktcp_wq_max_active()
+{
+	return port().wq_max_active();
+}
+
+void ktcp_init_work(work_struct *work, void (*function)(work_struct *))
+{
+	port().init_work(work, function);
+}
+
+bool ktcp_queue_work(int cpu, workqueue_struct *wq, work_struct *work)
+{
+	return port().queue_work(cpu, wq, work);
+}
+
+bool ktcp_cancel_work_sync(work_struct *work)
+{
+	return port().cancel_work_sync(work);
+}
+
+void ktcp_init_delayed_work(struct delayed_work *work, void (*function)(work_struct *))
+{
+	port().init_delayed_work(work, function);
+}
+
+bool ktcp_mod_delayed_work(workqueue_struct *wq, struct delayed_work *work, unsigned int delay_ms)
+{
+	return port().mod_delayed_work(wq, work, delay_ms);
+}
+
+bool ktcp_cancel_delayed_work_sync(struct delayed_work *work)
+{
+	return port().cancel_delayed_work_sync(work);
+}
+
+int ktcp_kthread_run(int (*function)(void *), void *argument, const char *name, task_struct **out)
+{
+	return port().kthread_run(function, argument, name, out);
+}
+
+int ktcp_kthread_stop(task_struct *thread)
+{
+	return port().kthread_stop(thread);
+}
+
+bool ktcp_kthread_should_stop()
+{
+	return port().kthread_should_stop();
+}
+
+void ktcp_cond_resched()
+{
+	port().cond_resched();
+}
+
+uint64_t ktcp_now_ms()
+{
+	return port().now_ms();
+}
+
+void ktcp_msleep(unsigned int ms)
+{
+	port().msleep(ms);
+}
+
+int ktcp_sock_create(struct net *net, ktcp_family family, struct socket **out)
+{
+	return port().sock_create(net, family, out);
+}
+
+void ktcp_sock_release(struct socket *sock)
+{
+	port().sock_release(sock);
+}
+
+int ktcp_sock_bind(struct socket *sock, const ktcp_endpoint *local)
+{
+	return port().sock_bind(sock, local);
+}
+
+int ktcp_sock_listen(struct socket *sock, int backlog)
+{
+	return port().sock_listen(sock, backlog);
+}
+
+int ktcp_sock_accept(struct socket *listener, struct socket **out)
+{
+	return port().sock_accept(listener, out);
+}
+
+int ktcp_sock_connect(struct socket *sock, const ktcp_endpoint *remote)
+{
+	return port().sock_connect(sock, remote);
+}
+
+long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size)
+{
+	return port().sock_recv(sock, buffer, size);
+}
+
+long ktcp_sock_send(struct socket *sock, const void *data, size_t size, bool more)
+{
+	return port().sock_send(sock, data, size, more);
+}
+
+int ktcp_sock_wait(struct socket *sock, unsigned int events, int timeout_ms)
+{
+	return port().sock_wait(sock, events, timeout_ms);
+}
+
+int ktcp_sock_shutdown(struct socket *sock, ktcp_shutdown how)
+{
+	return port().sock_shutdown(sock, how);
+}
+
+int ktcp_sock_local(struct socket *sock, ktcp_endpoint *out)
+{
+	return port().sock_local(sock, out);
+}
+
+int ktcp_sock_remote(struct socket *sock, ktcp_endpoint *out)
+{
+	return port().sock_remote(sock, out);
+}
+
+void ktcp_sock_set_reuseaddr(struct socket *sock)
+{
+	port().sock_set_reuseaddr(sock);
+}
+
+void ktcp_sock_set_v6only(struct socket *sock, bool only)
+{
+	port().sock_set_v6only(sock, only);
+}
+
+void ktcp_sock_set_nodelay(struct socket *sock)
+{
+	port().sock_set_nodelay(sock);
+}
+
+void ktcp_sock_set_keepalive(struct socket *sock)
+{
+	port().sock_set_keepalive(sock);
+}
+
+void ktcp_sock_set_oobinline(struct socket *sock)
+{
+	port().sock_set_oobinline(sock);
+}
+
+void ktcp_sock_set_rcvbuf(struct socket *sock, int bytes)
+{
+	port().sock_set_rcvbuf(sock, bytes);
+}
+
+void ktcp_sock_set_sndbuf(struct socket *sock, int bytes)
+{
+	port().sock_set_sndbuf(sock, bytes);
+}
+
+void ktcp_sock_set_user_timeout(struct socket *sock, unsigned int ms)
+{
+	port().sock_set_user_timeout(sock, ms);
+}
+
+int ktcp_sock_hold_net(struct socket *sock)
+{
+	return port().sock_hold_net(sock);
+}
+
+void ktcp_sock_no_linger(struct socket *sock)
+{
+	port().sock_no_linger(sock);
+}
+
+void ktcp_sock_hook(struct socket *sock, struct ktcp_sock_hook *hook)
+{
+	port().sock_hook(sock, hook);
+}
+
+void ktcp_sock_unhook(struct socket *sock, struct ktcp_sock_hook *hook)
+{
+	port().sock_unhook(sock, hook);
+}
+
+void ktcp_sock_hook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
+{
+	port().sock_hook_listener(sock, hook);
+}
+
+void ktcp_sock_unhook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
+{
+	port().sock_unhook_listener(sock, hook);
+}
+
+int ktcp_sock_incoming_cpu(const struct socket *sock)
+{
+	return port().sock_incoming_cpu(sock);
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * The boundary as a GoogleMock object: every function of include/ktcp/port/ calls the method
+ * of the same name, without its prefix, of the one mock_port that lives.
+ *
+ * @code
+ * testing::StrictMock<mock::mock_port> port;	// what is not expected is a failure
+ * testing::NiceMock<mock::mock_port> port;	// … is what fake_port does
+ * EXPECT_CALL(port, kmalloc(64, KTCP_GFP_KERNEL)).WillOnce(Return(nullptr));
+ * @endcode
+ *
+ * An expectation without an action of its own falls back to fake_port, too. A call while
+ * there is no mock_port aborts the test.
+ */
+#ifndef KTCP_TESTS_HOST_MOCK_MOCK_PORT_HPP
+#define KTCP_TESTS_HOST_MOCK_MOCK_PORT_HPP
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+#include "fake_port.hpp"
+
+namespace mock
+{
+
+class mock_port {
+    public:
+	/** From now on the port is this; there must be no other. */
+	mock_port();
+	virtual ~mock_port();
+	mock_port(const mock_port &) = delete;
+	mock_port &operator=(const mock_port &) = delete;
+
+	/** The one that lives; aborts if there is none. */
+	static mock_port &current();
+
+	/** What the methods below do where nothing else is said, and what is there. */
+	fake_port fake;
+
+	/** Called at every operation on a ktcp::atomic, if set. */
+	std::function<void()> at_sched_point;
+	/** How often there was one. */
+	unsigned long sched_points = 0;
+	/** The sizes of the coroutine frames that were asked for. */
+	std::vector<std::size_t> frames;
+
+	/* log.h */
+	MOCK_METHOD(void, printk, (ktcp_log_level level, std::string line));
+	MOCK_METHOD(void, printk_ratelimited, (ktcp_log_level level, std::string line));
+
+	/* memory.h */
+	MOCK_METHOD(void *, kmalloc, (std::size_t size, ktcp_gfp gfp));
+	MOCK_METHOD(void, kfree, (void *object));
+	MOCK_METHOD(::kmem_cache *, kmem_cache_create, (std::string name, std::size_t size));
+	MOCK_METHOD(void, kmem_cache_destroy, (::kmem_cache * cache));
+	MOCK_METHOD(void *, kmem_cache_alloc, (::kmem_cache * cache, ktcp_gfp gfp));
+	MOCK_METHOD(void, kmem_cache_free, (::kmem_cache * cache, void *object));
+	MOCK_METHOD(void *, alloc_pages, (std::size_t size, ktcp_gfp gfp));
+	MOCK_METHOD(void, free_pages, (void *pages, std::size_t size));
+
+	/* sync.h */
+	MOCK_METHOD(void, mutex_init, (::mutex * lock));
+	MOCK_METHOD(void, mutex_lock, (::mutex * lock));
+	MOCK_METHOD(void, mutex_unlock, (::mutex * lock));
+	MOCK_METHOD(void, mutex_destroy, (::mutex * lock));
+	MOCK_METHOD(void, init_completion, (::completion * done));
+	MOCK_METHOD(void, complete, (::completion * done));
+	MOCK_METHOD(void, wait_for_completion, (::completion * done));
+	MOCK_METHOD(void, synchronize_rcu, ());
+
+	/* work.h */
+	MOCK_METHOD(workqueue_struct *, alloc_workqueue,
+		    (std::string name, unsigned int flags, int max_active));
+	MOCK_METHOD(void, destroy_workqueue, (workqueue_struct * wq));
+	MOCK_METHOD(int, wq_max_active, ());
+	MOCK_METHOD(void, init_work, (work_struct * work, void (*function)(work_struct *)));
+	MOCK_METHOD(bool, queue_work, (int cpu, workqueue_struct *wq, work_struct *work));
+	MOCK_METHOD(bool, cancel_work_sync, (work_struct * work));
+	MOCK_METHOD(void, init_delayed_work,
+		    (::delayed_work * work, void (*function)(work_struct *)));
+	MOCK_METHOD(bool, mod_delayed_work,
+		    (workqueue_struct * wq, ::delayed_work *work, unsigned int delay_ms));
+	MOCK_METHOD(bool, cancel_delayed_work_sync, (::delayed_work * work));
+
+	/* thread.h */
+	MOCK_METHOD(int, kthread_run,
+		    (int (*function)(void *), void *argument, std::string name, task_struct **out));
+	MOCK_METHOD(int, kthread_stop, (task_struct * thread));
+	MOCK_METHOD(bool, kthread_should_stop, ());
+	MOCK_METHOD(void, cond_resched, ());
+
+	/* time.h */
+	MOCK_METHOD(std::uint64_t, now_ms, ());
+	MOCK_METHOD(void, msleep, (unsigned int ms));
+
+	/* socket.h */
+	MOCK_METHOD(int, sock_create, (::net * net, ktcp_family family, ::socket **out));
+	MOCK_METHOD(void, sock_release, (::socket * sock));
+	MOCK_METHOD(int, sock_bind, (::socket * sock, const ktcp_endpoint *local));
+	MOCK_METHOD(int, sock_listen, (::socket * sock, int backlog));
+	MOCK_METHOD(int, sock_accept, (::socket * listener, ::socket **out));
+	MOCK_METHOD(int, sock_connect, (::socket * sock, const ktcp_endpoint *remote));
+	MOCK_METHOD(long, sock_recv, (::socket * sock, void *buffer, std::size_t size));
+	MOCK_METHOD(long, sock_send,
+		    (::socket * sock, const void *data, std::size_t size, bool more));
+	MOCK_METHOD(int, sock_wait, (::socket * sock, unsigned int events, int timeout_ms));
+	MOCK_METHOD(int, sock_shutdown, (::socket * sock, ktcp_shutdown how));
+	MOCK_METHOD(int, sock_local, (::socket * sock, ktcp_endpoint *out));
+	MOCK_METHOD(int, sock_remote, (::socket * sock, ktcp_endpoint *out));
+	MOCK_METHOD(void, sock_set_reuseaddr, (::socket * sock));
+	MOCK_METHOD(void, sock_set_v6only, (::socket * sock, bool only));
+	MOCK_METHOD(void, sock_set_nodelay, (::socket * sock));
+	MOCK_METHOD(void, sock_set_keepalive, (::socket * sock));
+	MOCK_METHOD(void, sock_set_oobinline, (::socket * sock));
+	MOCK_METHOD(void, sock_set_rcvbuf, (::socket * sock, int bytes));
+	MOCK_METHOD(void, sock_set_sndbuf, (::socket * sock, int bytes));
+	MOCK_METHOD(void, sock_set_user_timeout, (::socket * sock, unsigned int ms));
+	MOCK_METHOD(int, sock_hold_net, (::socket * sock));
+	MOCK_METHOD(void, sock_no_linger, (::socket * sock));
+	MOCK_METHOD(void, sock_hook, (::socket * sock, struct ktcp_sock_hook *hook));
+	MOCK_METHOD(void, sock_unhook, (::socket * sock, struct ktcp_sock_hook *hook));
+	MOCK_METHOD(void, sock_hook_listener, (::socket * sock, struct ktcp_sock_hook *hook));
+	MOCK_METHOD(void, sock_unhook_listener, (::socket * sock, struct ktcp_sock_hook *hook));
+	MOCK_METHOD(int, sock_incoming_cpu, (const ::socket *sock));
+
+    private:
+	void fall_back_to_fake();
+};
+
+} // namespace mock
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * What port/layout.h asks of a port, for the simulated one: sizes of the structures
+ * that sim/ defines, and a scheduling point at every operation on a ktcp::atomic.
+ */
+#ifndef KTCP_LAYOUT_H
+#define KTCP_LAYOUT_H
+
+#define KTCP_SIZEOF_WORK 48
+#define KTCP_SIZEOF_DELAYED_WORK 80
+#define KTCP_SIZEOF_MUTEX 32
+#define KTCP_SIZEOF_COMPLETION 32
+
+#ifdef __cplusplus
+extern "C" void ktcp_sim_sched_point(void);
+#else
+void ktcp_sim_sched_point(void);
+#endif
+
+#define KTCP_SCHED_POINT() ktcp_sim_sched_point()
+
+#endif

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* port/socket.h over the simulated network. */
+#include <cerrno>
+#include <ktcp/port/socket.h>
+
+#include "kernel.hpp"
+#include "memory.hpp"
+#include "network.hpp"
+#include "threads.hpp"
+
+struct socket {
+	sim::tcp *sk;
+	bool released;
+};
+
+using sim::kernel;
+using sim::tcp;
+
+namespace
+{
+
+/* Handles outlive their release until the run ends, so that a late use has a name. */
+struct socket *new_handle(kernel &k, tcp &s)
+{
+	k.handles.push_back(std::make_shared<socket>(socket{ &s, false }));
+	return static_cast<struct socket *>(k.handles.back().get());
+}
+
+kernel &enter(struct socket *sock, const char *function)
+{
+	kernel &k = kernel::now(function);
+
+	if (sock->released)
+		k.fail("%s: %s was released", function, sock->sk->name.c_str());
+	k.must_be_able_to_sleep(function);
+	k.point();
+	if (sock->released)
+		k.fail("%s: %s was released meanwhile", function, sock->sk->name.c_str());
+	return k;
+}
+
+/* A call that no other context may be beside. */
+class call {
+    public:
+	call(struct socket *sock, const char *function)
+		: k(enter(sock, function)), s(*sock->sk), function_(function)
+	{
+		if (s.caller)
+			k.fail("%s: %s is in use by %s", function, s.name.c_str(),
+			       s.caller->name.c_str());
+		s.caller = &k.current();
+	}
+
+	~call()
+	{
+		s.caller = nullptr;
+	}
+
+	template <class T>
+	T done(T status)
+	{
+		k.trace("%s(%s): %ld", function_, s.name.c_str(), long(status));
+		return status;
+	}
+
+	kernel &k;
+	tcp &s;
+
+    private:
+	const char *function_;
+};
+
+/* The same, with lock_sock() and release_sock() around it. */
+class locked_call : public call {
+    public:
+	locked_call(struct socket *sock, const char *function) : call(sock, function)
+	{
+		k.net->lock(s);
+		k.point();
+	}
+
+	~locked_call()
+	{
+		unlock();
+	}
+
+	void unlock()
+	{
+		if (!locked_)
+			return;
+		locked_ = false;
+		k.point();
+		k.net->unlock(s);
+	}
+
+    private:
+	bool locked_ = true;
+};
+
+} // namespace
+
+int ktcp_sock_create(struct net *net, enum ktcp_family family, struct socket **out)
+{
+	kernel &k = kernel::enter_process("ktcp_sock_create");
+
+	if (family == KTCP_INET6 && !k.how.ipv6)
+		return -EAFNOSUPPORT;
+	if (k.fails("ktcp_sock_create"))
+		return -ENOMEM;
+	*out = new_handle(k, k.net->create(net, family == KTCP_INET6, false));
+	return 0;
+}
+
+void ktcp_sock_release(struct socket *sock)
+{
+	{
+		locked_call c(sock, "ktcp_sock_release");
+
+		if (c.s.hook)
+			c.k.fail("ktcp_sock_release: %s is still hooked", c.s.name.c_str());
+		c.k.trace("release %s", c.s.name.c_str());
+		c.k.net->close(c.s);
+		sock->released = true;
+	}
+}
+
+int ktcp_sock_bind(struct socket *sock, const struct ktcp_endpoint *local)
+{
+	call c(sock, "ktcp_sock_bind");
+
+	if (c.k.fails("ktcp_sock_bind"))
+		return c.done(c.k.chance.coin() ? -ENOMEM : -EADDRINUSE);
+	return c.done(c.k.net->bind(c.s, *local));
+}
+
+int ktcp_sock_listen(struct socket *sock, int backlog)
+{
+	call c(sock, "ktcp_sock_listen");
+
+	if (c.k.fails("ktcp_sock_listen"))
+		return c.done(c.k.chance.coin() ? -ENOMEM : -EADDRINUSE);
+	return c.done(c.k.net->listen(c.s, backlog));
+}
+
+int ktcp_sock_accept(struct socket *listener, struct socket **out)
+{
+	locked_call c(listener, "ktcp_sock_accept");
+	auto &waiting = c.s.accept_queue;
+
+	if (c.k.fails("ktcp_sock_accept")) {
+		static constexpr int errors[] = { -ENOMEM, -ENFILE, -ECONNABORTED };
+		int error = errors[c.k.chance.below(waiting.empty() ? 2 : 3)];
+
+		if (error == -ECONNABORTED) {
+			tcp &child = c.k.net->accept(c.s);
+
+			c.k.net->reset(child);
+			child.owned = false;
+		}
+		return c.done(error);
+	}
+	if (c.s.state != sim::tcp_state::listening)
+		return c.done(-EINVAL);
+	if (waiting.empty())
+		return c.done(-EAGAIN);
+
+	/*
+	 * The child's lock: its inherited callbacks cannot be under way when it is handed
+	 * over. Who waits there may find that the backlog was dropped meanwhile.
+	 */
+	tcp &child = *waiting.front();
+
+	c.k.net->lock(child);
+	c.k.net->accept(c.s);
+	*out = new_handle(c.k, child);
+	c.k.net->unlock(child);
+	c.k.trace("accepted %s", child.name.c_str());
+	return c.done(0);
+}
+
+int ktcp_sock_connect(struct socket *sock, const struct ktcp_endpoint *remote)
+{
+	call c(sock, "ktcp_sock_connect");
+
+	if (c.k.fails("ktcp_sock_connect"))
+		return c.done(-ENOMEM);
+	return c.done(c.k.net->connect(c.s, *remote));
+}
+
+long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size)
+{
+	locked_call c(sock, "ktcp_sock_recv");
+
+	return c.done(c.k.net->recv(c.s, buffer, size));
+}
+
+long ktcp_sock_send(struct socket *sock, const void *data, size_t size, bool more)
+{
+	locked_call c(sock, "ktcp_sock_send");
+	tcp &s = c.s;
+	bool scarce = (c.k.how.scarce_memory && c.k.chance.below(16) == 0) || c.k.fails("ktcp_sock_"
+											"send");
+	bool queued = !s.out.empty() || s.unacked;
+
+	(void)more;
+	c.k.heap->check_written(data, size, "ktcp_sock_send");
+	if (scarce && s.state == sim::tcp_state::established && !s.snd_shutdown && !s.error) {
+		/* tcp_sendmsg_locked() at do_error: with empty queues it calls sk_write_space. */
+		s.nospace = queued;
+		if (!queued)
+			c.k.net->announce(s, KTCP_SOCK_WRITABLE);
+		return c.done(long(queued ? -EAGAIN : -ENOBUFS));
+	}
+
+	size_t offered = size;
+
+	if (c.k.how.scarce_memory && size > 1 && c.k.chance.below(8) == 0)
+		offered = c.k.chance.between(1, uint32_t(size));
+
+	long sent = c.k.net->send(s, data, offered);
+
+	/* The real port looks at the queues after the lock is gone: they may be empty by now. */
+	c.unlock();
+	if (sent == -EAGAIN && s.out.empty() && !s.unacked)
+		return c.done(long(-ENOBUFS));
+	return c.done(sent);
+}
+
+int ktcp_sock_wait(struct socket *sock, unsigned int events, int timeout_ms)
+{
+	call c(sock, "ktcp_sock_wait");
+	uint64_t deadline = timeout_ms < 0 ? UINT64_MAX : c.k.now_ms() + unsigned(timeout_ms);
+
+	if (c.s.hook)
+		c.k.fail("ktcp_sock_wait: %s is hooked", c.s.name.c_str());
+	if (!events || events & ~(KTCP_SOCK_READABLE | KTCP_SOCK_WRITABLE))
+		c.k.fail("ktcp_sock_wait: for events %u", events);
+	for (;;) {
+		if (((events & KTCP_SOCK_READABLE) && c.k.net->readable(c.s)) ||
+		    ((events & KTCP_SOCK_WRITABLE) && c.k.net->writable(c.s)) ||
+		    c.s.state == sim::tcp_state::done || c.s.state == sim::tcp_state::closed)
+			return c.done(0);
+		if (sim::thread_should_stop(c.k))
+			return c.done(-EINTR);
+		if (c.k.now_ms() >= deadline)
+			return c.done(-ETIMEDOUT);
+		if (deadline == UINT64_MAX)
+			c.k.block(&c.s, "ktcp_sock_wait");
+		else
+			c.k.block_until(&c.s, deadline, "ktcp_sock_wait");
+		if (c.s.hook)
+			c.k.fail("ktcp_sock_wait: %s was hooked meanwhile", c.s.name.c_str());
+	}
+}
+
+int ktcp_sock_shutdown(struct socket *sock, enum ktcp_shutdown how)
+{
+	kernel &k = enter(sock, "ktcp_sock_shutdown");
+	tcp &s = *sock->sk;
+	int status;
+
+	k.net->lock(s);
+	if (sock->released)
+		k.fail("ktcp_sock_shutdown: %s was released meanwhile", s.name.c_str());
+	k.trace("shutdown %s", s.name.c_str());
+	status = k.net->shutdown(s, how);
+	k.point();
+	k.net->unlock(s);
+	return status;
+}
+
+int ktcp_sock_local(struct socket *sock, struct ktcp_endpoint *out)
+{
+	enter(sock, "ktcp_sock_local");
+	*out = sock->sk->local;
+	return 0;
+}
+
+int ktcp_sock_remote(struct socket *sock, struct ktcp_endpoint *out)
+{
+	enter(sock, "ktcp_sock_remote");
+	/* inet_getname(): a socket that was closed has no peer any more */
+	if (sock->sk->state != sim::tcp_state::established)
+		return -ENOTCONN;
+	*out = sock->sk->remote;
+	return 0;
+}
+
+void ktcp_sock_set_reuseaddr(struct socket *sock)
+{
+	call(sock, "ktcp_sock_set_reuseaddr").s.reuseaddr = true;
+}
+
+void ktcp_sock_set_v6only(struct socket *sock, bool only)
+{
+	call c(sock, "ktcp_sock_set_v6only");
+
+	if (c.s.bound)
+		c.k.fail("ktcp_sock_set_v6only: %s is bound already", c.s.name.c_str());
+	c.s.v6only = c.s.inet6 && only;
+}
+
+void ktcp_sock_set_nodelay(struct socket *sock)
+{
+	call(sock, "ktcp_sock_set_nodelay").s.nodelay = true;
+}
+
+void ktcp_sock_set_keepalive(struct socket *sock)
+{
+	call(sock, "ktcp_sock_set_keepalive").s.keepalive = true;
+}
+
+void ktcp_sock_set_oobinline(struct socket *sock)
+{
+	call(sock, "ktcp_sock_set_oobinline").s.oobinline = true;
+}
+
+/* Buffers stay what the seed made them: small ones are what brings out mistakes. */
+
+void ktcp_sock_set_rcvbuf(struct socket *sock, int bytes)
+{
+	call c(sock, "ktcp_sock_set_rcvbuf");
+
+	if (bytes <= 0)
+		c.k.fail("ktcp_sock_set_rcvbuf: %d bytes", bytes);
+}
+
+void ktcp_sock_set_sndbuf(struct socket *sock, int bytes)
+{
+	call c(sock, "ktcp_sock_set_sndbuf");
+
+	if (bytes <= 0)
+		c.k.fail("ktcp_sock_set_sndbuf: %d bytes", bytes);
+}
+
+void ktcp_sock_set_user_timeout(struct socket *sock, unsigned int ms)
+{
+	call c(sock, "ktcp_sock_set_user_timeout");
+
+	c.s.user_timeout_ms = ms;
+}
+
+int ktcp_sock_hold_net(struct socket *sock)
+{
+	call c(sock, "ktcp_sock_hold_net");
+
+	if ((c.s.ns && c.s.ns->dying) || c.k.fails("ktcp_sock_hold_net"))
+		return c.done(-ENONET);
+	c.s.holds_net = true;
+	return c.done(0);
+}
+
+void ktcp_sock_no_linger(struct socket *sock)
+{
+	call(sock, "ktcp_sock_no_linger").s.no_linger = true;
+}
+
+void ktcp_sock_hook(struct socket *sock, struct ktcp_sock_hook *hook)
+{
+	locked_call c(sock, "ktcp_sock_hook");
+
+	if (c.s.hook)
+		c.k.fail("ktcp_sock_hook: %s is hooked already", c.s.name.c_str());
+	if (c.s.state == sim::tcp_state::listening)
+		c.k.fail("ktcp_sock_hook: %s is a listener", c.s.name.c_str());
+	c.s.hook = hook;
+	c.k.trace("hook %s", c.s.name.c_str());
+}
+
+void ktcp_sock_unhook(struct socket *sock, struct ktcp_sock_hook *hook)
+{
+	locked_call c(sock, "ktcp_sock_unhook");
+
+	if (c.s.hook != hook)
+		c.k.fail("ktcp_sock_unhook: %s has another hook, or none", c.s.name.c_str());
+	c.s.hook = nullptr;
+	c.k.trace("unhook %s", c.s.name.c_str());
+}
+
+void ktcp_sock_hook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
+{
+	call c(sock, "ktcp_sock_hook_listener");
+
+	if (c.s.hook)
+		c.k.fail("ktcp_sock_hook_listener: %s is hooked already", c.s.name.c_str());
+	while (c.s.callbacks_running)
+		c.k.block(&c.s.callbacks_running, "sk_callback_lock");
+	c.s.hook = hook;
+}
+
+/* Beside an accept under way: that is how a server begins to stop. */
+void ktcp_sock_unhook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
+{
+	kernel &k = enter(sock, "ktcp_sock_unhook_listener");
+	tcp &s = *sock->sk;
+
+	while (s.callbacks_running)
+		k.block(&s.callbacks_running, "sk_callback_lock");
+	if (s.hook != hook)
+		k.fail("ktcp_sock_unhook_listener: %s has another hook, or none", s.name.c_str());
+	s.hook = nullptr;
+	k.trace("unhook listener %s", s.name.c_str());
+}
+
+int ktcp_sock_incoming_cpu(const struct socket *sock)
+{
+	kernel &k = kernel::now("ktcp_sock_incoming_cpu");
+
+	if (sock->released)
+		k.fail("ktcp_sock_incoming_cpu: %s was released", sock->sk->name.c_str());
+	return sock->sk->cpu;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* port/time.h and port/log.h, simulated. */
+#include <cstdarg>
+#include <cstdio>
+#include <ktcp/port/log.h>
+#include <ktcp/port/time.h>
+
+#include "kernel.hpp"
+
+using sim::kernel;
+
+uint64_t ktcp_now_ms(void)
+{
+	return kernel::now("ktcp_now_ms").now_ms();
+}
+
+void ktcp_msleep(unsigned int ms)
+{
+	kernel &k = kernel::enter_process("ktcp_msleep");
+	uint64_t until = k.now_ms() + ms;
+	char key;
+
+	while (k.now_ms() < until)
+		k.block_until(&key, until, "ktcp_msleep");
+}
+
+static void log_line(enum ktcp_log_level level, const char *format, va_list arguments)
+{
+	static const char *const levels[] = { "error", "warning", "info" };
+	kernel &k = kernel::enter_any("ktcp_printk");
+	char line[512];
+
+	vsnprintf(line, sizeof(line), format, arguments);
+	k.trace("log %s: %s", levels[level], line);
+	k.log.push_back(line);
+}
+
+void ktcp_printk(enum ktcp_log_level level, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_line(level, format, arguments);
+	va_end(arguments);
+}
+
+void ktcp_printk_ratelimited(enum ktcp_log_level level, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_line(level, format, arguments);
+	va_end(arguments);
+}

@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * The server, in each of its models, over many schedules: what comes back, and that stop()
+ * returns and leaves nothing, whatever the peers do, whatever fails, whenever it comes.
+ */
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include <ktcp/server.hpp>
+
+#include <sim/client.hpp>
+#include <sim/explore.hpp>
+#include <sim/world.hpp>
+
+namespace
+{
+
+using sim::client;
+using sim::options;
+using sim::world;
+
+constexpr uint16_t port = 7;
+
+struct echo {
+	ktcp::task operator()(ktcp::connection &peer) const
+	{
+		while (auto received = co_await peer.read())
+			if (!co_await peer.write(*received))
+				break;
+	}
+};
+
+using echo_server = ktcp::server<echo, ktcp::any_model>;
+
+/* More than all buffers between a client and the server hold, with buffer_bytes = small. */
+constexpr unsigned small = 300;
+constexpr size_t too_much = 4000;
+
+/* Bytes of every value, and no two places alike. */
+std::string pattern(size_t size, unsigned salt)
+{
+	std::string text(size, '\0');
+	uint32_t x = salt * 2654435761u + 1;
+
+	for (char &c : text)
+		c = char((x = x * 1664525 + 1013904223) >> 24);
+	return text;
+}
+
+class Server : public testing::TestWithParam<const char *> {
+    protected:
+	ktcp::server_options settings() const
+	{
+		ktcp::server_options o;
+
+		o.name = "echo";
+		o.port = port;
+		o.model = GetParam();
+		return o;
+	}
+};
+
+INSTANTIATE_TEST_SUITE_P(Model, Server, testing::Values("event", "work", "thread"),
+			 [](const auto &info) { return std::string(info.param); });
+
+/* A client that sends, closes its side and expects everything back. */
+void converse(world &w, size_t size, unsigned salt, const ktcp_endpoint &to)
+{
+	client c;
+	std::string text = pattern(size, salt);
+
+	SIM_EXPECT_EQ(w, c.connect(to), 0);
+
+	std::string back = c.exchange(text);
+
+	SIM_EXPECT_EQ(w, c.status(), 0);
+	SIM_EXPECT_EQ(w, back.size(), text.size());
+	SIM_EXPECT(w, back == text);
+}
+
+TEST_P(Server, EchoesWhatWasSent)
+{
+	sim::explore(4000, {}, [this](world &w) {
+		echo_server server;
+		auto settings_ = settings();
+
+		settings_.unbound = w.chance().coin();
+		SIM_EXPECT(w, server.start(settings_));
+		for (unsigned i = 0; i < 3; i++)
+			w.spawn("client", [&w, i] {
+				size_t sizes[] = { 0, 1, 30, 150 };
+
+				converse(w, sizes[w.chance().below(4)], i,
+					 w.chance().coin() ? sim::v4_loopback(port) :
+							     sim::v6_loopback(port));
+			});
+		w.join();
+		server.stop();
+		w.unload();
+	});
+}
+
+/* A connection from the very first moment is announced like any other. */
+TEST_P(Server, ServesWhoComesWhileItStarts)
+{
+	sim::explore(2000, {}, [this](world &w) {
+		echo_server server;
+
+		w.spawn("early", [&w] {
+			client c;
+
+			while (c.connect(sim::v4_loopback(port)))
+				w.point();
+			SIM_EXPECT(w, c.exchange("early") == "early");
+		});
+		w.spawn("start", [&] { SIM_EXPECT(w, server.start(settings())); });
+		w.join();
+		server.stop();
+		w.unload();
+	});
+}
+
+TEST_P(Server, EchoesMoreThanItsBuffer)
+{
+	options how;
+
+	how.buffer_bytes = 20000;
+	sim::explore(300, how, [this](world &w) {
+		echo_server server;
+
+		SIM_EXPECT(w, server.start(settings()));
+		for (unsigned i = 0; i < 2; i++)
+			w.spawn("client",
+				[&w, i] { converse(w, 100000, i, sim::v4_loopback(port)); });
+		w.join();
+		server.stop();
+		w.unload();
+	});
+}
+
+/* The same where sends are cut short and memory is scarce for a moment. */
+TEST_P(Server, EchoesWhenMemoryIsScarce)
+{
+	options how;
+
+	how.scarce_memory = true;
+	sim::explore(2000, how, [this](world &w) {
+		echo_server server;
+
+		SIM_EXPECT(w, server.start(settings()));
+		for (unsigned i = 0; i < 2; i++)
+			w.spawn("client", [&w, i] { converse(w, 100, i, sim::v4_loopback(port)); });
+		w.join();
+		server.stop();
+		w.unload();
+	});
+}
+
+/* Clients of every kind, which all go in the end; nothing is promised to them. */
+void misbehave(world &w)
+{
+	client c;
+	std::string text = pattern(w.chance().below(600), 3);
+
+	if (c.connect(sim::v4_loopback(port)))
+		return;
+	switch (w.chance().below(6)) {
+	case 0: /* silent */
+		w.sleep_ms(w.chance().below(100));
+		break;
+	case 1: /* never reads: blocked once all buffers are full */
+		c.send(pattern(too_much, 4), 200);
+		c.reset();
+		break;
+	case 2:
+		c.send(text, 200);
+		c.reset();
+		break;
+	case 3: /* closes with the echo unread */
+		c.send(text, 200);
+		break;
+	case 4:
+		c.finish_sending();
+		c.receive_all();
+		break;
+	default:
+		c.send("some text");
+		c.receive_exactly(3);
+	}
+}
+
+TEST_P(Server, StopsWithClientsOfEveryKind)
+{
+	options how;
+
+	how.scarce_memory = true;
+	how.buffer_bytes = small;
+	sim::explore(4000, how, [this](world &w) {
+		echo_server server;
+
+		SIM_EXPECT(w, server.start(settings()));
+		for (unsigned i = w.chance().between(1, 4); i > 0; i--)
+			w.spawn("client", [&w] { misbehave(w); });
+		w.sleep_ms(w.chance().below(150));
+		server.stop();
+		w.unload();
+		w.join();
+	});
+}
+
+/* Nobody is kept who has gone, however that came about and whatever was under way. */
+TEST_P(Server, LetsGoOfWhoHasGone)
+{
+	options how;
+
+	how.scarce_memory = true;
+	how.buffer_bytes = small;
+	sim::explore(4000, how, [this](world &w) {
+		echo_server server;
+
+		SIM_EXPECT(w, server.start(settings()));
+		for (unsigned i = w.chance().between(1, 4); i > 0; i--)
+			w.spawn("client", [&w] { misbehave(w); });
+		w.join();
+		w.sleep_ms(3000);
+		w.wait_until_idle();
+		SIM_EXPECT_EQ(w, w.module_sockets(), 0u);
+		server.stop();
+		w.unload();
+	});
+}
+
+/* stop() at every single step of a short life. */
+TEST_P(Server, StopsAtEveryStep)
+{
+	sim::explore_steps(12, {}, [this](world &w, uint64_t step) {
+		echo_server server;
+
+		SIM_EXPECT(w, server.start(settings()));
+		for (unsigned i = 0; i < 2; i++)
+			w.spawn("client", [] {
+				client c;
+
+				if (c.connect(sim::v4_loopback(port)))
+					return;
+				c.send("some text");
+				c.receive_exactly(9);
+				c.finish_sending();
+				c.receive_all();
+			});
+
+		bool reached = w.wait_for_step(step);
+
+		server.stop();
+		w.unload();
+		return reached;
+	});
+}
+
+/* Each single allocation or call that can fail, fails once: at load, at accept, later. */
+TEST_P(Server, SurvivesEveryFailure)
+{
+	sim::explore_failures(20, {}, [this](world &w) {
+		echo_server server;
+
+		if (auto started = server.start(settings()); !started) {
+			SIM_EXPECT(w, w.injected());
+			w.unload();
+			return;
+		}
+		for (unsigned i = 0; i < 2; i++)
+			w.spawn("client", [&w, i] {
+				client c;
+				std::string text = pattern(100, i);
+
+				if (c.connect(sim::v4_loopback(port)))
+					return;
+
+				std::string back = c.exchange(text);
+
+				/* Never a wrong byte, and never fewer unless told so. */
+				SIM_EXPECT(w, text.substr(0, back.size()) == back);
+				if (!w.injected())
+					SIM_EXPECT_EQ(w, back.size(), text.size());
+			});
+		w.join();
+		server.stop();
+		w.unload();
+	});
+}
+
+/* Everything may fail, at any time. */
+TEST_P(Server, SurvivesManyFailures)
+{
+	options how;
+
+	how.fail_chance = 3000;
+	how.scarce_memory = true;
+	how.hasty_time = true;
+	how.buffer_bytes = small;
+	sim::explore(4000, how, [this](world &w) {
+		echo_server server;
+
+		if (!server.start(settings())) {
+			w.unload();
+			return;
+		}
+		for (unsigned i = 0; i < 3; i++)
+			w.spawn("client", [&w] { misbehave(w); });
+		w.sleep_ms(w.chance().below(300));
+		server.stop();
+		w.unload();
+	});
+}
+
+TEST_P(Server, ClosesIdleConnections)
+{
+	options how;
+
+	how.buffer_bytes = small;
+	sim::explore(500, how, [this](world &w) {
+		echo_server server;
+		auto with = settings();
+		uint64_t before = w.now_ms();
+
+		with.idle_timeout_ms = 1000;
+		SIM_EXPECT(w, server.start(with));
+
+		client quiet, stuck;
+
+		SIM_EXPECT_EQ(w, quiet.connect(sim::v4_loopback(port)), 0);
+		SIM_EXPECT_EQ(w, quiet.send("x"), 0);
+		/* One that sends and never reads: the server cannot go on either. */
+		w.spawn("stuck", [&] {
+			SIM_EXPECT_EQ(w, stuck.connect(sim::v4_loopback(port)), 0);
+			stuck.send(pattern(too_much, 1)); /* returns, for the server closes */
+			stuck.close();
+		});
+		SIM_EXPECT(w, quiet.receive_all() == "x");
+		SIM_EXPECT_EQ(w, quiet.status(), 0);
+		SIM_EXPECT(w, w.now_ms() - before >= 1000);
+		SIM_EXPECT(w, w.now_ms() - before < 3000);
+		w.join();
+		quiet.close();
+		server.stop();
+		w.unload();
+	});
+}
+
+TEST_P(Server, RefusesBeyondItsLimit)
+{
+	sim::explore(500, {}, [this](world &w) {
+		echo_server server;
+		auto with = settings();
+
+		with.max_connections = 2;
+		SIM_EXPECT(w, server.start(with));
+
+		client inside[2];
+		char byte;
+
+		for (client &c : inside) {
+			SIM_EXPECT_EQ(w, c.connect(sim::v4_loopback(port)), 0);
+			SIM_EXPECT_EQ(w, c.send("a"), 0);
+			SIM_EXPECT(w, c.receive_exactly(1) == "a");
+		}
+		client beyond;
+
+		/* The reset may come before connect() has returned. */
+		if (!beyond.connect(sim::v4_loopback(port)))
+			SIM_EXPECT(w, beyond.receive(&byte, 1) < 0);
+		/* Those inside do not notice. */
+		for (client &c : inside) {
+			SIM_EXPECT_EQ(w, c.send("b"), 0);
+			SIM_EXPECT(w, c.receive_exactly(1) == "b");
+			c.finish_sending();
+			SIM_EXPECT(w, c.receive_all().empty());
+			c.close();
+		}
+		/* And there is room again. */
+		w.wait_until_idle();
+		client later;
+
+		SIM_EXPECT_EQ(w, later.connect(sim::v4_loopback(port)), 0);
+		SIM_EXPECT_EQ(w, later.send("c"), 0);
+		SIM_EXPECT(w, later.receive_exactly(1) == "c");
+		later.close();
+		server.stop();
+		w.unload();
+	});
+}
+
+/* With clients that are connected and silent, and ones that never read, stop() is prompt. */
+TEST_P(Server, StopsPromptly)
+{
+	options how;
+
+	how.buffer_bytes = small;
+	sim::explore(500, how, [this](world &w) {
+		echo_server server;
+
+		SIM_EXPECT(w, server.start(settings()));
+
+		client idle[3], deaf;
+
+		for (client &c : idle)
+			SIM_EXPECT_EQ(w, c.connect(sim::v4_loopback(port)), 0);
+		SIM_EXPECT_EQ(w, deaf.connect(sim::v4_loopback(port)), 0);
+		w.spawn("deaf", [&] { deaf.send(pattern(too_much, 2)); });
+		w.sleep_ms(100);
+
+		uint64_t before = w.now_ms();
+
+		server.stop();
+		SIM_EXPECT(w, w.now_ms() - before < 200);
+		w.unload();
+		SIM_EXPECT_EQ(w, w.module_sockets(), 0u);
+		for (client &c : idle)
+			SIM_EXPECT(w, c.receive_all().empty());
+		w.join();
+	});
+}
+
+/* What was written before the close arrives, though the link was down when it closed. */
+TEST_P(Server, ClosingDelivers)
+{
+	struct farewell {
+		ktcp::task operator()(ktcp::connection &peer) const
+		{
+			co_await peer.read();
+			co_await peer.write("so long");
+		}
+	};
+
+	options how;
+
+	how.buffer_bytes = 4096;
+	sim::explore(1000, how, [this](world &w) {
+		ktcp::server<farewell, ktcp::any_model> server;
+
+		SIM_EXPECT(w, server.start(settings()));
+
+		client c;
+
+		SIM_EXPECT_EQ(w, c.connect(sim::v4_loopback(port)), 0);
+		SIM_EXPECT_EQ(w, c.send("."), 0);
+		w.sleep_ms(w.chance().below(3));
+		w.link(false);
+		w.sleep_ms(500);
+		w.link(true);
+		SIM_EXPECT(w, c.receive_all() == "so long");
+		SIM_EXPECT_EQ(w, c.status(), 0);
+		c.close();
+		server.stop();
+		w.unload();
+	});
+}
+
+TEST_P(Server, StartsOnlyOnceOnAPort)
+{
+	sim::explore(200, {}, [this](world &w) {
+		echo_server first, second;
+		auto with = settings();
+
+		SIM_EXPECT(w, first.start(with));
+		SIM_EXPECT(w, first.start(with).error() == ktcp::errc::ebusy);
+		with.name = "other";
+		SIM_EXPECT(w, second.start(with).error() == ktcp::errc::eaddrinuse);
+		first.stop();
+		SIM_EXPECT(w, second.start(with));
+		SIM_EXPECT(w, first.start(settings()).error() == ktcp::errc::eaddrinuse);
+		second.stop();
+		SIM_EXPECT(w, first.start(settings()));
+		SIM_EXPECT_EQ(w, first.port(), port);
+		first.stop();
+		SIM_EXPECT_EQ(w, first.port(), 0);
+		w.unload();
+	});
+}
+
+/* IPv4 alone where there is no IPv6. */
+TEST_P(Server, WithoutIpv6)
+{
+	options how;
+
+	how.ipv6 = false;
+	sim::explore(200, how, [this](world &w) {
+		echo_server server;
+
+		SIM_EXPECT(w, server.start(settings()));
+		w.spawn("client", [&w] { converse(w, 50, 1, sim::v4_loopback(port)); });
+		w.join();
+		server.stop();
+		w.unload();
+	});
+}
+
+} // namespace

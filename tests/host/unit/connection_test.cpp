@@ -1,0 +1,701 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * ktcp/connection.hpp: reading and writing through a socket that has nothing, has room for
+ * little, fails or ends; a turn's share; and what becomes of a handler that does not listen.
+ */
+#include <ktcp/connection.hpp>
+
+#include <cerrno>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "support.hpp"
+
+using ktcp::errc;
+using ktcp::task;
+using testing::_;
+using testing::InSequence;
+using testing::Mock;
+using testing::NiceMock;
+using testing::Return;
+
+namespace
+{
+
+/* What its documentation promises. */
+constexpr unsigned int operations_per_turn = 64;
+constexpr int patience = 16;
+constexpr unsigned int ended_linger_ms = 1000;
+
+/* The engine's side, open to the tests. */
+class tested_connection : public ktcp::connection {
+    public:
+	using connection::advance;
+	using connection::close;
+	using connection::end;
+	using connection::event_ended;
+	using connection::event_retry;
+	using connection::idle_ms;
+	using connection::interest;
+	using connection::progress;
+	using connection::starved;
+
+	tested_connection(::socket *raw, ktcp::kmem_cache &buffers, const handler &handle)
+		: connection(ktcp::socket(raw), buffers, call_handler, &handle)
+	{
+	}
+};
+
+using progress = tested_connection::progress;
+
+constexpr std::uint32_t always = tested_connection::event_ended | KTCP_SOCK_STATE;
+
+class connection_test : public testing::Test {
+    protected:
+	NiceMock<mock::mock_port> port;
+	ktcp::kmem_cache cache = std::move(*ktcp::kmem_cache::create("buffers", 4096));
+	::socket *raw = nullptr;
+	handler handle;
+	std::optional<tested_connection> peer;
+	std::string got;
+	std::vector<int> statuses;
+
+	/* A peer for this handler, not yet advanced. */
+	void serve(handler how)
+	{
+		handle = std::move(how);
+		raw = port.fake.new_socket();
+		peer.emplace(raw, cache, handle);
+	}
+
+	void echo()
+	{
+		serve([](ktcp::connection &peer) -> task {
+			while (auto received = co_await peer.read())
+				if (!co_await peer.write(*received))
+					break;
+		});
+	}
+
+	/* Reads to the end; leaves the bytes in got and the last status in statuses. */
+	void collect()
+	{
+		serve([this](ktcp::connection &peer) -> task {
+			for (;;) {
+				auto received = co_await peer.read();
+
+				if (!received) {
+					statuses.push_back(received.end_of_stream() ?
+								   0 :
+								   received.error().code());
+					co_return;
+				}
+				got += text(*received);
+			}
+		});
+	}
+
+	/* Writes this, then leaves the status in statuses. */
+	void say(std::string what, bool more = false)
+	{
+		serve([this, what, more](ktcp::connection &peer) -> task {
+			statuses.push_back((co_await peer.write(what, more)).code());
+		});
+	}
+
+	/* Never listens. */
+	void stubborn()
+	{
+		serve([this](ktcp::connection &peer) -> task {
+			for (;;) {
+				auto received = co_await peer.read();
+
+				statuses.push_back(received ? 1 : received.error().code());
+			}
+		});
+	}
+
+	/* As its model does with a finished one. */
+	void close()
+	{
+		peer->close();
+		peer.reset();
+	}
+
+	/* Bytes in the hands of the connection or its handler. */
+	std::size_t buffers() const
+	{
+		return port.fake.objects();
+	}
+
+	void TearDown() override
+	{
+		Mock::VerifyAndClearExpectations(&port);
+		if (peer)
+			close();
+		cache = ktcp::kmem_cache();
+	}
+};
+
+} // namespace
+
+static_assert(!std::is_copy_constructible_v<ktcp::connection>);
+static_assert(!std::is_move_constructible_v<ktcp::connection>);
+static_assert(!std::is_copy_constructible_v<ktcp::received>);
+static_assert(std::is_nothrow_move_constructible_v<ktcp::received>);
+static_assert(std::is_trivially_destructible_v<ktcp::connection::read_operation>);
+static_assert(std::is_trivially_destructible_v<ktcp::connection::write_operation>);
+
+/* ---- reading ------------------------------------------------------------------------------ */
+
+TEST_F(connection_test, waits_for_the_first_bytes)
+{
+	collect();
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_EQ(peer->interest(), KTCP_SOCK_READABLE | always);
+	EXPECT_EQ(buffers(), 0u) << "an idle connection holds no buffer";
+}
+
+TEST_F(connection_test, reads_what_comes)
+{
+	InSequence order;
+
+	EXPECT_CALL(port, sock_recv(_, _, 4096)).WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, sock_recv(_, _, 4096)).WillOnce(receive("one"));
+	EXPECT_CALL(port, sock_recv(_, _, 4096)).WillOnce(receive(std::string("\0\xff", 2)));
+	EXPECT_CALL(port, sock_recv(_, _, 4096)).WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, sock_recv(_, _, 4096)).WillOnce(Return(0));
+
+	collect();
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_EQ(got, std::string("one\0\xff", 5));
+	EXPECT_EQ(buffers(), 0u);
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(statuses, std::vector<int>{ 0 });
+	EXPECT_EQ(buffers(), 0u);
+}
+
+TEST_F(connection_test, a_spurious_advance_only_looks)
+{
+	collect();
+	for (int i = 0; i < 5; i++) {
+		EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(Return(-EAGAIN));
+		EXPECT_EQ(peer->advance(), progress::waiting);
+	}
+	EXPECT_TRUE(statuses.empty());
+}
+
+TEST_F(connection_test, bytes_live_as_long_as_what_read_gave)
+{
+	EXPECT_CALL(port, sock_recv(_, _, _))
+		.WillOnce(receive("first"))
+		.WillOnce(receive("second"))
+		.WillRepeatedly(Return(-EAGAIN));
+	serve([this](ktcp::connection &peer) -> task {
+		auto first = co_await peer.read();
+		auto second = co_await peer.read();
+
+		EXPECT_EQ(buffers(), 2u);
+		got = text(*first) + text(*second);
+
+		auto moved = std::move(first);
+
+		EXPECT_EQ(text(*moved), "first");
+		second = std::move(moved);
+		EXPECT_EQ(buffers(), 1u);
+		EXPECT_EQ(text(*second), "first");
+		static_cast<void>(co_await peer.read());
+	});
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_EQ(got, "firstsecond");
+	EXPECT_EQ(buffers(), 1u);
+	close();
+	EXPECT_EQ(buffers(), 0u);
+}
+
+TEST_F(connection_test, what_was_moved_from_has_no_bytes)
+{
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("text"));
+	serve([](ktcp::connection &peer) -> task {
+		auto first = co_await peer.read();
+		const auto second = std::move(first);
+
+		EXPECT_FALSE(static_cast<bool>(first));
+		EXPECT_TRUE(static_cast<bool>(second));
+	});
+	EXPECT_EQ(peer->advance(), progress::finished);
+}
+
+TEST_F(connection_test, a_read_fails)
+{
+	for (int why : { -ECONNRESET, -ETIMEDOUT, -EPIPE }) {
+		EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(Return(why));
+		collect();
+		EXPECT_EQ(peer->advance(), progress::finished);
+		EXPECT_EQ(statuses.back(), why);
+		EXPECT_EQ(buffers(), 0u);
+		close();
+	}
+}
+
+TEST_F(connection_test, a_read_without_a_buffer_is_enomem)
+{
+	EXPECT_CALL(port, kmem_cache_alloc(_, KTCP_GFP_KERNEL)).WillOnce(Return(nullptr));
+	EXPECT_CALL(port, sock_recv(_, _, _)).Times(0);
+	collect();
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(statuses, std::vector<int>{ -ENOMEM });
+}
+
+TEST_F(connection_test, a_handler_may_go_on_after_enomem)
+{
+	EXPECT_CALL(port, kmem_cache_alloc(_, _))
+		.WillOnce(Return(nullptr))
+		.WillOnce([this](::kmem_cache *cache, ktcp_gfp gfp) {
+			return port.fake.kmem_cache_alloc(cache, gfp);
+		});
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("after all"));
+	serve([this](ktcp::connection &peer) -> task {
+		auto none = co_await peer.read();
+		auto some = co_await peer.read();
+
+		EXPECT_EQ(none.error(), errc::enomem);
+		EXPECT_FALSE(none.end_of_stream());
+		got = text(*some);
+	});
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(got, "after all");
+}
+
+/* ---- writing ------------------------------------------------------------------------------ */
+
+TEST_F(connection_test, writes_at_once_where_there_is_room)
+{
+	std::string sent;
+
+	EXPECT_CALL(port, sock_send(_, _, 5, false)).WillOnce(take(sent, 5));
+	say("hello");
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(sent, "hello");
+	EXPECT_EQ(statuses, std::vector<int>{ 0 });
+}
+
+TEST_F(connection_test, says_that_more_follows)
+{
+	EXPECT_CALL(port, sock_send(_, _, 5, true)).WillOnce(Return(2));
+	EXPECT_CALL(port, sock_send(_, _, 3, true)).WillOnce(Return(3));
+	say("hello", true);
+	EXPECT_EQ(peer->advance(), progress::finished);
+}
+
+TEST_F(connection_test, writes_on_from_where_it_stopped)
+{
+	std::string sent;
+	InSequence order;
+
+	say("0123456789");
+	EXPECT_CALL(port, sock_send(raw, _, 10, false)).WillOnce(take(sent, 4));
+	EXPECT_CALL(port, sock_send(raw, _, 6, false)).WillOnce(take(sent, 1));
+	EXPECT_CALL(port, sock_send(raw, _, 5, false)).WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, sock_send(raw, _, 5, false)).WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, sock_send(raw, _, 5, false)).WillOnce(take(sent, 5));
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_EQ(peer->interest(), KTCP_SOCK_WRITABLE | always);
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_TRUE(statuses.empty());
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(sent, "0123456789");
+	EXPECT_EQ(statuses, std::vector<int>{ 0 });
+}
+
+TEST_F(connection_test, a_write_of_nothing_sends_nothing)
+{
+	EXPECT_CALL(port, sock_send(_, _, _, _)).Times(0);
+	say("");
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(statuses, std::vector<int>{ 0 });
+}
+
+TEST_F(connection_test, a_write_fails)
+{
+	for (int why : { -EPIPE, -ECONNRESET, -ETIMEDOUT }) {
+		EXPECT_CALL(port, sock_send(_, _, _, _)).WillOnce(Return(2)).WillOnce(Return(why));
+		say("hello");
+		EXPECT_EQ(peer->advance(), progress::finished);
+		EXPECT_EQ(statuses.back(), why);
+		close();
+	}
+}
+
+TEST_F(connection_test, a_write_fails_after_it_waited)
+{
+	EXPECT_CALL(port, sock_send(_, _, _, _))
+		.WillOnce(Return(-EAGAIN))
+		.WillOnce(Return(-ECONNRESET));
+	say("hello");
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(statuses, std::vector<int>{ -ECONNRESET });
+}
+
+TEST_F(connection_test, echoes)
+{
+	std::string sent;
+
+	EXPECT_CALL(port, sock_recv(_, _, _))
+		.WillOnce(receive("ping"))
+		.WillOnce(Return(-EAGAIN))
+		.WillOnce(receive("pong"))
+		.WillOnce(Return(0));
+	EXPECT_CALL(port, sock_send(_, _, _, _)).WillRepeatedly(take(sent, 3));
+	echo();
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_EQ(sent, "ping");
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(sent, "pingpong");
+}
+
+TEST_F(connection_test, an_echo_that_cannot_send_keeps_its_bytes_and_reads_no_more)
+{
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("ping"));
+	EXPECT_CALL(port, sock_send(_, _, 4, false)).WillRepeatedly(Return(-EAGAIN));
+	echo();
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_EQ(buffers(), 1u);
+	EXPECT_EQ(peer->interest(), KTCP_SOCK_WRITABLE | always);
+}
+
+/* ---- no memory to send ---------------------------------------------------------------------- */
+
+TEST_F(connection_test, the_second_denial_in_a_row_is_believed)
+{
+	EXPECT_CALL(port, sock_send(_, _, _, _))
+		.WillOnce(Return(-ENOBUFS))
+		.WillOnce(Return(-ENOBUFS))
+		.WillOnce(Return(-ENOBUFS))
+		.WillOnce(Return(5));
+	say("hello");
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_FALSE(peer->starved());
+	EXPECT_EQ(peer->interest(), KTCP_SOCK_WRITABLE | always);
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_TRUE(peer->starved());
+	EXPECT_EQ(peer->interest(), tested_connection::event_retry | always)
+		<< "room that is announced from inside the send is no reason to try again";
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_TRUE(peer->starved());
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_FALSE(peer->starved());
+	EXPECT_EQ(statuses, std::vector<int>{ 0 });
+}
+
+TEST_F(connection_test, a_full_buffer_is_no_denial)
+{
+	EXPECT_CALL(port, sock_send(_, _, _, _))
+		.WillOnce(Return(-ENOBUFS))
+		.WillOnce(Return(-EAGAIN))
+		.WillOnce(Return(-ENOBUFS))
+		.WillOnce(Return(-ENOBUFS))
+		.WillOnce(Return(-EAGAIN));
+	say("hello");
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_FALSE(peer->starved());
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_FALSE(peer->starved()) << "not in a row";
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_TRUE(peer->starved());
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_FALSE(peer->starved()) << "an acknowledgement will come";
+	EXPECT_EQ(peer->interest(), KTCP_SOCK_WRITABLE | always);
+}
+
+TEST_F(connection_test, bytes_taken_end_a_denial)
+{
+	EXPECT_CALL(port, sock_send(_, _, _, _))
+		.WillOnce(Return(-ENOBUFS))
+		.WillOnce(Return(1))
+		.WillOnce(Return(-ENOBUFS));
+	say("hello");
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_FALSE(peer->starved());
+}
+
+/* ---- a turn's share --------------------------------------------------------------------------- */
+
+TEST_F(connection_test, yields_after_its_share_and_goes_on)
+{
+	unsigned int reads = 0;
+
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillRepeatedly([&](auto, void *buffer, auto) {
+		reads++;
+		*static_cast<char *>(buffer) = 'x';
+		return 1L;
+	});
+	collect();
+	EXPECT_EQ(peer->advance(), progress::yielded);
+	EXPECT_EQ(reads, operations_per_turn);
+	EXPECT_EQ(buffers(), 0u);
+	EXPECT_EQ(peer->advance(), progress::yielded);
+	EXPECT_EQ(reads, 2 * operations_per_turn);
+	EXPECT_EQ(got.size(), reads) << "no byte is lost at the turn's end";
+}
+
+TEST_F(connection_test, reads_and_writes_share_it)
+{
+	unsigned int calls = 0;
+
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillRepeatedly([&](auto, void *buffer, auto) {
+		calls++;
+		*static_cast<char *>(buffer) = 'x';
+		return 1L;
+	});
+	EXPECT_CALL(port, sock_send(_, _, _, _)).WillRepeatedly([&](auto, auto, auto, auto) {
+		calls++;
+		return 1L;
+	});
+	echo();
+	EXPECT_EQ(peer->advance(), progress::yielded);
+	EXPECT_EQ(calls, operations_per_turn);
+}
+
+/* A peer that drains its socket as fast as we fill it must not keep the worker. */
+TEST_F(connection_test, one_long_write_has_no_more_than_its_share)
+{
+	unsigned long sends = 0;
+
+	EXPECT_CALL(port, sock_send(_, _, _, _)).WillRepeatedly([&](auto, auto, auto, auto) {
+		sends++;
+		return 1L;
+	});
+	say(std::string(10'000, 'x'));
+	ASSERT_EQ(peer->advance(), progress::yielded);
+	EXPECT_LE(sends, operations_per_turn);
+	for (int turns = 0; turns < 10'000; turns++)
+		if (peer->advance() == progress::finished)
+			break;
+	EXPECT_EQ(sends, 10'000u);
+	EXPECT_EQ(statuses, std::vector<int>{ 0 });
+}
+
+/* ---- the handler's end ------------------------------------------------------------------------- */
+
+TEST_F(connection_test, finishes_when_the_handler_returns_at_once)
+{
+	serve([](ktcp::connection &) -> task { co_return; });
+	EXPECT_EQ(peer->advance(), progress::finished);
+}
+
+TEST_F(connection_test, a_handler_without_memory_never_runs)
+{
+	collect();
+	EXPECT_CALL(port, kmalloc(_, KTCP_GFP_KERNEL)).WillOnce(Return(nullptr));
+	EXPECT_CALL(port, sock_recv(_, _, _)).Times(0);
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_TRUE(statuses.empty());
+}
+
+TEST_F(connection_test, a_handler_that_waits_for_something_else_is_finished)
+{
+	serve([](ktcp::connection &) -> task { co_await std::suspend_always(); });
+	EXPECT_EQ(peer->advance(), progress::finished) << "nobody would ever resume it";
+	EXPECT_EQ(port.fake.blocks(), 1u);
+	close();
+	EXPECT_EQ(port.fake.blocks(), 0u);
+}
+
+TEST_F(connection_test, children_read_and_write_on_its_behalf)
+{
+	const auto line = [](ktcp::connection &peer) -> ktcp::task_of<std::string> {
+		auto received = co_await peer.read();
+
+		if (!received)
+			co_return errc::econnreset;
+		co_return text(*received);
+	};
+
+	EXPECT_CALL(port, sock_recv(_, _, _))
+		.WillOnce(Return(-EAGAIN))
+		.WillOnce(receive("line"))
+		.WillOnce(Return(0));
+	serve([&](ktcp::connection &peer) -> task {
+		for (;;) {
+			auto each = co_await line(peer);
+
+			if (!each)
+				co_return;
+			got += *each;
+		}
+	});
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_EQ(port.fake.blocks(), 2u) << "the handler's frame and the child's";
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(got, "line");
+}
+
+TEST_F(connection_test, close_while_a_child_waits_frees_all_frames)
+{
+	const auto child = [](ktcp::connection &peer) -> task {
+		static_cast<void>(co_await peer.read());
+	};
+
+	serve([&](ktcp::connection &peer) -> task { static_cast<void>(co_await child(peer)); });
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_EQ(port.fake.blocks(), 2u);
+	close();
+	EXPECT_EQ(port.fake.blocks(), 0u);
+}
+
+TEST_F(connection_test, close_delivers)
+{
+	echo();
+	EXPECT_EQ(peer->advance(), progress::waiting);
+
+	InSequence order;
+
+	EXPECT_CALL(port, sock_set_user_timeout(_, _)).Times(0);
+	EXPECT_CALL(port, kfree(_)); /* the handler's frame */
+	EXPECT_CALL(port, sock_hold_net(raw));
+	EXPECT_CALL(port, sock_release(raw));
+	close(); /* destroys it, too: its destructor must not release once more */
+}
+
+/* ---- ended -------------------------------------------------------------------------------------- */
+
+TEST_F(connection_test, once_ended_every_operation_fails)
+{
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, sock_send(_, _, _, _)).Times(0);
+	serve([this](ktcp::connection &peer) -> task {
+		auto received = co_await peer.read();
+
+		statuses.push_back(received.error().code());
+		EXPECT_FALSE(received.end_of_stream());
+		statuses.push_back((co_await peer.write("goodbye")).code());
+	});
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	peer->end(errc::eshutdown);
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(statuses, (std::vector<int>{ -ESHUTDOWN, -ESHUTDOWN }));
+}
+
+TEST_F(connection_test, the_first_reason_stands)
+{
+	collect();
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	peer->end(errc::etimedout);
+	peer->end(errc::eshutdown);
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(statuses, std::vector<int>{ -ETIMEDOUT });
+}
+
+TEST_F(connection_test, ended_before_it_began)
+{
+	EXPECT_CALL(port, sock_recv(_, _, _)).Times(0);
+	collect();
+	peer->end(errc::eshutdown);
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(statuses, std::vector<int>{ -ESHUTDOWN });
+}
+
+TEST_F(connection_test, ended_inside_a_read_that_brings_bytes)
+{
+	EXPECT_CALL(port, sock_recv(_, _, _))
+		.WillOnce([this](auto sock, void *buffer, std::size_t size) {
+			peer->end(errc::eshutdown);
+			return receive("last")(sock, buffer, size);
+		});
+	collect();
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(got, "last") << "what had come is still handed over";
+	EXPECT_EQ(statuses, std::vector<int>{ -ESHUTDOWN });
+}
+
+TEST_F(connection_test, ended_in_the_middle_of_a_write)
+{
+	EXPECT_CALL(port, sock_send(_, _, _, _)).WillOnce(Return(2)).WillOnce(Return(-EAGAIN));
+	say("hello");
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	peer->end(errc::etimedout);
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(statuses, std::vector<int>{ -ETIMEDOUT });
+}
+
+TEST_F(connection_test, a_handler_that_does_not_listen_is_told_sixteen_times)
+{
+	stubborn();
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	peer->end(errc::eshutdown);
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(statuses, std::vector<int>(patience, -ESHUTDOWN));
+	EXPECT_EQ(peer->advance(), progress::finished) << "and not once more";
+	EXPECT_EQ(statuses.size(), static_cast<std::size_t>(patience));
+	EXPECT_EQ(port.fake.blocks(), 1u);
+	close();
+	EXPECT_EQ(port.fake.blocks(), 0u);
+}
+
+TEST_F(connection_test, patience_is_not_renewed_by_another_turn)
+{
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillRepeatedly(receive("x"));
+	stubborn();
+	EXPECT_EQ(peer->advance(), progress::yielded);
+	peer->end(errc::eshutdown);
+	statuses.clear();
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(statuses, std::vector<int>(patience, -ESHUTDOWN));
+}
+
+TEST_F(connection_test, an_ended_one_lingers_a_second)
+{
+	collect();
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	peer->end(errc::eshutdown);
+	EXPECT_EQ(peer->advance(), progress::finished);
+
+	InSequence order;
+
+	EXPECT_CALL(port, sock_set_user_timeout(raw, ended_linger_ms));
+	EXPECT_CALL(port, sock_hold_net(raw));
+	EXPECT_CALL(port, sock_release(raw));
+	close();
+}
+
+/* ---- idleness ------------------------------------------------------------------------------------ */
+
+TEST_F(connection_test, is_idle_while_no_byte_moves)
+{
+	std::string sent;
+
+	EXPECT_CALL(port, sock_recv(_, _, _))
+		.WillOnce(Return(-EAGAIN))
+		.WillOnce(receive("a"))
+		.WillRepeatedly(Return(-EAGAIN));
+	EXPECT_CALL(port, sock_send(_, _, _, _)).WillOnce(Return(-EAGAIN)).WillOnce(take(sent, 1));
+	port.fake.now = 5000;
+	echo();
+	EXPECT_EQ(peer->idle_ms(5000), 0u);
+	EXPECT_EQ(peer->idle_ms(5700), 700u);
+	EXPECT_EQ(peer->idle_ms(4000), 0u) << "a clock read before the last byte";
+	port.fake.now = 6000;
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_EQ(peer->idle_ms(6000), 1000u) << "looking is not moving";
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_EQ(peer->idle_ms(6000), 0u) << "a byte came";
+	port.fake.now = 7000;
+	EXPECT_EQ(peer->idle_ms(7000), 1000u);
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_EQ(peer->idle_ms(7000), 0u) << "a byte went";
+}
+
+TEST_F(connection_test, hands_out_its_socket)
+{
+	collect();
+	EXPECT_EQ(peer->socket().raw(), raw);
+	EXPECT_CALL(port, sock_set_nodelay(raw));
+	peer->socket().set_nodelay();
+}

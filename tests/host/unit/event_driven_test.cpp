@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * ktcp/model/event_driven.hpp: who may resume a connection, and that no event is lost
+ * wherever it strikes.
+ */
+#include <ktcp/model/event_driven.hpp>
+
+#include <cerrno>
+#include <string>
+
+#include "support.hpp"
+
+using ktcp::errc;
+using ktcp::event_driven;
+using testing::_;
+using testing::AnyNumber;
+using testing::InSequence;
+using testing::Mock;
+using testing::NotNull;
+using testing::Return;
+
+namespace
+{
+
+constexpr unsigned int operations_per_turn = 64;
+
+class event_driven_test : public session_test {
+    protected:
+	std::string got;
+	int ended = 0; /* the error that ended the handler, 0 for the end of the stream */
+
+	event_driven_test()
+	{
+		handle = [this](ktcp::connection &peer) -> ktcp::task {
+			for (;;) {
+				auto received = co_await peer.read();
+
+				if (!received) {
+					ended = received.end_of_stream() ? 0 :
+									   received.error().code();
+					co_return;
+				}
+				got += text(*received);
+			}
+		};
+		use(event_driven::table);
+	}
+
+	/* A connection that has had its first look and waits. */
+	::socket *add_waiting()
+	{
+		::socket *const raw = add();
+
+		EXPECT_EQ(port.fake.run_all(), 1u);
+		return raw;
+	}
+
+	void announce(::socket *raw, unsigned int events)
+	{
+		port.fake.announce(raw, events);
+	}
+};
+
+} // namespace
+
+static_assert(!event_driven::table.blocks);
+static_assert(std::string_view(event_driven::table.name) == "event");
+
+TEST_F(event_driven_test, hooks_then_looks_once_regardless)
+{
+	::socket *const raw = port.fake.new_socket();
+	InSequence order;
+
+	raw->incoming_cpu = 3;
+	EXPECT_CALL(port, sock_hook(raw, NotNull()));
+	EXPECT_CALL(port, queue_work(3, table->use().queue.raw(), _));
+	EXPECT_CALL(port, sock_recv(raw, _, _)).WillOnce(Return(-EAGAIN));
+	EXPECT_TRUE(table->add(ktcp::socket(raw)));
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(buffers(), 0u);
+}
+
+TEST_F(event_driven_test, does_not_follow_the_packets_on_an_unbound_queue)
+{
+	::socket *const raw = port.fake.new_socket();
+
+	raw->incoming_cpu = 3;
+	table->use().follow_cpu = false;
+	EXPECT_CALL(port, queue_work(-1, _, _));
+	EXPECT_TRUE(table->add(ktcp::socket(raw)));
+}
+
+TEST_F(event_driven_test, events_before_the_first_turn_do_not_queue_it_twice)
+{
+	::socket *const raw = port.fake.new_socket();
+
+	/* One comes while the callbacks are being put in. */
+	EXPECT_CALL(port, sock_hook(raw, _)).WillOnce([&](::socket *sock, auto *hook) {
+		port.fake.sock_hook(sock, hook);
+		announce(raw, KTCP_SOCK_READABLE);
+	});
+	EXPECT_CALL(port, queue_work(_, _, _)).Times(1);
+	EXPECT_TRUE(table->add(ktcp::socket(raw)));
+	announce(raw, KTCP_SOCK_READABLE | KTCP_SOCK_STATE);
+	Mock::VerifyAndClearExpectations(&port);
+}
+
+TEST_F(event_driven_test, an_event_queues_a_turn_where_the_packet_was_handled)
+{
+	::socket *const raw = add_waiting();
+
+	raw->incoming_cpu = 1;
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("text")).WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, queue_work(1, _, _)).Times(1);
+	announce(raw, KTCP_SOCK_READABLE);
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(got, "text");
+}
+
+TEST_F(event_driven_test, many_events_make_one_turn)
+{
+	::socket *const raw = add_waiting();
+
+	EXPECT_CALL(port, queue_work(_, _, _)).Times(1);
+	for (int i = 0; i < 10; i++)
+		announce(raw, KTCP_SOCK_READABLE);
+	EXPECT_EQ(port.fake.run_all(), 1u);
+}
+
+TEST_F(event_driven_test, a_spurious_turn_changes_nothing)
+{
+	::socket *const raw = add_waiting();
+
+	for (unsigned int events : { KTCP_SOCK_STATE, KTCP_SOCK_WRITABLE, KTCP_SOCK_READABLE }) {
+		EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(Return(-EAGAIN));
+		announce(raw, events);
+		EXPECT_EQ(port.fake.run_all(), 1u);
+		EXPECT_EQ(port.fake.queued(), 0u);
+	}
+	EXPECT_EQ(sessions(), 1u);
+}
+
+TEST_F(event_driven_test, an_event_during_the_turn_is_seen_by_it)
+{
+	::socket *const raw = add_waiting();
+
+	EXPECT_CALL(port, queue_work(_, _, _)).Times(1);
+	EXPECT_CALL(port, sock_recv(_, _, _))
+		.WillOnce([&](auto...) {
+			announce(raw, KTCP_SOCK_READABLE); /* from another CPU, or the backlog */
+			return -EAGAIN;
+		})
+		.WillOnce(receive("just came"))
+		.WillOnce(Return(-EAGAIN));
+	announce(raw, KTCP_SOCK_READABLE);
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(got, "just came");
+}
+
+TEST_F(event_driven_test, an_event_of_no_interest_during_the_turn_is_dropped)
+{
+	::socket *const raw = add_waiting();
+
+	EXPECT_CALL(port, queue_work(_, _, _)).Times(1);
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce([&](auto...) {
+		announce(raw, KTCP_SOCK_WRITABLE);
+		return -EAGAIN;
+	});
+	announce(raw, KTCP_SOCK_READABLE);
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	Mock::VerifyAndClearExpectations(&port);
+	/* It is not stuck for that. */
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("x")).WillOnce(Return(-EAGAIN));
+	announce(raw, KTCP_SOCK_READABLE);
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(got, "x");
+}
+
+TEST_F(event_driven_test, room_announced_inside_the_send_is_seen)
+{
+	std::string sent;
+
+	handle = [](ktcp::connection &peer) -> ktcp::task {
+		static_cast<void>(co_await peer.write("hello"));
+		static_cast<void>(co_await peer.read());
+	};
+
+	::socket *raw = nullptr;
+
+	EXPECT_CALL(port, sock_send(_, _, _, _))
+		.WillOnce([&](::socket *sock, auto...) {
+			raw = sock;
+			announce(sock, KTCP_SOCK_WRITABLE);
+			return -EAGAIN;
+		})
+		.WillOnce(take(sent, 5));
+	add();
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(sent, "hello");
+	EXPECT_NE(raw, nullptr);
+}
+
+TEST_F(event_driven_test, a_starved_connection_waits_for_the_sweep)
+{
+	handle = [](ktcp::connection &peer) -> ktcp::task {
+		static_cast<void>(co_await peer.write("hello"));
+	};
+	/* As the kernel does: room is announced from inside the send that found no memory. */
+	EXPECT_CALL(port, sock_send(_, _, _, _)).Times(2).WillRepeatedly([&](auto *sock, auto...) {
+		announce(sock, KTCP_SOCK_WRITABLE);
+		return -ENOBUFS;
+	});
+	add();
+	EXPECT_EQ(port.fake.run_all(), 1u) << "no endless turn";
+	Mock::VerifyAndClearExpectations(&port);
+	EXPECT_EQ(sessions(), 1u);
+	EXPECT_CALL(port, sock_send(_, _, _, _)).WillOnce(Return(5));
+	table->sweep(0);
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(sessions(), 0u);
+}
+
+TEST_F(event_driven_test, a_busy_connection_queues_itself_behind_the_others)
+{
+	unsigned int reads = 0;
+	std::string order;
+
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillRepeatedly([&](auto *, void *buffer, auto) {
+		reads++;
+		*static_cast<char *>(buffer) = 'x';
+		return 1L;
+	});
+
+	::socket *const busy = add();
+
+	/* Somebody else's work, queued while the busy one runs. */
+	struct other {
+		std::string &order;
+		ktcp::work<other> work{ *this, [](other &self) { self.order += "other"; } };
+	} other{ order };
+
+	EXPECT_TRUE(other.work.queue_on(table->use().queue));
+	EXPECT_TRUE(port.fake.run_one());
+	EXPECT_EQ(reads, operations_per_turn);
+	EXPECT_EQ(port.fake.queued(), 2u);
+	announce(busy, KTCP_SOCK_READABLE);
+	EXPECT_EQ(port.fake.queued(), 2u) << "it kept the claim";
+	EXPECT_TRUE(port.fake.run_one());
+	EXPECT_EQ(order, "other");
+	EXPECT_TRUE(port.fake.run_one());
+	EXPECT_EQ(reads, 2 * operations_per_turn);
+	Mock::VerifyAndClearExpectations(&port);
+}
+
+TEST_F(event_driven_test, unhooks_before_the_release)
+{
+	::socket *const raw = add_waiting();
+	InSequence order;
+
+	EXPECT_CALL(port, sock_recv(raw, _, _)).WillOnce(Return(0));
+	EXPECT_CALL(port, sock_unhook(raw, NotNull()));
+	EXPECT_CALL(port, sock_hold_net(raw));
+	EXPECT_CALL(port, sock_release(raw));
+	announce(raw, KTCP_SOCK_READABLE);
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(ended, 0);
+	EXPECT_EQ(sessions(), 0u);
+	EXPECT_EQ(table->count(), 0u);
+	EXPECT_EQ(port.fake.blocks(), 0u);
+}
+
+TEST_F(event_driven_test, an_event_during_the_last_turn_queues_nothing)
+{
+	::socket *const raw = add_waiting();
+
+	EXPECT_CALL(port, sock_recv(raw, _, _)).WillOnce(Return(0));
+	EXPECT_CALL(port, sock_unhook(raw, _)).WillOnce([&](::socket *sock, auto *hook) {
+		announce(sock, KTCP_SOCK_STATE);
+		port.fake.sock_unhook(sock, hook);
+	});
+	EXPECT_CALL(port, queue_work(_, _, _)).Times(1);
+	announce(raw, KTCP_SOCK_READABLE);
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(port.fake.queued(), 0u);
+}
+
+TEST_F(event_driven_test, ending_wakes_an_idle_connection)
+{
+	add_waiting();
+	table->end_all(errc::eshutdown);
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(ended, -ESHUTDOWN);
+	EXPECT_EQ(sessions(), 0u);
+}
+
+TEST_F(event_driven_test, ending_during_a_turn_is_seen_by_it)
+{
+	::socket *const raw = add_waiting();
+
+	EXPECT_CALL(port, sock_recv(raw, _, _)).WillOnce([&](auto...) {
+		table->end_all(errc::eshutdown);
+		return -EAGAIN;
+	});
+	EXPECT_CALL(port, queue_work(_, _, _)).Times(1);
+	announce(raw, KTCP_SOCK_READABLE);
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(ended, -ESHUTDOWN);
+}
+
+TEST_F(event_driven_test, ending_before_the_first_turn)
+{
+	add();
+	table->end_all(errc::eshutdown);
+	EXPECT_CALL(port, sock_recv(_, _, _)).Times(0);
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(ended, -ESHUTDOWN);
+	EXPECT_EQ(sessions(), 0u);
+}
+
+TEST_F(event_driven_test, a_handler_without_memory_ends_the_session)
+{
+	EXPECT_CALL(port, kmalloc(_, _)).WillOnce(Return(nullptr));
+	add();
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(sessions(), 0u);
+	EXPECT_EQ(port.fake.sockets(), 0u);
+}
+
+/*
+ * The whole of the claim's logic: data arrives, with its callback, at each operation on an
+ * atomic in turn. It is always read, and never by a turn inside another.
+ */
+TEST_F(event_driven_test, data_arriving_at_any_point_is_read)
+{
+	constexpr unsigned long points = 60;
+	int struck = 0;
+
+	for (unsigned long at = 1; at <= points; at++) {
+		std::string available = "first";
+		bool receiving = false;
+		bool done = false;
+
+		got.clear();
+
+		::socket *const raw = add();
+		const auto recv = [&](auto *, void *buffer, auto) -> long {
+			EXPECT_FALSE(receiving);
+			if (available.empty())
+				return -EAGAIN;
+
+			const auto size = available.size();
+
+			std::memcpy(buffer, available.data(), size);
+			available.clear();
+			return static_cast<long>(size);
+		};
+
+		EXPECT_CALL(port, sock_recv(raw, _, _)).WillRepeatedly(recv);
+		port.sched_points = 0;
+		port.at_sched_point = [&] {
+			if (done || port.sched_points != at)
+				return;
+			done = true;
+			available += "second";
+			announce(raw, KTCP_SOCK_READABLE);
+		};
+		announce(raw, KTCP_SOCK_READABLE);
+		while (port.fake.run_one())
+			;
+		port.at_sched_point = nullptr;
+		struck += done;
+		EXPECT_EQ(got, done ? "firstsecond" : "first") << "at point " << at;
+		table->end_all(errc::eshutdown);
+		port.fake.run_all();
+		Mock::VerifyAndClearExpectations(&port);
+	}
+	EXPECT_GE(struck, 8) << "too few points were tried to mean anything";
+	EXPECT_LT(struck, static_cast<int>(points)) << "not every point was tried";
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* ktcp/memory.hpp: slab caches. */
+#include <ktcp/memory.hpp>
+
+#include <type_traits>
+
+#include "support.hpp"
+
+using ktcp::errc;
+using ktcp::gfp;
+using testing::_;
+using testing::InSequence;
+using testing::IsNull;
+using testing::NiceMock;
+using testing::Return;
+using testing::StrictMock;
+
+static_assert(!std::is_copy_constructible_v<ktcp::kmem_cache>);
+static_assert(std::is_nothrow_move_constructible_v<ktcp::kmem_cache>);
+static_assert(static_cast<ktcp_gfp>(gfp::kernel) == KTCP_GFP_KERNEL);
+static_assert(static_cast<ktcp_gfp>(gfp::atomic) == KTCP_GFP_ATOMIC);
+
+TEST(kmem_cache, is_created_and_destroyed_once)
+{
+	StrictMock<mock::mock_port> port;
+	InSequence order;
+
+	EXPECT_CALL(port, kmem_cache_create("things", 48));
+	EXPECT_CALL(port, kmem_cache_destroy(IsNull())).Times(testing::AnyNumber());
+	EXPECT_CALL(port, kmem_cache_destroy(testing::NotNull())).Times(1);
+	EXPECT_CALL(port, kmem_cache_destroy(IsNull())).Times(testing::AnyNumber());
+
+	auto cache = ktcp::kmem_cache::create("things", 48);
+
+	ASSERT_TRUE(cache);
+	EXPECT_EQ(cache->object_size(), 48u);
+}
+
+TEST(kmem_cache, without_memory_is_enomem)
+{
+	NiceMock<mock::mock_port> port;
+
+	EXPECT_CALL(port, kmem_cache_create(_, _)).WillOnce(Return(nullptr));
+	EXPECT_EQ(ktcp::kmem_cache::create("things", 48).error(), errc::enomem);
+}
+
+TEST(kmem_cache, says_what_an_allocation_may_do)
+{
+	NiceMock<mock::mock_port> port;
+	auto cache = std::move(*ktcp::kmem_cache::create("things", 48));
+	auto *const raw = port.fake.cache("things");
+	InSequence order;
+
+	EXPECT_CALL(port, kmem_cache_alloc(raw, KTCP_GFP_KERNEL));
+	EXPECT_CALL(port, kmem_cache_alloc(raw, KTCP_GFP_ATOMIC));
+	EXPECT_CALL(port, kmem_cache_alloc(raw, KTCP_GFP_ATOMIC)).WillOnce(Return(nullptr));
+
+	void *const one = cache.alloc(gfp::kernel);
+	void *const other = cache.alloc(gfp::atomic);
+
+	EXPECT_NE(one, nullptr);
+	EXPECT_NE(other, one);
+	EXPECT_EQ(cache.alloc(gfp::atomic), nullptr);
+	EXPECT_CALL(port, kmem_cache_free(raw, one));
+	EXPECT_CALL(port, kmem_cache_free(raw, other));
+	cache.free(one);
+	cache.free(other);
+}
+
+TEST(kmem_cache, moves)
+{
+	NiceMock<mock::mock_port> port;
+	ktcp::kmem_cache none;
+	auto first = std::move(*ktcp::kmem_cache::create("first", 16));
+	auto second = std::move(*ktcp::kmem_cache::create("second", 32));
+
+	none = std::move(first);
+	EXPECT_EQ(none.object_size(), 16u);
+	second = std::move(none);
+	EXPECT_EQ(second.object_size(), 16u);
+
+	ktcp::kmem_cache last(std::move(second));
+	void *const object = last.alloc(gfp::kernel);
+
+	EXPECT_EQ(last.object_size(), 16u);
+	EXPECT_EQ(port.fake.cache("first")->objects.size(), 1u);
+	last.free(object);
+
+	ktcp::kmem_cache &same = last;
+
+	last = std::move(same);
+	EXPECT_NE(port.fake.cache("first"), nullptr);
+}

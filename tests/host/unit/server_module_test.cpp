@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * ktcp/server_module.hpp: a module that is one server, from its parameters. This file is
+ * such a module; see module_test.cpp for the names of its start and stop.
+ */
+#define ktcp_module_start unit_server_module_start
+#define ktcp_module_stop unit_server_module_stop
+#define KTCP_MODULE_NAME "unit_server"
+#define KTCP_MODULE_LIST "unit_server.module.h"
+
+#include <ktcp/server_module.hpp>
+
+#include <cerrno>
+#include <string>
+
+#include "support.hpp"
+
+using testing::_;
+using testing::AllOf;
+using testing::DoAll;
+using testing::HasSubstr;
+using testing::Mock;
+using testing::NiceMock;
+using testing::Pointee;
+using testing::Return;
+using testing::SetArgPointee;
+
+/* What the generated C file makes of the list. */
+#define KTCP_MODULE(description, author, version)
+#define KTCP_PARAM_INT(name_, initial_, least_, most_, text_) \
+	struct ktcp_param_int ktcp_param_##name_ = { #name_, (initial_), (least_), (most_) };
+#define KTCP_PARAM_STRING(name_, initial_, text_) \
+	static char name_##_initial[] = initial_; \
+	char *ktcp_param_##name_ = name_##_initial;
+#include "unit_server.module.h"
+#undef KTCP_MODULE
+#undef KTCP_PARAM_INT
+#undef KTCP_PARAM_STRING
+
+namespace
+{
+
+struct silent {
+	ktcp::task operator()(ktcp::connection &) const
+	{
+		co_return;
+	}
+};
+
+MATCHER_P(port_is, expected, "")
+{
+	return arg.port == expected;
+}
+
+class server_module_test : public testing::Test {
+    protected:
+	NiceMock<mock::mock_port> port;
+};
+
+} // namespace
+
+KTCP_SERVER_MODULE(silent)
+
+TEST_F(server_module_test, serves_with_its_defaults_and_says_where)
+{
+	EXPECT_CALL(port, kmem_cache_create("unit_server_session", _));
+	EXPECT_CALL(port, kmem_cache_create("unit_server_buffer", _));
+	EXPECT_CALL(port, alloc_workqueue("unit_server", 0, 0));
+	EXPECT_CALL(port, alloc_workqueue("unit_server_control", 0, 0));
+	EXPECT_CALL(port, sock_bind(_, Pointee(port_is(4321))));
+	EXPECT_CALL(port, sock_listen(_, 1024));
+	EXPECT_CALL(port, mod_delayed_work(_, _, 1000));
+	EXPECT_CALL(port, sock_local(_, _))
+		.WillOnce(DoAll(SetArgPointee<1>(ktcp::endpoint::any(4321).raw()), Return(0)));
+	EXPECT_CALL(port,
+		    printk(KTCP_LOG_INFO, AllOf(HasSubstr("port 4321"), HasSubstr("model event"),
+						HasSubstr("65536 connections"))));
+	EXPECT_EQ(ktcp_module_start(), 0);
+	Mock::VerifyAndClearExpectations(&port);
+	ktcp_module_stop();
+}
+
+TEST_F(server_module_test, takes_every_parameter)
+{
+	char work[] = "work";
+	char *const model_before = ktcp_param_model;
+
+	ktcp_param_port.value = 65535;
+	ktcp_param_backlog.value = 7;
+	ktcp_param_model = work;
+	ktcp_param_unbound.value = 1;
+	ktcp_param_max_connections.value = 2;
+	ktcp_param_idle_timeout_ms.value = 2000;
+
+	EXPECT_CALL(port, alloc_workqueue("unit_server", KTCP_WQ_UNBOUND, 512));
+	EXPECT_CALL(port, alloc_workqueue("unit_server_control", 0, 0));
+	EXPECT_CALL(port, sock_bind(_, Pointee(port_is(65535))));
+	EXPECT_CALL(port, sock_listen(_, 7));
+	EXPECT_CALL(port, mod_delayed_work(_, _, 500));
+	EXPECT_CALL(port, printk(KTCP_LOG_INFO, AllOf(HasSubstr("model work"), HasSubstr("up to "
+											 "2 "))));
+	EXPECT_EQ(ktcp_module_start(), 0);
+	Mock::VerifyAndClearExpectations(&port);
+
+	/* max_connections, too: of three one is reset. */
+	int waiting = 3;
+
+	EXPECT_CALL(port, sock_accept(_, _)).WillRepeatedly([&](::socket *, ::socket **out) {
+		return waiting-- > 0 ? (*out = port.fake.new_socket(), 0) : -EAGAIN;
+	});
+	EXPECT_CALL(port, sock_no_linger(_)).Times(1);
+
+	::socket *listener = nullptr;
+
+	EXPECT_CALL(port, sock_unhook_listener(_, _)).WillOnce([&](::socket *sock, auto *hook) {
+		listener = sock;
+		/* one last event, before anything is taken away */
+		port.fake.announce(sock, KTCP_SOCK_READABLE);
+		EXPECT_TRUE(port.fake.run_one());
+		port.fake.sock_unhook_listener(sock, hook);
+	});
+	ktcp_module_stop();
+	EXPECT_NE(listener, nullptr);
+
+	ktcp_param_port.value = 4321;
+	ktcp_param_backlog.value = 1024;
+	ktcp_param_model = model_before;
+	ktcp_param_unbound.value = 0;
+	ktcp_param_max_connections.value = 65536;
+	ktcp_param_idle_timeout_ms.value = 0;
+}
+
+TEST_F(server_module_test, a_port_in_use_fails_the_load)
+{
+	EXPECT_CALL(port, sock_bind(_, _)).WillOnce(Return(-EADDRINUSE));
+	EXPECT_CALL(port, printk(KTCP_LOG_ERROR, HasSubstr("in use"))).Times(1);
+	EXPECT_EQ(ktcp_module_start(), -EADDRINUSE);
+}
+
+TEST_F(server_module_test, an_unknown_model_fails_the_load)
+{
+	char fibre[] = "fibre";
+	char *const before = ktcp_param_model;
+
+	ktcp_param_model = fibre;
+	EXPECT_CALL(port, printk(KTCP_LOG_ERROR, HasSubstr("event, work or thread"))).Times(1);
+	EXPECT_EQ(ktcp_module_start(), -EINVAL);
+	ktcp_param_model = before;
+}

@@ -1,0 +1,767 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * ktcp/server.hpp: what starts in which order, that a start that fails anywhere leaves
+ * nothing, and the order in which everything stops.
+ */
+#include <ktcp/server.hpp>
+
+#include <cerrno>
+#include <string>
+#include <type_traits>
+
+#include "support.hpp"
+
+using ktcp::endpoint;
+using ktcp::errc;
+using ktcp::server_options;
+using testing::_;
+using testing::AllOf;
+using testing::AnyNumber;
+using testing::DoAll;
+using testing::Expectation;
+using testing::HasSubstr;
+using testing::InSequence;
+using testing::IsNull;
+using testing::Mock;
+using testing::NiceMock;
+using testing::NotNull;
+using testing::Pointee;
+using testing::Return;
+using testing::SetArgPointee;
+
+namespace
+{
+
+struct echo {
+	ktcp::task operator()(ktcp::connection &peer) const
+	{
+		while (auto received = co_await peer.read())
+			if (!co_await peer.write(*received))
+				break;
+	}
+};
+
+struct not_a_coroutine {
+	void operator()(ktcp::connection &) const
+	{
+	}
+};
+
+struct changes_itself {
+	ktcp::task operator()(ktcp::connection &); /* not const */
+};
+
+struct takes_a_copy {
+	ktcp::task operator()(ktcp::connection) const;
+};
+
+struct cannot_be_copied {
+	cannot_be_copied(cannot_be_copied &&) = default;
+	ktcp::task operator()(ktcp::connection &) const;
+};
+
+MATCHER_P(address_is, expected, "")
+{
+	return endpoint(arg) == expected;
+}
+
+template <class Model>
+using server_of = ktcp::server<echo, Model>;
+
+class server_test : public testing::Test {
+    protected:
+	NiceMock<mock::mock_port> port;
+
+	/* The listener, once the server has started. */
+	::socket *listener = nullptr;
+
+	/* The next connections to accept; then the backlog is empty. */
+	int to_accept = 0;
+	std::vector<::socket *> accepted;
+
+	server_test()
+	{
+		ON_CALL(port, sock_hook_listener(_, _))
+			.WillByDefault([this](::socket *sock, auto *hook) {
+				listener = sock;
+				port.fake.sock_hook_listener(sock, hook);
+			});
+		ON_CALL(port, sock_accept(_, _)).WillByDefault([this](::socket *, ::socket **out) {
+			if (!to_accept)
+				return -EAGAIN;
+			to_accept--;
+			accepted.push_back(*out = port.fake.new_socket());
+			return 0;
+		});
+	}
+
+	/* So many clients connect. */
+	void connect(int clients)
+	{
+		to_accept = clients;
+		port.fake.announce(listener, KTCP_SOCK_READABLE);
+	}
+
+	std::size_t sessions() const
+	{
+		const auto *cache = port.fake.cache("unit_session");
+
+		return cache ? cache->objects.size() : 0;
+	}
+
+	std::size_t closed_with_reset = 0;
+
+	void count_resets()
+	{
+		ON_CALL(port, sock_no_linger(_)).WillByDefault([this](::socket *sock) {
+			closed_with_reset++;
+			port.fake.sock_no_linger(sock);
+		});
+	}
+
+	void expect_nothing_left()
+	{
+		EXPECT_EQ(port.fake.blocks(), 0u);
+		EXPECT_EQ(port.fake.objects(), 0u);
+		EXPECT_EQ(port.fake.sockets(), 0u);
+		EXPECT_EQ(port.fake.queued(), 0u);
+		EXPECT_EQ(port.fake.timers(), 0u);
+		EXPECT_EQ(port.fake.cache("unit_session"), nullptr);
+		EXPECT_EQ(port.fake.cache("unit_buffer"), nullptr);
+		EXPECT_EQ(port.fake.queue("unit"), nullptr);
+		EXPECT_EQ(port.fake.queue("unit_control"), nullptr);
+	}
+};
+
+const server_options plain = { .name = "unit", .port = 4321 };
+
+} // namespace
+
+static_assert(ktcp::connection_handler<echo>);
+static_assert(!ktcp::connection_handler<not_a_coroutine>);
+static_assert(!ktcp::connection_handler<changes_itself>);
+static_assert(!ktcp::connection_handler<takes_a_copy>);
+static_assert(!ktcp::connection_handler<cannot_be_copied>);
+static_assert(!ktcp::connection_handler<int>);
+static_assert(ktcp::execution_model<ktcp::event_driven>);
+static_assert(ktcp::execution_model<ktcp::work_per_connection>);
+static_assert(ktcp::execution_model<ktcp::thread_per_connection>);
+static_assert(!std::is_copy_constructible_v<ktcp::server<echo>>);
+static_assert(!std::is_move_constructible_v<ktcp::server<echo>>);
+
+/* ---- starting -------------------------------------------------------------------------------- */
+
+TEST_F(server_test, starts_in_this_order)
+{
+	::net net;
+	ktcp::server<echo> server;
+	const server_options options = {
+		.name = "unit", .port = 4321, .backlog = 77, .unbound = true, .net = &net
+	};
+	{
+		InSequence order;
+
+		EXPECT_CALL(port, kmalloc(_, KTCP_GFP_KERNEL));
+		EXPECT_CALL(port, kmem_cache_create("unit_session",
+						    ktcp::event_driven::table.session_size));
+		EXPECT_CALL(port, kmem_cache_create("unit_buffer", 16384));
+		EXPECT_CALL(port, alloc_workqueue("unit", KTCP_WQ_UNBOUND, 0));
+		EXPECT_CALL(port, alloc_workqueue("unit_control", 0, 0));
+		EXPECT_CALL(port, sock_create(&net, KTCP_INET6, _));
+		EXPECT_CALL(port, sock_set_reuseaddr(_));
+		EXPECT_CALL(port, sock_set_v6only(_, false));
+		EXPECT_CALL(port, sock_set_nodelay(_));
+		EXPECT_CALL(port, sock_set_keepalive(_));
+		EXPECT_CALL(port, sock_set_oobinline(_));
+		EXPECT_CALL(port, sock_bind(_, Pointee(address_is(endpoint::any(4321)))));
+		/* Hooked before it listens, so that no connection comes unannounced. */
+		EXPECT_CALL(port, sock_hook_listener(_, _));
+		EXPECT_CALL(port, sock_listen(_, 77));
+		EXPECT_CALL(port, mod_delayed_work(_, _, 1000)); /* the sweep */
+		EXPECT_TRUE(server.start(options));
+	}
+	Mock::VerifyAndClearExpectations(&port);
+	server.stop();
+	expect_nothing_left();
+}
+
+TEST_F(server_test, says_nothing_when_all_is_well)
+{
+	ktcp::server<echo> server;
+
+	EXPECT_CALL(port, printk(_, _)).Times(0);
+	EXPECT_TRUE(server.start(plain));
+	server.stop();
+}
+
+TEST_F(server_test, starts_once_and_again_after_a_stop)
+{
+	ktcp::server<echo> server;
+
+	EXPECT_TRUE(server.start(plain));
+	EXPECT_EQ(server.start(plain).error(), errc::ebusy);
+	server.stop();
+	server.stop();
+	expect_nothing_left();
+	EXPECT_TRUE(server.start(plain));
+}
+
+TEST_F(server_test, is_stopped_by_its_destructor)
+{
+	{
+		ktcp::server<echo> server;
+
+		EXPECT_TRUE(server.start(plain));
+		connect(3);
+		port.fake.run_all();
+		EXPECT_EQ(sessions(), 3u);
+	}
+	expect_nothing_left();
+}
+
+TEST_F(server_test, knows_its_port)
+{
+	ktcp::server<echo> server;
+
+	EXPECT_EQ(server.port(), 0);
+	EXPECT_TRUE(server.start({ .name = "unit" }));
+	EXPECT_CALL(port, sock_local(listener, _))
+		.WillOnce(DoAll(SetArgPointee<1>(endpoint::any(50'123).raw()), Return(0)))
+		.WillOnce(Return(-EINVAL));
+	EXPECT_EQ(server.port(), 50'123);
+	EXPECT_EQ(server.port(), 0);
+}
+
+TEST_F(server_test, long_names_are_cut_not_run_over)
+{
+	ktcp::server<echo> server;
+	const std::string name(100, 'n');
+
+	EXPECT_CALL(port, kmem_cache_create(std::string(23, 'n') + "_session", _));
+	EXPECT_CALL(port, kmem_cache_create(std::string(24, 'n') + "_buffer", _));
+	EXPECT_CALL(port, alloc_workqueue(name, _, _));
+	EXPECT_CALL(port, alloc_workqueue(std::string(23, 'n') + "_control", _, _));
+	EXPECT_TRUE(server.start({ .name = name.c_str() }));
+	server.stop();
+}
+
+TEST_F(server_test, where_ipv6_is_off_it_listens_on_ipv4_alone_and_says_so)
+{
+	for (int why : { -EAFNOSUPPORT, -EADDRNOTAVAIL }) {
+		ktcp::server<echo> server;
+
+		if (why == -EAFNOSUPPORT) {
+			EXPECT_CALL(port, sock_create(_, KTCP_INET6, _)).WillOnce(Return(why));
+			EXPECT_CALL(port, sock_bind(_, _)).Times(1);
+		} else {
+			EXPECT_CALL(port, sock_create(_, KTCP_INET6, _)).Times(1);
+			EXPECT_CALL(port, sock_bind(_, _)).WillOnce(Return(why)).WillOnce(Return(0));
+		}
+		EXPECT_CALL(port, sock_create(_, KTCP_INET, _)).Times(1);
+		EXPECT_CALL(port, sock_set_v6only(_, _)).Times(why == -EADDRNOTAVAIL);
+		EXPECT_CALL(port, printk(KTCP_LOG_INFO, HasSubstr("IPv4 alone")));
+		EXPECT_TRUE(server.start(plain));
+		Mock::VerifyAndClearExpectations(&port);
+		EXPECT_EQ(port.fake.sockets(), 1u);
+	}
+}
+
+TEST_F(server_test, a_port_in_use_is_said)
+{
+	ktcp::server<echo> server;
+
+	EXPECT_CALL(port, sock_bind(_, _)).WillOnce(Return(-EADDRINUSE));
+	EXPECT_CALL(port, printk(KTCP_LOG_ERROR, AllOf(HasSubstr("4321"), HasSubstr("in use"))));
+	EXPECT_EQ(server.start(plain).error(), errc::eaddrinuse);
+	expect_nothing_left();
+}
+
+TEST_F(server_test, a_port_taken_at_the_last_moment_is_said)
+{
+	ktcp::server<echo> server;
+	InSequence order;
+
+	EXPECT_CALL(port, sock_listen(_, _)).WillOnce(Return(-EADDRINUSE));
+	EXPECT_CALL(port, sock_unhook_listener(_, _));
+	EXPECT_CALL(port, sock_release(_));
+	EXPECT_CALL(port, printk(KTCP_LOG_ERROR, HasSubstr("in use")));
+	EXPECT_EQ(server.start(plain).error(), errc::eaddrinuse);
+	expect_nothing_left();
+}
+
+TEST_F(server_test, other_reasons_are_said_with_their_number)
+{
+	ktcp::server<echo> server;
+
+	EXPECT_CALL(port, sock_bind(_, _)).WillOnce(Return(-EACCES));
+	EXPECT_CALL(port, printk(KTCP_LOG_ERROR, HasSubstr("-13")));
+	EXPECT_EQ(server.start(plain).code(), -EACCES);
+	expect_nothing_left();
+}
+
+/* Each thing that a start needs fails in turn, in every model. */
+template <class Model>
+class server_start : public server_test {
+};
+
+using all_models = testing::Types<ktcp::event_driven, ktcp::work_per_connection,
+				  ktcp::thread_per_connection, ktcp::any_model>;
+
+TYPED_TEST_SUITE(server_start, all_models);
+
+TYPED_TEST(server_start, that_fails_anywhere_leaves_nothing)
+{
+	auto &port = this->port;
+
+	for (int nth = 0; nth < 8; nth++) {
+		server_of<TypeParam> server;
+		int expected = -ENOMEM;
+
+		switch (nth) {
+		case 0:
+			EXPECT_CALL(port, kmalloc(_, _)).WillOnce(Return(nullptr));
+			break;
+		case 1:
+		case 2:
+			EXPECT_CALL(port, kmem_cache_create(_, _)).Times(AnyNumber());
+			EXPECT_CALL(port,
+				    kmem_cache_create(nth == 1 ? "unit_session" : "unit_buffer", _))
+				.WillOnce(Return(nullptr));
+			break;
+		case 3:
+		case 4:
+			EXPECT_CALL(port, alloc_workqueue(_, _, _)).Times(AnyNumber());
+			EXPECT_CALL(port, alloc_workqueue(nth == 3 ? "unit" : "unit_control", _, _))
+				.WillOnce(Return(nullptr));
+			break;
+		case 5:
+			EXPECT_CALL(port, sock_create(_, _, _)).WillOnce(Return(-ENOMEM));
+			break;
+		case 6:
+			EXPECT_CALL(port, sock_bind(_, _)).WillOnce(Return(expected = -EACCES));
+			break;
+		case 7:
+			EXPECT_CALL(port, sock_listen(_, _)).WillOnce(Return(expected = -EINVAL));
+			break;
+		}
+		EXPECT_CALL(port, printk(KTCP_LOG_ERROR, _)).Times(1);
+		EXPECT_EQ(server.start(plain).code(), expected) << "failure " << nth;
+		Mock::VerifyAndClearExpectations(&port);
+		this->expect_nothing_left();
+		EXPECT_EQ(server.port(), 0);
+		/* It is as it was before: another attempt may succeed. */
+		EXPECT_TRUE(server.start(plain));
+		server.stop();
+		this->expect_nothing_left();
+	}
+}
+
+TYPED_TEST(server_start, stops_with_nobody_connected)
+{
+	server_of<TypeParam> server;
+
+	EXPECT_TRUE(server.start(plain));
+	server.stop();
+	this->expect_nothing_left();
+}
+
+/* ---- models ------------------------------------------------------------------------------------- */
+
+TEST_F(server_test, any_model_is_chosen_by_name)
+{
+	for (const struct ktcp::model *each : ktcp::any_model::all) {
+		server_of<ktcp::any_model> server;
+		auto options = plain;
+
+		options.model = each->name;
+		EXPECT_CALL(port, alloc_workqueue("unit_control", 0, 0));
+		EXPECT_CALL(port, alloc_workqueue("unit", 0, each->blocks ? 512 : 0));
+		EXPECT_CALL(port, kmem_cache_create("unit_buffer", _));
+		EXPECT_CALL(port, kmem_cache_create("unit_session", each->session_size));
+		EXPECT_TRUE(server.start(options));
+		Mock::VerifyAndClearExpectations(&port);
+	}
+}
+
+TEST_F(server_test, an_unknown_model_is_said_with_what_is_allowed)
+{
+	server_of<ktcp::any_model> server;
+	auto options = plain;
+
+	options.model = "fibre";
+	EXPECT_CALL(port, kmalloc(_, _)).Times(0);
+	EXPECT_CALL(port, printk(KTCP_LOG_ERROR, AllOf(HasSubstr("fibre"), HasSubstr("event, work "
+										     "or "
+										     "thread"))));
+	EXPECT_EQ(server.start(options).error(), errc::einval);
+	for (std::string_view close_to_one : { "", "even", "events", "Event", "work " }) {
+		EXPECT_CALL(port, printk(KTCP_LOG_ERROR, _));
+		options.model = close_to_one;
+		EXPECT_EQ(server.start(options).error(), errc::einval) << close_to_one;
+	}
+}
+
+TEST_F(server_test, one_model_alone_needs_no_name)
+{
+	server_of<ktcp::work_per_connection> server;
+	auto options = plain;
+
+	options.model = "whatever";
+	EXPECT_TRUE(server.start(options));
+}
+
+TEST_F(server_test, more_connections_than_can_block_are_not_promised)
+{
+	server_of<ktcp::work_per_connection> server;
+	auto options = plain;
+
+	ON_CALL(port, wq_max_active()).WillByDefault(Return(2));
+	options.max_connections = 3;
+	EXPECT_EQ(server.max_connections(), 0u) << "it does not run yet";
+	EXPECT_TRUE(server.start(options));
+	EXPECT_EQ(server.max_connections(), 2u);
+	count_resets();
+	connect(3);
+	EXPECT_TRUE(port.fake.run_one()); /* accept, before the connections' own work */
+	EXPECT_EQ(accepted.size(), 3u);
+	EXPECT_EQ(closed_with_reset, 1u);
+	EXPECT_EQ(sessions(), 2u);
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillRepeatedly(Return(0));
+}
+
+TEST_F(server_test, the_limit_is_kept_where_the_model_can_serve_it)
+{
+	server_of<ktcp::work_per_connection> working;
+	server_of<ktcp::thread_per_connection> threaded;
+	auto options = plain;
+
+	options.max_connections = 512;
+	EXPECT_TRUE(working.start(options));
+	EXPECT_EQ(working.max_connections(), 512u);
+	working.stop();
+	options.max_connections = 100'000;
+	EXPECT_TRUE(threaded.start(options));
+	EXPECT_EQ(threaded.max_connections(), 100'000u);
+}
+
+/* ---- accepting ------------------------------------------------------------------------------------ */
+
+TEST_F(server_test, accepts_until_the_backlog_is_empty)
+{
+	ktcp::server<echo> server;
+
+	EXPECT_TRUE(server.start(plain));
+	EXPECT_CALL(port, sock_accept(listener, _)).Times(4);
+	connect(3);
+	port.fake.run_all();
+	EXPECT_EQ(sessions(), 3u);
+	EXPECT_EQ(port.fake.queued(), 0u);
+	Mock::VerifyAndClearExpectations(&port);
+}
+
+TEST_F(server_test, accepts_on_the_control_queue)
+{
+	ktcp::server<echo> server;
+
+	EXPECT_TRUE(server.start(plain));
+	EXPECT_CALL(port, mod_delayed_work(port.fake.queue("unit_control"), _, 0));
+	connect(1);
+	port.fake.run_all();
+}
+
+TEST_F(server_test, many_at_once_are_accepted_in_portions)
+{
+	ktcp::server<echo> server;
+
+	EXPECT_TRUE(server.start(plain));
+	connect(200);
+	EXPECT_TRUE(port.fake.run_one());
+	EXPECT_EQ(accepted.size(), 64u);
+	port.fake.run_all();
+	EXPECT_EQ(accepted.size(), 200u);
+	EXPECT_EQ(sessions(), 200u);
+}
+
+TEST_F(server_test, an_aborted_connection_does_not_end_accepting)
+{
+	ktcp::server<echo> server;
+
+	EXPECT_TRUE(server.start(plain));
+	EXPECT_CALL(port, sock_accept(_, _))
+		.WillOnce(Return(-ECONNABORTED))
+		.WillOnce([this](::socket *, ::socket **out) {
+			*out = port.fake.new_socket();
+			return 0;
+		})
+		.WillOnce(Return(-EAGAIN));
+	connect(0);
+	port.fake.run_all();
+	EXPECT_EQ(sessions(), 1u);
+}
+
+TEST_F(server_test, without_memory_accepting_is_tried_again)
+{
+	for (int why : { -ENOMEM, -ENFILE, -EMFILE, -ENOBUFS }) {
+		ktcp::server<echo> server;
+
+		EXPECT_TRUE(server.start(plain));
+		EXPECT_CALL(port, sock_accept(_, _)).WillOnce(Return(why)).WillOnce(Return(-EAGAIN));
+		EXPECT_CALL(port, mod_delayed_work(_, _, 0));
+		EXPECT_CALL(port, mod_delayed_work(_, _, 20));
+		connect(0);
+		port.fake.run_all();
+		port.fake.advance_ms(19);
+		EXPECT_EQ(port.fake.queued(), 0u);
+		port.fake.advance_ms(1);
+		EXPECT_EQ(port.fake.run_all(), 1u);
+		Mock::VerifyAndClearExpectations(&port);
+	}
+}
+
+TEST_F(server_test, beyond_the_limit_connections_are_reset_at_once)
+{
+	ktcp::server<echo> server;
+	auto options = plain;
+
+	options.max_connections = 2;
+	EXPECT_TRUE(server.start(options));
+	count_resets();
+	connect(5);
+	port.fake.run_all();
+	EXPECT_EQ(closed_with_reset, 3u);
+	EXPECT_EQ(sessions(), 2u);
+	/* One leaves, and there is room for one. */
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillRepeatedly(Return(-EAGAIN));
+	EXPECT_CALL(port, sock_recv(accepted[0], _, _)).WillOnce(Return(0));
+	port.fake.announce(accepted[0], KTCP_SOCK_READABLE);
+	port.fake.run_all();
+	EXPECT_EQ(sessions(), 1u);
+	connect(2);
+	port.fake.run_all();
+	EXPECT_EQ(sessions(), 2u);
+	EXPECT_EQ(closed_with_reset, 4u);
+}
+
+TEST_F(server_test, a_connection_without_memory_is_reset_and_others_go_on)
+{
+	ktcp::server<echo> server;
+
+	EXPECT_TRUE(server.start(plain));
+	count_resets();
+	EXPECT_CALL(port, kmem_cache_alloc(_, _))
+		.WillOnce(Return(nullptr))
+		.WillRepeatedly([this](::kmem_cache *cache, ktcp_gfp gfp) {
+			return port.fake.kmem_cache_alloc(cache, gfp);
+		});
+	connect(3);
+	port.fake.run_all();
+	EXPECT_EQ(closed_with_reset, 1u);
+	EXPECT_EQ(sessions(), 2u);
+}
+
+TEST_F(server_test, serves)
+{
+	ktcp::server<echo> server;
+	std::string sent;
+
+	EXPECT_CALL(port, sock_recv(_, _, 16384))
+		.WillOnce(Return(-EAGAIN))
+		.WillOnce(receive("ping"))
+		.WillOnce(Return(0));
+	EXPECT_CALL(port, sock_send(_, _, _, _)).WillOnce(take(sent, 4));
+	EXPECT_TRUE(server.start(plain));
+	connect(1);
+	port.fake.run_all();
+	port.fake.announce(accepted[0], KTCP_SOCK_READABLE);
+	port.fake.run_all();
+	EXPECT_EQ(sent, "ping");
+	EXPECT_EQ(sessions(), 0u);
+}
+
+TEST_F(server_test, a_handler_keeps_its_state)
+{
+	struct greets {
+		std::string greeting;
+
+		ktcp::task operator()(ktcp::connection &peer) const
+		{
+			static_cast<void>(co_await peer.write(greeting));
+		}
+	};
+	ktcp::server<greets> server(greets{ "welcome" });
+	std::string sent;
+
+	EXPECT_CALL(port, sock_send(_, _, _, _)).WillOnce(take(sent, 100));
+	EXPECT_TRUE(server.start(plain));
+	connect(1);
+	port.fake.run_all();
+	EXPECT_EQ(sent, "welcome");
+}
+
+/* ---- the sweep ------------------------------------------------------------------------------------ */
+
+TEST_F(server_test, sweeps_four_times_in_an_idle_timeout_and_at_least_each_second)
+{
+	const struct {
+		unsigned int idle;
+		unsigned int period;
+	} cases[] = { { 0, 1000 },  { 1, 1000 },   { 3, 1000 },	   { 4, 1 },
+		      { 400, 100 }, { 3999, 999 }, { 4000, 1000 }, { 86'400'000, 1000 } };
+
+	for (const auto &each : cases) {
+		ktcp::server<echo> server;
+		auto options = plain;
+
+		options.idle_timeout_ms = each.idle;
+		EXPECT_CALL(port, mod_delayed_work(_, _, each.period)).Times(2);
+		EXPECT_TRUE(server.start(options));
+		port.fake.advance_ms(each.period);
+		EXPECT_EQ(port.fake.run_all(), 1u);
+		Mock::VerifyAndClearExpectations(&port);
+	}
+}
+
+TEST_F(server_test, idle_connections_are_closed)
+{
+	ktcp::server<echo> server;
+	auto options = plain;
+
+	options.idle_timeout_ms = 400;
+	EXPECT_TRUE(server.start(options));
+	connect(1);
+	port.fake.run_all();
+	for (int i = 0; i < 3; i++) {
+		port.fake.advance_ms(100);
+		port.fake.run_all();
+	}
+	EXPECT_EQ(sessions(), 1u);
+	port.fake.advance_ms(100);
+	port.fake.run_all();
+	EXPECT_EQ(sessions(), 0u);
+}
+
+/* ---- stopping --------------------------------------------------------------------------------------- */
+
+TEST_F(server_test, stops_in_this_order)
+{
+	ktcp::server<echo> server;
+
+	EXPECT_TRUE(server.start(plain));
+	connect(1);
+	port.fake.run_all();
+
+	auto *const queue = port.fake.queue("unit");
+	auto *const control = port.fake.queue("unit_control");
+
+	EXPECT_CALL(port, kfree(_)).Times(1); /* the handler's frame */
+
+	InSequence order;
+
+	/* nobody new … */
+	EXPECT_CALL(port, sock_unhook_listener(listener, NotNull()));
+	EXPECT_CALL(port, cancel_delayed_work_sync(_)); /* accept */
+	EXPECT_CALL(port, sock_release(listener));
+	EXPECT_CALL(port, synchronize_rcu()).Times(1);
+	EXPECT_CALL(port, cancel_delayed_work_sync(_)); /* sweep */
+	/* … everybody out … */
+	EXPECT_CALL(port, queue_work(_, queue, _));
+	EXPECT_CALL(port, wait_for_completion(_));
+	EXPECT_CALL(port, sock_unhook(accepted[0], NotNull()));
+	EXPECT_CALL(port, sock_set_user_timeout(accepted[0], 1000));
+	EXPECT_CALL(port, sock_hold_net(accepted[0]));
+	EXPECT_CALL(port, sock_release(accepted[0]));
+	EXPECT_CALL(port, complete(_));
+	/* … and the lights. */
+	EXPECT_CALL(port, destroy_workqueue(control));
+	EXPECT_CALL(port, destroy_workqueue(queue));
+	EXPECT_CALL(port, kmem_cache_destroy(port.fake.cache("unit_buffer")));
+	EXPECT_CALL(port, kmem_cache_destroy(port.fake.cache("unit_session")));
+	EXPECT_CALL(port, kfree(NotNull()));
+
+	server.stop();
+	expect_nothing_left();
+}
+
+TEST_F(server_test, one_grace_period_for_any_number_of_connections)
+{
+	ktcp::server<echo> server;
+
+	EXPECT_TRUE(server.start(plain));
+	connect(50);
+	port.fake.run_all();
+	EXPECT_EQ(sessions(), 50u);
+	EXPECT_CALL(port, synchronize_rcu()).Times(1);
+	server.stop();
+	expect_nothing_left();
+}
+
+TEST_F(server_test, stops_while_connections_wait_to_be_accepted)
+{
+	ktcp::server<echo> server;
+
+	EXPECT_TRUE(server.start(plain));
+	connect(3);
+	EXPECT_CALL(port, sock_accept(_, _)).Times(0);
+	server.stop();
+	expect_nothing_left();
+}
+
+TEST_F(server_test, stops_while_accepting_waits_for_memory)
+{
+	ktcp::server<echo> server;
+
+	EXPECT_TRUE(server.start(plain));
+	EXPECT_CALL(port, sock_accept(_, _)).WillOnce(Return(-ENOMEM));
+	connect(0);
+	port.fake.run_all();
+	EXPECT_EQ(port.fake.timers(), 2u); /* and the sweep's */
+	server.stop();
+	expect_nothing_left();
+}
+
+TEST_F(server_test, stops_with_connections_that_have_not_yet_had_a_turn)
+{
+	ktcp::server<echo> server;
+
+	EXPECT_TRUE(server.start(plain));
+	connect(3);
+	EXPECT_TRUE(port.fake.run_one());
+	EXPECT_EQ(sessions(), 3u);
+	server.stop();
+	expect_nothing_left();
+}
+
+TEST_F(server_test, stops_in_the_work_model)
+{
+	server_of<ktcp::work_per_connection> server;
+
+	/* Blocked in their work items until somebody shuts the socket down. */
+	ON_CALL(port, sock_wait(_, _, _)).WillByDefault([](::socket *sock, auto...) {
+		EXPECT_TRUE(sock->shut_down) << "would sleep for ever";
+		return 0;
+	});
+	EXPECT_TRUE(server.start(plain));
+	connect(2);
+	EXPECT_TRUE(port.fake.run_one());
+	EXPECT_CALL(port, sock_shutdown(_, KTCP_SHUT_RDWR)).Times(2);
+	server.stop();
+	expect_nothing_left();
+}
+
+TEST_F(server_test, stops_in_the_thread_model)
+{
+	server_of<ktcp::thread_per_connection> server;
+
+	EXPECT_TRUE(server.start(plain));
+	connect(2);
+	port.fake.run_all();
+	EXPECT_CALL(port, sock_shutdown(_, KTCP_SHUT_RDWR)).Times(2);
+	EXPECT_CALL(port, kthread_stop(_)).Times(2);
+	EXPECT_CALL(port, wait_for_completion(_)).WillOnce([this](::completion *done) {
+		for (auto *each : port.fake.threads())
+			port.fake.run_thread(*each);
+		port.fake.wait_for_completion(done);
+	});
+	server.stop();
+	expect_nothing_left();
+}

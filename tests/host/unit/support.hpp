@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * What several of the unit tests use: bytes as text, handlers as lambdas, a connection and
+ * a session table to try them in.
+ */
+#ifndef KTCP_TESTS_HOST_UNIT_SUPPORT_HPP
+#define KTCP_TESTS_HOST_UNIT_SUPPORT_HPP
+
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <gmock/gmock.h>
+
+#include <ktcp/model/session.hpp>
+
+#include "mock_port.hpp"
+
+inline std::span<const std::byte> bytes(std::string_view text)
+{
+	return std::as_bytes(std::span(text));
+}
+
+inline std::string text(std::span<const std::byte> bytes)
+{
+	return { reinterpret_cast<const char *>(bytes.data()), bytes.size() };
+}
+
+/* ktcp_sock_recv() brings this text. */
+inline auto receive(std::string what)
+{
+	return [what](::socket *, void *buffer, std::size_t size) -> long {
+		EXPECT_LE(what.size(), size);
+		std::memcpy(buffer, what.data(), what.size());
+		return static_cast<long>(what.size());
+	};
+}
+
+/* ktcp_sock_send() takes this many bytes and appends them to a text. */
+inline auto take(std::string &into, std::size_t most)
+{
+	return [&into, most](::socket *, const void *data, std::size_t size, bool) -> long {
+		const std::size_t taken = size < most ? size : most;
+
+		into.append(static_cast<const char *>(data), taken);
+		return static_cast<long>(taken);
+	};
+}
+
+/* A handler is any coroutine lambda; it must outlive the connection. */
+using handler = std::function<ktcp::task(ktcp::connection &)>;
+
+inline ktcp::task call_handler(const void *function, ktcp::connection &peer)
+{
+	return (*static_cast<const handler *>(function))(peer);
+}
+
+/* The sessions of one server, without the server. */
+class session_test : public testing::Test {
+    protected:
+	testing::NiceMock<mock::mock_port> port;
+	handler handle;
+	std::unique_ptr<ktcp::session_table> table;
+
+	void use(const struct ktcp::model &model)
+	{
+		table = std::make_unique<ktcp::session_table>();
+
+		auto &use = table->use();
+
+		use.model = &model;
+		use.handle = call_handler;
+		use.handler = &handle;
+		use.name = "unit";
+		use.sessions =
+			std::move(*ktcp::kmem_cache::create("unit_session", model.session_size));
+		use.buffers = std::move(*ktcp::kmem_cache::create("unit_buffer", 4096));
+		use.queue = std::move(*ktcp::workqueue::create("unit"));
+		use.control = std::move(*ktcp::workqueue::create("unit_control"));
+	}
+
+	/* A connection accepted and started, its first turn not yet run. */
+	::socket *add()
+	{
+		::socket *const raw = port.fake.new_socket();
+
+		EXPECT_TRUE(table->add(ktcp::socket(raw)).has_value());
+		return raw;
+	}
+
+	std::size_t sessions() const
+	{
+		return port.fake.cache("unit_session")->objects.size();
+	}
+
+	std::size_t buffers() const
+	{
+		return port.fake.cache("unit_buffer")->objects.size();
+	}
+
+	void TearDown() override
+	{
+		/* What follows is nobody's expectation. */
+		testing::Mock::VerifyAndClearExpectations(&port);
+		if (!table)
+			return;
+		table->end_all(ktcp::errc::eshutdown);
+		table->wait_until_empty();
+		table.reset();
+	}
+};
+
+#endif

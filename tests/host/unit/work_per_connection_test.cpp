@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* ktcp/model/work_per_connection.hpp: one work item for a connection's whole life. */
+#include <ktcp/model/work_per_connection.hpp>
+
+#include <cerrno>
+
+#include "support.hpp"
+
+using ktcp::errc;
+using testing::_;
+using testing::InSequence;
+using testing::Return;
+
+namespace
+{
+
+class work_test : public session_test {
+    protected:
+	work_test()
+	{
+		handle = [](ktcp::connection &peer) -> ktcp::task {
+			while (co_await peer.read())
+				;
+		};
+		use(ktcp::work_per_connection::table);
+	}
+};
+
+} // namespace
+
+static_assert(ktcp::work_per_connection::table.blocks);
+static_assert(std::string_view(ktcp::work_per_connection::table.name) == "work");
+
+TEST_F(work_test, lives_in_one_work_item)
+{
+	::socket *const raw = port.fake.new_socket();
+	InSequence order;
+
+	raw->incoming_cpu = 2;
+	EXPECT_CALL(port, queue_work(2, table->use().queue.raw(), _));
+	EXPECT_CALL(port, sock_recv(raw, _, _)).WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, sock_wait(raw, KTCP_SOCK_READABLE, -1)).WillOnce(Return(0));
+	EXPECT_CALL(port, sock_recv(raw, _, _)).WillOnce(Return(0));
+	EXPECT_CALL(port, sock_hold_net(raw));
+	EXPECT_CALL(port, sock_release(raw));
+	EXPECT_TRUE(table->add(ktcp::socket(raw)));
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(sessions(), 0u);
+	EXPECT_EQ(table->count(), 0u);
+	EXPECT_EQ(port.fake.blocks(), 0u);
+}
+
+TEST_F(work_test, never_takes_the_sockets_callbacks_away)
+{
+	EXPECT_CALL(port, sock_hook(_, _)).Times(0);
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(Return(0));
+	add();
+	port.fake.run_all();
+}
+
+TEST_F(work_test, does_not_follow_the_packets_on_an_unbound_queue)
+{
+	::socket *const raw = port.fake.new_socket();
+
+	raw->incoming_cpu = 2;
+	table->use().follow_cpu = false;
+	EXPECT_CALL(port, queue_work(-1, _, _));
+	EXPECT_TRUE(table->add(ktcp::socket(raw)));
+}
+
+TEST_F(work_test, ending_wakes_it_and_memory_does_not)
+{
+	::socket *const raw = add();
+
+	EXPECT_CALL(port, sock_recv(raw, _, _)).WillOnce(receive("x")).WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, sock_shutdown(raw, KTCP_SHUT_RDWR)).Times(1);
+	EXPECT_CALL(port, sock_wait(raw, _, _)).WillOnce([this, raw](auto...) {
+		auto &self = *static_cast<ktcp::session *>(
+			static_cast<void *>(*port.fake.cache("unit_session")->objects.begin()));
+
+		/* It naps by itself while there is no memory. */
+		ktcp::work_per_connection::table.wake(self, ktcp::session::event_retry);
+		EXPECT_FALSE(raw->shut_down);
+		table->end_all(errc::eshutdown);
+		return 0;
+	});
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(sessions(), 0u);
+}

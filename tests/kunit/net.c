@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* net.h over the kernel's network. */
+#include <linux/completion.h>
+#include <linux/delay.h>
+#include <linux/err.h>
+#include <linux/net.h>
+#include <linux/netdevice.h>
+#include <linux/percpu_counter.h>
+#include <linux/rtnetlink.h>
+#include <linux/sched.h>
+#include <linux/tcp.h>
+#include <linux/user_namespace.h>
+#include <net/net_namespace.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+
+#include "net.h"
+
+static int ktcp_kunit_loopback_of(struct net *net, bool up)
+{
+	struct net_device *loopback = net->loopback_dev;
+	unsigned int flags = loopback->flags;
+	int status;
+
+	rtnl_lock();
+	status = dev_change_flags(loopback, up ? flags | IFF_UP : flags & ~IFF_UP, NULL);
+	rtnl_unlock();
+	return status;
+}
+
+int ktcp_kunit_loopback(bool up)
+{
+	return ktcp_kunit_loopback_of(&init_net, up);
+}
+
+static struct net *ktcp_kunit_ending;
+static DECLARE_COMPLETION(ktcp_kunit_ended);
+
+static void __net_exit ktcp_kunit_net_exit(struct net *net)
+{
+	if (net == READ_ONCE(ktcp_kunit_ending))
+		complete(&ktcp_kunit_ended);
+}
+
+static struct pernet_operations ktcp_kunit_net_ops = {
+	.exit = ktcp_kunit_net_exit,
+};
+
+struct net *ktcp_kunit_net_create(void)
+{
+	struct net *net;
+
+	if (register_pernet_subsys(&ktcp_kunit_net_ops))
+		return NULL;
+	net = copy_net_ns(CLONE_NEWNET, &init_user_ns, &init_net);
+	if (IS_ERR(net)) {
+		unregister_pernet_subsys(&ktcp_kunit_net_ops);
+		return NULL;
+	}
+	ktcp_kunit_loopback_of(net, true);
+	return net;
+}
+
+bool ktcp_kunit_net_gone(struct net *net)
+{
+	bool gone;
+
+	reinit_completion(&ktcp_kunit_ended);
+	WRITE_ONCE(ktcp_kunit_ending, net);
+	put_net(net);
+	gone = wait_for_completion_timeout(&ktcp_kunit_ended, 5 * HZ);
+	WRITE_ONCE(ktcp_kunit_ending, NULL);
+	unregister_pernet_subsys(&ktcp_kunit_net_ops);
+	return gone;
+}
+
+long ktcp_kunit_tcp_sockets(void)
+{
+	return percpu_counter_sum(&tcp_sockets_allocated);
+}
+
+long ktcp_kunit_tcp_sockets_settled(long expected)
+{
+	int tries = 500;
+
+	while (ktcp_kunit_tcp_sockets() > expected && tries--)
+		msleep(10);
+	return ktcp_kunit_tcp_sockets();
+}
+
+bool ktcp_kunit_peer_has_all(struct socket *sock)
+{
+	const struct tcp_sock *tp = tcp_sk(sock->sk);
+	bool taken;
+	int tries;
+
+	for (tries = 0; tries < 100; tries++) {
+		lock_sock(sock->sk);
+		taken = tp->snd_una == tp->write_seq;
+		release_sock(sock->sk);
+		if (taken)
+			return true;
+		msleep(10);
+	}
+	return false;
+}
+
+int ktcp_kunit_send_urgent(struct socket *sock, const void *byte)
+{
+	struct msghdr message = { .msg_flags = MSG_OOB | MSG_NOSIGNAL };
+	struct kvec part = { .iov_base = (void *)byte, .iov_len = 1 };
+
+	return kernel_sendmsg(sock, &message, &part, 1, 1);
+}
+
+bool ktcp_kunit_has_nodelay(struct socket *sock)
+{
+	return tcp_sk(sock->sk)->nonagle & TCP_NAGLE_OFF;
+}
+
+bool ktcp_kunit_has_keepalive(struct socket *sock)
+{
+	return sock_flag(sock->sk, SOCK_KEEPOPEN);
+}
+
+bool ktcp_kunit_has_own_callbacks(struct socket *sock)
+{
+	struct sock *sk = sock->sk;
+
+	return sk->sk_data_ready == sock_def_readable &&
+	       sk->sk_write_space == sk_stream_write_space && !sk->sk_user_data;
+}

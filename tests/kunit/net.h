@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * What the suites need of the kernel's network beyond the boundary, in C (net.c).
+ * All in process context.
+ */
+#ifndef KTCP_TESTS_KUNIT_NET_H
+#define KTCP_TESTS_KUNIT_NET_H
+
+#include <ktcp/port/types.h>
+
+struct net;
+struct socket;
+
+KTCP_PORT_BEGIN
+
+/* Bring the initial namespace's loopback interface (127.0.0.1, ::1) up or down. */
+int ktcp_kunit_loopback(bool up);
+
+/*
+ * A network namespace of its own, its loopback interface up; NULL on failure. One at a
+ * time: ktcp_kunit_net_gone() drops the reference that this returned, and says whether
+ * the kernel then took the namespace apart, within 5 seconds: not while a socket holds it.
+ */
+struct net *ktcp_kunit_net_create(void);
+bool ktcp_kunit_net_gone(struct net *net);
+
+/* How many TCP sockets there are, orphans too; TIME-WAIT, which is kept apart, not. */
+long ktcp_kunit_tcp_sockets(void);
+
+/* The same, once there are no more than @expected of them, or after 5 seconds. */
+long ktcp_kunit_tcp_sockets_settled(long expected);
+
+/* Has the peer acknowledged all that was sent, within a second or two? */
+bool ktcp_kunit_peer_has_all(struct socket *sock);
+
+/* Send one byte with MSG_OOB, which the boundary does not offer. */
+int ktcp_kunit_send_urgent(struct socket *sock, const void *byte);
+
+/* Is TCP_NODELAY, SO_KEEPALIVE set? */
+bool ktcp_kunit_has_nodelay(struct socket *sock);
+bool ktcp_kunit_has_keepalive(struct socket *sock);
+
+/* Are the socket's callbacks the kernel's own, and is nothing attached to it? */
+bool ktcp_kunit_has_own_callbacks(struct socket *sock);
+
+KTCP_PORT_END
+
+#endif
