@@ -87,7 +87,7 @@ inline void hook_is_told_of_data(context &context)
 		const int before = both->hook.readable.get();
 
 		KTCP_CHECK_EQ(ktcp_sock_recv(both->server.raw(), &byte, 1), -e_again);
-		KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "a", 1, false), 1);
+		KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "a", 1, 0), 1);
 		KTCP_CHECK(both->hook.readable.reaches(before + 1));
 		KTCP_CHECK_EQ(ktcp_sock_recv(both->server.raw(), &byte, 1), 1);
 	}
@@ -161,7 +161,7 @@ inline void hook_is_not_told_of_the_past(context &context)
 
 	KTCP_REQUIRE(both);
 	KTCP_REQUIRE_EQ(both->connect(), 0);
-	KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "a", 1, false), 1);
+	KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "a", 1, 0), 1);
 	KTCP_CHECK_EQ(ktcp_sock_wait(both->server.raw(), KTCP_SOCK_READABLE, patience_ms), 0);
 	::ktcp_sock_hook(both->server.raw(), &both->hook);
 	both->hooked = true;
@@ -176,12 +176,12 @@ inline void hook_hears_nothing_after_unhook(context &context)
 
 	KTCP_REQUIRE(both);
 	KTCP_REQUIRE_EQ(both->connect_and_hook(), 0);
-	KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "a", 1, false), 1);
+	KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "a", 1, 0), 1);
 	both->unhook();
 
 	const int heard = both->hook.all();
 
-	KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "b", 1, false), 1);
+	KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "b", 1, 0), 1);
 	KTCP_CHECK_EQ(ktcp_sock_shutdown(both->client.raw(), KTCP_SHUT_WR), 0);
 	/* The socket's own wake-ups are back. */
 	KTCP_CHECK(both->server.recv_all(&byte, 1));
@@ -200,7 +200,7 @@ inline void hook_may_be_set_again(context &context)
 	both->unhook();
 	::ktcp_sock_hook(both->server.raw(), &both->hook);
 	both->hooked = true;
-	KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "a", 1, false), 1);
+	KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "a", 1, 0), 1);
 	KTCP_CHECK(both->hook.readable.reaches(1));
 	KTCP_CHECK_EQ(ktcp_sock_recv(both->server.raw(), &byte, 1), 1);
 }
@@ -278,7 +278,7 @@ inline void listener_hook_is_not_inherited(context &context)
 	KTCP_REQUIRE_EQ(client.connect(KTCP_INET, loopback4(at->listener.port())), 0);
 	KTCP_CHECK(at->hook.readable.reaches(1));
 	/* Data from before the accept is there after it. */
-	KTCP_CHECK_EQ(ktcp_sock_send(client.raw(), "a", 1, false), 1);
+	KTCP_CHECK_EQ(ktcp_sock_send(client.raw(), "a", 1, 0), 1);
 	KTCP_REQUIRE_EQ(server.poll_accept(at->listener), 0);
 	KTCP_CHECK(server.recv_all(bytes, 1));
 
@@ -288,12 +288,12 @@ inline void listener_hook_is_not_inherited(context &context)
 	KTCP_REQUIRE_EQ(other->start(sleeper::run, &*waiter), 0);
 	ktcp_msleep(moment_ms);
 	KTCP_CHECK_EQ(waiter->returned.get(), 0);
-	KTCP_CHECK_EQ(ktcp_sock_send(client.raw(), "b", 1, false), 1);
+	KTCP_CHECK_EQ(ktcp_sock_send(client.raw(), "b", 1, 0), 1);
 	KTCP_CHECK(waiter->returned.reaches(1));
 	other->stop();
 	KTCP_CHECK(server.recv_all(bytes, 1));
 	::ktcp_sock_hook(server.raw(), &*own);
-	KTCP_CHECK_EQ(ktcp_sock_send(client.raw(), "c", 1, false), 1);
+	KTCP_CHECK_EQ(ktcp_sock_send(client.raw(), "c", 1, 0), 1);
 	KTCP_CHECK(own->readable.reaches(1));
 	ktcp_sock_unhook(server.raw(), &*own);
 	KTCP_CHECK_EQ(at->hook.all(), heard);

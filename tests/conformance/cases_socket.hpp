@@ -233,7 +233,7 @@ inline void socket_recv_writes_only_what_came(context &context)
 	KTCP_CHECK_EQ(ktcp_sock_recv(both->server.raw(), buffer, sizeof(buffer)), -e_again);
 	for (char &each : buffer)
 		each = '.';
-	KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "abc", 3, false), 3);
+	KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "abc", 3, 0), 3);
 	KTCP_CHECK(both->server.recv_all(buffer, 2));
 	KTCP_CHECK(buffer[0] == 'a' && buffer[1] == 'b' && buffer[2] == '.');
 	KTCP_CHECK(both->server.recv_all(buffer, 1));
@@ -282,7 +282,7 @@ inline void socket_send_stops_and_goes_on(context &context)
 	}
 	KTCP_CHECK_EQ(received, sent);
 	KTCP_CHECK_EQ(ktcp_sock_wait(both->client.raw(), KTCP_SOCK_WRITABLE, patience_ms), 0);
-	KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "x", 1, false), 1);
+	KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "x", 1, 0), 1);
 }
 
 inline void socket_wait_times_out(context &context)
@@ -310,7 +310,7 @@ inline void socket_wait_returns_at_once_when_ready(context &context)
 	KTCP_CHECK_EQ(ktcp_sock_wait(both->server.raw(), KTCP_SOCK_WRITABLE, -1), 0);
 	KTCP_CHECK_EQ(
 		ktcp_sock_wait(both->server.raw(), KTCP_SOCK_READABLE | KTCP_SOCK_WRITABLE, -1), 0);
-	KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "a", 1, false), 1);
+	KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "a", 1, 0), 1);
 	KTCP_CHECK_EQ(ktcp_sock_wait(both->server.raw(), KTCP_SOCK_READABLE, patience_ms), 0);
 	KTCP_CHECK_EQ(ktcp_sock_wait(both->server.raw(), KTCP_SOCK_READABLE, 0), 0);
 	KTCP_CHECK_EQ(ktcp_sock_recv(both->server.raw(), &byte, 1), 1);
@@ -345,7 +345,7 @@ inline void socket_wait_is_woken_by_data(context &context)
 	KTCP_REQUIRE_EQ(other->start(sleeper::run, &*waiter), 0);
 	ktcp_msleep(moment_ms);
 	KTCP_CHECK_EQ(waiter->returned.get(), 0);
-	KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "a", 1, false), 1);
+	KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "a", 1, 0), 1);
 	KTCP_CHECK(waiter->returned.reaches(1));
 	other->stop();
 	KTCP_CHECK_EQ(waiter->status, 0);
@@ -374,7 +374,7 @@ inline void socket_half_close_leaves_the_other_half(context &context)
 
 	KTCP_REQUIRE(both);
 	KTCP_REQUIRE_EQ(both->connect(), 0);
-	KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "end", 3, false), 3);
+	KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "end", 3, 0), 3);
 	KTCP_CHECK_EQ(ktcp_sock_shutdown(both->client.raw(), KTCP_SHUT_WR), 0);
 	KTCP_CHECK(both->server.recv_all(buffer, 3));
 	/* The end of the stream, again and again. */
@@ -393,7 +393,7 @@ inline void socket_send_after_shutdown_is_epipe(context &context)
 	KTCP_REQUIRE(both);
 	KTCP_REQUIRE_EQ(both->connect(), 0);
 	KTCP_CHECK_EQ(ktcp_sock_shutdown(both->client.raw(), KTCP_SHUT_WR), 0);
-	KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "x", 1, false), -e_pipe);
+	KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "x", 1, 0), -e_pipe);
 }
 
 inline void socket_shutdown_wakes_a_waiter(context &context)
@@ -426,7 +426,7 @@ inline void socket_reset_is_an_error(context &context)
 	KTCP_REQUIRE_EQ(both->connect(), 0);
 	both->client.reset();
 	KTCP_CHECK_EQ(both->server.recv(&byte, 1), -e_connreset);
-	KTCP_CHECK_EQ(ktcp_sock_send(both->server.raw(), "x", 1, false), -e_pipe);
+	KTCP_CHECK_EQ(ktcp_sock_send(both->server.raw(), "x", 1, 0), -e_pipe);
 }
 
 /* What was sent before the close arrives, and then the end of the stream. */
@@ -437,7 +437,7 @@ inline void socket_close_delivers(context &context)
 
 	KTCP_REQUIRE(both);
 	KTCP_REQUIRE_EQ(both->connect(), 0);
-	KTCP_CHECK_EQ(ktcp_sock_send(both->server.raw(), "goodbye", 7, false), 7);
+	KTCP_CHECK_EQ(ktcp_sock_send(both->server.raw(), "goodbye", 7, 0), 7);
 	KTCP_CHECK_EQ(ktcp_sock_hold_net(both->server.raw()), 0);
 	both->server.close();
 	KTCP_CHECK(both->client.recv_all(buffer, 7));
@@ -452,7 +452,7 @@ inline void socket_incoming_cpu_is_known(context &context)
 
 	KTCP_REQUIRE(both);
 	KTCP_REQUIRE_EQ(both->connect(), 0);
-	KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "a", 1, false), 1);
+	KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "a", 1, 0), 1);
 	KTCP_CHECK(both->server.recv_all(&byte, 1));
 	KTCP_CHECK(ktcp_sock_incoming_cpu(both->server.raw()) >= 0);
 }

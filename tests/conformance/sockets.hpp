@@ -182,7 +182,7 @@ class sock {
 	long send(const void *data, std::size_t size) noexcept
 	{
 		for (;;) {
-			const long sent = ktcp_sock_send(raw_, data, size, false);
+			const long sent = ktcp_sock_send(raw_, data, size, 0);
 
 			if (sent != -e_nobufs)
 				return sent;

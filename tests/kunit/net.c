@@ -8,6 +8,7 @@
 #include <linux/percpu_counter.h>
 #include <linux/rtnetlink.h>
 #include <linux/sched.h>
+#include <linux/string.h>
 #include <linux/tcp.h>
 #include <linux/user_namespace.h>
 #include <net/net_namespace.h>
@@ -88,19 +89,35 @@ long ktcp_kunit_tcp_sockets_settled(long expected)
 	return ktcp_kunit_tcp_sockets();
 }
 
+void ktcp_kunit_send_queues(int bytes)
+{
+	static int defaults[3];
+	int *now = init_net.ipv4.sysctl_tcp_wmem; /* the least, the first, the most */
+
+	if (!defaults[0])
+		memcpy(defaults, now, sizeof(defaults));
+	memcpy(now, defaults, sizeof(defaults));
+	if (bytes)
+		now[1] = now[2] = bytes;
+}
+
 bool ktcp_kunit_peer_has_all(struct socket *sock)
 {
 	const struct tcp_sock *tp = tcp_sk(sock->sk);
 	bool taken;
 	int tries;
 
+	/* It may take 40 ms, the delay of an acknowledgement. */
 	for (tries = 0; tries < 100; tries++) {
 		lock_sock(sock->sk);
 		taken = tp->snd_una == tp->write_seq;
 		release_sock(sock->sk);
 		if (taken)
 			return true;
-		msleep(10);
+		if (tries < 10)
+			cond_resched();
+		else
+			msleep(10);
 	}
 	return false;
 }

@@ -30,6 +30,9 @@ long ktcp_kunit_tcp_sockets(void);
 /* The same, once there are no more than @expected of them, or after 5 seconds. */
 long ktcp_kunit_tcp_sockets_settled(long expected);
 
+/* From now on connections have send queues of that size, in bytes; 0: the default again. */
+void ktcp_kunit_send_queues(int bytes);
+
 /* Has the peer acknowledged all that was sent, within a second or two? */
 bool ktcp_kunit_peer_has_all(struct socket *sock);
 

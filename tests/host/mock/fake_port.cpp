@@ -60,6 +60,10 @@ fake_port::~fake_port()
 	EXPECT_EQ(pages_.size(), 0u) << "pages were not given back";
 	for (const auto *each : caches_)
 		ADD_FAILURE() << "cache " << each->name << " was not destroyed";
+	EXPECT_EQ(pools_.size(), 0u) << "page pools were not destroyed";
+	EXPECT_EQ(softirq_pages_.size(), 0u) << "softirq pages were not destroyed";
+	for (const auto *each : folders_)
+		ADD_FAILURE() << "/proc/net/" << each->name << " was not removed";
 	for (const auto *each : queues_)
 		ADD_FAILURE() << "workqueue " << each->name << " was not destroyed";
 	for (const auto *each : threads_)
@@ -244,6 +248,114 @@ void fake_port::free_pages(void *pages, std::size_t size)
 	std::free(pages);
 }
 
+ktcp_page_pool *fake_port::page_pool_create(std::size_t size)
+{
+	EXPECT_NE(size, 0u);
+	EXPECT_EQ(size & (size - 1), 0u) << "not a power of two";
+	EXPECT_GE(size, 4096u);
+
+	auto *made = new ktcp_page_pool{ size, {} };
+
+	pools_.insert(made);
+	return made;
+}
+
+void fake_port::page_pool_destroy(ktcp_page_pool *pool)
+{
+	if (!pool)
+		return;
+	EXPECT_EQ(pools_.erase(pool), 1u);
+	EXPECT_EQ(pool->buffers.size(), 0u) << "the page pool is in use";
+	delete pool;
+}
+
+void *fake_port::page_pool_get(ktcp_page_pool *pool, ktcp_gfp)
+{
+	EXPECT_TRUE(pools_.contains(pool));
+
+	void *const buffer = unwritten(std::malloc(pool->size), pool->size);
+
+	pool->buffers.insert(buffer);
+	return buffer;
+}
+
+void fake_port::page_pool_put(ktcp_page_pool *pool, void *buffer)
+{
+	EXPECT_TRUE(pools_.contains(pool));
+	EXPECT_EQ(pool->buffers.erase(buffer), 1u) << "not a buffer of this pool";
+	std::free(buffer);
+}
+
+std::size_t fake_port::pool_buffers() const
+{
+	std::size_t all = 0;
+
+	for (const auto *each : pools_)
+		all += each->buffers.size();
+	return all;
+}
+
+ktcp_softirq_pages *fake_port::softirq_pages_create()
+{
+	auto *made = new ktcp_softirq_pages;
+
+	softirq_pages_.insert(made);
+	return made;
+}
+
+void fake_port::softirq_pages_destroy(ktcp_softirq_pages *pages)
+{
+	if (!pages)
+		return;
+	EXPECT_EQ(softirq_pages_.erase(pages), 1u);
+	delete pages;
+}
+
+/* ---- files under /proc ------------------------------------------------------------------ */
+
+int fake_port::proc_mkdir(::net *, const std::string &name, proc_dir_entry **out)
+{
+	if (folder(name))
+		return -ENOMEM; /* as proc_mkdir() does */
+	*out = new proc_dir_entry{ name, {} };
+	folders_.insert(*out);
+	return 0;
+}
+
+void fake_port::proc_rmdir(proc_dir_entry *folder)
+{
+	if (!folder)
+		return;
+	EXPECT_EQ(folders_.erase(folder), 1u);
+	delete folder;
+}
+
+int fake_port::proc_create(proc_dir_entry *folder, const std::string &name, ktcp_proc_file *file)
+{
+	EXPECT_TRUE(folders_.contains(folder));
+	EXPECT_TRUE(folder->files.emplace(name, file).second);
+	return 0;
+}
+
+proc_dir_entry *fake_port::folder(const std::string &name) const
+{
+	for (auto *each : folders_)
+		if (each->name == name)
+			return each;
+	return nullptr;
+}
+
+std::string fake_port::read(ktcp_proc_file &file)
+{
+	seq_file to;
+
+	file.lock(&file);
+	for (std::uint64_t position = 0; file.at(&file, position); position++)
+		file.show(&file, &to);
+	file.unlock(&file);
+	return to.text;
+}
+
 /* ---- locks ------------------------------------------------------------------------------ */
 
 void fake_port::mutex_init(::mutex *lock)
@@ -297,6 +409,21 @@ void fake_port::wait_for_completion(::completion *done)
 		advance_ms(1);
 	}
 	done->count--;
+}
+
+bool fake_port::wait_for_completion_timeout(::completion *done, unsigned int ms)
+{
+	const std::uint64_t until = now + ms;
+
+	while (!done->count) {
+		if (run_one())
+			continue;
+		if (now >= until)
+			return false;
+		advance_ms(1);
+	}
+	done->count--;
+	return true;
 }
 
 /* ---- work ------------------------------------------------------------------------------- */

@@ -23,6 +23,8 @@
 
 #include <ktcp/port/log.h>
 #include <ktcp/port/memory.h>
+#include <ktcp/port/pages.h>
+#include <ktcp/port/proc.h>
 #include <ktcp/port/socket.h>
 #include <ktcp/port/sync.h>
 #include <ktcp/port/thread.h>
@@ -35,6 +37,22 @@ struct kmem_cache {
 	std::string name;
 	std::size_t size;
 	std::set<void *> objects;
+};
+
+struct ktcp_page_pool {
+	std::size_t size;
+	std::set<void *> buffers;
+};
+
+struct ktcp_softirq_pages {};
+
+struct proc_dir_entry {
+	std::string name;
+	std::map<std::string, ktcp_proc_file *> files;
+};
+
+struct seq_file {
+	std::string text;
 };
 
 struct workqueue_struct {
@@ -93,6 +111,9 @@ class fake_port {
 	/** A socket that the kernel made: a connection to accept, for one. */
 	::socket *new_socket();
 
+	/** What a reader of a file under /proc sees, all of it in one round. */
+	static std::string read(ktcp_proc_file &file);
+
 	/** Call the socket's hook, as its callbacks would. */
 	static void announce(::socket *sock, unsigned int events);
 
@@ -106,6 +127,17 @@ class fake_port {
 	}
 
 	std::size_t objects() const;
+
+	/** Buffers of page pools that have not been put. */
+	std::size_t pool_buffers() const;
+
+	std::size_t pools() const
+	{
+		return pools_.size();
+	}
+
+	/** The folder under /proc/net, if there is one of this name. */
+	proc_dir_entry *folder(const std::string &name) const;
 
 	std::size_t sockets() const
 	{
@@ -152,6 +184,17 @@ class fake_port {
 	void *alloc_pages(std::size_t size, ktcp_gfp gfp);
 	void free_pages(void *pages, std::size_t size);
 
+	ktcp_page_pool *page_pool_create(std::size_t size);
+	void page_pool_destroy(ktcp_page_pool *pool);
+	void *page_pool_get(ktcp_page_pool *pool, ktcp_gfp gfp);
+	void page_pool_put(ktcp_page_pool *pool, void *buffer);
+	ktcp_softirq_pages *softirq_pages_create();
+	void softirq_pages_destroy(ktcp_softirq_pages *pages);
+
+	int proc_mkdir(::net *net, const std::string &name, proc_dir_entry **out);
+	void proc_rmdir(proc_dir_entry *folder);
+	int proc_create(proc_dir_entry *folder, const std::string &name, ktcp_proc_file *file);
+
 	void mutex_init(::mutex *lock);
 	void mutex_lock(::mutex *lock);
 	void mutex_unlock(::mutex *lock);
@@ -160,6 +203,8 @@ class fake_port {
 	void complete(::completion *done);
 	/** Runs work items and timers until there is what it waits for. */
 	void wait_for_completion(::completion *done);
+	/** The same until the time is up. */
+	bool wait_for_completion_timeout(::completion *done, unsigned int ms);
 
 	workqueue_struct *alloc_workqueue(const std::string &name, unsigned int flags,
 					  int max_active);
@@ -202,6 +247,9 @@ class fake_port {
 	std::map<void *, std::size_t> blocks_;
 	std::map<void *, std::size_t> pages_;
 	std::set<::kmem_cache *> caches_;
+	std::set<ktcp_page_pool *> pools_;
+	std::set<ktcp_softirq_pages *> softirq_pages_;
+	std::set<proc_dir_entry *> folders_;
 	std::set<workqueue_struct *> queues_;
 	std::deque<work_struct *> queued_;
 	std::vector<timer> timers_;

@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include <ktcp/port/layout.h>
+#include <ktcp/port/random.h>
 
 namespace mock
 {
@@ -90,15 +91,37 @@ void mock_port::fall_back_to_fake()
 	ON_CALL(*this, sock_unhook_listener)
 		.WillByDefault(Invoke(&fake, &fake_port::sock_unhook_listener));
 	ON_CALL(*this, sock_incoming_cpu).WillByDefault(Invoke(&fake, &fake_port::sock_incoming_cpu));
+	ON_CALL(*this, page_pool_create).WillByDefault(Invoke(&fake, &fake_port::page_pool_create));
+	ON_CALL(*this, page_pool_destroy).WillByDefault(Invoke(&fake, &fake_port::page_pool_destroy));
+	ON_CALL(*this, page_pool_get).WillByDefault(Invoke(&fake, &fake_port::page_pool_get));
+	ON_CALL(*this, page_pool_put).WillByDefault(Invoke(&fake, &fake_port::page_pool_put));
+	ON_CALL(*this, softirq_pages_create)
+		.WillByDefault(Invoke(&fake, &fake_port::softirq_pages_create));
+	ON_CALL(*this, softirq_pages_destroy)
+		.WillByDefault(Invoke(&fake, &fake_port::softirq_pages_destroy));
+	ON_CALL(*this, proc_mkdir).WillByDefault(Invoke(&fake, &fake_port::proc_mkdir));
+	ON_CALL(*this, proc_rmdir).WillByDefault(Invoke(&fake, &fake_port::proc_rmdir));
+	ON_CALL(*this, proc_create).WillByDefault(Invoke(&fake, &fake_port::proc_create));
+	ON_CALL(*this, wait_for_completion_timeout)
+		.WillByDefault(Invoke(&fake, &fake_port::wait_for_completion_timeout));
+	ON_CALL(*this, random_u32).WillByDefault(Return(0x9e3779b9u));
+	ON_CALL(*this, next_online_cpu).WillByDefault([](int cpu) { return (cpu + 1) % 4; });
+	ON_CALL(*this, sock_readable).WillByDefault(Return(true));
+	ON_CALL(*this, sock_softirq_recv).WillByDefault(Return(-EAGAIN));
+	ON_CALL(*this, sock_softirq_send)
+		.WillByDefault([](::socket *, const void *, std::size_t size, auto...) {
+			return static_cast<long>(size);
+		});
 	ON_CALL(*this, wq_max_active).WillByDefault(Return(512));
 	ON_CALL(*this, kthread_should_stop).WillByDefault([this] { return fake.should_stop; });
 	ON_CALL(*this, now_ms).WillByDefault([this] { return fake.now; });
 	ON_CALL(*this, msleep).WillByDefault([this](unsigned int ms) { fake.advance_ms(ms); });
 	ON_CALL(*this, sock_accept).WillByDefault(Return(-EAGAIN));
 	ON_CALL(*this, sock_recv).WillByDefault(Return(-EAGAIN));
-	ON_CALL(*this, sock_send).WillByDefault([](::socket *, const void *, std::size_t size, bool) {
-		return static_cast<long>(size);
-	});
+	ON_CALL(*this, sock_send)
+		.WillByDefault([](::socket *, const void *, std::size_t size, unsigned int) {
+			return static_cast<long>(size);
+		});
 }
 
 } // namespace mock
@@ -153,6 +176,15 @@ void ktcp_printk_ratelimited(ktcp_log_level level, const char *format, ...)
 
 	va_start(arguments, format);
 	port().printk_ratelimited(level, line_of(format, arguments));
+	va_end(arguments);
+}
+
+void ktcp_seq_printf(seq_file *to, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	to->text += line_of(format, arguments);
 	va_end(arguments);
 }
 
@@ -346,9 +378,85 @@ long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size)
 	return port().sock_recv(sock, buffer, size);
 }
 
-long ktcp_sock_send(struct socket *sock, const void *data, size_t size, bool more)
+bool ktcp_sock_readable(const struct socket *sock)
 {
-	return port().sock_send(sock, data, size, more);
+	return port().sock_readable(sock);
+}
+
+long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned int flags)
+{
+	return port().sock_send(sock, data, size, flags);
+}
+
+long ktcp_sock_softirq_recv(struct socket *sock, void *buffer, size_t size)
+{
+	return port().sock_softirq_recv(sock, buffer, size);
+}
+
+long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, unsigned int flags,
+			    ktcp_softirq_pages *pages)
+{
+	return port().sock_softirq_send(sock, data, size, flags, pages);
+}
+
+ktcp_softirq_pages *ktcp_softirq_pages_create(void)
+{
+	return port().softirq_pages_create();
+}
+
+void ktcp_softirq_pages_destroy(ktcp_softirq_pages *pages)
+{
+	port().softirq_pages_destroy(pages);
+}
+
+ktcp_page_pool *ktcp_page_pool_create(size_t size)
+{
+	return port().page_pool_create(size);
+}
+
+void ktcp_page_pool_destroy(ktcp_page_pool *pool)
+{
+	port().page_pool_destroy(pool);
+}
+
+void *ktcp_page_pool_get(ktcp_page_pool *pool, ktcp_gfp gfp)
+{
+	return port().page_pool_get(pool, gfp);
+}
+
+void ktcp_page_pool_put(ktcp_page_pool *pool, void *buffer)
+{
+	port().page_pool_put(pool, buffer);
+}
+
+int ktcp_proc_mkdir(struct net *net, const char *name, proc_dir_entry **out)
+{
+	return port().proc_mkdir(net, name, out);
+}
+
+void ktcp_proc_rmdir(proc_dir_entry *folder)
+{
+	port().proc_rmdir(folder);
+}
+
+int ktcp_proc_create(proc_dir_entry *folder, const char *name, ktcp_proc_file *file)
+{
+	return port().proc_create(folder, name, file);
+}
+
+uint32_t ktcp_random_u32(void)
+{
+	return port().random_u32();
+}
+
+bool ktcp_wait_for_completion_timeout(struct completion *done, unsigned int ms)
+{
+	return port().wait_for_completion_timeout(done, ms);
+}
+
+int ktcp_next_online_cpu(int cpu)
+{
+	return port().next_online_cpu(cpu);
 }
 
 int ktcp_sock_wait(struct socket *sock, unsigned int events, int timeout_ms)

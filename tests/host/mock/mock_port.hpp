@@ -62,6 +62,21 @@ class mock_port {
 	MOCK_METHOD(void *, alloc_pages, (std::size_t size, ktcp_gfp gfp));
 	MOCK_METHOD(void, free_pages, (void *pages, std::size_t size));
 
+	/* pages.h */
+	MOCK_METHOD(ktcp_page_pool *, page_pool_create, (std::size_t size));
+	MOCK_METHOD(void, page_pool_destroy, (ktcp_page_pool * pool));
+	MOCK_METHOD(void *, page_pool_get, (ktcp_page_pool * pool, ktcp_gfp gfp));
+	MOCK_METHOD(void, page_pool_put, (ktcp_page_pool * pool, void *buffer));
+
+	/* proc.h; the folder and the file, then what is printed, whole */
+	MOCK_METHOD(int, proc_mkdir, (::net * net, std::string name, proc_dir_entry **out));
+	MOCK_METHOD(void, proc_rmdir, (proc_dir_entry * folder));
+	MOCK_METHOD(int, proc_create,
+		    (proc_dir_entry * folder, std::string name, ktcp_proc_file *file));
+
+	/* random.h */
+	MOCK_METHOD(std::uint32_t, random_u32, ());
+
 	/* sync.h */
 	MOCK_METHOD(void, mutex_init, (::mutex * lock));
 	MOCK_METHOD(void, mutex_lock, (::mutex * lock));
@@ -70,6 +85,7 @@ class mock_port {
 	MOCK_METHOD(void, init_completion, (::completion * done));
 	MOCK_METHOD(void, complete, (::completion * done));
 	MOCK_METHOD(void, wait_for_completion, (::completion * done));
+	MOCK_METHOD(bool, wait_for_completion_timeout, (::completion * done, unsigned int ms));
 	MOCK_METHOD(void, synchronize_rcu, ());
 
 	/* work.h */
@@ -77,6 +93,7 @@ class mock_port {
 		    (std::string name, unsigned int flags, int max_active));
 	MOCK_METHOD(void, destroy_workqueue, (workqueue_struct * wq));
 	MOCK_METHOD(int, wq_max_active, ());
+	MOCK_METHOD(int, next_online_cpu, (int cpu));
 	MOCK_METHOD(void, init_work, (work_struct * work, void (*function)(work_struct *)));
 	MOCK_METHOD(bool, queue_work, (int cpu, workqueue_struct *wq, work_struct *work));
 	MOCK_METHOD(bool, cancel_work_sync, (work_struct * work));
@@ -104,9 +121,10 @@ class mock_port {
 	MOCK_METHOD(int, sock_listen, (::socket * sock, int backlog));
 	MOCK_METHOD(int, sock_accept, (::socket * listener, ::socket **out));
 	MOCK_METHOD(int, sock_connect, (::socket * sock, const ktcp_endpoint *remote));
+	MOCK_METHOD(bool, sock_readable, (const ::socket *sock));
 	MOCK_METHOD(long, sock_recv, (::socket * sock, void *buffer, std::size_t size));
 	MOCK_METHOD(long, sock_send,
-		    (::socket * sock, const void *data, std::size_t size, bool more));
+		    (::socket * sock, const void *data, std::size_t size, unsigned int flags));
 	MOCK_METHOD(int, sock_wait, (::socket * sock, unsigned int events, int timeout_ms));
 	MOCK_METHOD(int, sock_shutdown, (::socket * sock, ktcp_shutdown how));
 	MOCK_METHOD(int, sock_local, (::socket * sock, ktcp_endpoint *out));
@@ -125,6 +143,12 @@ class mock_port {
 	MOCK_METHOD(void, sock_unhook, (::socket * sock, struct ktcp_sock_hook *hook));
 	MOCK_METHOD(void, sock_hook_listener, (::socket * sock, struct ktcp_sock_hook *hook));
 	MOCK_METHOD(void, sock_unhook_listener, (::socket * sock, struct ktcp_sock_hook *hook));
+	MOCK_METHOD(ktcp_softirq_pages *, softirq_pages_create, ());
+	MOCK_METHOD(void, softirq_pages_destroy, (ktcp_softirq_pages * pages));
+	MOCK_METHOD(long, sock_softirq_recv, (::socket * sock, void *buffer, std::size_t size));
+	MOCK_METHOD(long, sock_softirq_send,
+		    (::socket * sock, const void *data, std::size_t size, unsigned int flags,
+		     ktcp_softirq_pages *pages));
 	MOCK_METHOD(int, sock_incoming_cpu, (const ::socket *sock));
 
     private:

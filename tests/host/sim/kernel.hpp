@@ -20,6 +20,8 @@
 #include "random.hpp"
 #include "world.hpp"
 
+struct proc_dir_entry;
+
 namespace sim
 {
 
@@ -132,6 +134,7 @@ class kernel {
 	/* What the port's functions hand out; kept until the run ends, so that late use is seen. */
 	std::vector<std::shared_ptr<void>> handles; /* struct socket */
 	std::vector<std::shared_ptr<void>> threads; /* struct task_struct */
+	std::map<std::string, ::proc_dir_entry *> folders; /* in /proc/net */
 	std::vector<std::string> log;
 	int threads_alive = 0;
 	void *held_mutexes = nullptr;

@@ -137,6 +137,21 @@ void ktcp_wait_for_completion(struct completion *done)
 	k.trace("wait_for_completion: done");
 }
 
+bool ktcp_wait_for_completion_timeout(struct completion *done, unsigned int ms)
+{
+	kernel &k = kernel::enter_process("ktcp_wait_for_completion_timeout");
+	const uint64_t deadline = k.now_ms() + ms;
+
+	check(k, done, "ktcp_wait_for_completion_timeout");
+	while (!done->done)
+		if (!k.block_until(done, deadline, "wait_for_completion_timeout"))
+			break;
+	if (!done->done)
+		return false;
+	done->done--;
+	return true;
+}
+
 void ktcp_synchronize_rcu(void)
 {
 	kernel &k = kernel::enter_process("ktcp_synchronize_rcu");

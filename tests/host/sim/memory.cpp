@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <string>
 
 #include "kernel.hpp"
 #include "locks.hpp"
@@ -11,6 +12,7 @@
 #include "workqueues.hpp"
 
 #include <ktcp/port/memory.h>
+#include <ktcp/port/pages.h>
 
 namespace sim
 {
@@ -222,4 +224,48 @@ void ktcp_free_pages(void *pages, size_t size)
 
 	if (pages)
 		k.heap->release(pages, size, memory::source::pages, nullptr);
+}
+
+/*
+ * port/pages.h: as a slab cache. That TCP keeps pages is not modelled: the simulated socket
+ * copies what it is sent.
+ */
+struct ktcp_page_pool {
+	kmem_cache *buffers;
+};
+
+struct ktcp_page_pool *ktcp_page_pool_create(size_t size)
+{
+	auto *pool = static_cast<ktcp_page_pool *>(ktcp_kmalloc(sizeof(ktcp_page_pool),
+								KTCP_GFP_KERNEL));
+
+	if (!pool)
+		return nullptr;
+	pool->buffers = ktcp_kmem_cache_create(
+		("page_pool" + std::to_string(kernel::now("ktcp_page_pool_create").fallible_calls))
+			.c_str(),
+		size); /* any number of pools */
+	if (!pool->buffers) {
+		ktcp_kfree(pool);
+		return nullptr;
+	}
+	return pool;
+}
+
+void ktcp_page_pool_destroy(struct ktcp_page_pool *pool)
+{
+	if (!pool)
+		return;
+	ktcp_kmem_cache_destroy(pool->buffers);
+	ktcp_kfree(pool);
+}
+
+void *ktcp_page_pool_get(struct ktcp_page_pool *pool, enum ktcp_gfp gfp)
+{
+	return ktcp_kmem_cache_alloc(pool->buffers, gfp);
+}
+
+void ktcp_page_pool_put(struct ktcp_page_pool *pool, void *buffer)
+{
+	ktcp_kmem_cache_free(pool->buffers, buffer);
 }

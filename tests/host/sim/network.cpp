@@ -265,6 +265,10 @@ void network::announce(tcp &s, unsigned events)
 	self.in_module++;
 	kernel_.point();
 	if (struct ktcp_sock_hook *hook = s.hook) {
+		/* Not from the backlog of somebody's process. */
+		if ((events & KTCP_SOCK_READABLE) && self.kind == context::softirq &&
+		    s.owner == &self)
+			events |= KTCP_SOCK_SOFTIRQ;
 		kernel_.trace("%s: event %u", s.name.c_str(), events);
 		hook->event(hook, events);
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* port/socket.h over the simulated network. */
 #include <cerrno>
+#include <ktcp/port/memory.h>
 #include <ktcp/port/socket.h>
 
 #include "kernel.hpp"
@@ -194,7 +195,17 @@ long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size)
 	return c.done(c.k.net->recv(c.s, buffer, size));
 }
 
-long ktcp_sock_send(struct socket *sock, const void *data, size_t size, bool more)
+bool ktcp_sock_readable(const struct socket *sock)
+{
+	kernel &k = kernel::now("ktcp_sock_readable");
+
+	if (sock->released)
+		k.fail("ktcp_sock_readable: %s was released", sock->sk->name.c_str());
+	k.point();
+	return k.net->readable(*sock->sk);
+}
+
+long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned int flags)
 {
 	locked_call c(sock, "ktcp_sock_send");
 	tcp &s = c.s;
@@ -202,7 +213,7 @@ long ktcp_sock_send(struct socket *sock, const void *data, size_t size, bool mor
 											"send");
 	bool queued = !s.out.empty() || s.unacked;
 
-	(void)more;
+	(void)flags;
 	c.k.heap->check_written(data, size, "ktcp_sock_send");
 	if (scarce && s.state == sim::tcp_state::established && !s.snd_shutdown && !s.error) {
 		/* tcp_sendmsg_locked() at do_error: with empty queues it calls sk_write_space. */
@@ -224,6 +235,66 @@ long ktcp_sock_send(struct socket *sock, const void *data, size_t size, bool mor
 	if (sent == -EAGAIN && s.out.empty() && !s.unacked)
 		return c.done(long(-ENOBUFS));
 	return c.done(sent);
+}
+
+/* Softirq: inside an event, with the socket's lock, and nobody in one of the calls above. */
+
+struct ktcp_softirq_pages {
+	char unused;
+};
+
+struct ktcp_softirq_pages *ktcp_softirq_pages_create(void)
+{
+	return static_cast<ktcp_softirq_pages *>(ktcp_kmalloc(sizeof(ktcp_softirq_pages),
+							      KTCP_GFP_KERNEL));
+}
+
+void ktcp_softirq_pages_destroy(struct ktcp_softirq_pages *pages)
+{
+	ktcp_kfree(pages);
+}
+
+static tcp &enter_softirq(struct socket *sock, const char *function)
+{
+	kernel &k = kernel::now(function);
+	tcp &s = *sock->sk;
+
+	if (sock->released)
+		k.fail("%s: %s was released", function, s.name.c_str());
+	if (!k.current().in_callback || k.current().kind != sim::context::softirq ||
+	    s.owner != &k.current())
+		k.fail("%s: %s, outside of an event in softirq", function, s.name.c_str());
+	if (s.caller)
+		k.fail("%s: %s is in use by %s", function, s.name.c_str(), s.caller->name.c_str());
+	k.point();
+	return s;
+}
+
+long ktcp_sock_softirq_recv(struct socket *sock, void *buffer, size_t size)
+{
+	tcp &s = enter_softirq(sock, "ktcp_sock_softirq_recv");
+	kernel &k = kernel::now("ktcp_sock_softirq_recv");
+
+	/* As before an urgent byte. */
+	if (k.how.scarce_memory && k.chance.below(16) == 0)
+		return -EINPROGRESS;
+	return k.net->recv(s, buffer, size);
+}
+
+long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, unsigned int,
+			    struct ktcp_softirq_pages *pages)
+{
+	tcp &s = enter_softirq(sock, "ktcp_sock_softirq_send");
+	kernel &k = kernel::now("ktcp_sock_softirq_send");
+
+	pages->unused = 0;
+	k.heap->check_written(data, size, "ktcp_sock_softirq_send");
+	if ((k.how.scarce_memory && k.chance.below(8) == 0) || k.fails("ktcp_sock_softirq_send"))
+		return -EINPROGRESS;
+
+	const long sent = k.net->send(s, data, size);
+
+	return sent == -EAGAIN && s.out.empty() && !s.unacked ? -EINPROGRESS : sent;
 }
 
 int ktcp_sock_wait(struct socket *sock, unsigned int events, int timeout_ms)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* port/time.h and port/log.h, simulated. */
+/* port/time.h, port/random.h and port/log.h, simulated. */
 #include <cstdarg>
 #include <cstdio>
 #include <ktcp/port/log.h>
+#include <ktcp/port/random.h>
 #include <ktcp/port/time.h>
 
 #include "kernel.hpp"
@@ -12,6 +13,11 @@ using sim::kernel;
 uint64_t ktcp_now_ms(void)
 {
 	return kernel::now("ktcp_now_ms").now_ms();
+}
+
+uint32_t ktcp_random_u32(void)
+{
+	return uint32_t(kernel::now("ktcp_random_u32").chance.next());
 }
 
 void ktcp_msleep(unsigned int ms)

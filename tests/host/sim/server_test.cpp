@@ -61,7 +61,7 @@ class Server : public testing::TestWithParam<const char *> {
 	}
 };
 
-INSTANTIATE_TEST_SUITE_P(Model, Server, testing::Values("event", "work", "thread"),
+INSTANTIATE_TEST_SUITE_P(Model, Server, testing::Values("event", "softirq", "work", "thread"),
 			 [](const auto &info) { return std::string(info.param); });
 
 /* A client that sends, closes its side and expects everything back. */
@@ -85,7 +85,7 @@ TEST_P(Server, EchoesWhatWasSent)
 		echo_server server;
 		auto settings_ = settings();
 
-		settings_.unbound = w.chance().coin();
+		settings_.placement = static_cast<ktcp::placement>(w.chance().below(3));
 		SIM_EXPECT(w, server.start(settings_));
 		for (unsigned i = 0; i < 3; i++)
 			w.spawn("client", [&w, i] {
@@ -324,7 +324,7 @@ TEST_P(Server, ClosesIdleConnections)
 		auto with = settings();
 		uint64_t before = w.now_ms();
 
-		with.idle_timeout_ms = 1000;
+		with.timeouts.idle_ms = 1000;
 		SIM_EXPECT(w, server.start(with));
 
 		client quiet, stuck;

@@ -118,7 +118,7 @@ void small_echo(world &w)
 		if (got <= 0)
 			break;
 		for (long done = 0; done < got;) {
-			long sent = ktcp_sock_send(peer, buffer + done, size_t(got - done), false);
+			long sent = ktcp_sock_send(peer, buffer + done, size_t(got - done), 0);
 
 			if (sent == -EAGAIN)
 				ktcp_sock_wait(peer, KTCP_SOCK_WRITABLE, -1);
@@ -239,7 +239,7 @@ TEST(Detects, UnwrittenBytesSent)
 			    char *p = static_cast<char *>(ktcp_kmalloc(64, KTCP_GFP_KERNEL));
 
 			    memset(p, 'x', 40);
-			    ktcp_sock_send(peer, p, 64, false);
+			    ktcp_sock_send(peer, p, 64, 0);
 		    }));
 }
 
@@ -426,7 +426,7 @@ TEST(Detects, OrphanWithoutATimer)
 
 			struct socket *peer = accepted(w, listener);
 
-			SIM_EXPECT_EQ(w, ktcp_sock_send(peer, "bye", 3, false), 3);
+			SIM_EXPECT_EQ(w, ktcp_sock_send(peer, "bye", 3, 0), 3);
 			if (hold)
 				SIM_EXPECT_EQ(w, ktcp_sock_hold_net(peer), 0);
 			ktcp_sock_release(peer);

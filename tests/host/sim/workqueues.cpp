@@ -323,6 +323,13 @@ int ktcp_wq_max_active(void)
 	return most_active;
 }
 
+int ktcp_next_online_cpu(int cpu)
+{
+	kernel &k = kernel::now("ktcp_next_online_cpu");
+
+	return (cpu + 1) % int(k.cpus);
+}
+
 void ktcp_init_work(struct work_struct *work, void (*function)(struct work_struct *work))
 {
 	kernel &k = kernel::enter_any("ktcp_init_work");

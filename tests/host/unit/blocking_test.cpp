@@ -29,6 +29,7 @@ constexpr struct ktcp::model by_hand = {
 	.name = "by hand",
 	.session_size = sizeof(run_by_hand),
 	.blocks = true,
+	.in_softirq = false,
 	.construct = [](void *memory, ktcp::session_table &table, ktcp::socket &&socket)
 		-> ktcp::session & { return *new (memory) run_by_hand(table, std::move(socket)); },
 	.start = [](ktcp::session &) { return ktcp::result<void>(); },
@@ -60,7 +61,7 @@ class blocking_test : public session_test {
 		Mock::VerifyAndClearExpectations(&port);
 		table->retire(*one);
 		table->forget(*one);
-		table->wait_until_empty();
+		empty();
 		table.reset();
 	}
 };

@@ -23,11 +23,14 @@ static_assert(std::is_nothrow_move_assignable_v<buffer>);
 namespace
 {
 
-enum class origin { kmalloc, pages, cache };
+/* Of every buffer, so that it suits each origin. */
+constexpr std::size_t size = 4096;
+
+enum class origin { kmalloc, pages, cache, pool };
 
 std::string name_of(const testing::TestParamInfo<origin> &which)
 {
-	static const char *const names[] = { "kmalloc", "pages", "cache" };
+	static const char *const names[] = { "kmalloc", "pages", "cache", "pool" };
 
 	return names[static_cast<int>(which.param)];
 }
@@ -36,19 +39,23 @@ std::string name_of(const testing::TestParamInfo<origin> &which)
 class buffer_from : public testing::TestWithParam<origin> {
     protected:
 	NiceMock<mock::mock_port> port;
-	std::optional<ktcp::kmem_cache> cache = std::move(*ktcp::kmem_cache::create("buffers", 100));
+	std::optional<ktcp::kmem_cache> cache =
+		std::move(*ktcp::kmem_cache::create("buffers", size));
+	std::optional<ktcp::page_pool> pool = std::move(*ktcp::page_pool::create(size));
 
 	ktcp::result<buffer> make(gfp flags = gfp::kernel)
 	{
 		switch (GetParam()) {
 		case origin::kmalloc:
-			return buffer::kmalloc(100, flags);
+			return buffer::kmalloc(size, flags);
 		case origin::pages:
-			return buffer::pages(100, flags);
+			return buffer::pages(size, flags);
 		case origin::cache:
+			return buffer::from(*cache, flags);
+		case origin::pool:
 			break;
 		}
-		return buffer::from(*cache, flags);
+		return buffer::from(*pool, flags);
 	}
 
 	buffer one()
@@ -64,13 +71,16 @@ class buffer_from : public testing::TestWithParam<origin> {
 	{
 		switch (GetParam()) {
 		case origin::kmalloc:
-			EXPECT_CALL(port, kmalloc(100, _)).WillOnce(Return(nullptr));
+			EXPECT_CALL(port, kmalloc(size, _)).WillOnce(Return(nullptr));
 			break;
 		case origin::pages:
-			EXPECT_CALL(port, alloc_pages(100, _)).WillOnce(Return(nullptr));
+			EXPECT_CALL(port, alloc_pages(size, _)).WillOnce(Return(nullptr));
 			break;
 		case origin::cache:
 			EXPECT_CALL(port, kmem_cache_alloc(_, _)).WillOnce(Return(nullptr));
+			break;
+		case origin::pool:
+			EXPECT_CALL(port, page_pool_get(_, _)).WillOnce(Return(nullptr));
 			break;
 		}
 	}
@@ -82,13 +92,14 @@ class buffer_from : public testing::TestWithParam<origin> {
 
 		Mock::VerifyAndClearExpectations(&port);
 		EXPECT_CALL(port, kfree(NotNull())).Times(here(origin::kmalloc));
-		EXPECT_CALL(port, free_pages(NotNull(), 100)).Times(here(origin::pages));
+		EXPECT_CALL(port, free_pages(NotNull(), size)).Times(here(origin::pages));
 		EXPECT_CALL(port, kmem_cache_free(NotNull(), NotNull())).Times(here(origin::cache));
 	}
 
 	void TearDown() override
 	{
 		cache.reset();
+		pool.reset();
 	}
 };
 
@@ -98,13 +109,13 @@ TEST_P(buffer_from, owns_as_many_bytes_as_were_asked_for)
 {
 	auto made = one();
 
-	EXPECT_EQ(made.bytes().size(), 100u);
+	EXPECT_EQ(made.bytes().size(), size);
 	std::memset(made.bytes().data(), 0x5a, made.bytes().size());
 
 	const buffer &unchanging = made;
 
 	EXPECT_EQ(unchanging.bytes().data(), made.bytes().data());
-	EXPECT_EQ(unchanging.bytes().size(), 100u);
+	EXPECT_EQ(unchanging.bytes().size(), size);
 	expect_given_back(1);
 }
 
@@ -112,9 +123,10 @@ TEST_P(buffer_from, passes_the_flags_on)
 {
 	for (auto [flags, raw] :
 	     { std::pair(gfp::kernel, KTCP_GFP_KERNEL), std::pair(gfp::atomic, KTCP_GFP_ATOMIC) }) {
-		EXPECT_CALL(port, kmalloc(100, raw)).Times(GetParam() == origin::kmalloc);
-		EXPECT_CALL(port, alloc_pages(100, raw)).Times(GetParam() == origin::pages);
+		EXPECT_CALL(port, kmalloc(size, raw)).Times(GetParam() == origin::kmalloc);
+		EXPECT_CALL(port, alloc_pages(size, raw)).Times(GetParam() == origin::pages);
 		EXPECT_CALL(port, kmem_cache_alloc(_, raw)).Times(GetParam() == origin::cache);
+		EXPECT_CALL(port, page_pool_get(_, raw)).Times(GetParam() == origin::pool);
 		EXPECT_TRUE(make(flags));
 		Mock::VerifyAndClearExpectations(&port);
 	}
@@ -138,7 +150,7 @@ TEST_P(buffer_from, moves_into_a_new_one)
 	buffer to(std::move(from));
 
 	EXPECT_EQ(to.bytes().data(), data);
-	EXPECT_EQ(to.bytes().size(), 100u);
+	EXPECT_EQ(to.bytes().size(), size);
 	EXPECT_TRUE(from.bytes().empty());
 	expect_given_back(1);
 }
@@ -166,7 +178,7 @@ TEST_P(buffer_from, assignment_to_itself_changes_nothing)
 	expect_given_back(0);
 	made = std::move(same);
 	EXPECT_EQ(made.bytes().data(), data);
-	EXPECT_EQ(made.bytes().size(), 100u);
+	EXPECT_EQ(made.bytes().size(), size);
 	Mock::VerifyAndClearExpectations(&port);
 }
 
@@ -176,7 +188,7 @@ TEST_P(buffer_from, what_was_moved_from_is_usable_again)
 	const buffer second = std::move(first);
 
 	first = one();
-	EXPECT_EQ(first.bytes().size(), 100u);
+	EXPECT_EQ(first.bytes().size(), size);
 	EXPECT_NE(first.bytes().data(), second.bytes().data());
 	expect_given_back(2);
 }
@@ -192,7 +204,9 @@ TEST_P(buffer_from, reset_gives_back_once)
 }
 
 INSTANTIATE_TEST_SUITE_P(each_origin, buffer_from,
-			 testing::Values(origin::kmalloc, origin::pages, origin::cache), name_of);
+			 testing::Values(origin::kmalloc, origin::pages, origin::cache,
+					 origin::pool),
+			 name_of);
 
 TEST(buffer, of_another_origin_may_be_assigned)
 {

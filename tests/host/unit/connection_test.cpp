@@ -5,6 +5,8 @@
  */
 #include <ktcp/connection.hpp>
 
+#include <ktcp/buffer.hpp>
+
 #include <cerrno>
 #include <optional>
 #include <string>
@@ -32,16 +34,22 @@ constexpr unsigned int ended_linger_ms = 1000;
 class tested_connection : public ktcp::connection {
     public:
 	using connection::advance;
+	using connection::advance_in_softirq;
+	using connection::age_ms;
 	using connection::close;
 	using connection::end;
 	using connection::event_ended;
 	using connection::event_retry;
 	using connection::idle_ms;
+	using connection::incoming_cpu;
 	using connection::interest;
+	using connection::moved;
 	using connection::progress;
 	using connection::starved;
+	using connection::why_ended;
+	using connection::writing;
 
-	tested_connection(::socket *raw, ktcp::kmem_cache &buffers, const handler &handle)
+	tested_connection(::socket *raw, ktcp::page_pool &buffers, const handler &handle)
 		: connection(ktcp::socket(raw), buffers, call_handler, &handle)
 	{
 	}
@@ -54,7 +62,7 @@ constexpr std::uint32_t always = tested_connection::event_ended | KTCP_SOCK_STAT
 class connection_test : public testing::Test {
     protected:
 	NiceMock<mock::mock_port> port;
-	ktcp::kmem_cache cache = std::move(*ktcp::kmem_cache::create("buffers", 4096));
+	ktcp::page_pool pool = std::move(*ktcp::page_pool::create(4096));
 	::socket *raw = nullptr;
 	handler handle;
 	std::optional<tested_connection> peer;
@@ -66,7 +74,7 @@ class connection_test : public testing::Test {
 	{
 		handle = std::move(how);
 		raw = port.fake.new_socket();
-		peer.emplace(raw, cache, handle);
+		peer.emplace(raw, pool, handle);
 	}
 
 	void echo()
@@ -126,7 +134,7 @@ class connection_test : public testing::Test {
 	/* Bytes in the hands of the connection or its handler. */
 	std::size_t buffers() const
 	{
-		return port.fake.objects();
+		return port.fake.pool_buffers();
 	}
 
 	void TearDown() override
@@ -134,7 +142,7 @@ class connection_test : public testing::Test {
 		Mock::VerifyAndClearExpectations(&port);
 		if (peer)
 			close();
-		cache = ktcp::kmem_cache();
+		pool = ktcp::page_pool();
 	}
 };
 
@@ -203,9 +211,13 @@ TEST_F(connection_test, bytes_live_as_long_as_what_read_gave)
 		auto moved = std::move(first);
 
 		EXPECT_EQ(text(*moved), "first");
-		second = std::move(moved);
-		EXPECT_EQ(buffers(), 1u);
+		second = std::move(moved); /* and the other way round, until it goes */
+		EXPECT_EQ(buffers(), 2u);
 		EXPECT_EQ(text(*second), "first");
+		{
+			const auto gone = std::move(second);
+		}
+		EXPECT_EQ(buffers(), 1u);
 		static_cast<void>(co_await peer.read());
 	});
 	EXPECT_EQ(peer->advance(), progress::waiting);
@@ -242,7 +254,7 @@ TEST_F(connection_test, a_read_fails)
 
 TEST_F(connection_test, a_read_without_a_buffer_is_enomem)
 {
-	EXPECT_CALL(port, kmem_cache_alloc(_, KTCP_GFP_KERNEL)).WillOnce(Return(nullptr));
+	EXPECT_CALL(port, page_pool_get(_, KTCP_GFP_KERNEL)).WillOnce(Return(nullptr));
 	EXPECT_CALL(port, sock_recv(_, _, _)).Times(0);
 	collect();
 	EXPECT_EQ(peer->advance(), progress::finished);
@@ -251,10 +263,10 @@ TEST_F(connection_test, a_read_without_a_buffer_is_enomem)
 
 TEST_F(connection_test, a_handler_may_go_on_after_enomem)
 {
-	EXPECT_CALL(port, kmem_cache_alloc(_, _))
+	EXPECT_CALL(port, page_pool_get(_, _))
 		.WillOnce(Return(nullptr))
-		.WillOnce([this](::kmem_cache *cache, ktcp_gfp gfp) {
-			return port.fake.kmem_cache_alloc(cache, gfp);
+		.WillOnce([this](ktcp_page_pool *pool, ktcp_gfp gfp) {
+			return port.fake.page_pool_get(pool, gfp);
 		});
 	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("after all"));
 	serve([this](ktcp::connection &peer) -> task {
@@ -275,7 +287,7 @@ TEST_F(connection_test, writes_at_once_where_there_is_room)
 {
 	std::string sent;
 
-	EXPECT_CALL(port, sock_send(_, _, 5, false)).WillOnce(take(sent, 5));
+	EXPECT_CALL(port, sock_send(_, _, 5, 0)).WillOnce(take(sent, 5));
 	say("hello");
 	EXPECT_EQ(peer->advance(), progress::finished);
 	EXPECT_EQ(sent, "hello");
@@ -284,8 +296,8 @@ TEST_F(connection_test, writes_at_once_where_there_is_room)
 
 TEST_F(connection_test, says_that_more_follows)
 {
-	EXPECT_CALL(port, sock_send(_, _, 5, true)).WillOnce(Return(2));
-	EXPECT_CALL(port, sock_send(_, _, 3, true)).WillOnce(Return(3));
+	EXPECT_CALL(port, sock_send(_, _, 5, KTCP_SEND_MORE)).WillOnce(Return(2));
+	EXPECT_CALL(port, sock_send(_, _, 3, KTCP_SEND_MORE)).WillOnce(Return(3));
 	say("hello", true);
 	EXPECT_EQ(peer->advance(), progress::finished);
 }
@@ -296,11 +308,11 @@ TEST_F(connection_test, writes_on_from_where_it_stopped)
 	InSequence order;
 
 	say("0123456789");
-	EXPECT_CALL(port, sock_send(raw, _, 10, false)).WillOnce(take(sent, 4));
-	EXPECT_CALL(port, sock_send(raw, _, 6, false)).WillOnce(take(sent, 1));
-	EXPECT_CALL(port, sock_send(raw, _, 5, false)).WillOnce(Return(-EAGAIN));
-	EXPECT_CALL(port, sock_send(raw, _, 5, false)).WillOnce(Return(-EAGAIN));
-	EXPECT_CALL(port, sock_send(raw, _, 5, false)).WillOnce(take(sent, 5));
+	EXPECT_CALL(port, sock_send(raw, _, 10, 0)).WillOnce(take(sent, 4));
+	EXPECT_CALL(port, sock_send(raw, _, 6, 0)).WillOnce(take(sent, 1));
+	EXPECT_CALL(port, sock_send(raw, _, 5, 0)).WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, sock_send(raw, _, 5, 0)).WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, sock_send(raw, _, 5, 0)).WillOnce(take(sent, 5));
 	EXPECT_EQ(peer->advance(), progress::waiting);
 	EXPECT_EQ(peer->interest(), KTCP_SOCK_WRITABLE | always);
 	EXPECT_EQ(peer->advance(), progress::waiting);
@@ -360,7 +372,7 @@ TEST_F(connection_test, echoes)
 TEST_F(connection_test, an_echo_that_cannot_send_keeps_its_bytes_and_reads_no_more)
 {
 	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("ping"));
-	EXPECT_CALL(port, sock_send(_, _, 4, false)).WillRepeatedly(Return(-EAGAIN));
+	EXPECT_CALL(port, sock_send(_, _, 4, 0)).WillRepeatedly(Return(-EAGAIN));
 	echo();
 	EXPECT_EQ(peer->advance(), progress::waiting);
 	EXPECT_EQ(peer->advance(), progress::waiting);
@@ -698,4 +710,273 @@ TEST_F(connection_test, hands_out_its_socket)
 	EXPECT_EQ(peer->socket().raw(), raw);
 	EXPECT_CALL(port, sock_set_nodelay(raw));
 	peer->socket().set_nodelay();
+}
+
+TEST_F(connection_test, knows_its_age_and_its_cpu)
+{
+	port.fake.now = 5000;
+	collect();
+	raw->incoming_cpu = 3;
+	EXPECT_EQ(peer->age_ms(5250), 250u);
+	EXPECT_EQ(peer->incoming_cpu(), 3);
+}
+
+TEST_F(connection_test, says_why_it_was_ended)
+{
+	collect();
+	EXPECT_TRUE(peer->why_ended());
+	peer->end(errc::etimedout);
+	EXPECT_EQ(peer->why_ended().error(), errc::etimedout);
+}
+
+TEST_F(connection_test, is_writing_while_it_waits_for_room)
+{
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("x")).WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, sock_send(_, _, _, _)).WillOnce(Return(-EAGAIN)).WillOnce(Return(1));
+	echo();
+	EXPECT_FALSE(peer->writing());
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_TRUE(peer->writing());
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_FALSE(peer->writing());
+}
+
+/* ---- numbers -------------------------------------------------------------------------------------- */
+
+TEST_F(connection_test, counts_what_it_moved)
+{
+	int reads = 0;
+	std::string sent;
+
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillRepeatedly([&](auto *, void *buffer, auto) {
+		*static_cast<char *>(buffer) = 'x';
+		return ++reads <= 50 ? 1L : 0L;
+	});
+	EXPECT_CALL(port, sock_send(_, _, _, _)).WillRepeatedly(take(sent, 1));
+	echo();
+	EXPECT_EQ(peer->advance(), progress::yielded);
+	EXPECT_EQ(peer->moved().exhausted, 1u);
+	EXPECT_EQ(peer->advance(), progress::finished);
+
+	const auto moved = peer->moved();
+
+	EXPECT_EQ(moved.bytes_in, 50u);
+	EXPECT_EQ(moved.bytes_out, 50u);
+	EXPECT_EQ(moved.turns, 2u);
+	EXPECT_EQ(moved.exhausted, 1u);
+}
+
+/* ---- looking before receiving ------------------------------------------------------------------------ */
+
+TEST_F(connection_test, does_not_receive_where_there_is_nothing)
+{
+	EXPECT_CALL(port, sock_readable(_)).WillOnce(Return(false)).WillOnce(Return(true));
+	EXPECT_CALL(port, sock_recv(_, _, _)).Times(0);
+	EXPECT_CALL(port, page_pool_get(_, _)).Times(0);
+	collect();
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_EQ(peer->interest(), KTCP_SOCK_READABLE | always);
+	Mock::VerifyAndClearExpectations(&port);
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("text")).WillOnce(Return(0));
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(got, "text");
+}
+
+/* ---- sending without a copy ------------------------------------------------------------------------- */
+
+TEST_F(connection_test, bytes_go_out_in_the_pages_they_came_in_if_they_are_many)
+{
+	const struct {
+		std::size_t size;
+		unsigned int flags;
+	} cases[] = { { 1, 0 }, { 2047, 0 }, { 2048, KTCP_SEND_PAGES }, { 4096, KTCP_SEND_PAGES } };
+
+	for (const auto &each : cases) {
+		EXPECT_CALL(port, sock_recv(_, _, _))
+			.WillOnce(receive(std::string(each.size, 'x')))
+			.WillOnce(Return(0));
+		EXPECT_CALL(port, sock_send(_, _, each.size, each.flags))
+			.WillOnce(Return(static_cast<long>(each.size)));
+		echo();
+		EXPECT_EQ(peer->advance(), progress::finished) << each.size;
+		close();
+		Mock::VerifyAndClearExpectations(&port);
+	}
+}
+
+TEST_F(connection_test, the_rest_of_a_partial_send_is_copied_once_it_is_small)
+{
+	InSequence order;
+
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive(std::string(4096, 'x')));
+	EXPECT_CALL(port, sock_send(_, _, 4096, KTCP_SEND_PAGES)).WillOnce(Return(1000));
+	EXPECT_CALL(port, sock_send(_, _, 3096, KTCP_SEND_PAGES)).WillOnce(Return(3000));
+	EXPECT_CALL(port, sock_send(_, _, 96, 0)).WillOnce(Return(96));
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(Return(0));
+	echo();
+	EXPECT_EQ(peer->advance(), progress::finished);
+}
+
+TEST_F(connection_test, a_handlers_own_memory_is_copied)
+{
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive(std::string(4096, 'x')));
+	EXPECT_CALL(port, sock_send(_, _, 4096, 0)).WillOnce(Return(4096));
+	serve([](ktcp::connection &peer) -> task {
+		const auto received = co_await peer.read();
+		const std::string copy = text(*received);
+
+		static_cast<void>(co_await peer.write(copy));
+	});
+	EXPECT_EQ(peer->advance(), progress::finished);
+}
+
+/*
+ * A handler gives its bytes back, then gets memory for an answer, which may well be the same
+ * pages; once its write() is over it may change that memory, so TCP must have a copy.
+ */
+TEST_F(connection_test, memory_that_is_no_buffer_any_more_is_copied)
+{
+	alignas(4096) static std::byte pages[4096];
+
+	EXPECT_CALL(port, page_pool_get(_, _)).WillRepeatedly(Return(pages));
+	EXPECT_CALL(port, page_pool_put(_, pages)).Times(testing::AtLeast(1));
+	EXPECT_CALL(port, alloc_pages(4096, _)).WillOnce(Return(pages));
+	EXPECT_CALL(port, free_pages(pages, 4096)).Times(1);
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive(std::string(4096, 'x')));
+	EXPECT_CALL(port, sock_send(_, _, 4096, 0)).WillOnce(Return(4096));
+	serve([](ktcp::connection &peer) -> task {
+		{
+			const auto request = co_await peer.read();
+		}
+
+		auto answer = ktcp::buffer::pages(4096);
+
+		static_cast<void>(co_await peer.write(answer->bytes()));
+	});
+	EXPECT_EQ(peer->advance(), progress::finished);
+}
+
+/* ---- in softirq --------------------------------------------------------------------------------------- */
+
+namespace
+{
+
+class connection_in_softirq : public connection_test {
+    protected:
+	ktcp::softirq_pages pages = std::move(*ktcp::softirq_pages::create());
+
+	progress advance_here()
+	{
+		/* Nothing of process context. */
+		EXPECT_CALL(port, sock_recv(_, _, _)).Times(0);
+		EXPECT_CALL(port, sock_send(_, _, _, _)).Times(0);
+		return peer->advance_in_softirq(pages);
+	}
+
+	void TearDown() override
+	{
+		connection_test::TearDown();
+		pages = ktcp::softirq_pages();
+	}
+};
+
+} // namespace
+
+TEST_F(connection_in_softirq, receives_and_sends_there)
+{
+	std::string sent;
+
+	echo();
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_CALL(port, sock_softirq_recv(raw, _, 4096))
+		.WillOnce(receive("ping"))
+		.WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, sock_softirq_send(raw, _, 4, 0, pages.raw()))
+		.WillOnce([&](auto *, const void *data, std::size_t size, auto...) {
+			sent.assign(static_cast<const char *>(data), size);
+			return static_cast<long>(size);
+		});
+	EXPECT_CALL(port, page_pool_get(_, KTCP_GFP_ATOMIC)).Times(2);
+	EXPECT_EQ(advance_here(), progress::waiting);
+	EXPECT_EQ(sent, "ping");
+}
+
+TEST_F(connection_in_softirq, allocates_atomically_there_and_only_there)
+{
+	const auto child = [](ktcp::connection &peer) -> task {
+		static_cast<void>(co_await peer.read());
+	};
+
+	serve([&](ktcp::connection &peer) -> task {
+		for (;;)
+			static_cast<void>(co_await child(peer));
+	});
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_CALL(port, sock_softirq_recv(_, _, _))
+		.WillOnce(receive("x"))
+		.WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, kmalloc(_, KTCP_GFP_ATOMIC)).Times(1);
+	EXPECT_EQ(advance_here(), progress::waiting);
+	Mock::VerifyAndClearExpectations(&port);
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("x")).WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, kmalloc(_, KTCP_GFP_KERNEL)).Times(1);
+	EXPECT_EQ(peer->advance(), progress::waiting);
+}
+
+TEST_F(connection_in_softirq, has_a_smaller_share)
+{
+	int reads = 0;
+
+	collect();
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).WillRepeatedly([&](auto *, void *buffer, auto) {
+		reads++;
+		*static_cast<char *>(buffer) = 'x';
+		return 1L;
+	});
+	EXPECT_EQ(advance_here(), progress::yielded);
+	EXPECT_EQ(reads, 8);
+}
+
+TEST_F(connection_in_softirq, what_cannot_be_read_there_is_left_to_the_work_item)
+{
+	collect();
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).WillOnce(Return(-EINPROGRESS));
+	EXPECT_EQ(advance_here(), progress::yielded);
+	EXPECT_EQ(buffers(), 0u);
+	Mock::VerifyAndClearExpectations(&port);
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("!")).WillOnce(Return(0));
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(got, "!");
+}
+
+TEST_F(connection_in_softirq, what_cannot_be_sent_there_is_left_to_the_work_item)
+{
+	std::string sent;
+
+	echo();
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).WillOnce(receive("text"));
+	EXPECT_CALL(port, sock_softirq_send(_, _, _, _, _))
+		.WillOnce(Return(1))
+		.WillOnce(Return(-EINPROGRESS));
+	EXPECT_EQ(advance_here(), progress::yielded);
+	Mock::VerifyAndClearExpectations(&port);
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(Return(0));
+	EXPECT_CALL(port, sock_send(_, _, 3, 0)).WillOnce(take(sent, 3));
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(sent, "ext");
+}
+
+TEST_F(connection_in_softirq, the_end_is_told_and_nothing_is_freed_there)
+{
+	collect();
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).WillOnce(Return(0));
+	EXPECT_CALL(port, kfree(_)).Times(0);
+	EXPECT_CALL(port, sock_release(_)).Times(0);
+	EXPECT_EQ(advance_here(), progress::finished);
+	EXPECT_EQ(advance_here(), progress::finished);
+	EXPECT_EQ(peer->advance(), progress::finished) << "the work item finds it so";
 }

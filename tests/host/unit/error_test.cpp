@@ -47,6 +47,8 @@ TEST(error, the_names_have_the_kernels_numbers)
 		{ errc::eshutdown, ESHUTDOWN },
 		{ errc::etimedout, ETIMEDOUT },
 		{ errc::econnrefused, ECONNREFUSED },
+		{ errc::einprogress, EINPROGRESS },
+		{ errc::edquot, EDQUOT },
 		{ errc::ecanceled, ECANCELED },
 	};
 

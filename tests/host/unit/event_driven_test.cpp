@@ -85,9 +85,23 @@ TEST_F(event_driven_test, does_not_follow_the_packets_on_an_unbound_queue)
 	::socket *const raw = port.fake.new_socket();
 
 	raw->incoming_cpu = 3;
-	table->use().follow_cpu = false;
+	table->use().placement = ktcp::placement::anywhere;
 	EXPECT_CALL(port, queue_work(-1, _, _));
 	EXPECT_TRUE(table->add(ktcp::socket(raw)));
+}
+
+TEST_F(event_driven_test, stays_on_the_cpu_it_was_spread_to)
+{
+	table->use().placement = ktcp::placement::spread;
+	EXPECT_CALL(port, next_online_cpu(-1)).WillOnce(Return(2));
+	EXPECT_CALL(port, queue_work(2, _, _)).Times(2);
+
+	::socket *const raw = add();
+
+	raw->incoming_cpu = 1;
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	announce(raw, KTCP_SOCK_READABLE);
+	EXPECT_EQ(port.fake.run_all(), 1u);
 }
 
 TEST_F(event_driven_test, events_before_the_first_turn_do_not_queue_it_twice)
@@ -215,7 +229,7 @@ TEST_F(event_driven_test, a_starved_connection_waits_for_the_sweep)
 	Mock::VerifyAndClearExpectations(&port);
 	EXPECT_EQ(sessions(), 1u);
 	EXPECT_CALL(port, sock_send(_, _, _, _)).WillOnce(Return(5));
-	table->sweep(0);
+	table->sweep({});
 	EXPECT_EQ(port.fake.run_all(), 1u);
 	EXPECT_EQ(sessions(), 0u);
 }

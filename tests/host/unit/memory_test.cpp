@@ -91,3 +91,44 @@ TEST(kmem_cache, moves)
 	last = std::move(same);
 	EXPECT_NE(port.fake.cache("first"), nullptr);
 }
+
+TEST(page_pool, is_created_and_destroyed_once_however_it_moves)
+{
+	NiceMock<mock::mock_port> port;
+
+	EXPECT_CALL(port, page_pool_create(8192)).Times(1);
+	EXPECT_CALL(port, page_pool_destroy(IsNull())).Times(testing::AnyNumber());
+	EXPECT_CALL(port, page_pool_destroy(testing::NotNull())).Times(1);
+
+	ktcp::page_pool none;
+	auto pool = std::move(*ktcp::page_pool::create(8192));
+
+	EXPECT_EQ(pool.buffer_size(), 8192u);
+	none = std::move(pool);
+	EXPECT_EQ(none.buffer_size(), 8192u);
+}
+
+TEST(page_pool, without_memory_is_enomem)
+{
+	NiceMock<mock::mock_port> port;
+
+	EXPECT_CALL(port, page_pool_create(_)).WillOnce(Return(nullptr));
+	EXPECT_EQ(ktcp::page_pool::create(4096).error(), errc::enomem);
+}
+
+TEST(page_pool, lends_buffers)
+{
+	NiceMock<mock::mock_port> port;
+	auto pool = std::move(*ktcp::page_pool::create(4096));
+	InSequence order;
+
+	EXPECT_CALL(port, page_pool_get(_, KTCP_GFP_KERNEL));
+	EXPECT_CALL(port, page_pool_get(_, KTCP_GFP_ATOMIC)).WillOnce(Return(nullptr));
+
+	void *const buffer = pool.get(gfp::kernel);
+
+	EXPECT_EQ(pool.get(gfp::atomic), nullptr);
+	EXPECT_CALL(port, page_pool_put(_, buffer));
+	pool.put(buffer);
+	EXPECT_EQ(port.fake.pool_buffers(), 0u);
+}

@@ -321,16 +321,63 @@ TEST_F(socket_call, try_send)
 	const auto data = bytes("hello");
 	InSequence order;
 
-	EXPECT_CALL(port, sock_send(raw, data.data(), 5, false)).WillOnce(Return(5));
-	EXPECT_CALL(port, sock_send(raw, data.data(), 5, true)).WillOnce(Return(2));
-	EXPECT_CALL(port, sock_send(raw, data.data(), 5, false)).WillOnce(Return(-EAGAIN));
-	EXPECT_CALL(port, sock_send(raw, data.data(), 5, false)).WillOnce(Return(-ENOBUFS));
-	EXPECT_CALL(port, sock_send(raw, data.data(), 5, false)).WillOnce(Return(-EPIPE));
+	EXPECT_CALL(port, sock_send(raw, data.data(), 5, 0)).WillOnce(Return(5));
+	EXPECT_CALL(port, sock_send(raw, data.data(), 5, KTCP_SEND_MORE | KTCP_SEND_PAGES))
+		.WillOnce(Return(2));
+	EXPECT_CALL(port, sock_send(raw, data.data(), 5, 0)).WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, sock_send(raw, data.data(), 5, 0)).WillOnce(Return(-ENOBUFS));
+	EXPECT_CALL(port, sock_send(raw, data.data(), 5, 0)).WillOnce(Return(-EPIPE));
 	EXPECT_EQ(*socket.try_send(data), 5u);
-	EXPECT_EQ(*socket.try_send(data, true), 2u);
+	EXPECT_EQ(*socket.try_send(data, KTCP_SEND_MORE | KTCP_SEND_PAGES), 2u);
 	EXPECT_EQ(socket.try_send(data).error(), errc::eagain);
 	EXPECT_EQ(socket.try_send(data).error(), errc::enobufs);
 	EXPECT_EQ(socket.try_send(data).error(), errc::epipe);
+}
+
+TEST_F(socket_call, readable)
+{
+	EXPECT_CALL(port, sock_readable(raw)).WillOnce(Return(false)).WillOnce(Return(true));
+
+	const ktcp::socket &unchanging = socket;
+
+	EXPECT_FALSE(unchanging.readable());
+	EXPECT_TRUE(unchanging.readable());
+}
+
+TEST_F(socket_call, softirq_recv)
+{
+	std::array<std::byte, 100> into;
+
+	EXPECT_CALL(port, sock_softirq_recv(raw, into.data(), 100))
+		.WillOnce(receive("abc"))
+		.WillOnce(Return(0))
+		.WillOnce(Return(-EINPROGRESS));
+	EXPECT_EQ(*socket.softirq_recv(into), 3u);
+	EXPECT_EQ(*socket.softirq_recv(into), 0u);
+	EXPECT_EQ(socket.softirq_recv(into).error(), errc::einprogress);
+}
+
+TEST_F(socket_call, softirq_send)
+{
+	EXPECT_CALL(port, softirq_pages_create()).WillOnce(Return(nullptr));
+	EXPECT_CALL(port, softirq_pages_destroy(nullptr)).Times(testing::AnyNumber());
+	EXPECT_EQ(ktcp::softirq_pages::create().error(), errc::enomem);
+	Mock::VerifyAndClearExpectations(&port);
+
+	EXPECT_CALL(port, softirq_pages_create());
+	EXPECT_CALL(port, softirq_pages_destroy(nullptr)).Times(testing::AnyNumber());
+	EXPECT_CALL(port, softirq_pages_destroy(testing::NotNull())).Times(1);
+
+	ktcp::softirq_pages pages;
+
+	pages = std::move(*ktcp::softirq_pages::create());
+	ASSERT_NE(pages.raw(), nullptr);
+	EXPECT_CALL(port, sock_softirq_send(raw, _, 5, KTCP_SEND_MORE, pages.raw()))
+		.WillOnce(Return(4))
+		.WillOnce(Return(-EINPROGRESS));
+	EXPECT_EQ(*socket.softirq_send(bytes("hello"), KTCP_SEND_MORE, pages), 4u);
+	EXPECT_EQ(socket.softirq_send(bytes("hello"), KTCP_SEND_MORE, pages).error(),
+		  errc::einprogress);
 }
 
 TEST_F(socket_call, more_than_an_int_is_counted_whole)
@@ -384,11 +431,11 @@ TEST_F(socket_call, send_all_goes_on_until_everything_is_taken)
 	std::string sent;
 	InSequence order;
 
-	EXPECT_CALL(port, sock_send(raw, _, 11, false)).WillOnce(take(sent, 4));
-	EXPECT_CALL(port, sock_send(raw, _, 7, false)).WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, sock_send(raw, _, 11, 0)).WillOnce(take(sent, 4));
+	EXPECT_CALL(port, sock_send(raw, _, 7, 0)).WillOnce(Return(-EAGAIN));
 	EXPECT_CALL(port, sock_wait(raw, KTCP_SOCK_WRITABLE, -1)).WillOnce(Return(0));
-	EXPECT_CALL(port, sock_send(raw, _, 7, false)).WillOnce(take(sent, 1));
-	EXPECT_CALL(port, sock_send(raw, _, 6, false)).WillOnce(take(sent, 6));
+	EXPECT_CALL(port, sock_send(raw, _, 7, 0)).WillOnce(take(sent, 1));
+	EXPECT_CALL(port, sock_send(raw, _, 6, 0)).WillOnce(take(sent, 6));
 	EXPECT_TRUE(socket.send_all(bytes("hello world")));
 	EXPECT_EQ(sent, "hello world");
 }

@@ -43,7 +43,7 @@ inline auto receive(std::string what)
 /* ktcp_sock_send() takes this many bytes and appends them to a text. */
 inline auto take(std::string &into, std::size_t most)
 {
-	return [&into, most](::socket *, const void *data, std::size_t size, bool) -> long {
+	return [&into, most](::socket *, const void *data, std::size_t size, auto...) -> long {
 		const std::size_t taken = size < most ? size : most;
 
 		into.append(static_cast<const char *>(data), taken);
@@ -66,9 +66,10 @@ class session_test : public testing::Test {
 	handler handle;
 	std::unique_ptr<ktcp::session_table> table;
 
-	void use(const struct ktcp::model &model)
+	/* @p per_source  sessions a peer may have, 0: any number. */
+	void use(const struct ktcp::model &model, unsigned int per_source = 0)
 	{
-		table = std::make_unique<ktcp::session_table>();
+		table = std::make_unique<ktcp::session_table>(per_source);
 
 		auto &use = table->use();
 
@@ -78,7 +79,9 @@ class session_test : public testing::Test {
 		use.name = "unit";
 		use.sessions =
 			std::move(*ktcp::kmem_cache::create("unit_session", model.session_size));
-		use.buffers = std::move(*ktcp::kmem_cache::create("unit_buffer", 4096));
+		use.buffers = std::move(*ktcp::page_pool::create(4096));
+		if (model.in_softirq)
+			use.pages = std::move(*ktcp::softirq_pages::create());
 		use.queue = std::move(*ktcp::workqueue::create("unit"));
 		use.control = std::move(*ktcp::workqueue::create("unit_control"));
 	}
@@ -99,7 +102,14 @@ class session_test : public testing::Test {
 
 	std::size_t buffers() const
 	{
-		return port.fake.cache("unit_buffer")->objects.size();
+		return port.fake.pool_buffers();
+	}
+
+	/* None is added from here on; wait for the last. */
+	void empty()
+	{
+		table->close();
+		table->wait_until_empty();
 	}
 
 	void TearDown() override
@@ -109,7 +119,7 @@ class session_test : public testing::Test {
 		if (!table)
 			return;
 		table->end_all(ktcp::errc::eshutdown);
-		table->wait_until_empty();
+		empty();
 		table.reset();
 	}
 };

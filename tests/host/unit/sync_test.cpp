@@ -104,3 +104,14 @@ TEST(completion, completes_and_waits)
 	done.wait();
 	done.wait();
 }
+
+TEST(completion, waits_for_a_limited_time)
+{
+	NiceMock<mock::mock_port> port;
+	ktcp::completion done;
+
+	EXPECT_CALL(port, wait_for_completion_timeout(_, 250)).Times(2);
+	EXPECT_FALSE(done.wait_for(250));
+	done.complete();
+	EXPECT_TRUE(done.wait_for(250));
+}

@@ -381,6 +381,26 @@ TEST_F(task_test, frames_are_allocated_as_the_executor_says)
 	}
 }
 
+TEST_F(task_test, the_flags_may_change_with_the_context)
+{
+	const auto body = [&](ktcp::executor &by) -> task {
+		by.set_frame_flags(gfp::atomic);
+		static_cast<void>(co_await number(by, 1));
+		by.set_frame_flags(gfp::kernel);
+		static_cast<void>(co_await number(by, 2));
+	};
+	testing::InSequence order;
+
+	EXPECT_CALL(port, kmalloc(_, KTCP_GFP_KERNEL));
+	EXPECT_CALL(port, kmalloc(_, KTCP_GFP_ATOMIC));
+	EXPECT_CALL(port, kmalloc(_, KTCP_GFP_KERNEL));
+
+	task root = body(by);
+
+	run(root);
+	EXPECT_TRUE(root.done());
+}
+
 TEST_F(task_test, the_executor_may_be_any_argument_or_belong_to_one)
 {
 	ktcp::executor flagged(gfp::atomic);

@@ -59,8 +59,6 @@ TEST_F(thread_model_test, is_reaped_from_the_control_queue)
 {
 	::socket *const raw = add();
 
-	EXPECT_CALL(port, kmem_cache_free(port.fake.cache("unit_buffer"), _)).Times(2);
-
 	InSequence order;
 
 	EXPECT_CALL(port, sock_recv(raw, _, _)).WillOnce(Return(-EAGAIN));

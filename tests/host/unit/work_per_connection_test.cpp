@@ -63,7 +63,7 @@ TEST_F(work_test, does_not_follow_the_packets_on_an_unbound_queue)
 	::socket *const raw = port.fake.new_socket();
 
 	raw->incoming_cpu = 2;
-	table->use().follow_cpu = false;
+	table->use().placement = ktcp::placement::anywhere;
 	EXPECT_CALL(port, queue_work(-1, _, _));
 	EXPECT_TRUE(table->add(ktcp::socket(raw)));
 }

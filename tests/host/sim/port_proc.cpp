@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* port/proc.h, simulated: a folder's files can be read as text, see proc.hpp. */
+#include "proc.hpp"
+
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <new>
+
+#include <ktcp/port/memory.h>
+#include <ktcp/port/proc.h>
+
+#include "kernel.hpp"
+
+using sim::kernel;
+
+struct seq_file {
+	std::string text;
+};
+
+struct proc_dir_entry {
+	std::string name;
+	std::map<std::string, ktcp_proc_file *> files;
+	int readers = 0;
+};
+
+int ktcp_proc_mkdir(struct net *, const char *name, struct proc_dir_entry **out)
+{
+	kernel &k = kernel::enter_process("ktcp_proc_mkdir");
+
+	if (k.folders.contains(name) || k.fails("ktcp_proc_mkdir"))
+		return -ENOMEM;
+
+	void *memory = ktcp_kmalloc(sizeof(proc_dir_entry), KTCP_GFP_KERNEL);
+
+	if (!memory)
+		return -ENOMEM;
+	*out = new (memory) proc_dir_entry{ .name = name, .files = {} };
+	k.folders[name] = *out;
+	return 0;
+}
+
+void ktcp_proc_rmdir(struct proc_dir_entry *folder)
+{
+	kernel &k = kernel::enter_process("ktcp_proc_rmdir");
+
+	if (!folder)
+		return;
+	k.folders.erase(folder->name);
+	while (folder->readers)
+		k.block(folder, "proc_remove");
+	folder->~proc_dir_entry();
+	ktcp_kfree(folder);
+}
+
+int ktcp_proc_create(struct proc_dir_entry *folder, const char *name, struct ktcp_proc_file *file)
+{
+	kernel &k = kernel::enter_process("ktcp_proc_create");
+
+	if (k.fails("ktcp_proc_create"))
+		return -ENOMEM;
+	folder->files[name] = file;
+	return 0;
+}
+
+void ktcp_seq_printf(struct seq_file *to, const char *format, ...)
+{
+	char line[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	to->text += line;
+}
+
+namespace sim
+{
+
+std::string read_proc(const std::string &folder_name, const std::string &file_name)
+{
+	constexpr uint64_t items_a_round = 3; /* so that files are read in several */
+	kernel &k = kernel::enter_process("read_proc");
+	const auto found = k.folders.find(folder_name);
+
+	if (found == k.folders.end())
+		return "";
+
+	proc_dir_entry *folder = found->second;
+	ktcp_proc_file *file = folder->files.at(file_name);
+	seq_file to;
+
+	folder->readers++;
+	for (uint64_t position = 0, more = 1; more;) {
+		file->lock(file);
+		for (uint64_t i = 0; i < items_a_round && more; i++) {
+			k.point();
+			more = file->at(file, position);
+			if (more) {
+				file->show(file, &to);
+				position++;
+			}
+		}
+		file->unlock(file);
+	}
+	if (--folder->readers == 0)
+		k.wake(folder);
+	return to.text;
+}
+
+} // namespace sim
