@@ -22,7 +22,10 @@
 namespace ktcp
 {
 
-/** A struct mutex. Process context only. */
+/**
+ * A struct mutex. Process context only. Do not hold two at once: to lockdep all of them are one
+ * class.
+ */
 class mutex {
     public:
 	mutex() noexcept

@@ -93,7 +93,10 @@ class workqueue {
 	struct workqueue_struct *queue_ = nullptr;
 };
 
-/** A work item that calls a function with its owner. Owner outlives every run. */
+/**
+ * A work item that calls a function with its owner, which outlives every run. Not on a stack:
+ * debug kernels keep track of it as of an object that stays.
+ */
 template <class Owner>
 class work {
     public:

@@ -48,8 +48,7 @@ void pages(ktcp_test::context &context)
 
 		KTCP_CHECK(memory && usable(*memory, size));
 		if (memory)
-			KTCP_CHECK(reinterpret_cast<std::uintptr_t>(memory->bytes().data()) %
-					   4096 ==
+			KTCP_CHECK(reinterpret_cast<std::uintptr_t>(memory->bytes().data()) % 4096 ==
 				   0);
 	}
 }

@@ -126,8 +126,7 @@ std::size_t echoed(ktcp::socket &peer, std::size_t size, workspace &space)
 			break;
 		}
 		moved |= got.has_value();
-		if (!moved && !peer.wait(KTCP_SOCK_READABLE |
-						 (sent < size ? KTCP_SOCK_WRITABLE : 0),
+		if (!moved && !peer.wait(KTCP_SOCK_READABLE | (sent < size ? KTCP_SOCK_WRITABLE : 0),
 					 patience_ms))
 			break;
 	}
@@ -574,8 +573,7 @@ void chosen(ktcp_test::context &context)
 
 	KTCP_CHECK(!unknown && unknown.error() == errc::einval);
 	for (const char *model : { "event", "softirq", "work", "thread" }) {
-		for (ktcp::placement where : { ktcp::placement::incoming,
-					       ktcp::placement::spread,
+		for (ktcp::placement where : { ktcp::placement::incoming, ktcp::placement::spread,
 					       ktcp::placement::anywhere }) {
 			KTCP_CHECK(server.start(
 				{ .name = "ktcp_kunit", .model = model, .placement = where }));
@@ -611,28 +609,34 @@ void stubborn_handler(ktcp_test::context &context)
 
 } // namespace
 
-#define IN_MODEL(word, Model)                                                                      \
-	{ word ": sizes from 1 B to 100 KB come back", KTCP_CASE(in_model<Model>::sizes) },        \
-	{ word ": half-closed, all comes back, then the end",                                      \
-	  KTCP_CASE(in_model<Model>::half_close) },                                                \
-	{ word ": a client that reads late gets all of it",                                        \
-	  KTCP_CASE(in_model<Model>::late_reader) },                                               \
-	{ word ": eight clients at once", KTCP_CASE(in_model<Model>::clients_at_once) },           \
-	{ word ": an urgent byte comes back like any other", KTCP_CASE(in_model<Model>::urgent) }, \
-	{ word ": connections that are reset go at once", KTCP_CASE(in_model<Model>::peer_resets) }, \
-	{ word ": max_connections refuses one more", KTCP_CASE(in_model<Model>::limit) },          \
-	{ word ": timeouts.idle_ms ends the silent", KTCP_CASE(in_model<Model>::idle_timeout) },    \
-	{ word ": started twice is EBUSY, a port in use EADDRINUSE",                               \
-	  KTCP_CASE(in_model<Model>::start_twice) },                                               \
-	{ word ": stops with idle connections", KTCP_CASE(in_model<Model>::stop_idle) },           \
-	{ word ": stops with clients that never read", KTCP_CASE(in_model<Model>::stop_unread) },  \
-	{ word ": stops with busy clients", KTCP_CASE(in_model<Model>::stop_busy) },               \
-	{ word ": stops while connections come",                                                   \
-	  KTCP_CASE(in_model<Model>::stop_while_accepting) },                                      \
-	{ word ": stops with a handler that ignores errors", KTCP_CASE(stubborn_handler<Model>) }
+#define IN_MODEL(word, Model)                                                                     \
+	{ word ": sizes from 1 B to 100 KB come back", KTCP_CASE(in_model<Model>::sizes) },       \
+		{ word ": half-closed, all comes back, then the end",                             \
+		  KTCP_CASE(in_model<Model>::half_close) },                                       \
+		{ word ": a client that reads late gets all of it",                               \
+		  KTCP_CASE(in_model<Model>::late_reader) },                                      \
+		{ word ": eight clients at once", KTCP_CASE(in_model<Model>::clients_at_once) },  \
+		{ word ": an urgent byte comes back like any other",                              \
+		  KTCP_CASE(in_model<Model>::urgent) },                                           \
+		{ word ": connections that are reset go at once",                                 \
+		  KTCP_CASE(in_model<Model>::peer_resets) },                                      \
+		{ word ": max_connections refuses one more", KTCP_CASE(in_model<Model>::limit) }, \
+		{ word ": timeouts.idle_ms ends the silent",                                      \
+		  KTCP_CASE(in_model<Model>::idle_timeout) },                                     \
+		{ word ": started twice is EBUSY, a port in use EADDRINUSE",                      \
+		  KTCP_CASE(in_model<Model>::start_twice) },                                      \
+		{ word ": stops with idle connections", KTCP_CASE(in_model<Model>::stop_idle) },  \
+		{ word ": stops with clients that never read",                                    \
+		  KTCP_CASE(in_model<Model>::stop_unread) },                                      \
+		{ word ": stops with busy clients", KTCP_CASE(in_model<Model>::stop_busy) },      \
+		{ word ": stops while connections come",                                          \
+		  KTCP_CASE(in_model<Model>::stop_while_accepting) },                             \
+	{                                                                                         \
+		word ": stops with a handler that ignores errors",                                \
+			KTCP_CASE(stubborn_handler<Model>)                                        \
+	}
 
-KTCP_SUITE(server, IN_MODEL("event", ktcp::event_driven),
-	   IN_MODEL("softirq", ktcp::softirq),
+KTCP_SUITE(server, IN_MODEL("event", ktcp::event_driven), IN_MODEL("softirq", ktcp::softirq),
 	   IN_MODEL("work", ktcp::work_per_connection),
 	   IN_MODEL("thread", ktcp::thread_per_connection),
 	   { "the model can be chosen by name", KTCP_CASE(chosen) });

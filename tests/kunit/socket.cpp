@@ -197,8 +197,8 @@ void errors(ktcp_test::context &context)
 	/* Nobody there, and not this machine's. */
 	KTCP_CHECK(idle->connect(endpoint::ipv6_loopback(1)).error() == errc::econnrefused);
 	idle = ktcp::socket::create(family::inet);
-	KTCP_CHECK(idle && idle->bind(endpoint::ipv4(192, 0, 2, 1, 0)).error() ==
-				   errc::eaddrnotavail);
+	KTCP_CHECK(idle &&
+		   idle->bind(endpoint::ipv4(192, 0, 2, 1, 0)).error() == errc::eaddrnotavail);
 	KTCP_CHECK(idle && idle->bind(endpoint::ipv6_loopback(0)).error() == errc::eafnosupport);
 }
 

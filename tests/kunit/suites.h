@@ -18,14 +18,14 @@ struct ktcp_suite {
 	const struct ktcp_suite_case *cases; /* up to one without a name */
 };
 
-#define KTCP_SUITES(X)                 \
-	X(result)                      \
-	X(buffer)                      \
-	X(sync)                        \
-	X(thread)                      \
-	X(workqueue)                   \
-	X(socket)                      \
-	X(task)                        \
+#define KTCP_SUITES(X) \
+	X(result)      \
+	X(buffer)      \
+	X(sync)        \
+	X(thread)      \
+	X(workqueue)   \
+	X(socket)      \
+	X(task)        \
 	X(server)
 
 #define KTCP_SUITE_DECLARE(suite) extern const struct ktcp_suite ktcp_suite_##suite;

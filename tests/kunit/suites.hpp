@@ -16,15 +16,15 @@
 #include "suites.h"
 
 /* A function void (ktcp_test::context &) as C calls it. */
-#define KTCP_CASE(function)                                  \
-	[](struct ktcp_reporter *reporter) {                 \
-		ktcp_test::context context(reporter);        \
-		function(context);                           \
+#define KTCP_CASE(function)                           \
+	[](struct ktcp_reporter *reporter) {          \
+		ktcp_test::context context(reporter); \
+		function(context);                    \
 	}
 
 /* KTCP_SUITE(name, { "what is so", KTCP_CASE(function) }, …) */
-#define KTCP_SUITE(suite, ...)                                                         \
-	static constexpr ktcp_suite_case suite##_cases[] = { __VA_ARGS__, {} };        \
+#define KTCP_SUITE(suite, ...)                                                  \
+	static constexpr ktcp_suite_case suite##_cases[] = { __VA_ARGS__, {} }; \
 	constinit const ktcp_suite ktcp_suite_##suite = { suite##_cases }
 
 namespace ktcp_test

@@ -41,8 +41,7 @@ void mutual_exclusion(ktcp_test::context &context)
 		for (ktcp::thread &each : threads)
 			KTCP_CHECK(each.start("ktcp_careful", careful::run, &shared));
 		/* A thread that is stopped before it ran never runs at all. */
-		while (*shared.counter.lock() < 3 * careful::rounds &&
-		       !context.failed())
+		while (*shared.counter.lock() < 3 * careful::rounds && !context.failed())
 			ktcp_msleep(1);
 	}
 	KTCP_CHECK(*shared.counter.lock() == 3 * careful::rounds);

@@ -66,41 +66,41 @@ static const void *ktcp_kunit_conformance_next(const void *previous, char *descr
 	return (const void *)(long)(index + 1);
 }
 
-static void ktcp_kunit_conformance_failed(void *test, const char *file, int line,
-					  const char *what)
+static void ktcp_kunit_conformance_failed(void *test, const char *file, int line, const char *what)
 {
 	ktcp_kunit_not_so(test, file, line, what);
 }
 
 static void ktcp_kunit_conformance(struct kunit *test)
 {
-	ktcp_conformance_run((int)(long)test->param_value - 1, test,
-			     ktcp_kunit_conformance_failed);
+	ktcp_conformance_run((int)(long)test->param_value - 1, test, ktcp_kunit_conformance_failed);
 }
 
-#define KTCP_KUNIT_GENERATOR(suite)                                                            \
+#define KTCP_KUNIT_GENERATOR(suite)                                                           \
 	static const void *ktcp_kunit_##suite##_next(const void *previous, char *description) \
-	{                                                                                      \
-		return ktcp_kunit_next(&ktcp_suite_##suite, previous, description);            \
+	{                                                                                     \
+		return ktcp_kunit_next(&ktcp_suite_##suite, previous, description);           \
 	}
 KTCP_SUITES(KTCP_KUNIT_GENERATOR)
 
-#define KTCP_KUNIT_CASE(suite)                               \
-	{                                                    \
-		.name = #suite,                              \
-		.run_case = ktcp_kunit_run,                  \
+#define KTCP_KUNIT_CASE(suite)                                \
+	{                                                     \
+		.name = #suite,                               \
+		.run_case = ktcp_kunit_run,                   \
 		.generate_params = ktcp_kunit_##suite##_next, \
 	},
 
+/* clang-format off */
 static struct kunit_case ktcp_kunit_cases[] = {
 	{
 		.name = "conformance",
 		.run_case = ktcp_kunit_conformance,
 		.generate_params = ktcp_kunit_conformance_next,
 	},
-	KTCP_SUITES(KTCP_KUNIT_CASE)
+	KTCP_SUITES(KTCP_KUNIT_CASE) /* each ends in a comma */
 	{}
 };
+/* clang-format on */
 
 static int ktcp_kunit_suite_init(struct kunit_suite *suite)
 {

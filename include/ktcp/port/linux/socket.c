@@ -545,25 +545,35 @@ void ktcp_sock_unhook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
 	write_unlock_bh(&sk->sk_callback_lock);
 }
 
-int ktcp_sock_accept(struct socket *listener, struct socket **out)
+/* A child that inherited ours gets the listener's own back, hooked or not by now. */
+static void ktcp_disinherit(struct sock *listener, struct sock *child)
 {
 	struct ktcp_sock_hook *hook;
+	void (*ready)(struct sock *sk);
+
+	if (READ_ONCE(child->sk_data_ready) != ktcp_listener_data_ready)
+		return;
+	read_lock_bh(&listener->sk_callback_lock);
+	hook = ktcp_hook_of(listener);
+	ready = hook ? hook->saved[KTCP_SAVED_DATA_READY] : listener->sk_data_ready;
+	read_unlock_bh(&listener->sk_callback_lock);
+
+	lock_sock(child);
+	write_lock_bh(&child->sk_callback_lock);
+	WRITE_ONCE(child->sk_data_ready, ready);
+	__rcu_assign_sk_user_data_with_flags(child, NULL, 0);
+	write_unlock_bh(&child->sk_callback_lock);
+	release_sock(child);
+}
+
+int ktcp_sock_accept(struct socket *listener, struct socket **out)
+{
 	struct socket *child;
 	int error = kernel_accept(listener, &child, O_NONBLOCK);
 
 	if (error < 0)
 		return error;
-	hook = ktcp_hook_of(listener->sk);
-	if (hook) {
-		struct sock *sk = child->sk;
-
-		lock_sock(sk);
-		write_lock_bh(&sk->sk_callback_lock);
-		WRITE_ONCE(sk->sk_data_ready, hook->saved[KTCP_SAVED_DATA_READY]);
-		__rcu_assign_sk_user_data_with_flags(sk, NULL, 0);
-		write_unlock_bh(&sk->sk_callback_lock);
-		release_sock(sk);
-	}
+	ktcp_disinherit(listener->sk, child->sk);
 	*out = child;
 	return 0;
 }
