@@ -2,10 +2,11 @@
 """
 Tables, comparison with the baseline, and figures, from the results of a run.
 
-    python3 bench/report.py FOLDER [FIGURES]
+    python3 bench/report.py FOLDER [PAGE.md]
 
-prints the tables of an earlier run, whose results.csv is in FOLDER, and draws its figures again,
-into FIGURES if that is given.
+prints the tables of an earlier run, whose results.csv is in FOLDER, and draws its figures again.
+A page gets both between its lines "<!-- results -->" and "<!-- end of results -->"; its figures
+go to the folder figures/ beside it.
 """
 
 import csv
@@ -181,7 +182,7 @@ def wall_tables(results, against="epoll"):
             rows.append([server] + cells)
         tables.append((f"Requests per second by the wall clock, {cpus} CPU{'s' if cpus > 1 else ''}, "
                        f"times the {against} server's: median [least most]",
-                       grid(["server"] + [title(what) for what in columns], rows)))
+                       grid(["server"] + [title(what) for what in columns], rows), ""))
     return tables
 
 
@@ -199,42 +200,61 @@ def wall_tail(results):
     return grid(["server"] + [f"{each} CPU{'s' if each > 1 else ''}" for each in cpus], rows) if rows else ""
 
 
-def tables(conditions, results):
+def parts(results):
+    """Each table with its title and the name of the figure that shows the same."""
     results = [flat(result) for result in results]
     counted = [result for result in results if result["section"] not in ("wall", "idle")]
     idle = [result for result in results if result["section"] == "idle"]
-    parts = [
+    tables = [
         ("Guest instructions per request, the client's included",
-         by_workload(counted, STANDARD, instructions)),
-        ("The same, 64 B, as connections grow", by_workload(counted, CONNECTIONS[3:], instructions)),
+         by_workload(counted, STANDARD, instructions), "standard"),
+        ("The same, 64 B, as connections grow",
+         by_workload(counted, CONNECTIONS[3:], instructions), "connections"),
         ("The same, 16 connections, as messages grow",
-         by_workload(counted, [each for each in SIZES if each not in STANDARD], instructions)),
+         by_workload(counted, [each for each in SIZES if each not in STANDARD], instructions), "sizes"),
         ("The same, a connection per request",
-         by_workload(counted, [SHORT[0], SHORT[2]], instructions)),
-        ("p99 latency, us of instructions", by_workload(counted, STANDARD, latency("p99_ns"))),
-        ("Longest latency, us of instructions", by_workload(counted, STANDARD, latency("max_ns"))),
+         by_workload(counted, [SHORT[0], SHORT[2]], instructions), "short"),
+        ("p99 latency, us of instructions", by_workload(counted, STANDARD, latency("p99_ns")), ""),
+        ("Longest latency, us of instructions",
+         by_workload(counted, STANDARD, latency("max_ns")), ""),
         ("p99 latency of 16 connections beside one that sends 1 MiB messages without pause, us",
          by_workload(counted, [workload(16), workload(16, beside=True)], latency("p99_ns"))
-         if any(result["beside"] for result in counted) else ""),
+         if any(result["beside"] for result in counted) else "", ""),
         ("A new client's request from connecting to its reply beside idle connections, p50, us",
-         by_workload(idle, IDLE, latency("p50_ns"))),
+         by_workload(idle, IDLE, latency("p50_ns")), "idle-latency"),
         ("Memory of an idle connection, both ends, bytes less available",
-         by_workload(idle, IDLE[1:], lambda each: f"{each['fresh_bytes']:,.0f}")),
+         by_workload(idle, IDLE[1:], lambda each: f"{each['fresh_bytes']:,.0f}"), "idle-memory"),
         ("The same once each has echoed a message",
-         by_workload(idle, IDLE[1:], lambda each: f"{each['echoed_bytes']:,.0f}")),
+         by_workload(idle, IDLE[1:], lambda each: f"{each['echoed_bytes']:,.0f}"), ""),
         *wall_tables(results),
         ("p99 latency over p50 by the wall clock, 64 B x128, median of the turns",
-         wall_tail(results)),
+         wall_tail(results), ""),
     ]
-    text = [f"{name}: {value}" for name, value in conditions.items()] + [""]
-    for name, table in parts:
-        if table:
-            text += [name, table, ""]
-    failed = [f"{result['server']}, {title(key(result))}: {result['failed']}"
-              for result in results if "failed" in result]
+    failed = sorted({f"{result['server']}, {title(key(result))}: {result['failed']}"
+                     for result in results if "failed" in result})
     if failed:
-        text += ["Failed:"] + sorted(set(failed)) + [""]
+        tables.append(("Failed", "\n".join(failed), ""))
+    return [each for each in tables if each[1]]
+
+
+def tables(conditions, results):
+    text = [f"{name}: {value}" for name, value in conditions.items()] + [""]
+    for name, table, _ in parts(results):
+        text += [name, table, ""]
     return "\n".join(text)
+
+
+def publish(page, conditions, results):
+    """The same into a page, with the figures."""
+    begin, end = "<!-- results -->\n", "<!-- end of results -->\n"
+    before, rest = page.read_text().split(begin, 1)
+    after = rest.split(end, 1)[1]
+    text = ["Conditions:", ""] + [f"- {name}: {value}" for name, value in conditions.items()] + [""]
+    for name, table, figure in parts(results):
+        text += [f"**{name}**", "", "```", table, "```", ""]
+        if figure and (page.parent / "figures" / f"{figure}.svg").exists():
+            text += [f"![{name}](figures/{figure}.svg)", ""]
+    page.write_text(before + begin + "\n".join(text) + end + after)
 
 
 # ---- the baseline ----------------------------------------------------------------------------
@@ -319,6 +339,8 @@ set grid
 set key outside right top
 {more}
 """
+COLOURS = ["#1f77b4", "#2ca02c", "#9467bd", "#8c564b", "#17becf", "#d62728", "#ff7f0e", "#7f7f7f",
+           "#e377c2", "#bcbd22"]
 
 
 def gnuplot(script):
@@ -341,8 +363,8 @@ def lines(output, name, x, y, more, series):
         # The kernel's are solid and thick, those of user space thin and dashed.
         kernel = legend.startswith(("kecho", "peer"))
         style = "lw 3" if kernel else "lw 1.5 dt 2"
-        plots.append(f'$data{number} using 1:2 with linespoints lt {number % 8 + 1} '
-                     f'pt {number + 1} {style} title "{legend}"')
+        plots.append(f'$data{number} using 1:2 with linespoints '
+                     f'lc rgb "{COLOURS[number % len(COLOURS)]}" pt {number % 13 + 1} {style} title "{legend}"')
     gnuplot(script + "plot " + ", \\\n".join(plots) + "\n")
 
 
@@ -363,13 +385,13 @@ def bars(output, name, y, groups, series):
         return
     script = HEADER.format(output=output, title=name, x="", y=y,
                            more="set style data histograms\nset style histogram clustered gap 1\n"
-                                "set style fill solid 0.8 border -1\nset yrange [0:*]\nset grid noxtics\n"
-                                'set format y "%\'.0f"')
+                                "set style fill solid 0.8 border -1\nset yrange [0:*]\nset grid noxtics\nset bmargin 4")
     plots = []
     for number, (legend, values) in enumerate(series):
         data = "\n".join(f'"{group}" {value or "NaN"}' for group, value in zip(groups, values))
         script += f"$data{number} << END\n{data}\nEND\n"
-        plots.append(f'$data{number} using 2:xtic(1) lt {number + 1} title "{legend}"')
+        plots.append(f'$data{number} using 2:xtic(1) '
+                     f'lc rgb "{COLOURS[number % len(COLOURS)]}" title "{legend}"')
     gnuplot(script + "plot " + ", \\\n".join(plots) + "\n")
 
 
@@ -383,13 +405,16 @@ def figures(folder, to=None):
              if "failed" not in result}
     cost = "guest instructions per request, client included"
 
-    bars(to / "standard.svg", "The standard workloads", cost,
-         [title(each).replace("x", "x ") for each in STANDARD],
-         [(server, [found.get((server, each)) for each in STANDARD])
-          for server in servers_of(counted) if server not in ("select", "poll", "pool", "prefork",
-                                                              "fork", "iterative")])
+    # Relative, since a connection per request costs five times what a message does.
+    bars(to / "standard.svg", "The standard workloads", "guest instructions per request, epoll's = 1",
+         [title(each).replace(" x", "\\nx") for each in STANDARD],
+         [(server, [found[server, each] / found["epoll", each]
+                    if (server, each) in found and ("epoll", each) in found else None
+                    for each in STANDARD])
+          for server in servers_of(counted)
+          if server not in ("select", "poll", "pool", "prefork", "fork", "iterative")])
     lines(to / "connections.svg", "64-byte messages, closed loop", "connections", cost,
-          'set logscale x\nset yrange [0:60000]\nset format y "%\'.0f"',
+          'set logscale x\nset yrange [0:60000]',
           along(counted, CONNECTIONS, lambda each: each["connections"],
                 lambda each: each["ns_per_request"]))
     lines(to / "sizes.svg", "16 connections, closed loop", "bytes per message", cost,
@@ -397,12 +422,12 @@ def figures(folder, to=None):
           along(counted, SIZES, lambda each: size_in_bytes(each["size"]),
                 lambda each: each["ns_per_request"]))
     lines(to / "short.svg", "A connection for each 64-byte request", "connections at once", cost,
-          'set logscale x\nset yrange [0:*]\nset format y "%\'.0f"',
+          'set logscale x\nset yrange [0:*]',
           along(counted, SHORT, lambda each: each["connections"],
                 lambda each: each["ns_per_request"]))
     lines(to / "idle-latency.svg", "A new client beside idle connections", "idle connections",
           "microseconds of instructions from connecting to the reply, p50",
-          'set yrange [0:*]\nset format x "%\'.0f"\nset xtics 25000',
+          'set yrange [0:*]\nset format x "%.0f"\nset xtics 25000',
           along(idle, IDLE, lambda each: each["idle"], lambda each: each["p50_ns"] / 1e3))
     many = max((result["idle"] for result in idle), default=0)
     at = {result["server"]: result for result in idle if result["idle"] in (10_000, many)
@@ -419,4 +444,8 @@ if __name__ == "__main__":
     source = pathlib.Path(sys.argv[1])
     told = json.loads((source / "conditions.json").read_text())["conditions"]
     print(tables(told, read(source)))
-    figures(source, pathlib.Path(sys.argv[2]) if len(sys.argv) == 3 else None)
+    figures(source)
+    if len(sys.argv) == 3:
+        to = pathlib.Path(sys.argv[2])
+        figures(source, to.parent / "figures")
+        publish(to, told, read(source))

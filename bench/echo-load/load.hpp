@@ -36,7 +36,7 @@ struct outcome {
 	errors failures;
 	uint64_t bytes = 0;
 	double seconds = 0;
-	double idle_percent = -1; /* of all CPUs' time while measuring; negative: unknown */
+	double idle_percent = -1; /* of all CPUs' time under load; negative: unknown */
 	uint64_t idle_lost = 0; /* idle connections that did not stay */
 	std::vector<memory_cost> memory;
 

@@ -97,7 +97,6 @@ class run {
 
 	window when_;
 	cpu_time cpu_start_;
-	bool started_ = false;
 	int64_t shown_ = 0;
 	uint64_t shown_answered_ = 0;
 };
@@ -182,10 +181,6 @@ memory_cost run::cost(const char *when, const memory &before) const
 /* By the first worker's thread, some ten times a second. */
 void run::tick(int64_t time)
 {
-	if (!started_ && time >= when_.start) {
-		started_ = true;
-		cpu_start_ = read_cpu_time();
-	}
 	if (!asked_.progress || time - shown_ < 1'000'000'000)
 		return;
 
@@ -197,7 +192,7 @@ void run::tick(int64_t time)
 		static_cast<double>(time - when_.begin) / 1e9,
 		static_cast<double>(answered - shown_answered_) /
 			static_cast<double>(time - shown_) * 1e9,
-		started_ ? "" : "  (warming up)");
+		time > when_.start ? "" : "  (warming up)");
 	shown_ = time;
 	shown_answered_ = answered;
 }
@@ -232,13 +227,11 @@ int run::operator()()
 	std::barrier ready(static_cast<ptrdiff_t>(asked_.threads), [this, &connected]() noexcept {
 		for (const auto &each : workers_)
 			connected = connected && !each->failures().connect;
+		/* Before the load, of which it would be a part: this takes its time. */
+		cpu_start_ = read_cpu_time();
 		when_.begin = shown_ = now();
 		when_.start = when_.begin + asked_.warmup;
 		when_.end = when_.start + asked_.duration;
-		if (!asked_.warmup) {
-			started_ = true;
-			cpu_start_ = read_cpu_time();
-		}
 	});
 	std::vector<std::thread> threads;
 	const auto work = [&](worker &which, const std::function<void(int64_t)> &tick) {
@@ -252,12 +245,9 @@ int run::operator()()
 		threads.emplace_back(
 			[&work, &which = *workers_[i]] { work(which, [](int64_t) {}); });
 	work(*workers_[0], [this](int64_t time) { tick(time); });
-	if (started_ && asked_.threads == 1)
-		result_.idle_percent = idle_percent(cpu_start_, read_cpu_time());
 	for (std::thread &each : threads)
 		each.join();
-	if (started_ && asked_.threads > 1)
-		result_.idle_percent = idle_percent(cpu_start_, read_cpu_time());
+	result_.idle_percent = idle_percent(cpu_start_, read_cpu_time());
 
 	int64_t last = 0;
 

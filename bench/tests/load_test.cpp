@@ -205,7 +205,7 @@ TEST(Load, FindsWrongBytes)
 				return;
 		}
 	});
-	const auto done = run(bad, { "--duration", "250ms" });
+	const auto done = run(bad, { "--duration", "500ms" });
 
 	EXPECT_EQ(done->latencies().count(), 0u);
 	EXPECT_GE(done->failures().wrong, 2u) << "it tries again";
@@ -221,7 +221,7 @@ TEST(Load, FindsMoreBytesThanWereSent)
 			if (send(fd, buffer, static_cast<size_t>(got) + 1, MSG_NOSIGNAL) < 0)
 				return;
 	});
-	const auto done = run(bad, { "--duration", "250ms" });
+	const auto done = run(bad, { "--duration", "500ms" });
 
 	EXPECT_GE(done->failures().wrong, 1u);
 }

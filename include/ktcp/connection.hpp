@@ -33,6 +33,8 @@
 namespace ktcp
 {
 
+class connection;
+
 /**
  * What a read() brought: bytes, the end of the stream, or an error. Holds the buffer
  * that the bytes are in, and gives it back when it goes.
@@ -40,25 +42,21 @@ namespace ktcp
 class [[nodiscard]] received {
     public:
 	received(received &&other) noexcept
-		: pool_(std::exchange(other.pool_, nullptr)), data_(other.data_),
+		: peer_(other.peer_), data_(std::exchange(other.data_, nullptr)),
 		  size_(std::exchange(other.size_, 0)), status_(other.status_)
 	{
 	}
 
 	received &operator=(received &&other) noexcept
 	{
-		std::swap(pool_, other.pool_);
+		std::swap(peer_, other.peer_);
 		std::swap(data_, other.data_);
 		std::swap(size_, other.size_);
 		std::swap(status_, other.status_);
 		return *this;
 	}
 
-	~received()
-	{
-		if (pool_)
-			pool_->put(data_);
-	}
+	~received();
 
 	/** Are there bytes? */
 	explicit operator bool() const noexcept
@@ -87,14 +85,14 @@ class [[nodiscard]] received {
     private:
 	friend class connection;
 
-	/* @p data is a buffer of @p pool if there are bytes. */
-	received(page_pool &pool, std::byte *data, std::size_t size, int status) noexcept
-		: pool_(size ? &pool : nullptr), data_(data),
-		  size_(static_cast<std::uint32_t>(size)), status_(status)
+	/* @p data is a buffer of the peer's, or nullptr. */
+	received(connection &peer, std::byte *data, std::size_t size, int status) noexcept
+		: peer_(&peer), data_(data), size_(static_cast<std::uint32_t>(size)),
+		  status_(status)
 	{
 	}
 
-	page_pool *pool_;
+	connection *peer_; /* outlives us: we are in its handler's frame */
 	std::byte *data_;
 	std::uint32_t size_;
 	int status_;
@@ -252,6 +250,8 @@ class connection : public executor {
 	void close() noexcept;
 
     private:
+	friend class received;
+
 	/* A turn's share: enough to amortise the way here, too little to starve others. */
 	static constexpr unsigned int operations_per_turn = 64;
 	static constexpr unsigned int operations_per_softirq = 8;
@@ -267,6 +267,14 @@ class connection : public executor {
 	result<std::size_t> send(const operation &op) noexcept;
 	progress go_on() noexcept;
 	progress stopped_at() noexcept;
+
+	void give_back(std::byte *buffer) noexcept
+	{
+		/* From here on the memory may become anything, and must not be sent as pages. */
+		if (lent_ == buffer)
+			lent_ = nullptr;
+		buffers_.put(buffer);
+	}
 
 	void park(operation &op, std::coroutine_handle<> self) noexcept
 	{
@@ -335,7 +343,7 @@ class connection::read_operation : public operation {
 
 	received await_resume() noexcept
 	{
-		return received(peer_.buffers_, data_, size_, status_);
+		return received(peer_, data_, size_, status_);
 	}
 };
 
@@ -348,6 +356,12 @@ class connection::write_operation : public operation {
 		return result<void>::from(status_);
 	}
 };
+
+inline received::~received()
+{
+	if (data_)
+		peer_->give_back(data_);
+}
 
 inline connection::read_operation connection::read() noexcept
 {
@@ -454,6 +468,12 @@ inline bool connection::attempt_write(operation &op) noexcept
 		denied_ = false;
 		starved_.store(false, memory_order_relaxed);
 		last_active_ms_.store(ktcp_now_ms(), memory_order_relaxed);
+		/* Each send is part of the share, however long the write. */
+		if (op.size_) {
+			if (budget_ == 0)
+				return false;
+			budget_--;
+		}
 	}
 	return true;
 }

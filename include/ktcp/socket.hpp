@@ -315,6 +315,12 @@ class socket {
 		ktcp_sock_release(std::exchange(socket_, nullptr));
 	}
 
+	/** Have whoever closes it, close with a reset. */
+	void set_no_linger() noexcept
+	{
+		ktcp_sock_no_linger(socket_);
+	}
+
 	/** Close with a reset; what is queued is dropped. */
 	void abort() noexcept
 	{

@@ -105,7 +105,7 @@ class guarded {
 
     private:
 	mutex mutex_;
-	T value_;
+	T value_{};
 };
 
 /** Something that one context waits for and another announces (struct completion). */

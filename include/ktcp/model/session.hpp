@@ -161,6 +161,7 @@ class session_table {
 
 		if (!started) {
 			made.end(errc::enomem);
+			made.socket().set_no_linger();
 			retire(made);
 			forget(made);
 		}

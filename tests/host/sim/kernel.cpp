@@ -139,6 +139,7 @@ task &kernel::spawn(context kind, const std::string &name, std::function<void()>
 	t->now = task::state::ready;
 	t->priority = by_priority_ ? 1000 + chance.below(1u << 30) : 0;
 	t->in_callback = t->in_module = 0;
+	t->may_do_io = false;
 	t->stack->start(std::move(body));
 	if (kind == context::client)
 		clients_++;

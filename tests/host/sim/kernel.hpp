@@ -46,7 +46,7 @@ struct task {
 	uint32_t priority = 0;
 	int in_callback = 0; /* inside an event callback: must not sleep */
 	int in_module = 0; /* a softirq that executes the module's instructions */
-	bool holds_lock = false; /* a softirq that has a socket's lock */
+	bool may_do_io = false; /* inside an event with KTCP_SOCK_SOFTIRQ */
 };
 
 class kernel {

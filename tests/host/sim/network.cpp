@@ -89,7 +89,8 @@ const std::vector<network::action> &network::possible()
 				add(packet::fin);
 			}
 		}
-		if ((s.unacked || (s.fin_delivered && !s.fin_acked)) && !held_by_softirq(s))
+		if ((s.unacked || (s.fin_delivered && !s.fin_acked)) && !s.ack_in_backlog &&
+		    !held_by_softirq(s))
 			add(packet::ack);
 	}
 	return possible_;
@@ -143,6 +144,7 @@ void network::receive(tcp &to, segment &&s)
 {
 	if (to.owner) {
 		to.backlog_bytes += s.payload.size();
+		to.ack_in_backlog |= s.what == packet::ack;
 		to.backlog.push_back(std::move(s));
 		return;
 	}
@@ -200,6 +202,7 @@ void network::process(tcp &to, segment &&s)
 
 void network::acknowledged(tcp &s)
 {
+	s.ack_in_backlog = false;
 	if (s.state != tcp_state::established)
 		return;
 	s.progress_ms = kernel_.now_ms();
@@ -270,7 +273,9 @@ void network::announce(tcp &s, unsigned events)
 		    s.owner == &self)
 			events |= KTCP_SOCK_SOFTIRQ;
 		kernel_.trace("%s: event %u", s.name.c_str(), events);
+		self.may_do_io = events & KTCP_SOCK_SOFTIRQ;
 		hook->event(hook, events);
+		self.may_do_io = false;
 	}
 	/* Else a child that was not accepted yet: the port looks at its state and returns. */
 	kernel_.point();

@@ -108,6 +108,7 @@ struct tcp {
 	bytes out; /* not delivered */
 	size_t unacked = 0; /* delivered, the acknowledgement on its way */
 	bool snd_shutdown = false;
+	bool ack_in_backlog = false;
 	bool fin_delivered = false, fin_acked = false;
 	bool nospace = false;
 	bool fin_first = false; /* our FIN went before theirs came: TIME-WAIT is ours */

@@ -261,9 +261,8 @@ static tcp &enter_softirq(struct socket *sock, const char *function)
 
 	if (sock->released)
 		k.fail("%s: %s was released", function, s.name.c_str());
-	if (!k.current().in_callback || k.current().kind != sim::context::softirq ||
-	    s.owner != &k.current())
-		k.fail("%s: %s, outside of an event in softirq", function, s.name.c_str());
+	if (!k.current().may_do_io || s.owner != &k.current())
+		k.fail("%s: %s, outside of an event with KTCP_SOCK_SOFTIRQ", function, s.name.c_str());
 	if (s.caller)
 		k.fail("%s: %s is in use by %s", function, s.name.c_str(), s.caller->name.c_str());
 	k.point();

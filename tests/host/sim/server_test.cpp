@@ -479,6 +479,61 @@ TEST_P(Server, StartsOnlyOnceOnAPort)
 	});
 }
 
+/* A second start, over the first one's connections: they are in TIME-WAIT, or not even that. */
+TEST_P(Server, StartsAgainAtOnce)
+{
+	sim::explore(300, {}, [this](world &w) {
+		echo_server server;
+		client before, after;
+
+		SIM_EXPECT(w, server.start(settings()));
+		SIM_EXPECT_EQ(w, before.connect(sim::v4_loopback(port)), 0);
+		SIM_EXPECT_EQ(w, before.send("a"), 0);
+		SIM_EXPECT(w, before.receive_exactly(1) == "a");
+		server.stop();
+		if (w.chance().coin()) {
+			SIM_EXPECT(w, before.receive_all().empty());
+			before.close();
+			w.sleep_ms(10);
+		}
+		SIM_EXPECT(w, server.start(settings()));
+		SIM_EXPECT_EQ(w, after.connect(sim::v4_loopback(port)), 0);
+		SIM_EXPECT(w, after.exchange("b") == "b");
+		server.stop();
+		w.unload();
+	});
+}
+
+/*
+ * More connections than are accepted in one turn (64), and none after them to announce the
+ * rest: they come all at once, when the link is up again.
+ */
+TEST_P(Server, AcceptsAWholeBacklog)
+{
+	options how;
+
+	how.buffer_bytes = small;
+	sim::explore(250, how, [this](world &w) {
+		echo_server server;
+
+		SIM_EXPECT(w, server.start(settings()));
+		w.link(false);
+		for (int i = 0; i < 66; i++)
+			w.spawn("client", [&w] {
+				client c;
+
+				SIM_EXPECT_EQ(w, c.connect(sim::v4_loopback(port)), 0);
+				SIM_EXPECT_EQ(w, c.send("x"), 0);
+				SIM_EXPECT(w, c.receive_exactly(1) == "x");
+			});
+		w.sleep_ms(100);
+		w.link(true);
+		w.join();
+		server.stop();
+		w.unload();
+	});
+}
+
 /* IPv4 alone where there is no IPv6. */
 TEST_P(Server, WithoutIpv6)
 {

@@ -770,7 +770,7 @@ TEST_F(connection_test, counts_what_it_moved)
 
 TEST_F(connection_test, does_not_receive_where_there_is_nothing)
 {
-	EXPECT_CALL(port, sock_readable(_)).WillOnce(Return(false)).WillOnce(Return(true));
+	EXPECT_CALL(port, sock_readable(_)).WillOnce(Return(false));
 	EXPECT_CALL(port, sock_recv(_, _, _)).Times(0);
 	EXPECT_CALL(port, page_pool_get(_, _)).Times(0);
 	collect();
@@ -839,9 +839,11 @@ TEST_F(connection_test, memory_that_is_no_buffer_any_more_is_copied)
 	alignas(4096) static std::byte pages[4096];
 
 	EXPECT_CALL(port, page_pool_get(_, _)).WillRepeatedly(Return(pages));
-	EXPECT_CALL(port, page_pool_put(_, pages)).Times(testing::AtLeast(1));
+	EXPECT_CALL(port, page_pool_put(_, pages))
+		.Times(testing::AtLeast(1))
+		.WillRepeatedly(Return());
 	EXPECT_CALL(port, alloc_pages(4096, _)).WillOnce(Return(pages));
-	EXPECT_CALL(port, free_pages(pages, 4096)).Times(1);
+	EXPECT_CALL(port, free_pages(pages, 4096)).WillOnce(Return());
 	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive(std::string(4096, 'x')));
 	EXPECT_CALL(port, sock_send(_, _, 4096, 0)).WillOnce(Return(4096));
 	serve([](ktcp::connection &peer) -> task {

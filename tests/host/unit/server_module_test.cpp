@@ -64,7 +64,6 @@ KTCP_SERVER_MODULE(silent)
 TEST_F(server_module_test, serves_with_its_defaults_and_says_where)
 {
 	EXPECT_CALL(port, kmem_cache_create("unit_server_session", _));
-	EXPECT_CALL(port, kmem_cache_create("unit_server_buffer", _));
 	EXPECT_CALL(port, alloc_workqueue("unit_server", 0, 0));
 	EXPECT_CALL(port, alloc_workqueue("unit_server_control", 0, 0));
 	EXPECT_CALL(port, sock_bind(_, Pointee(port_is(4321))));
@@ -91,10 +90,12 @@ TEST_F(server_module_test, takes_every_parameter)
 	ktcp_param_unbound.value = 1;
 	ktcp_param_max_connections.value = 2;
 	ktcp_param_idle_timeout_ms.value = 2000;
+	ktcp_param_user_timeout_ms.value = 30'000;
 
 	EXPECT_CALL(port, alloc_workqueue("unit_server", KTCP_WQ_UNBOUND, 512));
 	EXPECT_CALL(port, alloc_workqueue("unit_server_control", 0, 0));
 	EXPECT_CALL(port, sock_bind(_, Pointee(port_is(65535))));
+	EXPECT_CALL(port, sock_set_user_timeout(_, 30'000));
 	EXPECT_CALL(port, sock_listen(_, 7));
 	EXPECT_CALL(port, mod_delayed_work(_, _, 500));
 	EXPECT_CALL(port, printk(KTCP_LOG_INFO, AllOf(HasSubstr("model work"), HasSubstr("up to "
@@ -128,6 +129,41 @@ TEST_F(server_module_test, takes_every_parameter)
 	ktcp_param_unbound.value = 0;
 	ktcp_param_max_connections.value = 65536;
 	ktcp_param_idle_timeout_ms.value = 0;
+	ktcp_param_user_timeout_ms.value = 0;
+}
+
+TEST_F(server_module_test, spreads_and_drains_and_limits_each_peer)
+{
+	::socket *listener = nullptr;
+	int waiting = 3;
+
+	ktcp_param_spread.value = 1;
+	ktcp_param_drain_ms.value = 250;
+	ktcp_param_max_per_source.value = 2;
+	ktcp_param_write_timeout_ms.value = 2000;
+
+	EXPECT_CALL(port, mod_delayed_work(_, _, _)).Times(testing::AnyNumber());
+	EXPECT_CALL(port, mod_delayed_work(_, _, 500)).Times(testing::AtLeast(1));
+	EXPECT_CALL(port, sock_hook_listener(_, _)).WillOnce([&](::socket *sock, auto *hook) {
+		listener = sock;
+		port.fake.sock_hook_listener(sock, hook);
+	});
+	EXPECT_CALL(port, sock_accept(_, _)).WillRepeatedly([&](::socket *, ::socket **out) {
+		return waiting-- > 0 ? (*out = port.fake.new_socket(), 0) : -EAGAIN;
+	});
+	EXPECT_CALL(port, next_online_cpu(_)).Times(2);
+	EXPECT_CALL(port, sock_no_linger(_)).Times(1);
+	EXPECT_CALL(port, wait_for_completion_timeout(_, 250)).Times(1);
+
+	EXPECT_EQ(ktcp_module_start(), 0);
+	port.fake.announce(listener, KTCP_SOCK_READABLE);
+	port.fake.run_all();
+	ktcp_module_stop();
+
+	ktcp_param_spread.value = 0;
+	ktcp_param_drain_ms.value = 0;
+	ktcp_param_max_per_source.value = 0;
+	ktcp_param_write_timeout_ms.value = 60'000;
 }
 
 TEST_F(server_module_test, a_port_in_use_fails_the_load)
@@ -143,7 +179,8 @@ TEST_F(server_module_test, an_unknown_model_fails_the_load)
 	char *const before = ktcp_param_model;
 
 	ktcp_param_model = fibre;
-	EXPECT_CALL(port, printk(KTCP_LOG_ERROR, HasSubstr("event, work or thread"))).Times(1);
+	EXPECT_CALL(port, printk(KTCP_LOG_ERROR, HasSubstr("event, softirq, work or thread")))
+		.Times(1);
 	EXPECT_EQ(ktcp_module_start(), -EINVAL);
 	ktcp_param_model = before;
 }

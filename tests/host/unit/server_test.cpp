@@ -41,6 +41,14 @@ struct echo {
 	}
 };
 
+struct sleeps : echo {
+	static constexpr bool may_sleep = true;
+};
+
+struct does_not_sleep : echo {
+	static constexpr bool may_sleep = false;
+};
+
 struct not_a_coroutine {
 	void operator()(ktcp::connection &) const
 	{
@@ -127,7 +135,8 @@ class server_test : public testing::Test {
 		EXPECT_EQ(port.fake.queued(), 0u);
 		EXPECT_EQ(port.fake.timers(), 0u);
 		EXPECT_EQ(port.fake.cache("unit_session"), nullptr);
-		EXPECT_EQ(port.fake.cache("unit_buffer"), nullptr);
+		EXPECT_EQ(port.fake.pools(), 0u);
+		EXPECT_EQ(port.fake.folder("unit"), nullptr);
 		EXPECT_EQ(port.fake.queue("unit"), nullptr);
 		EXPECT_EQ(port.fake.queue("unit_control"), nullptr);
 	}
@@ -144,6 +153,7 @@ static_assert(!ktcp::connection_handler<takes_a_copy>);
 static_assert(!ktcp::connection_handler<cannot_be_copied>);
 static_assert(!ktcp::connection_handler<int>);
 static_assert(ktcp::execution_model<ktcp::event_driven>);
+static_assert(ktcp::execution_model<ktcp::softirq>);
 static_assert(ktcp::execution_model<ktcp::work_per_connection>);
 static_assert(ktcp::execution_model<ktcp::thread_per_connection>);
 static_assert(!std::is_copy_constructible_v<ktcp::server<echo>>);
@@ -155,16 +165,19 @@ TEST_F(server_test, starts_in_this_order)
 {
 	::net net;
 	ktcp::server<echo> server;
-	const server_options options = {
-		.name = "unit", .port = 4321, .backlog = 77, .unbound = true, .net = &net
-	};
+	const server_options options = { .name = "unit",
+					 .port = 4321,
+					 .backlog = 77,
+					 .placement = ktcp::placement::anywhere,
+					 .user_timeout_ms = 5000,
+					 .net = &net };
 	{
 		InSequence order;
 
 		EXPECT_CALL(port, kmalloc(_, KTCP_GFP_KERNEL));
 		EXPECT_CALL(port, kmem_cache_create("unit_session",
 						    ktcp::event_driven::table.session_size));
-		EXPECT_CALL(port, kmem_cache_create("unit_buffer", 16384));
+		EXPECT_CALL(port, page_pool_create(16384));
 		EXPECT_CALL(port, alloc_workqueue("unit", KTCP_WQ_UNBOUND, 0));
 		EXPECT_CALL(port, alloc_workqueue("unit_control", 0, 0));
 		EXPECT_CALL(port, sock_create(&net, KTCP_INET6, _));
@@ -172,12 +185,17 @@ TEST_F(server_test, starts_in_this_order)
 		EXPECT_CALL(port, sock_set_v6only(_, false));
 		EXPECT_CALL(port, sock_set_nodelay(_));
 		EXPECT_CALL(port, sock_set_keepalive(_));
+		EXPECT_CALL(port, sock_set_user_timeout(_, 5000));
 		EXPECT_CALL(port, sock_set_oobinline(_));
 		EXPECT_CALL(port, sock_bind(_, Pointee(address_is(endpoint::any(4321)))));
 		/* Hooked before it listens, so that no connection comes unannounced. */
 		EXPECT_CALL(port, sock_hook_listener(_, _));
 		EXPECT_CALL(port, sock_listen(_, 77));
 		EXPECT_CALL(port, mod_delayed_work(_, _, 1000)); /* the sweep */
+		/* Published last, when all of it is there. */
+		EXPECT_CALL(port, proc_mkdir(&net, "unit", _));
+		EXPECT_CALL(port, proc_create(_, "statistics", _));
+		EXPECT_CALL(port, proc_create(_, "connections", _));
 		EXPECT_TRUE(server.start(options));
 	}
 	Mock::VerifyAndClearExpectations(&port);
@@ -238,7 +256,6 @@ TEST_F(server_test, long_names_are_cut_not_run_over)
 	const std::string name(100, 'n');
 
 	EXPECT_CALL(port, kmem_cache_create(std::string(23, 'n') + "_session", _));
-	EXPECT_CALL(port, kmem_cache_create(std::string(24, 'n') + "_buffer", _));
 	EXPECT_CALL(port, alloc_workqueue(name, _, _));
 	EXPECT_CALL(port, alloc_workqueue(std::string(23, 'n') + "_control", _, _));
 	EXPECT_TRUE(server.start({ .name = name.c_str() }));
@@ -264,6 +281,22 @@ TEST_F(server_test, where_ipv6_is_off_it_listens_on_ipv4_alone_and_says_so)
 		Mock::VerifyAndClearExpectations(&port);
 		EXPECT_EQ(port.fake.sockets(), 1u);
 	}
+}
+
+TEST_F(server_test, a_name_that_is_taken_is_said)
+{
+	ktcp::server<echo> first, second;
+	auto options = plain;
+
+	/* Caches of the same name are the fake port's complaint, not this test's. */
+	EXPECT_TRUE(first.start(plain));
+	EXPECT_CALL(port, kmem_cache_create(_, _)).WillOnce([this](auto, std::size_t size) {
+		return port.fake.kmem_cache_create("other", size);
+	});
+	EXPECT_CALL(port, printk(KTCP_LOG_ERROR, HasSubstr("/proc/net/unit")));
+	EXPECT_EQ(second.start(options).error(), errc::enomem);
+	EXPECT_EQ(port.fake.sockets(), 1u);
+	EXPECT_NE(port.fake.folder("unit"), nullptr) << "the first server's stays";
 }
 
 TEST_F(server_test, a_port_in_use_is_said)
@@ -304,7 +337,7 @@ template <class Model>
 class server_start : public server_test {
 };
 
-using all_models = testing::Types<ktcp::event_driven, ktcp::work_per_connection,
+using all_models = testing::Types<ktcp::event_driven, ktcp::softirq, ktcp::work_per_connection,
 				  ktcp::thread_per_connection, ktcp::any_model>;
 
 TYPED_TEST_SUITE(server_start, all_models);
@@ -313,35 +346,50 @@ TYPED_TEST(server_start, that_fails_anywhere_leaves_nothing)
 {
 	auto &port = this->port;
 
-	for (int nth = 0; nth < 8; nth++) {
+	for (int nth = 0; nth < 12; nth++) {
 		server_of<TypeParam> server;
 		int expected = -ENOMEM;
 
+		if (nth == 3 && !std::is_same_v<TypeParam, ktcp::softirq>)
+			continue;
+		EXPECT_CALL(port, alloc_workqueue(_, _, _)).Times(AnyNumber());
+		EXPECT_CALL(port, proc_create(_, _, _)).Times(AnyNumber());
 		switch (nth) {
 		case 0:
 			EXPECT_CALL(port, kmalloc(_, _)).WillOnce(Return(nullptr));
 			break;
 		case 1:
-		case 2:
-			EXPECT_CALL(port, kmem_cache_create(_, _)).Times(AnyNumber());
-			EXPECT_CALL(port,
-				    kmem_cache_create(nth == 1 ? "unit_session" : "unit_buffer", _))
+			EXPECT_CALL(port, kmem_cache_create("unit_session", _))
 				.WillOnce(Return(nullptr));
+			break;
+		case 2:
+			EXPECT_CALL(port, page_pool_create(_)).WillOnce(Return(nullptr));
 			break;
 		case 3:
+			EXPECT_CALL(port, softirq_pages_create()).WillOnce(Return(nullptr));
+			break;
 		case 4:
-			EXPECT_CALL(port, alloc_workqueue(_, _, _)).Times(AnyNumber());
-			EXPECT_CALL(port, alloc_workqueue(nth == 3 ? "unit" : "unit_control", _, _))
+		case 5:
+			EXPECT_CALL(port, alloc_workqueue(nth == 4 ? "unit" : "unit_control", _, _))
 				.WillOnce(Return(nullptr));
 			break;
-		case 5:
+		case 6:
 			EXPECT_CALL(port, sock_create(_, _, _)).WillOnce(Return(-ENOMEM));
 			break;
-		case 6:
+		case 7:
 			EXPECT_CALL(port, sock_bind(_, _)).WillOnce(Return(expected = -EACCES));
 			break;
-		case 7:
+		case 8:
 			EXPECT_CALL(port, sock_listen(_, _)).WillOnce(Return(expected = -EINVAL));
+			break;
+		case 9:
+			EXPECT_CALL(port, proc_mkdir(_, _, _)).WillOnce(Return(-ENOMEM));
+			break;
+		case 10:
+		case 11:
+			EXPECT_CALL(port,
+				    proc_create(_, nth == 10 ? "statistics" : "connections", _))
+				.WillOnce(Return(-ENOMEM));
 			break;
 		}
 		EXPECT_CALL(port, printk(KTCP_LOG_ERROR, _)).Times(1);
@@ -376,8 +424,8 @@ TEST_F(server_test, any_model_is_chosen_by_name)
 		options.model = each->name;
 		EXPECT_CALL(port, alloc_workqueue("unit_control", 0, 0));
 		EXPECT_CALL(port, alloc_workqueue("unit", 0, each->blocks ? 512 : 0));
-		EXPECT_CALL(port, kmem_cache_create("unit_buffer", _));
 		EXPECT_CALL(port, kmem_cache_create("unit_session", each->session_size));
+		EXPECT_CALL(port, softirq_pages_create()).Times(each->in_softirq);
 		EXPECT_TRUE(server.start(options));
 		Mock::VerifyAndClearExpectations(&port);
 	}
@@ -390,15 +438,30 @@ TEST_F(server_test, an_unknown_model_is_said_with_what_is_allowed)
 
 	options.model = "fibre";
 	EXPECT_CALL(port, kmalloc(_, _)).Times(0);
-	EXPECT_CALL(port, printk(KTCP_LOG_ERROR, AllOf(HasSubstr("fibre"), HasSubstr("event, work "
-										     "or "
-										     "thread"))));
+	EXPECT_CALL(port,
+		    printk(KTCP_LOG_ERROR,
+			   AllOf(HasSubstr("fibre"), HasSubstr("event, softirq, work or thread"))));
 	EXPECT_EQ(server.start(options).error(), errc::einval);
 	for (std::string_view close_to_one : { "", "even", "events", "Event", "work " }) {
 		EXPECT_CALL(port, printk(KTCP_LOG_ERROR, _));
 		options.model = close_to_one;
 		EXPECT_EQ(server.start(options).error(), errc::einval) << close_to_one;
 	}
+}
+
+TEST_F(server_test, a_handler_that_may_sleep_is_not_run_in_softirq)
+{
+	ktcp::server<sleeps, ktcp::any_model> sleeping;
+	ktcp::server<does_not_sleep, ktcp::any_model> waking;
+	auto options = plain;
+
+	options.model = "softirq";
+	EXPECT_CALL(port, printk(KTCP_LOG_ERROR, _)).Times(1);
+	EXPECT_EQ(sleeping.start(options).error(), errc::einval);
+	EXPECT_TRUE(waking.start(options));
+	waking.stop();
+	options.model = "event";
+	EXPECT_TRUE(sleeping.start(options));
 }
 
 TEST_F(server_test, one_model_alone_needs_no_name)
@@ -559,6 +622,24 @@ TEST_F(server_test, a_connection_without_memory_is_reset_and_others_go_on)
 	EXPECT_EQ(sessions(), 2u);
 }
 
+TEST_F(server_test, one_peer_has_no_more_than_its_share)
+{
+	ktcp::server<echo> server;
+	auto options = plain;
+
+	options.max_per_source = 2;
+	EXPECT_TRUE(server.start(options));
+	count_resets();
+	EXPECT_CALL(port, sock_remote(_, _)).WillRepeatedly([](auto *, ktcp_endpoint *out) {
+		*out = endpoint::ipv4(192, 0, 2, 1, 1000).raw();
+		return 0;
+	});
+	connect(5);
+	port.fake.run_all();
+	EXPECT_EQ(closed_with_reset, 3u);
+	EXPECT_EQ(sessions(), 2u);
+}
+
 TEST_F(server_test, serves)
 {
 	ktcp::server<echo> server;
@@ -604,15 +685,19 @@ TEST_F(server_test, sweeps_four_times_in_an_idle_timeout_and_at_least_each_secon
 {
 	const struct {
 		unsigned int idle;
+		unsigned int write;
 		unsigned int period;
-	} cases[] = { { 0, 1000 },  { 1, 1000 },   { 3, 1000 },	   { 4, 1 },
-		      { 400, 100 }, { 3999, 999 }, { 4000, 1000 }, { 86'400'000, 1000 } };
+	} cases[] = {
+		{ 0, 0, 1000 },	 { 1, 0, 1 },	    { 3, 0, 1 },       { 4, 0, 1 },
+		{ 400, 0, 100 }, { 3999, 0, 999 },  { 4000, 0, 1000 }, { 86'400'000, 0, 1000 },
+		{ 0, 400, 100 }, { 800, 400, 100 }, { 400, 800, 100 }, { 400, 86'400'000, 100 }
+	};
 
 	for (const auto &each : cases) {
 		ktcp::server<echo> server;
 		auto options = plain;
 
-		options.idle_timeout_ms = each.idle;
+		options.timeouts = { .idle_ms = each.idle, .write_ms = each.write };
 		EXPECT_CALL(port, mod_delayed_work(_, _, each.period)).Times(2);
 		EXPECT_TRUE(server.start(options));
 		port.fake.advance_ms(each.period);
@@ -626,7 +711,7 @@ TEST_F(server_test, idle_connections_are_closed)
 	ktcp::server<echo> server;
 	auto options = plain;
 
-	options.idle_timeout_ms = 400;
+	options.timeouts.idle_ms = 400;
 	EXPECT_TRUE(server.start(options));
 	connect(1);
 	port.fake.run_all();
@@ -654,10 +739,12 @@ TEST_F(server_test, stops_in_this_order)
 	auto *const control = port.fake.queue("unit_control");
 
 	EXPECT_CALL(port, kfree(_)).Times(1); /* the handler's frame */
+	EXPECT_CALL(port, proc_rmdir(IsNull())).Times(AnyNumber());
 
 	InSequence order;
 
 	/* nobody new … */
+	EXPECT_CALL(port, proc_rmdir(NotNull()));
 	EXPECT_CALL(port, sock_unhook_listener(listener, NotNull()));
 	EXPECT_CALL(port, cancel_delayed_work_sync(_)); /* accept */
 	EXPECT_CALL(port, sock_release(listener));
@@ -674,11 +761,70 @@ TEST_F(server_test, stops_in_this_order)
 	/* … and the lights. */
 	EXPECT_CALL(port, destroy_workqueue(control));
 	EXPECT_CALL(port, destroy_workqueue(queue));
-	EXPECT_CALL(port, kmem_cache_destroy(port.fake.cache("unit_buffer")));
+	EXPECT_CALL(port, page_pool_destroy(NotNull()));
 	EXPECT_CALL(port, kmem_cache_destroy(port.fake.cache("unit_session")));
 	EXPECT_CALL(port, kfree(NotNull()));
 
 	server.stop();
+	expect_nothing_left();
+}
+
+TEST_F(server_test, lets_connections_finish_before_it_ends_them)
+{
+	ktcp::server<echo> server;
+	auto options = plain;
+	std::string sent;
+
+	options.drain_ms = 500;
+	EXPECT_TRUE(server.start(options));
+	connect(2);
+	port.fake.run_all();
+	/* Both are done within the time, so nobody is told that the server stops. */
+	EXPECT_CALL(port, wait_for_completion_timeout(_, 500))
+		.WillOnce([this](::completion *done, unsigned int ms) {
+			EXPECT_CALL(port, sock_recv(_, _, _)).WillRepeatedly(Return(0));
+			EXPECT_CALL(port, sock_set_user_timeout(_, _)).Times(0);
+			for (auto *each : accepted)
+				port.fake.announce(each, KTCP_SOCK_READABLE);
+			return port.fake.wait_for_completion_timeout(done, ms);
+		});
+	server.stop();
+	expect_nothing_left();
+}
+
+TEST_F(server_test, ends_those_that_did_not_finish_in_time)
+{
+	ktcp::server<echo> server;
+	auto options = plain;
+
+	options.drain_ms = 500;
+	EXPECT_TRUE(server.start(options));
+	connect(2);
+	port.fake.run_all();
+
+	const auto before = port.fake.now;
+
+	EXPECT_CALL(port, sock_set_user_timeout(_, 1000)).Times(2);
+	server.stop();
+	EXPECT_EQ(port.fake.now, before + 500);
+	expect_nothing_left();
+}
+
+TEST_F(server_test, times_out_the_quiet_while_it_lets_others_finish)
+{
+	ktcp::server<echo> server;
+	auto options = plain;
+
+	options.drain_ms = 10'000;
+	options.timeouts.idle_ms = 400;
+	EXPECT_TRUE(server.start(options));
+	connect(1);
+	port.fake.run_all();
+
+	const auto before = port.fake.now;
+
+	server.stop();
+	EXPECT_LE(port.fake.now, before + 500) << "the sweep goes on meanwhile";
 	expect_nothing_left();
 }
 

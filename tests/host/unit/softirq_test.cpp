@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * ktcp/model/softirq.hpp: a turn inside the callback, only where that is allowed, and the
+ * work item for everything else. The claim itself is event_driven_test.cpp's.
+ */
+#include <ktcp/model/softirq.hpp>
+
+#include <cerrno>
+#include <string>
+
+#include "support.hpp"
+
+using ktcp::errc;
+using testing::_;
+using testing::InSequence;
+using testing::Mock;
+using testing::Return;
+
+namespace
+{
+
+constexpr unsigned int in_softirq = KTCP_SOCK_READABLE | KTCP_SOCK_SOFTIRQ;
+
+class softirq_test : public session_test {
+    protected:
+	std::string got;
+
+	softirq_test()
+	{
+		handle = [this](ktcp::connection &peer) -> ktcp::task {
+			while (auto received = co_await peer.read())
+				got += text(*received);
+		};
+		use(ktcp::softirq::table);
+	}
+
+	/* A connection that has had its first look and waits. */
+	::socket *add_waiting()
+	{
+		::socket *const raw = add();
+
+		EXPECT_EQ(port.fake.run_all(), 1u);
+		return raw;
+	}
+
+	void announce(::socket *raw, unsigned int events)
+	{
+		port.fake.announce(raw, events);
+	}
+};
+
+} // namespace
+
+static_assert(ktcp::softirq::table.in_softirq);
+static_assert(!ktcp::softirq::table.blocks);
+static_assert(std::string_view(ktcp::softirq::table.name) == "softirq");
+
+TEST_F(softirq_test, the_first_turn_is_the_work_items)
+{
+	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).Times(0);
+
+	::socket *const raw = add();
+
+	announce(raw, in_softirq); /* early: it is claimed already */
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("x")).WillOnce(Return(-EAGAIN));
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	Mock::VerifyAndClearExpectations(&port);
+}
+
+TEST_F(softirq_test, goes_on_where_the_bytes_arrive)
+{
+	::socket *const raw = add_waiting();
+
+	EXPECT_CALL(port, sock_softirq_recv(raw, _, _))
+		.WillOnce(receive("one"))
+		.WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, sock_recv(_, _, _)).Times(0);
+	EXPECT_CALL(port, queue_work(_, _, _)).Times(0);
+	announce(raw, in_softirq);
+	EXPECT_EQ(got, "one");
+}
+
+TEST_F(softirq_test, where_a_process_owns_the_socket_the_work_item_does)
+{
+	::socket *const raw = add_waiting();
+
+	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).Times(0);
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("two")).WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, queue_work(_, _, _)).Times(1);
+	announce(raw, KTCP_SOCK_READABLE);
+	EXPECT_EQ(got, "");
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(got, "two");
+}
+
+TEST_F(softirq_test, never_resumes_a_running_turn)
+{
+	::socket *const raw = add_waiting();
+	int depth = 0;
+
+	/* In our own send or receive TCP calls back; on another CPU so does the next packet. */
+	EXPECT_CALL(port, sock_softirq_recv(raw, _, _))
+		.WillOnce([&](::socket *sock, void *buffer, std::size_t size) {
+			EXPECT_EQ(depth++, 0);
+			announce(raw, in_softirq);
+			depth--;
+			return receive("first")(sock, buffer, size);
+		})
+		.WillOnce(Return(-EAGAIN))
+		.WillOnce(Return(-EAGAIN));
+	announce(raw, in_softirq);
+	EXPECT_EQ(got, "first");
+}
+
+TEST_F(softirq_test, an_event_while_the_work_item_runs_is_seen_by_it)
+{
+	::socket *const raw = add_waiting();
+
+	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).Times(0);
+	EXPECT_CALL(port, sock_recv(_, _, _))
+		.WillOnce([&](auto...) {
+			announce(raw, in_softirq);
+			return -EAGAIN;
+		})
+		.WillOnce(receive("seen"))
+		.WillOnce(Return(-EAGAIN));
+	announce(raw, KTCP_SOCK_STATE);
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(got, "seen");
+}
+
+TEST_F(softirq_test, a_used_up_share_goes_to_the_work_item)
+{
+	::socket *const raw = add_waiting();
+
+	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).Times(8).WillRepeatedly(receive("x"));
+	announce(raw, in_softirq);
+	EXPECT_EQ(port.fake.queued(), 1u);
+	announce(raw, in_softirq); /* it has the claim: nothing happens here */
+	EXPECT_EQ(got.size(), 8u);
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("y")).WillRepeatedly(Return(-EAGAIN));
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(got, "xxxxxxxxy");
+}
+
+TEST_F(softirq_test, the_end_is_the_work_items)
+{
+	::socket *const raw = add_waiting();
+
+	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).WillOnce(Return(0));
+	announce(raw, in_softirq);
+	EXPECT_EQ(sessions(), 1u);
+	EXPECT_EQ(port.fake.queued(), 1u);
+
+	InSequence order;
+
+	EXPECT_CALL(port, sock_unhook(raw, _));
+	EXPECT_CALL(port, sock_hold_net(raw));
+	EXPECT_CALL(port, sock_release(raw));
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(sessions(), 0u);
+}
+
+TEST_F(softirq_test, ending_is_the_work_items)
+{
+	add_waiting();
+	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).Times(0);
+	table->end_all(errc::eshutdown);
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(sessions(), 0u);
+}
+
+TEST_F(softirq_test, a_full_send_buffer_waits_for_room)
+{
+	handle = [](ktcp::connection &peer) -> ktcp::task {
+		while (auto received = co_await peer.read())
+			static_cast<void>(co_await peer.write(*received));
+	};
+
+	::socket *const raw = add_waiting();
+
+	EXPECT_CALL(port, sock_softirq_recv(_, _, _))
+		.WillOnce(receive("ping"))
+		.WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, sock_softirq_send(raw, _, 4, _, _)).WillOnce(Return(-EAGAIN));
+	announce(raw, in_softirq);
+	EXPECT_EQ(port.fake.queued(), 0u);
+	EXPECT_EQ(buffers(), 1u);
+	EXPECT_CALL(port, sock_softirq_send(raw, _, 4, _, table->use().pages.raw()))
+		.WillOnce(Return(4));
+	announce(raw, KTCP_SOCK_WRITABLE | KTCP_SOCK_SOFTIRQ);
+	EXPECT_EQ(buffers(), 0u);
+}
