@@ -5,7 +5,7 @@
 
 help:
 	@echo 'make run      kecho in a virtual machine, to talk to: telnet localhost 12345'
-	@echo '              (MODEL=event|work|thread, PARAMS="max_connections=10 ...", HOST_PORT=12345)'
+	@echo '              (MODEL=event|softirq|work|thread, PARAMS="max_connections=10 ...", HOST_PORT=12345)'
 	@echo 'make demo     the same with a scripted conversation, which ends by itself'
 	@echo 'make check    all tests: host, kunit, vm, lint'
 	@echo 'make host     the types and the simulation, in user space'

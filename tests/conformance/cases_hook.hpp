@@ -14,6 +14,7 @@
 	X(hook_is_not_told_of_the_past)         \
 	X(hook_hears_nothing_after_unhook)      \
 	X(hook_may_be_set_again)                \
+	X(hook_may_receive_and_send_in_softirq) \
 	X(listener_hook_is_told_of_connections) \
 	X(listener_hook_is_not_inherited)
 
@@ -203,6 +204,67 @@ inline void hook_may_be_set_again(context &context)
 	KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "a", 1, 0), 1);
 	KTCP_CHECK(both->hook.readable.reaches(1));
 	KTCP_CHECK_EQ(ktcp_sock_recv(both->server.raw(), &byte, 1), 1);
+}
+
+/* Sends back what comes, inside the event; what cannot be done there is left to others. */
+struct echoing_hook : ::ktcp_sock_hook {
+	struct socket *on = nullptr;
+	struct ktcp_softirq_pages *pages = nullptr;
+	char bytes[16];
+	counter events, echoed, left;
+
+	echoing_hook() noexcept : pages(ktcp_softirq_pages_create())
+	{
+		event = on_event;
+	}
+
+	~echoing_hook()
+	{
+		ktcp_softirq_pages_destroy(pages);
+	}
+
+	static void on_event(struct ktcp_sock_hook *hook, unsigned int events)
+	{
+		auto &self = *static_cast<echoing_hook *>(hook);
+
+		self.events.add();
+		if (!(events & KTCP_SOCK_SOFTIRQ)) {
+			self.left.add();
+			return;
+		}
+		for (;;) {
+			const long got = ktcp_sock_softirq_recv(self.on, self.bytes,
+								sizeof(self.bytes));
+
+			if (got <= 0)
+				break;
+			if (ktcp_sock_softirq_send(self.on, self.bytes,
+						   static_cast<std::size_t>(got), 0,
+						   self.pages) == got)
+				self.echoed.add(static_cast<int>(got));
+		}
+	}
+};
+
+inline void hook_may_receive_and_send_in_softirq(context &context)
+{
+	box<pair> both;
+	box<echoing_hook> hook;
+	char back[4];
+
+	KTCP_REQUIRE(both && hook && hook->pages);
+	KTCP_REQUIRE_EQ(both->connect(), 0);
+	hook->on = both->server.raw();
+	::ktcp_sock_hook(both->server.raw(), &*hook);
+	KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "ping", 4, 0), 4);
+	KTCP_CHECK(hook->events.reaches(1));
+	/* A port may have no softirq, or be prevented by the socket's owner. */
+	if (!hook->left.get()) {
+		KTCP_CHECK(both->client.recv_all(back, 4));
+		KTCP_CHECK(back[0] == 'p' && back[3] == 'g');
+		KTCP_CHECK_EQ(hook->echoed.get(), 4);
+	}
+	ktcp_sock_unhook(both->server.raw(), &*hook);
 }
 
 /* A listener that is hooked until the end of the scope. */

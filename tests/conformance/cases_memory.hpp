@@ -3,6 +3,8 @@
 #ifndef KTCP_TESTS_CONFORMANCE_CASES_MEMORY_HPP
 #define KTCP_TESTS_CONFORMANCE_CASES_MEMORY_HPP
 
+#include <ktcp/port/pages.h>
+
 #include "support.hpp"
 
 #define KTCP_MEMORY_CASES(X)          \
@@ -11,6 +13,7 @@
 	X(memory_pages_are_ours)      \
 	X(memory_cache_gives_objects) \
 	X(memory_caches_come_and_go)  \
+	X(memory_page_pool_recycles)  \
 	X(memory_null_may_be_freed)
 
 namespace ktcp_test
@@ -131,6 +134,32 @@ inline void memory_null_may_be_freed(context &context)
 
 	KTCP_CHECK(memory);
 	ktcp_kfree(memory);
+}
+
+inline void memory_page_pool_recycles(context &context)
+{
+	constexpr std::size_t size = 16384;
+	struct ktcp_page_pool *pool = ktcp_page_pool_create(size);
+
+	KTCP_REQUIRE(pool);
+	for (enum ktcp_gfp gfp : { KTCP_GFP_KERNEL, KTCP_GFP_ATOMIC, KTCP_GFP_KERNEL }) {
+		void *one = ktcp_page_pool_get(pool, gfp);
+		void *two = ktcp_page_pool_get(pool, gfp);
+
+		KTCP_CHECK(one && two && one != two);
+		if (one && two) {
+			KTCP_CHECK(reinterpret_cast<std::uintptr_t>(one) % 4096 == 0);
+			KTCP_CHECK(usable(one, size, 1));
+			KTCP_CHECK(usable(two, size, 2));
+			KTCP_CHECK(holds(one, size, 1));
+		}
+		if (one)
+			ktcp_page_pool_put(pool, one);
+		if (two)
+			ktcp_page_pool_put(pool, two);
+	}
+	ktcp_page_pool_destroy(pool);
+	ktcp_page_pool_destroy(nullptr);
 }
 
 } // namespace ktcp_test

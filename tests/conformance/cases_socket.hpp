@@ -3,6 +3,9 @@
 #ifndef KTCP_TESTS_CONFORMANCE_CASES_SOCKET_HPP
 #define KTCP_TESTS_CONFORMANCE_CASES_SOCKET_HPP
 
+#include <ktcp/port/pages.h>
+
+#include "cases_memory.hpp"
 #include "sockets.hpp"
 
 #define KTCP_SOCKET_CASES(X)                       \
@@ -19,7 +22,9 @@
 	X(socket_rebinds_over_time_wait)           \
 	X(socket_carries_all_bytes_both_ways)      \
 	X(socket_recv_writes_only_what_came)       \
+	X(socket_readable_tells_when_to_recv)      \
 	X(socket_send_stops_and_goes_on)           \
+	X(socket_sends_pages_as_they_were)         \
 	X(socket_wait_times_out)                   \
 	X(socket_wait_returns_at_once_when_ready)  \
 	X(socket_wait_is_woken_by_data)            \
@@ -238,6 +243,61 @@ inline void socket_recv_writes_only_what_came(context &context)
 	KTCP_CHECK(buffer[0] == 'a' && buffer[1] == 'b' && buffer[2] == '.');
 	KTCP_CHECK(both->server.recv_all(buffer, 1));
 	KTCP_CHECK(buffer[0] == 'c' && buffer[1] == 'b' && buffer[2] == '.');
+}
+
+inline void socket_readable_tells_when_to_recv(context &context)
+{
+	box<pair> both;
+	char byte;
+
+	KTCP_REQUIRE(both);
+	KTCP_REQUIRE_EQ(both->connect(), 0);
+	KTCP_CHECK(!ktcp_sock_readable(both->server.raw()));
+	KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "a", 1, 0), 1);
+	KTCP_CHECK_EQ(ktcp_sock_wait(both->server.raw(), KTCP_SOCK_READABLE, patience_ms), 0);
+	KTCP_CHECK(ktcp_sock_readable(both->server.raw()));
+	KTCP_CHECK_EQ(ktcp_sock_recv(both->server.raw(), &byte, 1), 1);
+	KTCP_CHECK(!ktcp_sock_readable(both->server.raw()));
+	KTCP_CHECK_EQ(ktcp_sock_shutdown(both->client.raw(), KTCP_SHUT_WR), 0);
+	KTCP_CHECK_EQ(ktcp_sock_wait(both->server.raw(), KTCP_SOCK_READABLE, patience_ms), 0);
+	KTCP_CHECK(ktcp_sock_readable(both->server.raw()));
+}
+
+/* A buffer may be put as soon as it was taken; what the pool gives next is another's. */
+inline void socket_sends_pages_as_they_were(context &context)
+{
+	constexpr std::size_t size = 4096, sent_once = 2000;
+	struct ktcp_page_pool *pool = ktcp_page_pool_create(size);
+	box<pair> both;
+	struct received {
+		unsigned char bytes[sent_once];
+	};
+	box<received> in;
+
+	KTCP_CHECK(pool);
+	if (pool && both && in && both->connect() == 0) {
+		for (unsigned salt = 0; salt < 4; salt++) {
+			void *buffer = ktcp_page_pool_get(pool, KTCP_GFP_KERNEL);
+			void *next;
+
+			KTCP_CHECK(buffer);
+			if (!buffer)
+				break;
+			usable(buffer, sent_once, salt);
+			KTCP_CHECK(both->client.send_all(buffer, sent_once, KTCP_SEND_PAGES));
+			ktcp_page_pool_put(pool, buffer);
+			next = ktcp_page_pool_get(pool, KTCP_GFP_KERNEL);
+			if (next) {
+				usable(next, size, 99);
+				ktcp_page_pool_put(pool, next);
+			}
+			KTCP_CHECK(both->server.recv_all(in->bytes, sent_once));
+			KTCP_CHECK(holds(in->bytes, sent_once, salt));
+		}
+	} else {
+		KTCP_CHECK(!"a connection and memory for it");
+	}
+	ktcp_page_pool_destroy(pool);
 }
 
 /*

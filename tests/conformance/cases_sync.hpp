@@ -10,6 +10,7 @@
 	X(sync_mutex_waits_for_its_turn)  \
 	X(sync_completion_wakes_a_waiter) \
 	X(sync_completions_are_counted)   \
+	X(sync_completion_wait_times_out) \
 	X(sync_rcu_grace_period_ends)
 
 namespace ktcp_test
@@ -147,6 +148,22 @@ inline void sync_rcu_grace_period_ends(context &context)
 
 	ktcp_synchronize_rcu();
 	KTCP_CHECK(ktcp_now_ms() - before < patience_ms);
+}
+
+inline void sync_completion_wait_times_out(context &context)
+{
+	constexpr unsigned tick_ms = 10;
+	box<waiting> shared;
+
+	KTCP_REQUIRE(shared);
+
+	const std::uint64_t before = ktcp_now_ms();
+
+	KTCP_CHECK(!shared->done.wait_for(40));
+	KTCP_CHECK(ktcp_now_ms() - before + tick_ms >= 40);
+	shared->done.complete();
+	KTCP_CHECK(shared->done.wait_for(0));
+	KTCP_CHECK(!shared->done.wait_for(0));
 }
 
 } // namespace ktcp_test

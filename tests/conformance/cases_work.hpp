@@ -20,6 +20,7 @@
 	X(work_cancel_ends_what_queues_itself)  \
 	X(work_destroy_waits_for_all)           \
 	X(work_max_active_has_a_bound)          \
+	X(work_online_cpus_come_round)          \
 	X(delayed_work_is_not_early)            \
 	X(delayed_work_follows_its_last_date)   \
 	X(delayed_work_without_delay_runs)      \
@@ -375,6 +376,28 @@ inline void work_max_active_has_a_bound(context &context)
 	ktcp_init_work(one->plain(), count_run);
 	ktcp_queue_work(-1, queue.raw(), one->plain());
 	KTCP_CHECK(one->begun.reaches(1));
+}
+
+/* Each CPU once, upwards, then the first again; and work runs wherever it is sent. */
+inline void work_online_cpus_come_round(context &context)
+{
+	const int first = ktcp_next_online_cpu(-1);
+	box<item> one;
+	queue queue;
+	int runs = 0;
+
+	KTCP_REQUIRE(one && queue);
+	KTCP_REQUIRE(first >= 0);
+	ktcp_init_work(one->plain(), count_run);
+	for (int cpu = first, next; runs < 8192; cpu = next) {
+		KTCP_CHECK(ktcp_queue_work(cpu, queue.raw(), one->plain()));
+		KTCP_REQUIRE(one->begun.reaches(++runs));
+		next = ktcp_next_online_cpu(cpu);
+		if (next == first)
+			break;
+		KTCP_REQUIRE(next > cpu);
+	}
+	KTCP_CHECK(runs < 8192);
 }
 
 inline void delayed_work_is_not_early(context &context)

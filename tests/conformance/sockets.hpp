@@ -179,10 +179,10 @@ class sock {
 	}
 
 	/* As ktcp_sock_send(), trying again where there is no memory for a moment. */
-	long send(const void *data, std::size_t size) noexcept
+	long send(const void *data, std::size_t size, unsigned int flags = 0) noexcept
 	{
 		for (;;) {
-			const long sent = ktcp_sock_send(raw_, data, size, 0);
+			const long sent = ktcp_sock_send(raw_, data, size, flags);
 
 			if (sent != -e_nobufs)
 				return sent;
@@ -191,10 +191,11 @@ class sock {
 	}
 
 	/* All of it: true if it was taken. */
-	bool send_all(const void *data, std::size_t size) noexcept
+	bool send_all(const void *data, std::size_t size, unsigned int flags = 0) noexcept
 	{
 		for (std::size_t done = 0; done < size;) {
-			const long sent = send(static_cast<const char *>(data) + done, size - done);
+			const long sent = send(static_cast<const char *>(data) + done, size - done,
+					       flags);
 
 			if (sent >= 0)
 				done += static_cast<std::size_t>(sent);

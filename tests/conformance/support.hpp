@@ -132,6 +132,11 @@ class completion {
 		ktcp_wait_for_completion(raw());
 	}
 
+	bool wait_for(unsigned int ms) noexcept
+	{
+		return ktcp_wait_for_completion_timeout(raw(), ms);
+	}
+
     private:
 	struct ::completion *raw() noexcept
 	{

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <string>
 
 #include "kernel.hpp"
@@ -227,45 +228,45 @@ void ktcp_free_pages(void *pages, size_t size)
 }
 
 /*
- * port/pages.h: as a slab cache. That TCP keeps pages is not modelled: the simulated socket
- * copies what it is sent.
+ * port/pages.h: every buffer from the allocator, filled afresh. That TCP keeps pages is not
+ * modelled: the simulated socket copies what it is sent.
  */
 struct ktcp_page_pool {
-	kmem_cache *buffers;
+	size_t size;
+	int buffers;
 };
 
 struct ktcp_page_pool *ktcp_page_pool_create(size_t size)
 {
-	auto *pool = static_cast<ktcp_page_pool *>(ktcp_kmalloc(sizeof(ktcp_page_pool),
-								KTCP_GFP_KERNEL));
+	kernel &k = kernel::enter_process("ktcp_page_pool_create");
 
-	if (!pool)
-		return nullptr;
-	pool->buffers = ktcp_kmem_cache_create(
-		("page_pool" + std::to_string(kernel::now("ktcp_page_pool_create").fallible_calls))
-			.c_str(),
-		size); /* any number of pools */
-	if (!pool->buffers) {
-		ktcp_kfree(pool);
-		return nullptr;
-	}
-	return pool;
+	if (!size || size % 4096 || (size & (size - 1)))
+		k.fail("ktcp_page_pool_create: %zu bytes", size);
+
+	void *memory = ktcp_kmalloc(sizeof(ktcp_page_pool), KTCP_GFP_KERNEL);
+
+	return memory ? new (memory) ktcp_page_pool{ size, 0 } : nullptr;
 }
 
 void ktcp_page_pool_destroy(struct ktcp_page_pool *pool)
 {
-	if (!pool)
-		return;
-	ktcp_kmem_cache_destroy(pool->buffers);
+	kernel &k = kernel::enter_process("ktcp_page_pool_destroy");
+
+	if (pool && pool->buffers)
+		k.fail("ktcp_page_pool_destroy: %d buffers were not put", pool->buffers);
 	ktcp_kfree(pool);
 }
 
 void *ktcp_page_pool_get(struct ktcp_page_pool *pool, enum ktcp_gfp gfp)
 {
-	return ktcp_kmem_cache_alloc(pool->buffers, gfp);
+	void *buffer = ktcp_alloc_pages(pool->size, gfp);
+
+	pool->buffers += buffer != nullptr;
+	return buffer;
 }
 
 void ktcp_page_pool_put(struct ktcp_page_pool *pool, void *buffer)
 {
-	ktcp_kmem_cache_free(pool->buffers, buffer);
+	pool->buffers--;
+	ktcp_free_pages(buffer, pool->size);
 }

@@ -245,8 +245,8 @@ struct ktcp_softirq_pages {
 
 struct ktcp_softirq_pages *ktcp_softirq_pages_create(void)
 {
-	return static_cast<ktcp_softirq_pages *>(ktcp_kmalloc(sizeof(ktcp_softirq_pages),
-							      KTCP_GFP_KERNEL));
+	return static_cast<ktcp_softirq_pages *>(
+		ktcp_kmalloc(sizeof(ktcp_softirq_pages), KTCP_GFP_KERNEL));
 }
 
 void ktcp_softirq_pages_destroy(struct ktcp_softirq_pages *pages)
@@ -262,7 +262,8 @@ static tcp &enter_softirq(struct socket *sock, const char *function)
 	if (sock->released)
 		k.fail("%s: %s was released", function, s.name.c_str());
 	if (!k.current().may_do_io || s.owner != &k.current())
-		k.fail("%s: %s, outside of an event with KTCP_SOCK_SOFTIRQ", function, s.name.c_str());
+		k.fail("%s: %s, outside of an event with KTCP_SOCK_SOFTIRQ", function,
+		       s.name.c_str());
 	if (s.caller)
 		k.fail("%s: %s is in use by %s", function, s.name.c_str(), s.caller->name.c_str());
 	k.point();
