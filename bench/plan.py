@@ -106,7 +106,9 @@ def standard():
 
 
 def sweeps():
-    rows = [Workload("connections", each) for each in CONNECTIONS if each > 128]
+    # Long enough for each connection to be past its first message, which costs more.
+    rows = [Workload("connections", each, extra=["--warmup 1s", "--duration 2s"])
+            for each in CONNECTIONS if each > 128]
     rows += [Workload("sizes", 16, each) for each in SIZES if each not in ("64", "16K")]
     rows += [Workload("per-request", each, per_request=True) for each in (1, 128)]
     # How much a peer that sends as fast as it can takes from sixteen others.

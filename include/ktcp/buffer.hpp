@@ -30,42 +30,44 @@ class buffer {
 	/** Errors: ENOMEM. Context: as @p flags says. @p size is in bytes, not 0. */
 	static result<buffer> kmalloc(std::size_t size, gfp flags = gfp::kernel) noexcept
 	{
-		return owning(ktcp_kmalloc(size, static_cast<ktcp_gfp>(flags)), size,
-			      [](buffer &self) { ktcp_kfree(self.data_); }, nullptr);
+		return owning(
+			ktcp_kmalloc(size, static_cast<ktcp_gfp>(flags)), size,
+			[](buffer &self) { ktcp_kfree(self.data_); }, nullptr);
 	}
 
 	/** Whole pages, contiguous; @p size is rounded up by the kernel. Errors: ENOMEM. */
 	static result<buffer> pages(std::size_t size, gfp flags = gfp::kernel) noexcept
 	{
-		return owning(ktcp_alloc_pages(size, static_cast<ktcp_gfp>(flags)), size,
-			      [](buffer &self) { ktcp_free_pages(self.data_, self.size_); },
-			      nullptr);
+		return owning(
+			ktcp_alloc_pages(size, static_cast<ktcp_gfp>(flags)), size,
+			[](buffer &self) { ktcp_free_pages(self.data_, self.size_); }, nullptr);
 	}
 
 	/** One object of @p cache, which must outlive the buffer. Errors: ENOMEM. */
 	static result<buffer> from(kmem_cache &cache, gfp flags = gfp::kernel) noexcept
 	{
-		return owning(cache.alloc(flags), cache.object_size(),
-			      [](buffer &self) {
-				      static_cast<kmem_cache *>(self.origin_)->free(self.data_);
-			      },
-			      &cache);
+		return owning(
+			cache.alloc(flags), cache.object_size(),
+			[](buffer &self) {
+				static_cast<kmem_cache *>(self.origin_)->free(self.data_);
+			},
+			&cache);
 	}
 
 	/** One buffer of @p pool, which must outlive it. Errors: ENOMEM. */
 	static result<buffer> from(page_pool &pool, gfp flags = gfp::kernel) noexcept
 	{
-		return owning(pool.get(flags), pool.buffer_size(),
-			      [](buffer &self) {
-				      static_cast<page_pool *>(self.origin_)->put(self.data_);
-			      },
-			      &pool);
+		return owning(
+			pool.get(flags), pool.buffer_size(),
+			[](buffer &self) {
+				static_cast<page_pool *>(self.origin_)->put(self.data_);
+			},
+			&pool);
 	}
 
 	buffer(buffer &&other) noexcept
-		: data_(std::exchange(other.data_, nullptr)),
-		  size_(std::exchange(other.size_, 0)), release_(other.release_),
-		  origin_(other.origin_)
+		: data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)),
+		  release_(other.release_), origin_(other.origin_)
 	{
 	}
 

@@ -156,8 +156,8 @@ class connection : public executor {
 	 */
 	connection(ktcp::socket &&socket, page_pool &buffers, handler_function handle,
 		   const void *handler) noexcept
-		: socket_(std::move(socket)), buffers_(buffers), handle_(handle),
-		  handler_(handler), accepted_ms_(ktcp_now_ms()), last_active_ms_(accepted_ms_)
+		: socket_(std::move(socket)), buffers_(buffers), handle_(handle), handler_(handler),
+		  accepted_ms_(ktcp_now_ms()), last_active_ms_(accepted_ms_)
 	{
 	}
 

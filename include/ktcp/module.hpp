@@ -68,19 +68,19 @@ namespace ktcp::params
  * or at once when start() fails. It lives in static storage; there are no global
  * constructors (kernels run them only with CONFIG_CONSTRUCTORS).
  */
-#define KTCP_MODULE_OBJECT(...)                                                           \
-	namespace                                                                         \
-	{                                                                                 \
-	using ktcp_module_type = __VA_ARGS__;                                             \
-	constinit ktcp::detail::module_storage<ktcp_module_type> ktcp_module_storage;     \
-	}                                                                                 \
-	int ktcp_module_start(void)                                                       \
-	{                                                                                 \
-		return ktcp_module_storage.start();                                       \
-	}                                                                                 \
-	void ktcp_module_stop(void)                                                       \
-	{                                                                                 \
-		ktcp_module_storage.stop();                                               \
+#define KTCP_MODULE_OBJECT(...)                                                       \
+	namespace                                                                     \
+	{                                                                             \
+	using ktcp_module_type = __VA_ARGS__;                                         \
+	constinit ktcp::detail::module_storage<ktcp_module_type> ktcp_module_storage; \
+	}                                                                             \
+	int ktcp_module_start(void)                                                   \
+	{                                                                             \
+		return ktcp_module_storage.start();                                   \
+	}                                                                             \
+	void ktcp_module_stop(void)                                                   \
+	{                                                                             \
+		ktcp_module_storage.stop();                                           \
 	}
 
 namespace ktcp::detail

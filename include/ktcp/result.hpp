@@ -90,32 +90,32 @@ class [[nodiscard]] result {
 		return !error_;
 	}
 
-	constexpr T &value() & noexcept
+	constexpr T &value() &noexcept
 	{
 		return value_;
 	}
 
-	constexpr const T &value() const & noexcept
+	constexpr const T &value() const &noexcept
 	{
 		return value_;
 	}
 
-	constexpr T &&value() && noexcept
+	constexpr T &&value() &&noexcept
 	{
 		return std::move(value_);
 	}
 
-	constexpr T &operator*() & noexcept
+	constexpr T &operator*() &noexcept
 	{
 		return value_;
 	}
 
-	constexpr const T &operator*() const & noexcept
+	constexpr const T &operator*() const &noexcept
 	{
 		return value_;
 	}
 
-	constexpr T &&operator*() && noexcept
+	constexpr T &&operator*() &&noexcept
 	{
 		return std::move(value_);
 	}
@@ -202,12 +202,12 @@ class [[nodiscard]] result<void> {
  * must return a result. Not in a coroutine: there, say
  * `if (!status) co_return status.error();`.
  */
-#define KTCP_TRY(...)                                                  \
-	({                                                             \
-		auto ktcp_try_result = (__VA_ARGS__);                  \
-		if (!ktcp_try_result)                                  \
-			return ktcp_try_result.error();                \
-		std::move(ktcp_try_result).value();                    \
+#define KTCP_TRY(...)                                   \
+	({                                              \
+		auto ktcp_try_result = (__VA_ARGS__);   \
+		if (!ktcp_try_result)                   \
+			return ktcp_try_result.error(); \
+		std::move(ktcp_try_result).value();     \
 	})
 
 } // namespace ktcp

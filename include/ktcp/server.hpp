@@ -46,10 +46,13 @@ namespace ktcp
  * `ktcp::task operator()(ktcp::connection &peer) const`.
  */
 template <class Handler>
-concept connection_handler =
-	std::copy_constructible<Handler> && requires(const Handler &handler, connection &peer) {
-		{ handler(peer) } -> std::same_as<task>;
-	};
+concept connection_handler = std::copy_constructible<Handler> &&
+	requires(const Handler &handler, connection &peer)
+{
+	{
+		handler(peer)
+		} -> std::same_as<task>;
+};
 
 /** How handlers wait: event_driven, softirq, work_per_connection, thread_per_connection. */
 template <class Model>
@@ -70,7 +73,10 @@ namespace detail
 
 /* A handler may say that it sleeps; then softirq is not for it. */
 template <class Handler>
-constexpr bool may_sleep = requires { requires Handler::may_sleep; };
+constexpr bool may_sleep = requires
+{
+	requires Handler::may_sleep;
+};
 
 } // namespace detail
 
@@ -229,7 +235,8 @@ class server : public server_base {
 			for (const struct model *each : any_model::all)
 				if (options.model == each->name &&
 				    !(each->in_softirq && detail::may_sleep<Handler>))
-					return server_base::start(options, *each, handle, &handler_);
+					return server_base::start(options, *each, handle,
+								  &handler_);
 			KTCP_LOG_ERR("model=%.*s: must be event, softirq, work or thread",
 				     static_cast<int>(options.model.size()), options.model.data());
 			return errc::einval;
@@ -318,8 +325,9 @@ inline result<void> server_base::running::set_up(const struct model &model,
 		if (model.in_softirq)
 			use.pages = KTCP_TRY(softirq_pages::create());
 		use.queue = KTCP_TRY(workqueue::create(
-			options.name, { .unbound = options.placement == placement::anywhere,
-					.max_active = model.blocks ? workqueue::most_active() : 0 }));
+			options.name,
+			{ .unbound = options.placement == placement::anywhere,
+			  .max_active = model.blocks ? workqueue::most_active() : 0 }));
 		use.control =
 			KTCP_TRY(workqueue::create(detail::joined_name(name, "_control").c_str()));
 		return {};
@@ -386,9 +394,10 @@ inline result<void> server_base::running::listen() noexcept
 		made = listening.error();
 	}
 	if (made.error() == errc::eaddrinuse)
-		KTCP_LOG_ERR("port %u is in use; stop who listens there (ss -ltn), or choose another "
-			     "with port=",
-			     options.port);
+		KTCP_LOG_ERR(
+			"port %u is in use; stop who listens there (ss -ltn), or choose another "
+			"with port=",
+			options.port);
 	else
 		KTCP_LOG_ERR("cannot listen on port %u (error %d)", options.port,
 			     made.error().code());

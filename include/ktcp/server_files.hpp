@@ -144,14 +144,13 @@ class server_files {
 				const auto peer = each.socket().remote();
 				const traffic moved = each.moved();
 
-				ktcp_seq_printf(
-					to, "%s %llu %llu %s %llu %llu\n",
-					peer ? endpoint_text(*peer).c_str() : "gone",
-					static_cast<unsigned long long>(each.age_ms(now)),
-					static_cast<unsigned long long>(each.idle_ms(now)),
-					each.writing() ? "write" : "read",
-					static_cast<unsigned long long>(moved.bytes_in),
-					static_cast<unsigned long long>(moved.bytes_out));
+				ktcp_seq_printf(to, "%s %llu %llu %s %llu %llu\n",
+						peer ? endpoint_text(*peer).c_str() : "gone",
+						static_cast<unsigned long long>(each.age_ms(now)),
+						static_cast<unsigned long long>(each.idle_ms(now)),
+						each.writing() ? "write" : "read",
+						static_cast<unsigned long long>(moved.bytes_in),
+						static_cast<unsigned long long>(moved.bytes_out));
 			}
 
 			decltype(std::declval<session_table &>().lock()) live;

@@ -49,9 +49,9 @@ class server_module {
 			.user_timeout_ms = number(params::user_timeout_ms()),
 			.drain_ms = number(params::drain_ms()),
 		}));
-		KTCP_LOG_NOTE("listening on port %u, model %.*s, up to %u connections", server_.port(),
-			      static_cast<int>(params::model().size()), params::model().data(),
-			      server_.max_connections());
+		KTCP_LOG_NOTE("listening on port %u, model %.*s, up to %u connections",
+			      server_.port(), static_cast<int>(params::model().size()),
+			      params::model().data(), server_.max_connections());
 		return {};
 	}
 

@@ -5,9 +5,11 @@
  * Without include guards: lists are read several times.
  */
 KTCP_PARAM_INT(backlog, 1024, 1, 65535, "connections that may wait to be accepted")
-KTCP_PARAM_STRING(model, "event", "who waits for a quiet connection: event, softirq, work or thread")
+KTCP_PARAM_STRING(model, "event",
+		  "who waits for a quiet connection: event, softirq, work or thread")
 KTCP_PARAM_INT(unbound, 0, 0, 1, "1: workers go where the scheduler likes (WQ_UNBOUND)")
-KTCP_PARAM_INT(spread, 0, 0, 1, "1: connections go to one CPU after the other, not where their packets arrive")
+KTCP_PARAM_INT(spread, 0, 0, 1,
+	       "1: connections go to one CPU after the other, not where their packets arrive")
 KTCP_PARAM_INT(max_connections, 65536, 1, 1048576, "connections at once; more are reset")
 KTCP_PARAM_INT(max_per_source, 0, 0, 1048576,
 	       "connections at once of one IPv4 address or IPv6 /64, 0: any number")

@@ -89,8 +89,11 @@ namespace detail
 {
 
 template <class T>
-concept has_executor = requires(T &object) {
-	{ object.executor() } -> std::same_as<executor &>;
+concept has_executor = requires(T &object)
+{
+	{
+		object.executor()
+		} -> std::same_as<executor &>;
 };
 
 template <class T>
@@ -120,8 +123,8 @@ class promise_base {
 			      "ktcp::connection or something that has an executor(): its frame's "
 			      "memory is allocated as that says");
 		KTCP_NOTE_FRAME_SIZE(size);
-		return ktcp_kmalloc(size, static_cast<ktcp_gfp>(
-						  find_executor(arguments...).frame_flags()));
+		return ktcp_kmalloc(
+			size, static_cast<ktcp_gfp>(find_executor(arguments...).frame_flags()));
 	}
 
 	static void operator delete(void *frame, std::size_t) noexcept
@@ -211,8 +214,7 @@ class [[nodiscard]] basic_task {
 	struct promise_type : promise<T> {
 		basic_task get_return_object() noexcept
 		{
-			return basic_task(
-				std::coroutine_handle<promise_type>::from_promise(*this));
+			return basic_task(std::coroutine_handle<promise_type>::from_promise(*this));
 		}
 
 		static basic_task get_return_object_on_allocation_failure() noexcept

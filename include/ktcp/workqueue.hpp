@@ -49,8 +49,7 @@ class workqueue {
 
 		made.queue_ = ktcp_alloc_workqueue(name,
 						   (how.unbound ? KTCP_WQ_UNBOUND : 0) |
-							   (how.high_priority ? KTCP_WQ_HIGHPRI :
-										0),
+							   (how.high_priority ? KTCP_WQ_HIGHPRI : 0),
 						   how.max_active);
 		if (!made.queue_)
 			return errc::enomem;

@@ -52,8 +52,8 @@ class blocking_session : public session {
 		if (starved())
 			ktcp_msleep(starved_sleep_ms);
 		else /* whatever ended the wait, the next attempt finds it out */
-			static_cast<void>(socket().wait(interest() & (KTCP_SOCK_READABLE |
-								      KTCP_SOCK_WRITABLE)));
+			static_cast<void>(socket().wait(interest() &
+							(KTCP_SOCK_READABLE | KTCP_SOCK_WRITABLE)));
 	}
 };
 

@@ -135,12 +135,10 @@ struct event_driven {
 			static_cast<event_session &>(self).start();
 			return {};
 		},
-		.wake = [](session &self, std::uint32_t event) {
-			static_cast<event_session &>(self).post(event);
-		},
-		.destroy = [](session &self) {
-			static_cast<event_session &>(self).~event_session();
-		},
+		.wake = [](session &self,
+			   std::uint32_t event) { static_cast<event_session &>(self).post(event); },
+		.destroy =
+			[](session &self) { static_cast<event_session &>(self).~event_session(); },
 	};
 };
 

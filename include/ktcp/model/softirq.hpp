@@ -68,9 +68,10 @@ struct softirq {
 		},
 		.start = event_driven::table.start,
 		.wake = event_driven::table.wake,
-		.destroy = [](session &self) {
-			static_cast<softirq_session &>(self).~softirq_session();
-		},
+		.destroy =
+			[](session &self) {
+				static_cast<softirq_session &>(self).~softirq_session();
+			},
 	};
 };
 

@@ -63,10 +63,11 @@ inline constexpr struct model thread_per_connection::table = {
 		return *new (memory) thread_session(table, std::move(socket));
 	},
 	.start = [](session &self) { return static_cast<thread_session &>(self).start(); },
-	.wake = [](session &self, std::uint32_t event) {
-		if (event == session::event_ended)
-			static_cast<thread_session &>(self).wake();
-	},
+	.wake =
+		[](session &self, std::uint32_t event) {
+			if (event == session::event_ended)
+				static_cast<thread_session &>(self).wake();
+		},
 	.destroy = [](session &self) { static_cast<thread_session &>(self).~thread_session(); },
 };
 

@@ -57,10 +57,11 @@ inline constexpr struct model work_per_connection::table = {
 		static_cast<work_session &>(self).start();
 		return {};
 	},
-	.wake = [](session &self, std::uint32_t event) {
-		if (event == session::event_ended)
-			static_cast<work_session &>(self).wake();
-	},
+	.wake =
+		[](session &self, std::uint32_t event) {
+			if (event == session::event_ended)
+				static_cast<work_session &>(self).wake();
+		},
 	.destroy = [](session &self) { static_cast<work_session &>(self).~work_session(); },
 };
 

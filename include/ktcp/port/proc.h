@@ -48,8 +48,8 @@ void ktcp_proc_rmdir(struct proc_dir_entry *folder);
 int ktcp_proc_create(struct proc_dir_entry *folder, const char *name, struct ktcp_proc_file *file);
 
 /** ktcp_seq_printf() - as seq_printf(). Context: inside ktcp_proc_file::show. */
-__attribute__((format(printf, 2, 3))) void ktcp_seq_printf(struct seq_file *to,
-							   const char *format, ...);
+__attribute__((format(printf, 2, 3))) void ktcp_seq_printf(struct seq_file *to, const char *format,
+							   ...);
 
 KTCP_PORT_END
 

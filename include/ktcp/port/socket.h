@@ -267,8 +267,8 @@ long ktcp_sock_softirq_recv(struct socket *sock, void *buffer, size_t size);
  *         sleeping: ktcp_sock_send() may find some.
  * Context: inside an event with KTCP_SOCK_SOFTIRQ.
  */
-long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size,
-			    unsigned int flags, struct ktcp_softirq_pages *pages);
+long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, unsigned int flags,
+			    struct ktcp_softirq_pages *pages);
 
 /**
  * ktcp_sock_incoming_cpu() - the CPU on which the connection's last packet was

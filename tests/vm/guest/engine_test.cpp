@@ -11,30 +11,35 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 
-namespace vm {
-namespace {
+namespace vm
+{
+namespace
+{
 
 // What can be read of it; a file that goes away meanwhile just ends.
-std::string file(const std::string& path)
+std::string file(const std::string &path)
 {
-    std::string all;
-    const int from = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (from < 0) return all;
-    char part[4096];
-    for (ssize_t got; (got = ::read(from, part, sizeof part)) > 0;) all.append(part, got);
-    ::close(from);
-    return all;
+	std::string all;
+	const int from = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+	if (from < 0)
+		return all;
+	char part[4096];
+	for (ssize_t got; (got = ::read(from, part, sizeof part)) > 0;)
+		all.append(part, got);
+	::close(from);
+	return all;
 }
 
 const std::string folder = "/proc/net/kecho";
 
 std::map<std::string, unsigned long long> statistics()
 {
-    std::istringstream in(file(folder + "/statistics"));
-    std::map<std::string, unsigned long long> numbers;
-    std::string name;
-    for (unsigned long long value; in >> name >> value;) numbers[name] = value;
-    return numbers;
+	std::istringstream in(file(folder + "/statistics"));
+	std::map<std::string, unsigned long long> numbers;
+	std::string name;
+	for (unsigned long long value; in >> name >> value;)
+		numbers[name] = value;
+	return numbers;
 }
 
 class counting : public every_model {};
@@ -42,61 +47,66 @@ FOR_EVERY_MODEL(counting);
 
 TEST_P(counting, what_moved_and_who_was_refused)
 {
-    load_model("max_connections=3");
-    {
-        client one, two;
-        ASSERT_EQ(echo(one, pattern(100000, 1)), "");
-        ASSERT_EQ(echo(two, "hello"), "");
-        auto now = statistics();
-        EXPECT_EQ(now["accepted"], 2u);
-        EXPECT_EQ(now["active"], 2u);
-        EXPECT_EQ(now["bytes_in"], 100005u);
-        EXPECT_EQ(now["bytes_out"], 100005u);
-        EXPECT_GE(now["turns"], 2u);
-        client three;
-        ASSERT_EQ(echo(three, "hello"), "");
-        client extra;
-        EXPECT_TRUE(!extra.connected() || extra.ended());
-        EXPECT_EQ(statistics()["refused_full"], 1u);
-    }
-    EXPECT_TRUE(eventually(5s, [] { return statistics()["active"] == 0; }));
-    auto now = statistics();
-    EXPECT_EQ(now["closed"], 3u);
-    EXPECT_EQ(now["bytes_in"], 100010u);    // of connections that are gone, too
-    EXPECT_EQ(now["bytes_out"], 100010u);
-    unload();
-    EXPECT_EQ(file(folder + "/statistics"), "");
+	load_model("max_connections=3");
+	{
+		client one, two;
+		ASSERT_EQ(echo(one, pattern(100000, 1)), "");
+		ASSERT_EQ(echo(two, "hello"), "");
+		auto now = statistics();
+		EXPECT_EQ(now["accepted"], 2u);
+		EXPECT_EQ(now["active"], 2u);
+		EXPECT_EQ(now["bytes_in"], 100005u);
+		EXPECT_EQ(now["bytes_out"], 100005u);
+		EXPECT_GE(now["turns"], 2u);
+		client three;
+		ASSERT_EQ(echo(three, "hello"), "");
+		client extra;
+		EXPECT_TRUE(!extra.connected() || extra.ended());
+		EXPECT_EQ(statistics()["refused_full"], 1u);
+	}
+	EXPECT_TRUE(eventually(5s, [] { return statistics()["active"] == 0; }));
+	auto now = statistics();
+	EXPECT_EQ(now["closed"], 3u);
+	EXPECT_EQ(now["bytes_in"], 100010u); // of connections that are gone, too
+	EXPECT_EQ(now["bytes_out"], 100010u);
+	unload();
+	EXPECT_EQ(file(folder + "/statistics"), "");
 }
 
 TEST_P(counting, the_connections_are_listed)
 {
-    load_model();
-    std::vector<client> peers(300);         // more than one page of text
-    for (auto& peer : peers) ASSERT_EQ(echo(peer, "12345"), "");
-    std::istringstream in(file(folder + "/connections"));
-    std::string line;
-    ASSERT_TRUE(std::getline(in, line));
-    EXPECT_EQ(line, "peer age_ms idle_ms waits_to bytes_in bytes_out");
-    std::size_t count = 0;
-    const std::regex row(R"(\[::1\]:\d+ \d+ \d+ read 5 5)");
-    while (std::getline(in, line)) {
-        EXPECT_TRUE(std::regex_match(line, row)) << line;
-        ++count;
-    }
-    EXPECT_EQ(count, peers.size());
+	load_model();
+	std::vector<client> peers(300); // more than one page of text
+	for (auto &peer : peers)
+		ASSERT_EQ(echo(peer, "12345"), "");
+	std::istringstream in(file(folder + "/connections"));
+	std::string line;
+	ASSERT_TRUE(std::getline(in, line));
+	EXPECT_EQ(line, "peer age_ms idle_ms waits_to bytes_in bytes_out");
+	std::size_t count = 0;
+	const std::regex row(R"(\[::1\]:\d+ \d+ \d+ read 5 5)");
+	while (std::getline(in, line)) {
+		EXPECT_TRUE(std::regex_match(line, row)) << line;
+		++count;
+	}
+	EXPECT_EQ(count, peers.size());
 }
 
 TEST_P(counting, reading_does_not_disturb_nor_outlive_unloading)
 {
-    load_model();
-    std::atomic<bool> stop{false};
-    std::thread reader([&] { while (!stop) file(folder + "/connections"), file(folder + "/statistics"); });
-    std::vector<client> peers(100);
-    for (int round = 0; round < 3; ++round)
-        for (auto& peer : peers) ASSERT_EQ(echo(peer, pattern(1000, round)), "");
-    unload();
-    stop = true;
-    reader.join();
+	load_model();
+	std::atomic<bool> stop{ false };
+	std::thread reader([&] {
+		while (!stop)
+			file(folder + "/connections"), file(folder + "/statistics");
+	});
+	std::vector<client> peers(100);
+	for (int round = 0; round < 3; ++round)
+		for (auto &peer : peers)
+			ASSERT_EQ(echo(peer, pattern(1000, round)), "");
+	unload();
+	stop = true;
+	reader.join();
 }
 
 class peers_limit : public every_model {};
@@ -104,35 +114,36 @@ FOR_EVERY_MODEL(peers_limit);
 
 TEST_P(peers_limit, each_address_may_have_so_many)
 {
-    load_model("max_per_source=3");
-    std::vector<client> v4, v6;
-    for (int i = 0; i < 3; ++i) {
-        ASSERT_EQ(echo(v4.emplace_back(options{.address = "127.0.0.1"}), "four"), "");
-        ASSERT_EQ(echo(v6.emplace_back(), "six"), "");
-    }
-    for (const char* address : {"127.0.0.1", "::1"}) {
-        client extra(options{.address = address});
-        EXPECT_TRUE(!extra.connected() || extra.ended()) << address;
-    }
-    EXPECT_EQ(statistics()["refused_source"], 2u);
-    for (auto& peer : v4) EXPECT_EQ(echo(peer, "still there"), "");
-    v4.pop_back();
-    EXPECT_TRUE(eventually(5s, [] {
-        client next(options{.address = "127.0.0.1"});
-        return echo(next, "in") == "";
-    }));
+	load_model("max_per_source=3");
+	std::vector<client> v4, v6;
+	for (int i = 0; i < 3; ++i) {
+		ASSERT_EQ(echo(v4.emplace_back(options{ .address = "127.0.0.1" }), "four"), "");
+		ASSERT_EQ(echo(v6.emplace_back(), "six"), "");
+	}
+	for (const char *address : { "127.0.0.1", "::1" }) {
+		client extra(options{ .address = address });
+		EXPECT_TRUE(!extra.connected() || extra.ended()) << address;
+	}
+	EXPECT_EQ(statistics()["refused_source"], 2u);
+	for (auto &peer : v4)
+		EXPECT_EQ(echo(peer, "still there"), "");
+	v4.pop_back();
+	EXPECT_TRUE(eventually(5s, [] {
+		client next(options{ .address = "127.0.0.1" });
+		return echo(next, "in") == "";
+	}));
 }
 
 TEST_P(peers_limit, one_that_takes_nothing_is_given_up)
 {
-    load_model("write_timeout_ms=700");
-    client reads, stuck(options{.receive_buffer = 4096});
-    ASSERT_EQ(echo(reads, "hello"), "");
-    stuck.send_until_blocked(pattern(1 << 20, 5));
-    // The quiet one waits for its peer to speak, which has no limit here.
-    EXPECT_TRUE(eventually(10s, [] { return statistics()["timed_out"] == 1; }));
-    EXPECT_EQ(echo(reads, "still there"), "");
-    EXPECT_EQ(statistics()["active"], 1u);
+	load_model("write_timeout_ms=700");
+	client reads, stuck(options{ .receive_buffer = 4096 });
+	ASSERT_EQ(echo(reads, "hello"), "");
+	stuck.send_until_blocked(pattern(1 << 20, 5));
+	// The quiet one waits for its peer to speak, which has no limit here.
+	EXPECT_TRUE(eventually(10s, [] { return statistics()["timed_out"] == 1; }));
+	EXPECT_EQ(echo(reads, "still there"), "");
+	EXPECT_EQ(statistics()["active"], 1u);
 }
 
 class draining : public every_model {};
@@ -140,34 +151,34 @@ FOR_EVERY_MODEL(draining);
 
 TEST_P(draining, unloading_lets_connections_finish)
 {
-    load_model("drain_ms=1500");
-    client peer;
-    ASSERT_EQ(echo(peer, "hello"), "");
-    std::thread finishing([&] {
-        std::this_thread::sleep_for(400ms);
-        EXPECT_EQ(echo(peer, pattern(50000, 3)), "");   // served, though the module is going
-        client late;
-        EXPECT_FALSE(late.connected()) << "it still accepts";
-        peer.half_close();
-        EXPECT_TRUE(peer.ended());
-    });
-    const auto start = clock::now();
-    EXPECT_EQ(unload_module(), 0);
-    EXPECT_LT(clock::now() - start, 1400ms) << "nobody was left to wait for";
-    finishing.join();
+	load_model("drain_ms=1500");
+	client peer;
+	ASSERT_EQ(echo(peer, "hello"), "");
+	std::thread finishing([&] {
+		std::this_thread::sleep_for(400ms);
+		EXPECT_EQ(echo(peer, pattern(50000, 3)), ""); // served, though the module is going
+		client late;
+		EXPECT_FALSE(late.connected()) << "it still accepts";
+		peer.half_close();
+		EXPECT_TRUE(peer.ended());
+	});
+	const auto start = clock::now();
+	EXPECT_EQ(unload_module(), 0);
+	EXPECT_LT(clock::now() - start, 1400ms) << "nobody was left to wait for";
+	finishing.join();
 }
 
 TEST_P(draining, but_not_for_ever)
 {
-    load_model("drain_ms=500");
-    client peer;
-    ASSERT_EQ(echo(peer, "hello"), "");
-    const auto start = clock::now();
-    EXPECT_EQ(unload_module(), 0);
-    const auto took = clock::now() - start;
-    EXPECT_GE(took, 450ms);
-    EXPECT_LT(took, 500ms + unload_bound);
-    EXPECT_TRUE(peer.ended() || peer.error() == ECONNRESET);
+	load_model("drain_ms=500");
+	client peer;
+	ASSERT_EQ(echo(peer, "hello"), "");
+	const auto start = clock::now();
+	EXPECT_EQ(unload_module(), 0);
+	const auto took = clock::now() - start;
+	EXPECT_GE(took, 450ms);
+	EXPECT_LT(took, 500ms + unload_bound);
+	EXPECT_TRUE(peer.ended() || peer.error() == ECONNRESET);
 }
 
 class placing : public every_model {};
@@ -175,75 +186,86 @@ FOR_EVERY_MODEL(placing);
 
 TEST_P(placing, spread_over_the_processors)
 {
-    load_model("spread=1");
-    std::vector<client> peers(20);
-    for (auto& peer : peers) ASSERT_EQ(echo(peer, pattern(20000, 1)), "");
+	load_model("spread=1");
+	std::vector<client> peers(20);
+	for (auto &peer : peers)
+		ASSERT_EQ(echo(peer, pattern(20000, 1)), "");
 }
 
 TEST_P(placing, a_processor_that_goes_away)
 {
-    const auto online = [](const char* value) {
-        std::ofstream("/sys/devices/system/cpu/cpu1/online") << value << std::flush;
-        return file("/sys/devices/system/cpu/cpu1/online") == std::string(value) + "\n";
-    };
-    load_model("spread=1");
-    std::vector<client> peers(20);
-    for (auto& peer : peers) ASSERT_EQ(echo(peer, "before"), "");
-    ASSERT_TRUE(online("0"));
-    for (auto& peer : peers) EXPECT_EQ(echo(peer, pattern(20000, 2)), "");
-    ASSERT_TRUE(online("1"));
-    for (auto& peer : peers) EXPECT_EQ(echo(peer, "after"), "");
-    allow_other("smpboot|x86: Booting|CPU|IRQ|kvm-clock|process_monitor|masked|affinity");
+	const auto online = [](const char *value) {
+		std::ofstream("/sys/devices/system/cpu/cpu1/online") << value << std::flush;
+		return file("/sys/devices/system/cpu/cpu1/online") == std::string(value) + "\n";
+	};
+	load_model("spread=1");
+	std::vector<client> peers(20);
+	for (auto &peer : peers)
+		ASSERT_EQ(echo(peer, "before"), "");
+	ASSERT_TRUE(online("0"));
+	for (auto &peer : peers)
+		EXPECT_EQ(echo(peer, pattern(20000, 2)), "");
+	ASSERT_TRUE(online("1"));
+	for (auto &peer : peers)
+		EXPECT_EQ(echo(peer, "after"), "");
+	allow_other("smpboot|x86: Booting|CPU|IRQ|kvm-clock|process_monitor|masked|affinity");
 }
 
 class many : public every_model {};
 INSTANTIATE_TEST_SUITE_P(models, many, testing::Values("event", "softirq"), model_name);
 
 // Bytes of slab that objects of the named caches take.
-unsigned long long slab_bytes(const std::string& cache)
+unsigned long long slab_bytes(const std::string &cache)
 {
-    std::istringstream in(file("/proc/slabinfo"));
-    unsigned long long total = 0;
-    for (std::string line; std::getline(in, line);) {
-        std::istringstream words(line);
-        std::string name;
-        unsigned long long active, all, size;
-        if (words >> name >> active >> all >> size && name == cache) total += active * size;
-    }
-    return total;
+	std::istringstream in(file("/proc/slabinfo"));
+	unsigned long long total = 0;
+	for (std::string line; std::getline(in, line);) {
+		std::istringstream words(line);
+		std::string name;
+		unsigned long long active, all, size;
+		if (words >> name >> active >> all >> size && name == cache)
+			total += active * size;
+	}
+	return total;
 }
 
 TEST_P(many, ten_thousand_quiet_ones_cost_little_and_leave_at_once)
 {
-    constexpr std::size_t count = 10000;
-    rlimit files{count + 1000, count + 1000};
-    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &files), 0);
-    load_model("backlog=4096");
-    allow_other("TCP: too many orphaned sockets");     // 10,000 closed at once
+	constexpr std::size_t count = 10000;
+	rlimit files{ count + 1000, count + 1000 };
+	ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &files), 0);
+	load_model("backlog=4096");
+	allow_other("TCP: too many orphaned sockets"); // 10,000 closed at once
 
-    // Whichever of the general caches the frame fits.
-    const auto frames = [] { return slab_bytes("kmalloc-192") + slab_bytes("kmalloc-256") + slab_bytes("kmalloc-512"); };
-    const auto frames_before = frames();
-    std::vector<client> peers;
-    peers.reserve(count);
-    for (std::size_t i = 0; i < count; ++i) {
-        peers.emplace_back(options{.address = "127.0.0.1"});
-        ASSERT_TRUE(peers.back().connected()) << i << ": " << std::strerror(peers.back().error());
-    }
-    ASSERT_TRUE(eventually(30s, [] { return statistics()["active"] == count; }));
-    for (int echoed = 0; echoed < 2; ++echoed) {
-        // A connection's object and its coroutine's frame; no buffer.
-        const auto each = (slab_bytes("kecho_session") + frames() - frames_before) / count;
-        EXPECT_LE(each, 512u) << (echoed ? "after each has echoed" : "fresh");
-        RecordProperty(echoed ? "bytes_after_echo" : "bytes_fresh", static_cast<int>(each));
-        std::printf("%llu bytes per idle connection, %s\n", each, echoed ? "after each has echoed" : "fresh");
-        if (!echoed) {
-            for (auto& peer : peers) ASSERT_EQ(echo(peer, "hello"), "");
-        }
-    }
-    client fresh;
-    ASSERT_EQ(echo(fresh, "one more"), "");
-    unload();   // within its bound
+	// Whichever of the general caches the frame fits.
+	const auto frames = [] {
+		return slab_bytes("kmalloc-192") + slab_bytes("kmalloc-256") +
+		       slab_bytes("kmalloc-512");
+	};
+	const auto frames_before = frames();
+	std::vector<client> peers;
+	peers.reserve(count);
+	for (std::size_t i = 0; i < count; ++i) {
+		peers.emplace_back(options{ .address = "127.0.0.1" });
+		ASSERT_TRUE(peers.back().connected())
+			<< i << ": " << std::strerror(peers.back().error());
+	}
+	ASSERT_TRUE(eventually(30s, [] { return statistics()["active"] == count; }));
+	for (int echoed = 0; echoed < 2; ++echoed) {
+		// A connection's object and its coroutine's frame; no buffer.
+		const auto each = (slab_bytes("kecho_session") + frames() - frames_before) / count;
+		EXPECT_LE(each, 512u) << (echoed ? "after each has echoed" : "fresh");
+		RecordProperty(echoed ? "bytes_after_echo" : "bytes_fresh", static_cast<int>(each));
+		std::printf("%llu bytes per idle connection, %s\n", each,
+			    echoed ? "after each has echoed" : "fresh");
+		if (!echoed) {
+			for (auto &peer : peers)
+				ASSERT_EQ(echo(peer, "hello"), "");
+		}
+	}
+	client fresh;
+	ASSERT_EQ(echo(fresh, "one more"), "");
+	unload(); // within its bound
 }
 
 } // namespace

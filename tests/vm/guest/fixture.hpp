@@ -11,129 +11,164 @@
 
 #include <regex>
 
-namespace vm {
-
-inline std::string text(const std::vector<std::string>& items)
+namespace vm
 {
-    std::string all;
-    for (const auto& item : items) all += item + "\n";
-    return all;
+
+inline std::string text(const std::vector<std::string> &items)
+{
+	std::string all;
+	for (const auto &item : items)
+		all += item + "\n";
+	return all;
 }
 
 class server : public testing::Test {
-protected:
-    // Unloading ends within this whatever the clients do.
-    static constexpr auto unload_bound = 2s;
-    // What a peer did not take is dropped within this after unloading.
-    static constexpr auto orphan_bound = 15s;
+    protected:
+	// Unloading ends within this whatever the clients do.
+	static constexpr auto unload_bound = 2s;
+	// What a peer did not take is dropped within this after unloading.
+	static constexpr auto orphan_bound = 15s;
 
-    kernel_log log;
-    const long sockets_before = tcp_sockstat("alloc");
+	kernel_log log;
+	const long sockets_before = tcp_sockstat("alloc");
 
-    // Loads the module, which must succeed.
-    void load(const std::string& parameters)
-    {
-        const int error = load_module(parameters);
-        ASSERT_EQ(error, 0) << "insmod kecho.ko " << parameters << ": " << std::strerror(error);
-    }
+	// Loads the module, which must succeed.
+	void load(const std::string &parameters)
+	{
+		const int error = load_module(parameters);
+		ASSERT_EQ(error, 0)
+			<< "insmod kecho.ko " << parameters << ": " << std::strerror(error);
+	}
 
-    // Unloads the module, which must succeed, in time.
-    void unload()
-    {
-        const auto start = clock::now();
-        const int error = unload_module();
-        const auto took = clock::now() - start;
-        EXPECT_EQ(error, 0) << "rmmod: " << std::strerror(error);
-        EXPECT_LT(took, unload_bound);
-        // At once, not soon: nothing of the module may run or be reached now.
-        EXPECT_EQ(text(module_tasks()), "");
-        EXPECT_EQ(text(module_leftovers()), "");
-        for (const auto& state : tcp_states(server_port)) EXPECT_NE(state, "0A") << "a listener is left";
-    }
+	// Unloads the module, which must succeed, in time.
+	void unload()
+	{
+		const auto start = clock::now();
+		const int error = unload_module();
+		const auto took = clock::now() - start;
+		EXPECT_EQ(error, 0) << "rmmod: " << std::strerror(error);
+		EXPECT_LT(took, unload_bound);
+		// At once, not soon: nothing of the module may run or be reached now.
+		EXPECT_EQ(text(module_tasks()), "");
+		EXPECT_EQ(text(module_leftovers()), "");
+		for (const auto &state : tcp_states(server_port))
+			EXPECT_NE(state, "0A") << "a listener is left";
+	}
 
-    // Warnings and errors of the module fail the test, unless they are part of
-    // it: they contain a match of the expression.
-    void allow_log(const std::string& expression) { allowed_.emplace_back(expression); }
+	// Warnings and errors of the module fail the test, unless they are part of
+	// it: they contain a match of the expression.
+	void allow_log(const std::string &expression)
+	{
+		allowed_.emplace_back(expression);
+	}
 
-    // Lines of the kernel's own that belong to what the test does.
-    void allow_other(const std::string& expression) { allowed_others_.emplace_back(expression); }
+	// Lines of the kernel's own that belong to what the test does.
+	void allow_other(const std::string &expression)
+	{
+		allowed_others_.emplace_back(expression);
+	}
 
-    // The module's log lines that contain a match of the expression.
-    std::vector<std::string> logged(const std::string& expression)
-    {
-        std::vector<std::string> found;
-        const std::regex matches(expression);
-        for (const auto& line : log.lines())
-            if (line.text.rfind("kecho: ", 0) == 0 && std::regex_search(line.text, matches)) found.push_back(line.text);
-        return found;
-    }
+	// The module's log lines that contain a match of the expression.
+	std::vector<std::string> logged(const std::string &expression)
+	{
+		std::vector<std::string> found;
+		const std::regex matches(expression);
+		for (const auto &line : log.lines())
+			if (line.text.rfind("kecho: ", 0) == 0 &&
+			    std::regex_search(line.text, matches))
+				found.push_back(line.text);
+		return found;
+	}
 
-    void expect_no_orphans()
-    {
-        EXPECT_TRUE(eventually(orphan_bound, [] { return tcp_sockstat("orphan") == 0; }))
-            << tcp_sockstat("orphan") << " orphans are left";
-    }
+	void expect_no_orphans()
+	{
+		EXPECT_TRUE(eventually(orphan_bound, [] { return tcp_sockstat("orphan") == 0; }))
+			<< tcp_sockstat("orphan") << " orphans are left";
+	}
 
-    // The server's own ends are gone: no orphan, no socket but TIME-WAIT.
-    void expect_sockets_gone()
-    {
-        const auto others = [] {
-            std::vector<std::string> states = tcp_states(server_port);
-            std::erase(states, "06");
-            return states;
-        };
-        EXPECT_TRUE(eventually(orphan_bound, [&] { return others().empty(); }))
-            << "server sockets are left in states:\n" << text(others());
-        expect_no_orphans();
-        EXPECT_TRUE(eventually(orphan_bound, [&] { return tcp_sockstat("alloc") <= sockets_before; }))
-            << tcp_sockstat("alloc") << " TCP sockets exist, before the test it was " << sockets_before;
-    }
+	// The server's own ends are gone: no orphan, no socket but TIME-WAIT.
+	void expect_sockets_gone()
+	{
+		const auto others = [] {
+			std::vector<std::string> states = tcp_states(server_port);
+			std::erase(states, "06");
+			return states;
+		};
+		EXPECT_TRUE(eventually(orphan_bound, [&] { return others().empty(); }))
+			<< "server sockets are left in states:\n"
+			<< text(others());
+		expect_no_orphans();
+		EXPECT_TRUE(eventually(orphan_bound,
+				       [&] { return tcp_sockstat("alloc") <= sockets_before; }))
+			<< tcp_sockstat("alloc") << " TCP sockets exist, before the test it was "
+			<< sockets_before;
+	}
 
-    void TearDown() override
-    {
-        if (module_loaded()) unload();
-        EXPECT_FALSE(module_loaded());
-        expect_sockets_gone();
-        audit_log();
-    }
+	void TearDown() override
+	{
+		if (module_loaded())
+			unload();
+		EXPECT_FALSE(module_loaded());
+		expect_sockets_gone();
+		audit_log();
+	}
 
-private:
-    void audit_log()
-    {
-        // What the kernel says in a healthy guest, whatever the module does.
-        static const std::regex harmless(
-            "^kecho: loading out-of-tree module taints kernel"
-            "|^kecho: module verification failed: signature"
-            "|^IPv6: ADDRCONF\\(NETDEV_"
-            "|^clocksource: |^tsc: |^hrtimer: interrupt took"
-            "|^(ktcp[01]|lo): |^random: crng");
-        for (const auto& line : log.lines()) {
-            if (std::regex_search(line.text, harmless)) continue;
-            if (std::any_of(allowed_others_.begin(), allowed_others_.end(),
-                            [&](const std::regex& each) { return std::regex_search(line.text, each); }))
-                continue;
-            const bool ours = line.text.rfind("kecho: ", 0) == 0;
-            bool allowed = ours && line.level > 4;
-            for (const auto& expression : allowed_) allowed = allowed || (ours && std::regex_search(line.text, expression));
-            static const std::regex bad("leak|BUG|WARNING|Oops|refcount|corrupt", std::regex::icase);
-            if (std::regex_search(line.text, bad)) allowed = false;
-            EXPECT_TRUE(allowed) << "unexpected in the kernel's log: <" << line.level << "> " << line.text;
-        }
-    }
+    private:
+	void audit_log()
+	{
+		// What the kernel says in a healthy guest, whatever the module does.
+		static const std::regex harmless("^kecho: loading out-of-tree module taints kernel"
+						 "|^kecho: module verification failed: signature"
+						 "|^IPv6: ADDRCONF\\(NETDEV_"
+						 "|^clocksource: |^tsc: |^hrtimer: interrupt took"
+						 "|^(ktcp[01]|lo): |^random: crng");
+		for (const auto &line : log.lines()) {
+			if (std::regex_search(line.text, harmless))
+				continue;
+			if (std::any_of(allowed_others_.begin(), allowed_others_.end(),
+					[&](const std::regex &each) {
+						return std::regex_search(line.text, each);
+					}))
+				continue;
+			const bool ours = line.text.rfind("kecho: ", 0) == 0;
+			bool allowed = ours && line.level > 4;
+			for (const auto &expression : allowed_)
+				allowed = allowed ||
+					  (ours && std::regex_search(line.text, expression));
+			static const std::regex bad("leak|BUG|WARNING|Oops|refcount|corrupt",
+						    std::regex::icase);
+			if (std::regex_search(line.text, bad))
+				allowed = false;
+			EXPECT_TRUE(allowed) << "unexpected in the kernel's log: <" << line.level
+					     << "> " << line.text;
+		}
+	}
 
-    std::vector<std::regex> allowed_, allowed_others_;
+	std::vector<std::regex> allowed_, allowed_others_;
 };
 
 // The tests that hold whatever the execution model is.
-class every_model : public server, public testing::WithParamInterface<const char*> {
-protected:
-    std::string model() const { return GetParam(); }
-    void load_model(const std::string& parameters = "") { load("model=" + model() + " " + parameters); }
+class every_model : public server, public testing::WithParamInterface<const char *> {
+    protected:
+	std::string model() const
+	{
+		return GetParam();
+	}
+	void load_model(const std::string &parameters = "")
+	{
+		load("model=" + model() + " " + parameters);
+	}
 };
 
 // A new execution model is a word here.
-inline auto models() { return testing::Values("event", "softirq", "work", "thread"); }
-inline std::string model_name(const testing::TestParamInfo<const char*>& info) { return info.param; }
+inline auto models()
+{
+	return testing::Values("event", "softirq", "work", "thread");
+}
+inline std::string model_name(const testing::TestParamInfo<const char *> &info)
+{
+	return info.param;
+}
 
 #define FOR_EVERY_MODEL(fixture) INSTANTIATE_TEST_SUITE_P(models, fixture, models(), model_name)
 

@@ -19,172 +19,192 @@
 #include <unistd.h>
 #include <vector>
 
-namespace vm {
+namespace vm
+{
 
 using clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-inline constexpr const char* module_name = "kecho";
-inline constexpr const char* module_file = "/kecho.ko";
+inline constexpr const char *module_name = "kecho";
+inline constexpr const char *module_file = "/kecho.ko";
 
 // 0 or the errno of insmod.
-inline int load_module(const std::string& parameters)
+inline int load_module(const std::string &parameters)
 {
-    const int file = ::open(module_file, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return errno;
-    const int error = ::syscall(SYS_finit_module, file, parameters.c_str(), 0) ? errno : 0;
-    ::close(file);
-    return error;
+	const int file = ::open(module_file, O_RDONLY | O_CLOEXEC);
+	if (file < 0)
+		return errno;
+	const int error = ::syscall(SYS_finit_module, file, parameters.c_str(), 0) ? errno : 0;
+	::close(file);
+	return error;
 }
 
 // 0 or the errno of rmmod. Refuses, as rmmod does, while the module is in use.
 inline int unload_module()
 {
-    return ::syscall(SYS_delete_module, module_name, O_NONBLOCK) ? errno : 0;
+	return ::syscall(SYS_delete_module, module_name, O_NONBLOCK) ? errno : 0;
 }
 
 inline bool module_loaded()
 {
-    return std::filesystem::exists(std::string("/sys/module/") + module_name);
+	return std::filesystem::exists(std::string("/sys/module/") + module_name);
 }
 
-inline std::string read_file(const std::string& path)
+inline std::string read_file(const std::string &path)
 {
-    std::ifstream file(path);
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
+	std::ifstream file(path);
+	std::ostringstream text;
+	text << file.rdbuf();
+	return text.str();
 }
 
-inline bool write_file(const std::string& path, const std::string& text)
+inline bool write_file(const std::string &path, const std::string &text)
 {
-    std::ofstream file(path);
-    file << text << std::flush;
-    return file.good();
+	std::ofstream file(path);
+	file << text << std::flush;
+	return file.good();
 }
 
 // Runs a shell command; true if it succeeded.
-inline bool shell(const std::string& command) { return std::system(command.c_str()) == 0; }
+inline bool shell(const std::string &command)
+{
+	return std::system(command.c_str()) == 0;
+}
 
 // Waits for something that comes about by itself; false if it does not in time.
-inline bool eventually(clock::duration limit, const std::function<bool()>& holds)
+inline bool eventually(clock::duration limit, const std::function<bool()> &holds)
 {
-    const auto end = clock::now() + limit;
-    while (!holds()) {
-        if (clock::now() > end) return false;
-        std::this_thread::sleep_for(10ms);
-    }
-    return true;
+	const auto end = clock::now() + limit;
+	while (!holds()) {
+		if (clock::now() > end)
+			return false;
+		std::this_thread::sleep_for(10ms);
+	}
+	return true;
 }
 
 // The kernel's log from the moment this object is made.
 class kernel_log {
-public:
-    struct line {
-        int level;          // 3 is an error, 4 a warning, 6 information
-        std::string text;
-    };
+    public:
+	struct line {
+		int level; // 3 is an error, 4 a warning, 6 information
+		std::string text;
+	};
 
-    kernel_log() : file_(::open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC))
-    {
-        ::lseek(file_, 0, SEEK_END);
-    }
-    ~kernel_log() { ::close(file_); }
-    kernel_log(const kernel_log&) = delete;
-    kernel_log& operator=(const kernel_log&) = delete;
+	kernel_log() : file_(::open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC))
+	{
+		::lseek(file_, 0, SEEK_END);
+	}
+	~kernel_log()
+	{
+		::close(file_);
+	}
+	kernel_log(const kernel_log &) = delete;
+	kernel_log &operator=(const kernel_log &) = delete;
 
-    // All lines so far, in order.
-    const std::vector<line>& lines()
-    {
-        char record[8192];
-        for (;;) {
-            const ssize_t size = ::read(file_, record, sizeof record);
-            if (size < 0 && errno == EPIPE) {           // the kernel wrote faster than we read
-                lines_.push_back({0, "(log lines were lost)"});
-                continue;
-            }
-            if (size <= 0) break;
-            // "priority,sequence,time,flags;text\n key=value\n..."
-            const std::string whole(record, size);
-            const auto text = whole.find(';') + 1;
-            lines_.push_back({std::atoi(whole.c_str()) & 7,
-                              whole.substr(text, whole.find('\n', text) - text)});
-        }
-        return lines_;
-    }
+	// All lines so far, in order.
+	const std::vector<line> &lines()
+	{
+		char record[8192];
+		for (;;) {
+			const ssize_t size = ::read(file_, record, sizeof record);
+			if (size < 0 && errno == EPIPE) { // the kernel wrote faster than we read
+				lines_.push_back({ 0, "(log lines were lost)" });
+				continue;
+			}
+			if (size <= 0)
+				break;
+			// "priority,sequence,time,flags;text\n key=value\n..."
+			const std::string whole(record, size);
+			const auto text = whole.find(';') + 1;
+			lines_.push_back({ std::atoi(whole.c_str()) & 7,
+					   whole.substr(text, whole.find('\n', text) - text) });
+		}
+		return lines_;
+	}
 
-private:
-    int file_;
-    std::vector<line> lines_;
+    private:
+	int file_;
+	std::vector<line> lines_;
 };
 
 // The sockets bound to a local port, as states of /proc/net/tcp ("0A" listens,
 // "06" is TIME-WAIT).
 inline std::vector<std::string> tcp_states(unsigned local_port)
 {
-    std::vector<std::string> states;
-    for (const char* table : {"/proc/net/tcp", "/proc/net/tcp6"}) {
-        std::ifstream file(table);
-        std::string line;
-        std::getline(file, line);   // the header
-        while (std::getline(file, line)) {
-            std::istringstream words(line);
-            std::string number, local, remote, state;
-            words >> number >> local >> remote >> state;
-            const auto colon = local.rfind(':');
-            if (colon == std::string::npos) continue;
-            if (std::stoul(local.substr(colon + 1), nullptr, 16) == local_port) states.push_back(state);
-        }
-    }
-    return states;
+	std::vector<std::string> states;
+	for (const char *table : { "/proc/net/tcp", "/proc/net/tcp6" }) {
+		std::ifstream file(table);
+		std::string line;
+		std::getline(file, line); // the header
+		while (std::getline(file, line)) {
+			std::istringstream words(line);
+			std::string number, local, remote, state;
+			words >> number >> local >> remote >> state;
+			const auto colon = local.rfind(':');
+			if (colon == std::string::npos)
+				continue;
+			if (std::stoul(local.substr(colon + 1), nullptr, 16) == local_port)
+				states.push_back(state);
+		}
+	}
+	return states;
 }
 
 // A number of /proc/net/sockstat's TCP line: inuse, orphan, tw, alloc, mem.
-inline long tcp_sockstat(const std::string& key)
+inline long tcp_sockstat(const std::string &key)
 {
-    std::istringstream text(read_file("/proc/net/sockstat"));
-    std::string line;
-    while (std::getline(text, line)) {
-        if (line.rfind("TCP:", 0) != 0) continue;
-        std::istringstream words(line.substr(4));
-        std::string name;
-        long value;
-        while (words >> name >> value)
-            if (name == key) return value;
-    }
-    return -1;
+	std::istringstream text(read_file("/proc/net/sockstat"));
+	std::string line;
+	while (std::getline(text, line)) {
+		if (line.rfind("TCP:", 0) != 0)
+			continue;
+		std::istringstream words(line.substr(4));
+		std::string name;
+		long value;
+		while (words >> name >> value)
+			if (name == key)
+				return value;
+	}
+	return -1;
 }
 
 // Tasks that are the module's, and kernel workers that run its work now.
 inline std::vector<std::string> module_tasks()
 {
-    std::vector<std::string> found;
-    std::error_code ignored;
-    for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
-        const std::string pid = entry.path().filename();
-        if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
-        std::string name = read_file(entry.path() / "comm");
-        if (!name.empty() && name.back() == '\n') name.pop_back();
-        if (name.rfind(module_name, 0) == 0 || name.find(std::string("+") + module_name) != std::string::npos)
-            found.push_back(name);
-    }
-    return found;
+	std::vector<std::string> found;
+	std::error_code ignored;
+	for (const auto &entry : std::filesystem::directory_iterator("/proc", ignored)) {
+		const std::string pid = entry.path().filename();
+		if (pid.find_first_not_of("0123456789") != std::string::npos)
+			continue;
+		std::string name = read_file(entry.path() / "comm");
+		if (!name.empty() && name.back() == '\n')
+			name.pop_back();
+		if (name.rfind(module_name, 0) == 0 ||
+		    name.find(std::string("+") + module_name) != std::string::npos)
+			found.push_back(name);
+	}
+	return found;
 }
 
 // Slab caches, /proc and /sys entries that carry the module's name.
 inline std::vector<std::string> module_leftovers()
 {
-    std::vector<std::string> found;
-    std::istringstream slabs(read_file("/proc/slabinfo"));
-    std::string line;
-    while (std::getline(slabs, line))
-        if (line.rfind(module_name, 0) == 0) found.push_back("slab cache " + line.substr(0, line.find(' ')));
-    for (const char* folder : {"/proc", "/proc/net", "/sys/kernel/slab", "/sys/module", "/sys/devices/virtual/workqueue"}) {
-        std::error_code ignored;
-        for (const auto& entry : std::filesystem::directory_iterator(folder, ignored))
-            if (entry.path().filename().string().rfind(module_name, 0) == 0) found.push_back(entry.path());
-    }
-    return found;
+	std::vector<std::string> found;
+	std::istringstream slabs(read_file("/proc/slabinfo"));
+	std::string line;
+	while (std::getline(slabs, line))
+		if (line.rfind(module_name, 0) == 0)
+			found.push_back("slab cache " + line.substr(0, line.find(' ')));
+	for (const char *folder : { "/proc", "/proc/net", "/sys/kernel/slab", "/sys/module",
+				    "/sys/devices/virtual/workqueue" }) {
+		std::error_code ignored;
+		for (const auto &entry : std::filesystem::directory_iterator(folder, ignored))
+			if (entry.path().filename().string().rfind(module_name, 0) == 0)
+				found.push_back(entry.path());
+	}
+	return found;
 }
 
 } // namespace vm

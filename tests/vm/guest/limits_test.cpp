@@ -3,89 +3,95 @@
 // Bounds: at one of them the server refuses, and serves those inside.
 #include "fixture.hpp"
 
-namespace vm {
-namespace {
+namespace vm
+{
+namespace
+{
 
 class limits : public every_model {};
 FOR_EVERY_MODEL(limits);
 
 TEST_P(limits, one_connection_too_many_is_refused)
 {
-    allow_log("max_connections|connection");
-    load_model("max_connections=5");
-    std::vector<client> peers;
-    for (int i = 0; i < 5; ++i) {
-        peers.emplace_back();
-        ASSERT_EQ(echo(peers.back(), "hello"), "") << i;
-    }
-    for (int i = 0; i < 3; ++i) {
-        const auto start = clock::now();
-        client extra;
-        EXPECT_TRUE(!extra.connected() || extra.ended()) << std::strerror(extra.error());
-        EXPECT_LT(clock::now() - start, 5s) << "refused, but not at once";
-    }
-    for (auto& peer : peers) EXPECT_EQ(echo(peer, "still there"), "");
+	allow_log("max_connections|connection");
+	load_model("max_connections=5");
+	std::vector<client> peers;
+	for (int i = 0; i < 5; ++i) {
+		peers.emplace_back();
+		ASSERT_EQ(echo(peers.back(), "hello"), "") << i;
+	}
+	for (int i = 0; i < 3; ++i) {
+		const auto start = clock::now();
+		client extra;
+		EXPECT_TRUE(!extra.connected() || extra.ended()) << std::strerror(extra.error());
+		EXPECT_LT(clock::now() - start, 5s) << "refused, but not at once";
+	}
+	for (auto &peer : peers)
+		EXPECT_EQ(echo(peer, "still there"), "");
 
-    peers.pop_back();
-    // Its place is free as soon as the server has seen it leave.
-    EXPECT_TRUE(eventually(5s, [&] {
-        client next;
-        if (echo(next, "in") != "") return false;
-        peers.push_back(std::move(next));
-        return true;
-    })) << "nobody gets in after one has left";
-    for (auto& peer : peers) EXPECT_EQ(echo(peer, "still there"), "");
+	peers.pop_back();
+	// Its place is free as soon as the server has seen it leave.
+	EXPECT_TRUE(eventually(5s, [&] {
+		client next;
+		if (echo(next, "in") != "")
+			return false;
+		peers.push_back(std::move(next));
+		return true;
+	})) << "nobody gets in after one has left";
+	for (auto &peer : peers)
+		EXPECT_EQ(echo(peer, "still there"), "");
 }
 
 TEST_P(limits, an_idle_connection_is_closed_and_a_busy_one_is_not)
 {
-    load_model("idle_timeout_ms=600");
-    client busy, idle;
-    ASSERT_EQ(echo(busy, "hello"), "");
-    ASSERT_EQ(echo(idle, "hello"), "");
-    const auto start = clock::now();
-    clock::duration closed{};
-    std::thread waiting([&] {
-        EXPECT_TRUE(idle.ended()) << std::strerror(idle.error());
-        closed = clock::now() - start;
-    });
-    for (int i = 0; i < 30; ++i) {
-        std::this_thread::sleep_for(100ms);
-        ASSERT_EQ(echo(busy, "busy"), "") << "after " << i << " times 100 ms";
-    }
-    waiting.join();
-    EXPECT_GT(closed, 500ms);
-    EXPECT_LT(closed, 6s);
+	load_model("idle_timeout_ms=600");
+	client busy, idle;
+	ASSERT_EQ(echo(busy, "hello"), "");
+	ASSERT_EQ(echo(idle, "hello"), "");
+	const auto start = clock::now();
+	clock::duration closed{};
+	std::thread waiting([&] {
+		EXPECT_TRUE(idle.ended()) << std::strerror(idle.error());
+		closed = clock::now() - start;
+	});
+	for (int i = 0; i < 30; ++i) {
+		std::this_thread::sleep_for(100ms);
+		ASSERT_EQ(echo(busy, "busy"), "") << "after " << i << " times 100 ms";
+	}
+	waiting.join();
+	EXPECT_GT(closed, 500ms);
+	EXPECT_LT(closed, 6s);
 }
 
 TEST_P(limits, without_an_idle_timeout_nobody_is_closed)
 {
-    load_model("idle_timeout_ms=0");
-    client peer;
-    ASSERT_EQ(echo(peer, "hello"), "");
-    std::this_thread::sleep_for(3s);
-    EXPECT_EQ(echo(peer, "still there"), "");
+	load_model("idle_timeout_ms=0");
+	client peer;
+	ASSERT_EQ(echo(peer, "hello"), "");
+	std::this_thread::sleep_for(3s);
+	EXPECT_EQ(echo(peer, "still there"), "");
 }
 
 class work_limits : public server {};
 
 TEST_F(work_limits, more_than_a_workqueue_serves_is_clamped)
 {
-    // A connection is a blocked work item here: beyond the workqueue's bound
-    // they would wait for somebody to leave.
-    constexpr int clamp = 512;
-    load("model=work max_connections=100000 backlog=1024");
-    EXPECT_EQ(logged("listening.*\\b512\\b").size(), 1u) << text(logged("."));
+	// A connection is a blocked work item here: beyond the workqueue's bound
+	// they would wait for somebody to leave.
+	constexpr int clamp = 512;
+	load("model=work max_connections=100000 backlog=1024");
+	EXPECT_EQ(logged("listening.*\\b512\\b").size(), 1u) << text(logged("."));
 
-    std::vector<client> peers;
-    for (int i = 0; i < clamp; ++i) {
-        peers.emplace_back();
-        ASSERT_EQ(echo(peers.back(), "hello"), "") << "connection " << i;
-    }
-    for (std::size_t i = 0; i < peers.size(); ++i) ASSERT_EQ(echo(peers[i], pattern(100, i)), "") << "connection " << i;
-    client extra;
-    EXPECT_TRUE(!extra.connected() || extra.ended()) << std::strerror(extra.error());
-    EXPECT_EQ(echo(peers.front(), "still there"), "");
+	std::vector<client> peers;
+	for (int i = 0; i < clamp; ++i) {
+		peers.emplace_back();
+		ASSERT_EQ(echo(peers.back(), "hello"), "") << "connection " << i;
+	}
+	for (std::size_t i = 0; i < peers.size(); ++i)
+		ASSERT_EQ(echo(peers[i], pattern(100, i)), "") << "connection " << i;
+	client extra;
+	EXPECT_TRUE(!extra.connected() || extra.ended()) << std::strerror(extra.error());
+	EXPECT_EQ(echo(peers.front(), "still there"), "");
 }
 
 } // namespace

@@ -3,39 +3,42 @@
 // Addresses, and what happens when the network fails.
 #include "fixture.hpp"
 
+#include <linux/sockios.h>
 #include <optional>
 #include <sched.h>
 #include <sys/ioctl.h>
-#include <linux/sockios.h>
 
-namespace vm {
-namespace {
+namespace vm
+{
+namespace
+{
 
 class addresses : public every_model {};
 FOR_EVERY_MODEL(addresses);
 
 void echo_to_every_address()
 {
-    for (const char* address : {"::1", "127.0.0.1", "::ffff:127.0.0.1"}) {
-        client peer({.address = address});
-        EXPECT_EQ(echo(peer, pattern(5000, 1)), "") << address;
-    }
+	for (const char *address : { "::1", "127.0.0.1", "::ffff:127.0.0.1" }) {
+		client peer({ .address = address });
+		EXPECT_EQ(echo(peer, pattern(5000, 1)), "") << address;
+	}
 }
 
 TEST_P(addresses, IPv6_and_IPv4)
 {
-    load_model();
-    echo_to_every_address();
-    EXPECT_EQ(std::ranges::count(tcp_states(server_port), "0A"), 1) << "one listener serves both";
+	load_model();
+	echo_to_every_address();
+	EXPECT_EQ(std::ranges::count(tcp_states(server_port), "0A"), 1)
+		<< "one listener serves both";
 }
 
 TEST_P(addresses, IPv4_also_where_IPv6_sockets_are_IPv6_only)
 {
-    const std::string setting = "/proc/sys/net/ipv6/bindv6only";
-    ASSERT_TRUE(write_file(setting, "1"));
-    load_model();
-    echo_to_every_address();
-    EXPECT_TRUE(write_file(setting, "0"));
+	const std::string setting = "/proc/sys/net/ipv6/bindv6only";
+	ASSERT_TRUE(write_file(setting, "1"));
+	load_model();
+	echo_to_every_address();
+	EXPECT_TRUE(write_file(setting, "0"));
 }
 
 // In a guest that was booted with ipv6.disable=1: see tests/vm/run.
@@ -44,151 +47,162 @@ FOR_EVERY_MODEL(no_ipv6);
 
 TEST_P(no_ipv6, IPv4_alone_and_a_line_that_says_so)
 {
-    allow_log("IPv6|IPv4");
-    ASSERT_EQ(::socket(AF_INET6, SOCK_STREAM, 0), -1) << "this guest has IPv6";
-    load_model();
-    client peer({.address = "127.0.0.1"});
-    EXPECT_EQ(echo(peer, pattern(5000, 1)), "");
-    EXPECT_EQ(logged("IPv4").size(), 1u) << text(logged("."));
+	allow_log("IPv6|IPv4");
+	ASSERT_EQ(::socket(AF_INET6, SOCK_STREAM, 0), -1) << "this guest has IPv6";
+	load_model();
+	client peer({ .address = "127.0.0.1" });
+	EXPECT_EQ(echo(peer, pattern(5000, 1)), "");
+	EXPECT_EQ(logged("IPv4").size(), 1u) << text(logged("."));
 }
 
 // The clients in a network namespace of their own, at the other end of a cable:
 //     server  ktcp0 10.9.0.1 ---- 10.9.0.2 ktcp1  clients
 class cable : public every_model {
-protected:
-    void SetUp() override
-    {
-        ASSERT_TRUE(shell("/sbin/ip netns add clients && "
-                          "/sbin/ip link add ktcp0 type veth peer name ktcp1 netns clients && "
-                          "/sbin/ip addr add 10.9.0.1/24 dev ktcp0 && /sbin/ip link set ktcp0 up && "
-                          "/sbin/ip -n clients addr add 10.9.0.2/24 dev ktcp1 && /sbin/ip -n clients link set ktcp1 up && "
-                          "/sbin/ip -n clients link set lo up"));
-        // Replies are to queue in the server, not in the client: its socket
-        // may hold megabytes from the start, the client's hardly anything.
-        ASSERT_TRUE(write_file(wmem, "4096 4194304 4194304"));
-    }
-    void TearDown() override
-    {
-        every_model::TearDown();
-        EXPECT_TRUE(write_file(wmem, "4096 16384 4194304"));
-        EXPECT_TRUE(shell("/sbin/ip link del ktcp0 && /sbin/ip netns del clients"));
-    }
+    protected:
+	void SetUp() override
+	{
+		ASSERT_TRUE(shell(
+			"/sbin/ip netns add clients && "
+			"/sbin/ip link add ktcp0 type veth peer name ktcp1 netns clients && "
+			"/sbin/ip addr add 10.9.0.1/24 dev ktcp0 && /sbin/ip link set ktcp0 up && "
+			"/sbin/ip -n clients addr add 10.9.0.2/24 dev ktcp1 && /sbin/ip -n clients link set ktcp1 up && "
+			"/sbin/ip -n clients link set lo up"));
+		// Replies are to queue in the server, not in the client: its socket
+		// may hold megabytes from the start, the client's hardly anything.
+		ASSERT_TRUE(write_file(wmem, "4096 4194304 4194304"));
+	}
+	void TearDown() override
+	{
+		every_model::TearDown();
+		EXPECT_TRUE(write_file(wmem, "4096 16384 4194304"));
+		EXPECT_TRUE(shell("/sbin/ip link del ktcp0 && /sbin/ip netns del clients"));
+	}
 
-    // A socket belongs to the namespace that its thread was in.
-    client connect()
-    {
-        std::optional<client> peer;
-        std::thread([&] {
-            const int space = ::open("/run/netns/clients", O_RDONLY | O_CLOEXEC);
-            ASSERT_EQ(::setns(space, CLONE_NEWNET), 0) << std::strerror(errno);
-            ::close(space);
-            peer.emplace(options{.address = "10.9.0.1", .receive_buffer = 32768});
-        }).join();
-        return std::move(*peer);
-    }
+	// A socket belongs to the namespace that its thread was in.
+	client connect()
+	{
+		std::optional<client> peer;
+		std::thread([&] {
+			const int space = ::open("/run/netns/clients", O_RDONLY | O_CLOEXEC);
+			ASSERT_EQ(::setns(space, CLONE_NEWNET), 0) << std::strerror(errno);
+			::close(space);
+			peer.emplace(options{ .address = "10.9.0.1", .receive_buffer = 32768 });
+		}).join();
+		return std::move(*peer);
+	}
 
-    // What the server sends is lost; what it receives is not, so that it learns
-    // of the half-close.
-    void cut_replies() { ASSERT_TRUE(shell("/sbin/tc qdisc add dev ktcp0 root netem loss 100%")); }
-    void cut_requests() { ASSERT_TRUE(shell("/sbin/tc -n clients qdisc add dev ktcp1 root netem loss 100%")); }
-    void heal()
-    {
-        shell("/sbin/tc qdisc del dev ktcp0 root 2>/dev/null");
-        shell("/sbin/tc -n clients qdisc del dev ktcp1 root 2>/dev/null");
-    }
+	// What the server sends is lost; what it receives is not, so that it learns
+	// of the half-close.
+	void cut_replies()
+	{
+		ASSERT_TRUE(shell("/sbin/tc qdisc add dev ktcp0 root netem loss 100%"));
+	}
+	void cut_requests()
+	{
+		ASSERT_TRUE(shell("/sbin/tc -n clients qdisc add dev ktcp1 root netem loss 100%"));
+	}
+	void heal()
+	{
+		shell("/sbin/tc qdisc del dev ktcp0 root 2>/dev/null");
+		shell("/sbin/tc -n clients qdisc del dev ktcp1 root 2>/dev/null");
+	}
 
-    // Sends everything without reading, until the server has taken all of it.
-    void fill(client& peer, const bytes& data)
-    {
-        ASSERT_TRUE(peer.connected()) << std::strerror(peer.error());
-        ASSERT_TRUE(peer.send(data));
-        ASSERT_TRUE(eventually(20s, [&] {
-            int unacknowledged = -1;
-            ::ioctl(peer.descriptor(), SIOCOUTQ, &unacknowledged);
-            return unacknowledged == 0;
-        })) << "the server does not take it";
-        // Taken by its socket; give it the time to echo it, too.
-        std::this_thread::sleep_for(500ms);
-    }
+	// Sends everything without reading, until the server has taken all of it.
+	void fill(client &peer, const bytes &data)
+	{
+		ASSERT_TRUE(peer.connected()) << std::strerror(peer.error());
+		ASSERT_TRUE(peer.send(data));
+		ASSERT_TRUE(eventually(20s, [&] {
+			int unacknowledged = -1;
+			::ioctl(peer.descriptor(), SIOCOUTQ, &unacknowledged);
+			return unacknowledged == 0;
+		})) << "the server does not take it";
+		// Taken by its socket; give it the time to echo it, too.
+		std::this_thread::sleep_for(500ms);
+	}
 
-    const std::string wmem = "/proc/sys/net/ipv4/tcp_wmem";
-    const bytes data = pattern(2 << 20, 7);
+	const std::string wmem = "/proc/sys/net/ipv4/tcp_wmem";
+	const bytes data = pattern(2 << 20, 7);
 };
 FOR_EVERY_MODEL(cable);
 
 TEST_P(cable, closing_delivers_what_a_dead_link_held_up)
 {
-    load_model();
-    client peer = connect();
-    fill(peer, data);
-    cut_replies();
-    peer.half_close();                          // the server reads the end and closes
-    std::this_thread::sleep_for(1s);
-    cut_requests();                             // now nothing passes at all
-    bytes back;
-    std::thread reader([&] { back = peer.receive_to_end(); });
-    std::this_thread::sleep_for(2s);
-    EXPECT_GE(tcp_sockstat("orphan"), 1) << "the server has not closed, or has dropped what it owed";
-    heal();
-    reader.join();
-    EXPECT_EQ(peer.error(), 0) << std::strerror(peer.error());
-    EXPECT_TRUE(back == data) << back.size() << " of " << data.size() << " bytes, or others";
+	load_model();
+	client peer = connect();
+	fill(peer, data);
+	cut_replies();
+	peer.half_close(); // the server reads the end and closes
+	std::this_thread::sleep_for(1s);
+	cut_requests(); // now nothing passes at all
+	bytes back;
+	std::thread reader([&] { back = peer.receive_to_end(); });
+	std::this_thread::sleep_for(2s);
+	EXPECT_GE(tcp_sockstat("orphan"), 1)
+		<< "the server has not closed, or has dropped what it owed";
+	heal();
+	reader.join();
+	EXPECT_EQ(peer.error(), 0) << std::strerror(peer.error());
+	EXPECT_TRUE(back == data) << back.size() << " of " << data.size() << " bytes, or others";
 }
 
 TEST_P(cable, closing_delivers_on_a_bad_link)
 {
-    load_model();
-    ASSERT_TRUE(shell("/sbin/tc qdisc add dev ktcp0 root netem loss 5% delay 2ms"));
-    std::vector<std::thread> threads;
-    for (int i = 0; i < 4; ++i)
-        threads.emplace_back([this, i] {
-            client peer = connect();
-            const bytes mine = pattern(300000, i);
-            std::thread sender([&] {
-                EXPECT_TRUE(peer.send_in_chunks(mine, i));
-                peer.half_close();
-            });
-            const bytes back = peer.receive_to_end();
-            sender.join();
-            EXPECT_TRUE(back == mine) << back.size() << " of " << mine.size() << " bytes, or others";
-        });
-    for (auto& thread : threads) thread.join();
-    heal();
+	load_model();
+	ASSERT_TRUE(shell("/sbin/tc qdisc add dev ktcp0 root netem loss 5% delay 2ms"));
+	std::vector<std::thread> threads;
+	for (int i = 0; i < 4; ++i)
+		threads.emplace_back([this, i] {
+			client peer = connect();
+			const bytes mine = pattern(300000, i);
+			std::thread sender([&] {
+				EXPECT_TRUE(peer.send_in_chunks(mine, i));
+				peer.half_close();
+			});
+			const bytes back = peer.receive_to_end();
+			sender.join();
+			EXPECT_TRUE(back == mine)
+				<< back.size() << " of " << mine.size() << " bytes, or others";
+		});
+	for (auto &thread : threads)
+		thread.join();
+	heal();
 }
 
 TEST_P(cable, unloading_while_the_link_is_dead)
 {
-    load_model();
-    client peer = connect(), other = connect();
-    fill(peer, data);
-    ASSERT_EQ(echo(other, "idle"), "");
-    cut_replies();
-    cut_requests();
-    peer.half_close();
-    unload();
-    // The peers are never heard of again: their orphans end by themselves.
-    expect_no_orphans();
-    heal();
+	load_model();
+	client peer = connect(), other = connect();
+	fill(peer, data);
+	ASSERT_EQ(echo(other, "idle"), "");
+	cut_replies();
+	cut_requests();
+	peer.half_close();
+	unload();
+	// The peers are never heard of again: their orphans end by themselves.
+	expect_no_orphans();
+	heal();
 }
 
 TEST_P(cable, what_a_dead_link_held_up_arrives_even_after_unloading)
 {
-    load_model();
-    client peer = connect();
-    fill(peer, data);
-    cut_replies();
-    peer.half_close();
-    std::this_thread::sleep_for(1s);            // the server has closed: TCP has what it owes
-    cut_requests();
-    bytes back;
-    std::thread reader([&] { back = peer.receive_to_end(); });
-    unload();
-    EXPECT_GE(tcp_sockstat("orphan"), 1) << "the server had not closed, or has dropped what it owed";
-    heal();
-    reader.join();
-    EXPECT_EQ(peer.error(), 0) << std::strerror(peer.error());
-    EXPECT_TRUE(back == data) << back.size() << " of " << data.size() << " bytes, or others";
-    expect_no_orphans();
+	load_model();
+	client peer = connect();
+	fill(peer, data);
+	cut_replies();
+	peer.half_close();
+	std::this_thread::sleep_for(1s); // the server has closed: TCP has what it owes
+	cut_requests();
+	bytes back;
+	std::thread reader([&] { back = peer.receive_to_end(); });
+	unload();
+	EXPECT_GE(tcp_sockstat("orphan"), 1)
+		<< "the server had not closed, or has dropped what it owed";
+	heal();
+	reader.join();
+	EXPECT_EQ(peer.error(), 0) << std::strerror(peer.error());
+	EXPECT_TRUE(back == data) << back.size() << " of " << data.size() << " bytes, or others";
+	expect_no_orphans();
 }
 
 } // namespace

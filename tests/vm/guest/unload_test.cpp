@@ -5,122 +5,145 @@
 
 #include <atomic>
 
-namespace vm {
-namespace {
+namespace vm
+{
+namespace
+{
 
 class unloading : public every_model {};
 FOR_EVERY_MODEL(unloading);
 
-TEST_P(unloading, without_a_client) { load_model(); }
+TEST_P(unloading, without_a_client)
+{
+	load_model();
+}
 
 TEST_P(unloading, with_idle_clients_and_some_that_never_read)
 {
-    load_model("backlog=512");
-    std::vector<client> idle;
-    for (int i = 0; i < 200; ++i) {
-        idle.emplace_back();
-        ASSERT_EQ(echo(idle.back(), "hello"), "") << i;
-    }
-    std::vector<client> deaf;
-    const bytes data = pattern(1 << 16, 1);
-    for (int i = 0; i < 3; ++i) {
-        deaf.emplace_back(options{.receive_buffer = 65536, .send_buffer = 65536});
-        ASSERT_TRUE(deaf.back().connected());
-        EXPECT_GT(deaf.back().send_until_blocked(data), 0u);
-        EXPECT_EQ(deaf.back().error(), 0);
-    }
+	load_model("backlog=512");
+	std::vector<client> idle;
+	for (int i = 0; i < 200; ++i) {
+		idle.emplace_back();
+		ASSERT_EQ(echo(idle.back(), "hello"), "") << i;
+	}
+	std::vector<client> deaf;
+	const bytes data = pattern(1 << 16, 1);
+	for (int i = 0; i < 3; ++i) {
+		deaf.emplace_back(options{ .receive_buffer = 65536, .send_buffer = 65536 });
+		ASSERT_TRUE(deaf.back().connected());
+		EXPECT_GT(deaf.back().send_until_blocked(data), 0u);
+		EXPECT_EQ(deaf.back().error(), 0);
+	}
 
-    unload();
+	unload();
 
-    // While the clients are still there and still read nothing: the server's
-    // ends do not wait for them.
-    expect_no_orphans();
-    for (auto& peer : idle) EXPECT_TRUE(peer.ended()) << std::strerror(peer.error());
-    for (auto& peer : deaf) EXPECT_TRUE(peer.ended()) << std::strerror(peer.error());
+	// While the clients are still there and still read nothing: the server's
+	// ends do not wait for them.
+	expect_no_orphans();
+	for (auto &peer : idle)
+		EXPECT_TRUE(peer.ended()) << std::strerror(peer.error());
+	for (auto &peer : deaf)
+		EXPECT_TRUE(peer.ended()) << std::strerror(peer.error());
 }
 
 TEST_P(unloading, with_connections_not_yet_served)
 {
-    // More connect than may be served or accepted in the time there is.
-    load_model("backlog=512");
-    std::vector<client> peers(300);
-    unload();
-    for (auto& peer : peers) EXPECT_TRUE(!peer.connected() || peer.ended()) << std::strerror(peer.error());
+	// More connect than may be served or accepted in the time there is.
+	load_model("backlog=512");
+	std::vector<client> peers(300);
+	unload();
+	for (auto &peer : peers)
+		EXPECT_TRUE(!peer.connected() || peer.ended()) << std::strerror(peer.error());
 }
 
 TEST_P(unloading, in_the_middle_of_messages)
 {
-    load_model();
-    std::vector<client> peers(8);
-    std::vector<std::thread> senders, readers;
-    std::vector<std::size_t> received(peers.size());
-    const bytes data = pattern(32 << 20, 4);
-    for (std::size_t i = 0; i < peers.size(); ++i) {
-        ASSERT_TRUE(peers[i].connected());
-        senders.emplace_back([&, i] { client& peer = peers[i];
-                                      // Not through client::send: error() belongs to the reader.
-                                      std::span<const unsigned char> rest(data);
-                                      while (!rest.empty()) {
-                                          const ssize_t sent = ::send(peer.descriptor(), rest.data(),
-                                                                      std::min<std::size_t>(rest.size(), 5000), MSG_NOSIGNAL);
-                                          if (sent <= 0) return;
-                                          rest = rest.subspan(sent);
-                                      } });
-        readers.emplace_back([&, i] {
-            const bytes back = peers[i].receive(data.size());
-            EXPECT_TRUE(std::equal(back.begin(), back.end(), data.begin())) << "what came back is not what was sent";
-            received[i] = back.size();
-        });
-    }
-    std::this_thread::sleep_for(200ms);
-    unload();
-    for (auto& peer : peers) ::shutdown(peer.descriptor(), SHUT_WR);
-    for (auto& thread : senders) thread.join();
-    for (auto& thread : readers) thread.join();
-    for (const auto size : received) EXPECT_LT(size, data.size()) << "it was all over before the unloading";
+	load_model();
+	std::vector<client> peers(8);
+	std::vector<std::thread> senders, readers;
+	std::vector<std::size_t> received(peers.size());
+	const bytes data = pattern(32 << 20, 4);
+	for (std::size_t i = 0; i < peers.size(); ++i) {
+		ASSERT_TRUE(peers[i].connected());
+		senders.emplace_back([&, i] {
+			client &peer = peers[i];
+			// Not through client::send: error() belongs to the reader.
+			std::span<const unsigned char> rest(data);
+			while (!rest.empty()) {
+				const ssize_t sent = ::send(
+					peer.descriptor(), rest.data(),
+					std::min<std::size_t>(rest.size(), 5000), MSG_NOSIGNAL);
+				if (sent <= 0)
+					return;
+				rest = rest.subspan(sent);
+			}
+		});
+		readers.emplace_back([&, i] {
+			const bytes back = peers[i].receive(data.size());
+			EXPECT_TRUE(std::equal(back.begin(), back.end(), data.begin()))
+				<< "what came back is not what was sent";
+			received[i] = back.size();
+		});
+	}
+	std::this_thread::sleep_for(200ms);
+	unload();
+	for (auto &peer : peers)
+		::shutdown(peer.descriptor(), SHUT_WR);
+	for (auto &thread : senders)
+		thread.join();
+	for (auto &thread : readers)
+		thread.join();
+	for (const auto size : received)
+		EXPECT_LT(size, data.size()) << "it was all over before the unloading";
 }
 
 TEST_P(unloading, fifty_times_under_traffic)
 {
-    std::atomic<bool> stop = false;
-    std::atomic<int> echoed = 0;
-    std::vector<std::thread> traffic;
-    for (int thread = 0; thread < 4; ++thread)
-        traffic.emplace_back([&, thread] {
-            std::mt19937 random(thread);
-            while (!stop) {
-                client peer;
-                if (!peer.connected()) {
-                    // Nobody listens at the moment, or no more.
-                    std::this_thread::sleep_for(1ms);
-                    continue;
-                }
-                for (int i = 0; i < 20 && !stop; ++i) {
-                    const bytes data = pattern(1 + random() % 4000, random());
-                    if (!peer.send(data)) break;
-                    const bytes back = peer.receive(data.size());
-                    // It may end at any byte, but may not be another.
-                    ASSERT_TRUE(std::equal(back.begin(), back.end(), data.begin()));
-                    if (back.size() < data.size()) {
-                        EXPECT_TRUE(peer.error() == 0 || peer.error() == ECONNRESET) << std::strerror(peer.error());
-                        break;
-                    }
-                    ++echoed;
-                }
-                if (random() % 4 == 0) peer.reset();
-            }
-        });
-    std::mt19937 random(9);
-    int times = 0;
-    for (; times < 50 && !HasFailure(); ++times) {
-        load_model();
-        std::this_thread::sleep_for(std::chrono::milliseconds(random() % 40));
-        unload();
-    }
-    stop = true;
-    for (auto& thread : traffic) thread.join();
-    EXPECT_EQ(times, 50);
-    EXPECT_GT(echoed, 50);
+	std::atomic<bool> stop = false;
+	std::atomic<int> echoed = 0;
+	std::vector<std::thread> traffic;
+	for (int thread = 0; thread < 4; ++thread)
+		traffic.emplace_back([&, thread] {
+			std::mt19937 random(thread);
+			while (!stop) {
+				client peer;
+				if (!peer.connected()) {
+					// Nobody listens at the moment, or no more.
+					std::this_thread::sleep_for(1ms);
+					continue;
+				}
+				for (int i = 0; i < 20 && !stop; ++i) {
+					const bytes data = pattern(1 + random() % 4000, random());
+					if (!peer.send(data))
+						break;
+					const bytes back = peer.receive(data.size());
+					// It may end at any byte, but may not be another.
+					ASSERT_TRUE(
+						std::equal(back.begin(), back.end(), data.begin()));
+					if (back.size() < data.size()) {
+						EXPECT_TRUE(peer.error() == 0 ||
+							    peer.error() == ECONNRESET)
+							<< std::strerror(peer.error());
+						break;
+					}
+					++echoed;
+				}
+				if (random() % 4 == 0)
+					peer.reset();
+			}
+		});
+	std::mt19937 random(9);
+	int times = 0;
+	for (; times < 50 && !HasFailure(); ++times) {
+		load_model();
+		std::this_thread::sleep_for(std::chrono::milliseconds(random() % 40));
+		unload();
+	}
+	stop = true;
+	for (auto &thread : traffic)
+		thread.join();
+	EXPECT_EQ(times, 50);
+	EXPECT_GT(echoed, 50);
 }
 
 } // namespace

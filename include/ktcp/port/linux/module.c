@@ -46,19 +46,20 @@ static const struct kernel_param_ops ktcp_param_int_ops = {
 	MODULE_VERSION(version);                  \
 	MODULE_LICENSE("Dual MIT/GPL");
 
-#define KTCP_PARAM_INT(name_, initial_, least_, most_, text_)                                \
-	extern struct ktcp_param_int ktcp_param_##name_;                                     \
-	struct ktcp_param_int ktcp_param_##name_ = {                                         \
-		.name = #name_, .value = (initial_), .least = (least_), .most = (most_)      \
-	};                                                                                   \
-	module_param_cb(name_, &ktcp_param_int_ops, &ktcp_param_##name_, 0444);              \
-	__MODULE_PARM_TYPE(name_, "int");                                                    \
-	MODULE_PARM_DESC(name_, text_ " (" __stringify(least_) " to " __stringify(most_) ";" \
-				" default " __stringify(initial_) ")");
+#define KTCP_PARAM_INT(name_, initial_, least_, most_, text_)                           \
+	extern struct ktcp_param_int ktcp_param_##name_;                                \
+	struct ktcp_param_int ktcp_param_##name_ = {                                    \
+		.name = #name_, .value = (initial_), .least = (least_), .most = (most_) \
+	};                                                                              \
+	module_param_cb(name_, &ktcp_param_int_ops, &ktcp_param_##name_, 0444);         \
+	__MODULE_PARM_TYPE(name_, "int");                                               \
+	MODULE_PARM_DESC(name_, text_ " (" __stringify(least_) " to " __stringify(      \
+					most_) ";"                                      \
+					       " default " __stringify(initial_) ")");
 
-#define KTCP_PARAM_STRING(name_, initial_, text_)               \
-	extern char *ktcp_param_##name_;                        \
-	char *ktcp_param_##name_ = (initial_);                  \
+#define KTCP_PARAM_STRING(name_, initial_, text_)                   \
+	extern char *ktcp_param_##name_;                            \
+	char *ktcp_param_##name_ = (initial_);                      \
 	module_param_named(name_, ktcp_param_##name_, charp, 0444); \
 	MODULE_PARM_DESC(name_, text_ " (default " initial_ ")");
 

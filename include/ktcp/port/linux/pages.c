@@ -41,7 +41,8 @@ void ktcp_page_pool_destroy(struct ktcp_page_pool *pool)
 
 	if (!pool)
 		return;
-	for_each_possible_cpu(cpu) {
+	for_each_possible_cpu(cpu)
+	{
 		struct ktcp_kept_pages *kept = per_cpu_ptr(pool->kept, cpu);
 
 		while (kept->count)

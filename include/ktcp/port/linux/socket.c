@@ -223,9 +223,9 @@ bool ktcp_sock_readable(const struct socket *sock)
 {
 	const struct sock *sk = sock->sk;
 
-	return !skb_queue_empty_lockless(&sk->sk_receive_queue) ||
-	       READ_ONCE(sk->sk_backlog.tail) || READ_ONCE(sk->sk_state) != TCP_ESTABLISHED ||
-	       READ_ONCE(sk->sk_err) || READ_ONCE(sk->sk_shutdown);
+	return !skb_queue_empty_lockless(&sk->sk_receive_queue) || READ_ONCE(sk->sk_backlog.tail) ||
+	       READ_ONCE(sk->sk_state) != TCP_ESTABLISHED || READ_ONCE(sk->sk_err) ||
+	       READ_ONCE(sk->sk_shutdown);
 }
 
 long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size)
@@ -427,7 +427,8 @@ void ktcp_softirq_pages_destroy(struct ktcp_softirq_pages *pages)
 
 	if (!pages)
 		return;
-	for_each_possible_cpu(cpu) {
+	for_each_possible_cpu(cpu)
+	{
 		struct page_frag *fragment = per_cpu_ptr(pages->fragments, cpu);
 
 		if (fragment->page)
@@ -475,8 +476,8 @@ long ktcp_sock_softirq_recv(struct socket *sock, void *buffer, size_t size)
 	return -EAGAIN;
 }
 
-long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size,
-			    unsigned int flags, struct ktcp_softirq_pages *pages)
+long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, unsigned int flags,
+			    struct ktcp_softirq_pages *pages)
 {
 	struct sock *sk = sock->sk;
 	struct page_frag *fragment = this_cpu_ptr(pages->fragments);
@@ -549,7 +550,7 @@ void ktcp_sock_unhook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
 static void ktcp_disinherit(struct sock *listener, struct sock *child)
 {
 	struct ktcp_sock_hook *hook;
-	void (*ready)(struct sock *sk);
+	void (*ready)(struct sock * sk);
 
 	if (READ_ONCE(child->sk_data_ready) != ktcp_listener_data_ready)
 		return;

@@ -22,8 +22,8 @@
 #define KTCP_PARAM_INT(name_, initial_, least_, most_, text_) \
 	extern "C" struct ktcp_param_int ktcp_param_##name_;  \
 	struct ktcp_param_int ktcp_param_##name_ = { #name_, initial_, least_, most_ };
-#define KTCP_PARAM_STRING(name_, initial_, text_)   \
-	extern "C" char *ktcp_param_##name_;        \
+#define KTCP_PARAM_STRING(name_, initial_, text_)      \
+	extern "C" char *ktcp_param_##name_;           \
 	static char ktcp_default_##name_[] = initial_; \
 	char *ktcp_param_##name_ = ktcp_default_##name_;
 #include KTCP_MODULE_LIST
@@ -45,8 +45,7 @@ const parameter parameters[] = {
 #define KTCP_MODULE(description, author, version)
 #define KTCP_PARAM_INT(name_, initial_, least_, most_, text_) \
 	{ #name_, &ktcp_param_##name_, nullptr, text_ },
-#define KTCP_PARAM_STRING(name_, initial_, text_) \
-	{ #name_, nullptr, &ktcp_param_##name_, text_ },
+#define KTCP_PARAM_STRING(name_, initial_, text_) { #name_, nullptr, &ktcp_param_##name_, text_ },
 #include KTCP_MODULE_LIST
 #undef KTCP_MODULE
 #undef KTCP_PARAM_INT
@@ -66,12 +65,15 @@ void print_help(FILE *to, const char *program)
 		program);
 	for (const parameter &each : parameters)
 		if (each.number)
-			fprintf(to, "  --%-18s %s (%ld to %ld; default %ld)\n", each.name, each.what,
-				each.number->least, each.number->most, each.number->value);
+			fprintf(to, "  --%-18s %s (%ld to %ld; default %ld)\n", each.name,
+				each.what, each.number->least, each.number->most,
+				each.number->value);
 		else
-			fprintf(to, "  --%-18s %s (default %s)\n", each.name, each.what, *each.text);
-	fprintf(to, "  --%-18s this text\n  --%-18s the version\n\n"
-		    "Ends on SIGINT or SIGTERM.\n",
+			fprintf(to, "  --%-18s %s (default %s)\n", each.name, each.what,
+				*each.text);
+	fprintf(to,
+		"  --%-18s this text\n  --%-18s the version\n\n"
+		"Ends on SIGINT or SIGTERM.\n",
 		"help", "version");
 }
 
@@ -109,7 +111,8 @@ int main(int count, char **arguments)
 		options[used++] = { each.name, required_argument, nullptr, 0 };
 	options[used++] = { "help", no_argument, nullptr, 'h' };
 	options[used++] = { "version", no_argument, nullptr, 'v' };
-	for (int index, which; (which = getopt_long(count, arguments, "h", options, &index)) != -1;) {
+	for (int index, which;
+	     (which = getopt_long(count, arguments, "h", options, &index)) != -1;) {
 		switch (which) {
 		case 0:
 			if (!set(parameters[index], optarg))

@@ -351,7 +351,8 @@ long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size)
 long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned int flags)
 {
 	const ssize_t sent = send(sock->fd, data, size,
-				  MSG_DONTWAIT | MSG_NOSIGNAL | (flags & KTCP_SEND_MORE ? MSG_MORE : 0));
+				  MSG_DONTWAIT | MSG_NOSIGNAL |
+					  (flags & KTCP_SEND_MORE ? MSG_MORE : 0));
 
 	return sent < 0 ? -errno : sent;
 }
@@ -474,8 +475,7 @@ void ktcp_sock_unhook_listener(struct socket *sock, struct ktcp_sock_hook *)
 /* The epoll thread has the socket to itself while it calls the hook, and may use it as
  * anybody else does. */
 
-struct ktcp_softirq_pages {
-};
+struct ktcp_softirq_pages {};
 
 struct ktcp_softirq_pages *ktcp_softirq_pages_create(void)
 {
@@ -492,8 +492,8 @@ long ktcp_sock_softirq_recv(struct socket *sock, void *buffer, size_t size)
 	return ktcp_sock_recv(sock, buffer, size);
 }
 
-long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size,
-			    unsigned int flags, struct ktcp_softirq_pages *)
+long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, unsigned int flags,
+			    struct ktcp_softirq_pages *)
 {
 	return ktcp_sock_send(sock, data, size, flags);
 }

@@ -7,8 +7,7 @@
 #include <ktcp/port/layout.h>
 #include <ktcp/port/sync.h>
 
-struct mutex : std::mutex {
-};
+struct mutex : std::mutex {};
 
 struct completion {
 	std::mutex lock;
