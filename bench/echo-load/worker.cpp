@@ -192,6 +192,7 @@ void worker::send(connection &which)
 			fail(which, errors_.closed, error, now());
 		else
 			fail(which, errors_.connect, error, now());
+		return;
 	}
 }
 

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 namespace load
@@ -237,6 +238,30 @@ TEST(Load, CountsConnectionsThatTheServerEnds)
 
 	EXPECT_EQ(done->latencies().count(), 0u);
 	EXPECT_GE(done->failures().closed, 2u);
+}
+
+TEST(Load, GoesOnWhenTheServerIsGone)
+{
+	std::atomic<bool> busy = false;
+	std::optional<server> leaving(std::in_place, [&](int fd) {
+		char buffer[4096];
+
+		recv(fd, buffer, sizeof buffer, 0);
+		busy = true;
+		busy.notify_one();
+	});
+	std::thread end([&] {
+		busy.wait(false);
+		leaving.reset();
+	});
+	/* A message that is in the midst of being sent when the connection breaks. */
+	const auto done = run(*leaving,
+			      { "--connections", "2", "--duration", "1s", "--size", "8M" });
+
+	end.join();
+	EXPECT_EQ(done->latencies().count(), 0u);
+	EXPECT_GE(done->failures().closed + done->failures().connect, 4u);
+	EXPECT_LE(done->failures().all(), 100u);
 }
 
 TEST(Load, DoesNotWaitForeverForAReply)

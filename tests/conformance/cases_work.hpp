@@ -231,7 +231,8 @@ inline void work_may_free_itself(context &context)
 	KTCP_CHECK_EQ(gone->get(), 4);
 }
 
-/* Three that each wait for all three: a queue with room for them runs them at once. */
+/* Three that each wait for all three: a queue with room for them runs them at once; also when
+ * one worker is there already, and idle. */
 inline void work_blocks_beside_other_work(context &context)
 {
 	const auto meets = [](struct work_struct *work) {
@@ -246,6 +247,11 @@ inline void work_blocks_beside_other_work(context &context)
 	queue queue(3);
 
 	KTCP_REQUIRE(together && one && two && three && queue);
+	ktcp_init_work(one->plain(), count_run);
+	ktcp_queue_work(-1, queue.raw(), one->plain());
+	KTCP_CHECK(one->begun.reaches(1));
+	ktcp_cancel_work_sync(one->plain());
+	ktcp_msleep(moment_ms);
 	for (item *each : { &*one, &*two, &*three }) {
 		each->together = &*together;
 		ktcp_init_work(each->plain(), meets);

@@ -207,7 +207,7 @@ void ktcp_sock_no_linger(struct socket *sock);
 
 /**
  * ktcp_sock_hook() - from now on @hook->event is called in place of the socket's
- * own wake-ups, until ktcp_sock_unhook(). Events from before are not repeated: the
+ * own wake-ups, until ktcp_sock_unhook(). Events from before need not be repeated: the
  * caller looks once of its own accord.
  * Context: process.
  */

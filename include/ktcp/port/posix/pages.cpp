@@ -22,7 +22,7 @@ void ktcp_page_pool_destroy(struct ktcp_page_pool *pool)
 
 void *ktcp_page_pool_get(struct ktcp_page_pool *pool, enum ktcp_gfp)
 {
-	return malloc(pool->size);
+	return aligned_alloc(4096, pool->size);
 }
 
 void ktcp_page_pool_put(struct ktcp_page_pool *, void *buffer)

@@ -18,21 +18,23 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <new>
 #include <thread>
 #include <vector>
 
+#include <ktcp/port/posix/thread.hpp>
 #include <ktcp/port/socket.h>
 #include <ktcp/port/sync.h>
-#include <ktcp/port/thread.h>
 
 struct socket {
 	int fd = -1;
 	bool was_hooked = false;
 	std::mutex lock; /* as lock_sock(): the hook is called, set and cleared under it */
 	struct ktcp_sock_hook *hook = nullptr;
+	std::atomic<bool> no_space{ false }; /* as SOCK_NOSPACE: somebody waits for room */
 };
 
 namespace
@@ -145,14 +147,15 @@ class event_thread {
 
 		if (event.events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 			events |= KTCP_SOCK_READABLE | KTCP_SOCK_SOFTIRQ;
-		if (event.events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+		if (event.events & (EPOLLOUT | EPOLLHUP | EPOLLERR) &&
+		    sock->no_space.exchange(false))
 			events |= KTCP_SOCK_WRITABLE;
 		if (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 			events |= KTCP_SOCK_STATE;
 
 		const std::lock_guard hold(sock->lock);
 
-		if (sock->hook)
+		if (sock->hook && events)
 			sock->hook->event(sock->hook, events);
 	}
 
@@ -350,29 +353,36 @@ long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size)
 
 long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned int flags)
 {
-	const ssize_t sent = send(sock->fd, data, size,
-				  MSG_DONTWAIT | MSG_NOSIGNAL |
-					  (flags & KTCP_SEND_MORE ? MSG_MORE : 0));
+	const int how = MSG_DONTWAIT | MSG_NOSIGNAL | (flags & KTCP_SEND_MORE ? MSG_MORE : 0);
+	ssize_t sent = send(sock->fd, data, size, how);
 
+	if (sent < 0 && errno == EAGAIN) {
+		/* Room that came before we asked to be told is seen by trying once more. */
+		sock->no_space = true;
+		sent = send(sock->fd, data, size, how);
+		if (sent >= 0)
+			sock->no_space = false;
+	}
 	return sent < 0 ? -errno : sent;
 }
 
 int ktcp_sock_wait(struct socket *sock, unsigned int events, int timeout_ms)
 {
-	pollfd ready = { .fd = sock->fd, .events = 0, .revents = 0 };
+	pollfd ready[] = { { .fd = sock->fd, .events = 0, .revents = 0 },
+			   { .fd = ktcp_posix_stop_fd(), .events = POLLIN, .revents = 0 } };
 
 	if (events & KTCP_SOCK_READABLE)
-		ready.events |= POLLIN | POLLRDHUP;
+		ready[0].events |= POLLIN | POLLRDHUP;
 	if (events & KTCP_SOCK_WRITABLE)
-		ready.events |= POLLOUT;
-	if (ktcp_kthread_should_stop())
-		return -EINTR;
+		ready[0].events |= POLLOUT;
 
-	const int count = poll(&ready, 1, timeout_ms);
+	const int count = poll(ready, std::size(ready), timeout_ms);
 
 	if (count < 0)
 		return -errno;
-	return count ? 0 : -ETIMEDOUT;
+	if (ready[0].revents)
+		return 0;
+	return count ? -EINTR : -ETIMEDOUT;
 }
 
 int ktcp_sock_shutdown(struct socket *sock, enum ktcp_shutdown how)
@@ -498,9 +508,13 @@ long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, 
 	return ktcp_sock_send(sock, data, size, flags);
 }
 
-int ktcp_sock_incoming_cpu(const struct socket *)
+int ktcp_sock_incoming_cpu(const struct socket *sock)
 {
-	return -1; /* asking costs a system call, and threads go where they like */
+	int cpu = -1;
+	socklen_t length = sizeof(cpu);
+
+	getsockopt(sock->fd, SOL_SOCKET, SO_INCOMING_CPU, &cpu, &length);
+	return cpu;
 }
 
 void ktcp_synchronize_rcu(void)

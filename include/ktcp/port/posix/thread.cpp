@@ -3,12 +3,15 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <new>
 #include <semaphore>
 #include <string>
 
+#include <ktcp/port/posix/thread.hpp>
 #include <ktcp/port/thread.h>
 
 struct task_struct {
@@ -17,8 +20,14 @@ struct task_struct {
 	void *argument;
 	std::string name;
 	std::atomic<bool> should_stop{ false };
+	int stopped = eventfd(0, EFD_CLOEXEC); /* readable once should_stop is true */
 	std::binary_semaphore known{ 0 }; /* the starter has been told of us */
 	int status = 0;
+
+	~task_struct()
+	{
+		close(stopped);
+	}
 };
 
 static thread_local task_struct *ktcp_current;
@@ -39,6 +48,10 @@ int ktcp_kthread_run(int (*function)(void *argument), void *argument, const char
 
 	if (!thread)
 		return -ENOMEM;
+	if (thread->stopped < 0) {
+		delete thread;
+		return -EAGAIN;
+	}
 	thread->function = function;
 	thread->argument = argument;
 	thread->name = std::string(name).substr(0, 15);
@@ -57,6 +70,7 @@ int ktcp_kthread_run(int (*function)(void *argument), void *argument, const char
 int ktcp_kthread_stop(struct task_struct *thread)
 {
 	thread->should_stop = true;
+	eventfd_write(thread->stopped, 1); /* out of ktcp_sock_wait() */
 	pthread_join(thread->id, nullptr);
 
 	const int status = thread->status;
@@ -68,6 +82,11 @@ int ktcp_kthread_stop(struct task_struct *thread)
 bool ktcp_kthread_should_stop(void)
 {
 	return ktcp_current && ktcp_current->should_stop;
+}
+
+int ktcp_posix_stop_fd(void)
+{
+	return ktcp_current ? ktcp_current->stopped : -1;
 }
 
 void ktcp_cond_resched(void)

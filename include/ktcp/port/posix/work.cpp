@@ -2,8 +2,8 @@
 /*
  * port/work.h over threads.
  *
- * A queue starts a thread when an item finds none idle, up to max_active, and keeps what
- * it has started until it is destroyed. An item may free itself, so after its function
+ * A queue starts a thread when there are more items than idle ones, up to max_active, and
+ * keeps what it has started until it is destroyed. An item may free itself, so after its function
  * nobody looks at it: what must be known then is kept in the worker that ran it.
  */
 #include <condition_variable>
@@ -47,7 +47,8 @@ static_assert(sizeof(delayed_work) <= KTCP_SIZEOF_DELAYED_WORK);
 struct workqueue_struct {
 	std::string name;
 	unsigned int max_active;
-	unsigned int idle = 0;
+	unsigned int idle = 0; /* workers that wait for more, those on their way among them */
+	unsigned int listed = 0; /* items that nobody has taken yet */
 	bool closing = false;
 	work_struct *first = nullptr, *last = nullptr;
 	std::list<ktcp_worker> workers;
@@ -83,7 +84,9 @@ class scheduler {
 		work.next = nullptr;
 		(queue.first ? queue.last->next : queue.first) = &work;
 		queue.last = &work;
-		if (queue.idle) {
+		queue.listed++;
+		/* A worker for each: an item that blocks must not hold up the next. */
+		if (queue.listed <= queue.idle) {
 			queue.more.notify_one();
 		} else if (queue.workers.size() < queue.max_active) {
 			ktcp_worker &made = queue.workers.emplace_back();
@@ -105,6 +108,7 @@ class scheduler {
 				link = &before->next;
 			}
 			*link = work.next;
+			work.queue->listed--;
 			if (work.queue->last == &work)
 				work.queue->last = before;
 		} else if (ktcp_worker *busy = running_on(work)) {
@@ -143,6 +147,7 @@ class scheduler {
 				continue;
 			}
 			queue.first = work->next;
+			queue.listed--;
 			work->queued = work->listed = false;
 			work->ran_on = &self;
 			self.current = work;
@@ -277,9 +282,11 @@ int ktcp_wq_max_active(void)
 	return 512;
 }
 
-int ktcp_next_online_cpu(int)
+int ktcp_next_online_cpu(int cpu)
 {
-	return -1; /* threads go where the scheduler likes */
+	/* Threads go where the scheduler likes; the numbers are good for spreading over all. */
+	return static_cast<unsigned int>(cpu + 1) < std::thread::hardware_concurrency() ? cpu + 1 :
+											  0;
 }
 
 void ktcp_init_work(struct work_struct *work, void (*function)(struct work_struct *work))
