@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo check host kunit vm lint bench bench-quick kecho clean
+.PHONY: help run demo check host kunit vm vm-debug lint bench bench-quick kecho clean
 
 help:
 	@echo 'make run      kecho in a virtual machine, to talk to: telnet localhost 12345'
 	@echo '              (MODEL=event|softirq|work|thread, PARAMS="max_connections=10 ...", HOST_PORT=12345)'
 	@echo 'make demo     the same with a scripted conversation, which ends by itself'
-	@echo 'make check    all tests: host, kunit, vm, lint'
+	@echo 'make check    all tests: host, kunit, vm, bench-quick, lint'
 	@echo 'make host     the types and the simulation, in user space'
 	@echo 'make kunit    the kernel port and the types, in a User-Mode Linux kernel'
 	@echo "make vm       kecho on Debian's 6.1 and 6.12 kernels, in virtual machines"
+	@echo 'make vm-debug the same on a kernel with KASAN, lockdep and more, built first'
 	@echo 'make lint     formatting and static analysis'
 	@echo 'make bench    kecho and user-space servers side by side, in virtual machines; long'
 	@echo '              (PEER=path/to/other.ko: another echo module on port 12345)'
@@ -32,6 +33,9 @@ check:
 
 host kunit vm:
 	@tests/$@/run
+
+vm-debug:
+	@tests/vm/run --kernel 6.1-debug
 
 lint:
 	@tools/lint

@@ -325,6 +325,7 @@ def compare(path, conditions, results, tolerance):
         text.append(f"bench: {regressions} figures are more than {tolerance:g} % above the baseline")
     elif gains:
         text.append("bench: better than the baseline: bench/run --quick --update-baseline keeps it so")
+    text.append(f"bench: {len(rows) - regressions} figures passed, {regressions + len(missing)} failed")
     return "\n".join(text), regressions + len(missing)
 
 

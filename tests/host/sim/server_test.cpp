@@ -391,6 +391,142 @@ TEST_P(Server, RefusesBeyondItsLimit)
 	});
 }
 
+/* Of one address so many, whatever the others have; and room again when one leaves. */
+TEST_P(Server, LimitsEachSource)
+{
+	sim::explore(500, {}, [this](world &w) {
+		echo_server server;
+		auto with = settings();
+
+		with.max_per_source = 2;
+		SIM_EXPECT(w, server.start(with));
+
+		client inside[4];
+		char byte;
+
+		for (unsigned i = 0; i < 4; i++) {
+			SIM_EXPECT_EQ(w,
+				      inside[i].connect_from(sim::v4(127, 0, 0, 2 + i / 2, 0),
+							     sim::v4_loopback(port)),
+				      0);
+			SIM_EXPECT_EQ(w, inside[i].send("a"), 0);
+			SIM_EXPECT(w, inside[i].receive_exactly(1) == "a");
+		}
+		client beyond, later;
+
+		if (!beyond.connect_from(sim::v4(127, 0, 0, 2, 0), sim::v4_loopback(port)))
+			SIM_EXPECT(w, beyond.receive(&byte, 1) < 0);
+		for (client &c : inside) {
+			SIM_EXPECT_EQ(w, c.send("b"), 0);
+			SIM_EXPECT(w, c.receive_exactly(1) == "b");
+		}
+		inside[0].finish_sending();
+		SIM_EXPECT(w, inside[0].receive_all().empty());
+		inside[0].close();
+		w.wait_until_idle();
+		SIM_EXPECT_EQ(
+			w, later.connect_from(sim::v4(127, 0, 0, 2, 0), sim::v4_loopback(port)), 0);
+		SIM_EXPECT_EQ(w, later.send("c"), 0);
+		SIM_EXPECT(w, later.receive_exactly(1) == "c");
+		server.stop();
+		w.unload();
+	});
+}
+
+/* A peer that takes none of our bytes is given up; one that just says nothing is not. */
+TEST_P(Server, GivesUpWhoTakesNothing)
+{
+	options how;
+
+	how.buffer_bytes = small;
+	sim::explore(500, how, [this](world &w) {
+		echo_server server;
+		auto with = settings();
+		const uint64_t before = w.now_ms();
+
+		with.timeouts.write_ms = 1000;
+		SIM_EXPECT(w, server.start(with));
+
+		client quiet, stuck;
+
+		SIM_EXPECT_EQ(w, quiet.connect(sim::v4_loopback(port)), 0);
+		SIM_EXPECT_EQ(w, stuck.connect(sim::v4_loopback(port)), 0);
+		stuck.send(pattern(too_much, 1)); /* returns, for the server closes */
+		SIM_EXPECT(w, w.now_ms() - before >= 1000);
+		SIM_EXPECT(w, w.now_ms() - before < 4000);
+		w.sleep_ms(3000);
+		SIM_EXPECT_EQ(w, quiet.send("x"), 0);
+		SIM_EXPECT(w, quiet.receive_exactly(1) == "x");
+		server.stop();
+		w.unload();
+	});
+}
+
+/* Stopping lets connections finish, and does not wait longer than they take. */
+TEST_P(Server, DrainsWhoFinishes)
+{
+	sim::explore(500, {}, [this](world &w) {
+		echo_server server;
+		auto with = settings();
+
+		with.drain_ms = 2000;
+		SIM_EXPECT(w, server.start(with));
+
+		client c;
+
+		SIM_EXPECT_EQ(w, c.connect(sim::v4_loopback(port)), 0);
+		SIM_EXPECT_EQ(w, c.send("a"), 0);
+		SIM_EXPECT(w, c.receive_exactly(1) == "a");
+		w.spawn("client", [&] {
+			client late;
+
+			w.sleep_ms(500);
+			SIM_EXPECT(w, late.connect(sim::v4_loopback(port)) < 0);
+			SIM_EXPECT(w, c.exchange("still there") == "still there");
+			SIM_EXPECT_EQ(w, c.status(), 0);
+			c.close();
+		});
+
+		const uint64_t before = w.now_ms();
+
+		server.stop();
+		SIM_EXPECT(w, w.now_ms() - before >= 500);
+		SIM_EXPECT(w, w.now_ms() - before < 1500);
+		w.unload();
+		w.join();
+	});
+}
+
+/* But not for ever, whoever stays. */
+TEST_P(Server, DrainsForSoLong)
+{
+	options how;
+
+	how.buffer_bytes = small;
+	sim::explore(500, how, [this](world &w) {
+		echo_server server;
+		auto with = settings();
+
+		with.drain_ms = 700;
+		SIM_EXPECT(w, server.start(with));
+
+		client idle, deaf;
+
+		SIM_EXPECT_EQ(w, idle.connect(sim::v4_loopback(port)), 0);
+		SIM_EXPECT_EQ(w, deaf.connect(sim::v4_loopback(port)), 0);
+		w.spawn("deaf", [&] { deaf.send(pattern(too_much, 2)); });
+		w.sleep_ms(100);
+
+		const uint64_t before = w.now_ms();
+
+		server.stop();
+		SIM_EXPECT(w, w.now_ms() - before >= 700);
+		SIM_EXPECT(w, w.now_ms() - before < 1000);
+		w.unload();
+		w.join();
+	});
+}
+
 /* With clients that are connected and silent, and ones that never read, stop() is prompt. */
 TEST_P(Server, StopsPromptly)
 {

@@ -25,9 +25,9 @@ inline std::string text(const std::vector<std::string> &items)
 class server : public testing::Test {
     protected:
 	// Unloading ends within this whatever the clients do.
-	static constexpr auto unload_bound = 2s;
+	const std::chrono::seconds unload_bound = debug_kernel() ? 30s : 2s;
 	// What a peer did not take is dropped within this after unloading.
-	static constexpr auto orphan_bound = 15s;
+	const std::chrono::seconds orphan_bound = debug_kernel() ? 60s : 15s;
 
 	kernel_log log;
 	const long sockets_before = tcp_sockstat("alloc");

@@ -65,6 +65,15 @@ inline bool write_file(const std::string &path, const std::string &text)
 	return file.good();
 }
 
+// Is it a kernel that looks out for mistakes (tools/debug-kernel)? It is several times slower, and
+// its objects are larger: sizes and times are not what is tested there.
+inline bool debug_kernel()
+{
+	static const bool is = read_file("/proc/kallsyms").find(" kasan_report\n") !=
+			       std::string::npos;
+	return is;
+}
+
 // Runs a shell command; true if it succeeded.
 inline bool shell(const std::string &command)
 {
