@@ -1,0 +1,565 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * The head of a request: its line and its fields, parsed in the caller's buffer.
+ *
+ * Strict by RFC 9112: what two parsers could frame differently is refused, never guessed.
+ * A line is looked at when all of it is there, so the outcome does not depend on how the
+ * bytes were cut on their way.
+ */
+#ifndef KTCP_HTTP_HEAD_HPP
+#define KTCP_HTTP_HEAD_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace ktcp::http
+{
+
+/** The methods that are known; any other is answered by 501. */
+enum class method : std::uint8_t { get, head, post, put, del, options, patch };
+
+/** How a body is delimited (RFC 9112, section 6.3). */
+enum class framing : std::uint8_t { none, length, chunked };
+
+/** What a head may take. */
+struct head_limits {
+	std::uint32_t line_bytes = 8192; /**< of the request line; beyond: 414 */
+	std::uint32_t head_bytes = 16384; /**< of line and fields; beyond: 431 */
+	std::uint32_t fields = 100; /**< beyond: 431 */
+	std::uint64_t body_bytes = 1 << 20; /**< of a declared Content-Length; beyond: 413 */
+};
+
+namespace detail
+{
+
+constexpr char lower(char c) noexcept
+{
+	return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+
+/** Equal but for the case of ASCII letters. @p b is in lower case. */
+constexpr bool same_text(std::string_view a, std::string_view b) noexcept
+{
+	if (a.size() != b.size())
+		return false;
+	for (std::size_t i = 0; i < a.size(); i++)
+		if (lower(a[i]) != b[i])
+			return false;
+	return true;
+}
+
+constexpr bool is_digit(char c) noexcept
+{
+	return c >= '0' && c <= '9';
+}
+
+constexpr bool is_alnum(char c) noexcept
+{
+	return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z');
+}
+
+/* RFC 9110, section 5.6.2 */
+constexpr bool is_token(char c) noexcept
+{
+	return is_alnum(c) ||
+	       (c && std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos);
+}
+
+constexpr bool is_token(std::string_view text) noexcept
+{
+	for (char c : text)
+		if (!is_token(c))
+			return false;
+	return !text.empty();
+}
+
+/* What a field's value may hold: no control but HTAB. */
+constexpr bool is_field_text(std::string_view text) noexcept
+{
+	for (char c : text)
+		if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f)
+			return false;
+	return true;
+}
+
+/* uri-host [ ":" port ], RFC 3986: nothing of a path, no user. */
+constexpr bool is_authority(std::string_view text) noexcept
+{
+	std::size_t at = 0;
+
+	if (text.starts_with('[')) {
+		at = text.find(']');
+		if (at == text.npos || at < 3)
+			return false;
+		for (char c : text.substr(1, at - 1))
+			if (!is_alnum(c) && c != ':' && c != '.')
+				return false;
+		at++;
+	} else {
+		while (at < text.size() && text[at] != ':') {
+			const char c = text[at++];
+
+			if (!is_alnum(c) && (!c || std::string_view("-._~%!$&'()*+,;=").find(c) ==
+							   std::string_view::npos))
+				return false;
+		}
+	}
+	if (at == text.size())
+		return true;
+	if (text[at] != ':')
+		return false;
+	for (char c : text.substr(at + 1))
+		if (!is_digit(c))
+			return false;
+	return true;
+}
+
+constexpr std::string_view trimmed(std::string_view text) noexcept
+{
+	while (!text.empty() && (text.front() == ' ' || text.front() == '\t'))
+		text.remove_prefix(1);
+	while (!text.empty() && (text.back() == ' ' || text.back() == '\t'))
+		text.remove_suffix(1);
+	return text;
+}
+
+/* The next element of a list (RFC 9110, section 5.6.1), taken off @p rest. */
+constexpr std::string_view next_element(std::string_view &rest) noexcept
+{
+	const std::size_t comma = rest.find(',');
+	const std::string_view element = trimmed(rest.substr(0, comma));
+
+	rest = comma == rest.npos ? std::string_view() : rest.substr(comma + 1);
+	return element;
+}
+
+} // namespace detail
+
+/** One field of a head. */
+struct field {
+	std::string_view name; /**< as it was sent; compare without case */
+	std::string_view value; /**< without the white space around it */
+};
+
+/**
+ * Parses one head. Neither allocates nor sleeps: any context. The same text must be given
+ * again, longer, until it is complete; it may have moved meanwhile. A new head needs a new
+ * parser.
+ */
+class head_parser {
+    public:
+	enum class outcome {
+		more, /**< all is well so far, and the end has not come */
+		complete, /**< length() bytes of the text were the head */
+		refused, /**< answer status(), and close: nothing behind it can be trusted */
+	};
+
+	constexpr explicit head_parser(const head_limits &limits) noexcept : limits_(limits)
+	{
+	}
+
+	/** @param text  everything since the head's first byte; what follows it is left alone. */
+	constexpr outcome parse(std::string_view text) noexcept;
+
+	/** 400, 411, 413, 414, 417, 431, 501 or 505: why it was refused. */
+	constexpr unsigned int status() const noexcept
+	{
+		return status_;
+	}
+
+	/** Has anything come that is to be answered, if no more comes (408)? */
+	constexpr bool begun() const noexcept
+	{
+		return scanned_ > start_;
+	}
+
+	/* The rest is for a complete head, and for as long as the last text lives. */
+
+	/** Its bytes, the empty line's too. */
+	constexpr std::size_t length() const noexcept
+	{
+		return line_;
+	}
+
+	constexpr http::method method() const noexcept
+	{
+		return method_;
+	}
+
+	/** 0 or 1, of HTTP/1.x; a later one counts as 1 (RFC 9110, section 2.5). */
+	constexpr unsigned int minor_version() const noexcept
+	{
+		return minor_;
+	}
+
+	/** As it was sent. */
+	constexpr std::string_view target() const noexcept
+	{
+		return at(target_);
+	}
+
+	/** From its first slash to the question mark, not decoded; "*" for `OPTIONS *`. */
+	constexpr std::string_view path() const noexcept
+	{
+		return path_.size ? at(path_) : std::string_view("/");
+	}
+
+	/** What follows the question mark, not decoded. */
+	constexpr std::string_view query() const noexcept
+	{
+		return at(query_);
+	}
+
+	/** Of an absolute target, else of Host (RFC 9112, section 3.2.2). */
+	constexpr std::string_view host() const noexcept
+	{
+		return at(absolute_ ? authority_ : host_);
+	}
+
+	constexpr framing body() const noexcept
+	{
+		return chunked_ ? framing::chunked : has_length_ ? framing::length : framing::none;
+	}
+
+	/** With framing::length: how long. */
+	constexpr std::uint64_t content_length() const noexcept
+	{
+		return content_length_;
+	}
+
+	/** May the connection go on after the response? */
+	constexpr bool keep_alive() const noexcept
+	{
+		return !close_ && (minor_ || keep_alive_);
+	}
+
+	/** Does the client wait for a 100 before it sends its body? */
+	constexpr bool expects_continue() const noexcept
+	{
+		return continue_;
+	}
+
+	/**
+	 * The next field.
+	 * @param cursor  0 at first; kept by the caller.
+	 * @return Its name is empty after the last.
+	 */
+	constexpr field next_field(std::size_t &cursor) const noexcept
+	{
+		const std::string_view fields = at(fields_).substr(cursor);
+		const std::size_t end = fields.find('\n');
+
+		if (end == fields.npos)
+			return {};
+		cursor += end + 1;
+
+		const std::string_view line = fields.substr(0, end - 1);
+		const std::size_t colon = line.find(':');
+
+		return { line.substr(0, colon), detail::trimmed(line.substr(colon + 1)) };
+	}
+
+	/**
+	 * The value of the first field called so; data() is nullptr if there is none.
+	 * @param name  in lower case.
+	 */
+	constexpr std::string_view find(std::string_view name) const noexcept
+	{
+		std::size_t cursor = 0;
+
+		for (field each = next_field(cursor); !each.name.empty(); each = next_field(cursor))
+			if (detail::same_text(each.name, name))
+				return each.value;
+		return {};
+	}
+
+    private:
+	/* Offsets, since the text may move. */
+	struct range {
+		std::uint32_t from = 0;
+		std::uint32_t size = 0;
+	};
+
+	constexpr std::string_view at(range where) const noexcept
+	{
+		return text_.substr(where.from, where.size);
+	}
+
+	constexpr range range_of(std::string_view part) const noexcept
+	{
+		return { static_cast<std::uint32_t>(part.data() - text_.data()),
+			 static_cast<std::uint32_t>(part.size()) };
+	}
+
+	constexpr bool refuse(unsigned int status) noexcept
+	{
+		status_ = status;
+		return false;
+	}
+
+	constexpr bool request_line(std::string_view line) noexcept;
+	constexpr bool take_target(std::string_view target) noexcept;
+	constexpr bool field_line(std::string_view line) noexcept;
+	constexpr bool take_length(std::string_view value) noexcept;
+	constexpr bool take_coding(std::string_view value) noexcept;
+	constexpr bool finish() noexcept;
+
+	const head_limits &limits_;
+	std::string_view text_;
+	std::uint64_t content_length_ = 0;
+	std::uint32_t start_ = 0; /* of the request line: 2 behind an empty one */
+	std::uint32_t line_ = 0; /* where the line to be looked at begins */
+	std::uint32_t scanned_ = 0; /* no LF from line_ to here */
+	std::uint32_t count_ = 0;
+	range target_, path_, query_, authority_, host_, fields_;
+	std::uint16_t status_ = 0;
+	http::method method_ = method::get;
+	std::uint8_t minor_ = 0;
+	bool in_fields_ = false;
+	bool absolute_ = false, has_host_ = false;
+	bool has_length_ = false, has_coding_ = false, chunked_ = false;
+	bool close_ = false, keep_alive_ = false, continue_ = false;
+};
+
+constexpr head_parser::outcome head_parser::parse(std::string_view text) noexcept
+{
+	if (status_)
+		return outcome::refused;
+	text_ = text;
+	for (;;) {
+		const std::size_t end = text.find('\n', scanned_);
+		const std::size_t reached = end == text.npos ? text.size() : end + 1;
+
+		/* The limits come first, so that where the text was cut makes no difference. */
+		if (!in_fields_ && reached - start_ > limits_.line_bytes)
+			refuse(414);
+		else if (reached > limits_.head_bytes)
+			refuse(in_fields_ ? 431 : 414);
+		if (status_)
+			return outcome::refused;
+		scanned_ = static_cast<std::uint32_t>(reached);
+		if (end == text.npos)
+			return outcome::more;
+		if (end == line_ || text[end - 1] != '\r') {
+			refuse(400); /* a bare LF */
+			return outcome::refused;
+		}
+
+		const std::string_view line = text.substr(line_, end - 1 - line_);
+		const bool at_start = line_ == 0;
+
+		line_ = scanned_;
+		if (!in_fields_) {
+			/* One empty line before a request is no harm (RFC 9112, section 2.2). */
+			if (line.empty() && at_start) {
+				start_ = line_;
+				continue;
+			}
+			if (!request_line(line))
+				return outcome::refused;
+			in_fields_ = true;
+			fields_.from = line_;
+		} else if (line.empty()) {
+			fields_.size = line_ - 2 - fields_.from;
+			return finish() ? outcome::complete : outcome::refused;
+		} else if (!field_line(line)) {
+			return outcome::refused;
+		}
+	}
+}
+
+constexpr bool head_parser::request_line(std::string_view line) noexcept
+{
+	const std::size_t first = line.find(' ');
+	const std::size_t second = first == line.npos ? first : line.find(' ', first + 1);
+
+	if (second == line.npos)
+		return refuse(400);
+
+	const std::string_view name = line.substr(0, first);
+	const std::string_view target = line.substr(first + 1, second - first - 1);
+	const std::string_view version = line.substr(second + 1);
+
+	if (!detail::is_token(name) || target.empty())
+		return refuse(400);
+	/* No fragment, and nothing but visible ASCII. */
+	for (char c : target)
+		if (c <= 0x20 || c >= 0x7f || c == '#')
+			return refuse(400);
+	if (version.size() != 8 || !version.starts_with("HTTP/") || !detail::is_digit(version[5]) ||
+	    version[6] != '.' || !detail::is_digit(version[7]))
+		return refuse(400);
+	if (version[5] != '1')
+		return refuse(505);
+	minor_ = version[7] != '0';
+
+	struct known {
+		std::string_view name;
+		http::method method;
+	};
+	constexpr known all[] = { { "GET", method::get },    { "HEAD", method::head },
+				  { "POST", method::post },  { "PUT", method::put },
+				  { "DELETE", method::del }, { "OPTIONS", method::options },
+				  { "PATCH", method::patch } };
+
+	for (const known &each : all)
+		if (name == each.name) {
+			method_ = each.method;
+			return take_target(target);
+		}
+	return refuse(501); /* TRACE and CONNECT too */
+}
+
+/* RFC 9112, section 3.2 */
+constexpr bool head_parser::take_target(std::string_view target) noexcept
+{
+	std::string_view path = target;
+
+	target_ = range_of(target);
+	if (target == "*") {
+		path_ = target_;
+		return method_ == method::options || refuse(400);
+	}
+	if (!target.starts_with('/')) {
+		const std::size_t scheme = target.find("://");
+
+		if (scheme == target.npos ||
+		    !(detail::same_text(target.substr(0, scheme), "http") ||
+		      detail::same_text(target.substr(0, scheme), "https")))
+			return refuse(400);
+		path.remove_prefix(scheme + 3);
+
+		const std::size_t slash = path.find_first_of("/?");
+		const std::string_view authority = path.substr(0, slash);
+
+		if (authority.empty() || authority.front() == ':' ||
+		    !detail::is_authority(authority))
+			return refuse(400);
+		absolute_ = true;
+		authority_ = range_of(authority);
+		path.remove_prefix(authority.size());
+	}
+
+	const std::size_t mark = path.find('?');
+
+	path_ = range_of(path.substr(0, mark));
+	if (mark != path.npos)
+		query_ = range_of(path.substr(mark + 1));
+	return true;
+}
+
+constexpr bool head_parser::field_line(std::string_view line) noexcept
+{
+	if (++count_ > limits_.fields)
+		return refuse(431);
+
+	/* Neither a folded line nor a space before the colon is a token. */
+	const std::size_t colon = line.find(':');
+
+	if (colon == line.npos || !detail::is_token(line.substr(0, colon)))
+		return refuse(400);
+
+	const std::string_view name = line.substr(0, colon);
+	std::string_view value = detail::trimmed(line.substr(colon + 1));
+
+	if (!detail::is_field_text(value))
+		return refuse(400);
+	switch (name.size()) {
+	case 4:
+		if (!detail::same_text(name, "host"))
+			break;
+		if (has_host_ || !detail::is_authority(value))
+			return refuse(400);
+		has_host_ = true;
+		host_ = range_of(value);
+		break;
+	case 6:
+		if (!detail::same_text(name, "expect") || !minor_)
+			break;
+		if (!detail::same_text(value, "100-continue"))
+			return refuse(417);
+		continue_ = true;
+		break;
+	case 10:
+		if (!detail::same_text(name, "connection"))
+			break;
+		while (!value.empty()) {
+			const std::string_view option = detail::next_element(value);
+
+			close_ |= detail::same_text(option, "close");
+			keep_alive_ |= detail::same_text(option, "keep-alive");
+		}
+		break;
+	case 14:
+		if (detail::same_text(name, "content-length"))
+			return take_length(value);
+		break;
+	case 17:
+		if (detail::same_text(name, "transfer-encoding"))
+			return take_coding(value);
+		break;
+	}
+	return true;
+}
+
+constexpr bool head_parser::take_length(std::string_view value) noexcept
+{
+	if (has_length_ || value.empty())
+		return refuse(400);
+	has_length_ = true;
+	for (char c : value)
+		if (!detail::is_digit(c))
+			return refuse(400);
+	for (char c : value) {
+		if (content_length_ > (UINT64_MAX - 9) / 10)
+			return refuse(413);
+		content_length_ = content_length_ * 10 + static_cast<unsigned int>(c - '0');
+	}
+	return true;
+}
+
+/* Chunked is the last, once, and alone what can be decoded here (RFC 9112, section 6.1). */
+constexpr bool head_parser::take_coding(std::string_view value) noexcept
+{
+	if (value.empty())
+		return refuse(400);
+	while (!value.empty()) {
+		const std::string_view coding = detail::next_element(value);
+
+		if (chunked_)
+			return refuse(400);
+		if (detail::same_text(coding, "chunked"))
+			chunked_ = true;
+		else if (detail::is_token(coding.substr(0, coding.find_first_of("; \t"))))
+			has_coding_ = true;
+		else
+			return refuse(400);
+	}
+	return true;
+}
+
+constexpr bool head_parser::finish() noexcept
+{
+	if (minor_ && !has_host_)
+		return refuse(400);
+	if (chunked_ || has_coding_) {
+		/* A request whose last coding is another has no length (section 6.3), one with
+		 * Content-Length has two, and one of HTTP/1.0 may have passed who knows no codings. */
+		if (!chunked_ || has_length_ || !minor_)
+			return refuse(400);
+		if (has_coding_)
+			return refuse(501);
+	}
+	if (content_length_ > limits_.body_bytes)
+		return refuse(413);
+	if (!chunked_ && !has_length_ &&
+	    (method_ == method::post || method_ == method::put || method_ == method::patch))
+		return refuse(411);
+	return true;
+}
+
+} // namespace ktcp::http
+
+#endif
