@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * The chunked transfer coding (RFC 9112, section 7.1), decoded where the bytes are.
+ */
+#ifndef KTCP_HTTP_CHUNKED_HPP
+#define KTCP_HTTP_CHUNKED_HPP
+
+#include <cstdint>
+#include <string_view>
+
+#include <ktcp/http/head.hpp>
+
+namespace ktcp::http
+{
+
+/**
+ * Decodes one chunked body. Neither allocates nor sleeps: any context. Sizes are hexadecimal
+ * digits and nothing else, extensions are passed over, trailers are checked and dropped.
+ */
+class chunked_decoder {
+    public:
+	enum class outcome {
+		more, /**< the input is used up */
+		piece, /**< piece() is the next part of the body */
+		end, /**< the body and its trailers are over; what is left is the next request */
+		refused, /**< answer status(), and close */
+	};
+
+	/**
+	 * @param body_bytes      the longest body; beyond: 413.
+	 * @param overhead_bytes  of sizes, extensions and trailers together; beyond: 431.
+	 */
+	constexpr chunked_decoder(std::uint64_t body_bytes, std::uint32_t overhead_bytes) noexcept
+		: body_left_(body_bytes), overhead_left_(overhead_bytes)
+	{
+	}
+
+	/** Go on with @p input, and take off it what was used. */
+	constexpr outcome decode(std::string_view &input) noexcept
+	{
+		while (!input.empty() && state_ != state::over && !status_) {
+			if (state_ == state::data) {
+				const auto size = left_ < input.size() ?
+							  static_cast<std::size_t>(left_) :
+							  input.size();
+
+				piece_ = input.substr(0, size);
+				input.remove_prefix(size);
+				left_ -= size;
+				if (!left_)
+					state_ = state::data_cr;
+				return outcome::piece;
+			}
+
+			const char c = input.front();
+
+			input.remove_prefix(1);
+			if (!overhead_left_)
+				status_ = 431;
+			else if (overhead_left_--, !take(c))
+				status_ = status_ ? status_ : 400;
+		}
+		if (status_)
+			return outcome::refused;
+		return state_ == state::over ? outcome::end : outcome::more;
+	}
+
+	/** Part of the input that decode() was given. */
+	constexpr std::string_view piece() const noexcept
+	{
+		return piece_;
+	}
+
+	/** 400, 413 or 431. */
+	constexpr unsigned int status() const noexcept
+	{
+		return status_;
+	}
+
+    private:
+	enum class state : std::uint8_t {
+		size_first,
+		size,
+		extension,
+		size_lf,
+		data,
+		data_cr,
+		data_lf,
+		trailer_first,
+		trailer_name,
+		trailer_value,
+		trailer_lf,
+		last_lf,
+		over,
+	};
+
+	constexpr bool go(state next, bool legal = true) noexcept
+	{
+		state_ = next;
+		return legal;
+	}
+
+	static constexpr int hex(char c) noexcept
+	{
+		const char l = detail::lower(c);
+
+		return detail::is_digit(c) ? c - '0' : l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
+	}
+
+	static constexpr bool is_text(char c) noexcept
+	{
+		return detail::is_field_text({ &c, 1 });
+	}
+
+	constexpr bool take(char c) noexcept
+	{
+		switch (state_) {
+		case state::size:
+			if (c == ';')
+				return go(state::extension);
+			if (c == '\r')
+				return go(state::size_lf);
+			[[fallthrough]];
+		case state::size_first:
+			if (hex(c) < 0)
+				return false;
+			if (left_ > UINT64_MAX >> 4) {
+				status_ = 413;
+				return false;
+			}
+			left_ = left_ << 4 | static_cast<std::uint64_t>(hex(c));
+			return go(state::size);
+		case state::extension:
+			return c == '\r' ? go(state::size_lf) : is_text(c);
+		case state::size_lf:
+			if (c != '\n')
+				return false;
+			if (left_ > body_left_) {
+				status_ = 413;
+				return false;
+			}
+			body_left_ -= left_;
+			return go(left_ ? state::data : state::trailer_first);
+		case state::data_cr:
+			return go(state::data_lf, c == '\r');
+		case state::data_lf:
+			return go(state::size_first, c == '\n');
+		case state::trailer_first:
+			if (c == '\r')
+				return go(state::last_lf);
+			return go(state::trailer_name, detail::is_token(c));
+		case state::trailer_name:
+			return c == ':' ? go(state::trailer_value) : detail::is_token(c);
+		case state::trailer_value:
+			return c == '\r' ? go(state::trailer_lf) : is_text(c);
+		case state::trailer_lf:
+			return go(state::trailer_first, c == '\n');
+		case state::last_lf:
+			return go(state::over, c == '\n');
+		case state::data:
+		case state::over:
+			break;
+		}
+		return false;
+	}
+
+	std::string_view piece_;
+	std::uint64_t left_ = 0; /* of the chunk */
+	std::uint64_t body_left_;
+	std::uint32_t overhead_left_;
+	std::uint16_t status_ = 0;
+	state state_ = state::size_first;
+};
+
+} // namespace ktcp::http
+
+#endif
