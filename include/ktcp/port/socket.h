@@ -133,7 +133,9 @@ enum ktcp_send_flags {
  * Return: bytes taken, fewer than @size when the send buffer filled up; -EAGAIN
  *         if there is no room, and then KTCP_SOCK_WRITABLE follows (perhaps from
  *         inside this call); -ENOBUFS if nothing is queued and yet there is no
- *         memory, which no acknowledgement will ever announce: try again later;
+ *         memory: KTCP_SOCK_WRITABLE comes from inside this call, for the queue may
+ *         have emptied meanwhile, and if that did not help no acknowledgement will
+ *         ever announce memory: try again later;
  *         -EPIPE, -ECONNRESET …  Never raises SIGPIPE.
  * Context: process.
  */
@@ -142,7 +144,7 @@ long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned
 /**
  * ktcp_sock_wait() - sleep until one of @events, a shutdown or an error.
  * @events: KTCP_SOCK_READABLE, KTCP_SOCK_WRITABLE or both. The socket must not be
- *          hooked, or the hook's owner must not expect these events.
+ *          hooked: the hook takes the wake-ups that this waits for.
  * @timeout_ms: milliseconds, or -1 for no limit.
  * Return: 0 when it is worth trying again; -ETIMEDOUT; -EINTR in a kernel thread
  *         that was asked to stop. ktcp_sock_shutdown() from elsewhere ends the wait.

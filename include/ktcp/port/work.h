@@ -70,7 +70,11 @@ bool ktcp_queue_work(int cpu, struct workqueue_struct *wq, struct work_struct *w
  */
 bool ktcp_cancel_work_sync(struct work_struct *work);
 
-/** ktcp_init_delayed_work() - as INIT_DELAYED_WORK(). Context: any. */
+/**
+ * ktcp_init_delayed_work() - as INIT_DELAYED_WORK(). @function is given the address of the
+ * whole item, of which the work_struct is the beginning.
+ * Context: any.
+ */
 void ktcp_init_delayed_work(struct delayed_work *work, void (*function)(struct work_struct *work));
 
 /**

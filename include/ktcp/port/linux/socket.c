@@ -476,6 +476,16 @@ long ktcp_sock_softirq_recv(struct socket *sock, void *buffer, size_t size)
 	return -EAGAIN;
 }
 
+/* May sk_page_frag() be current's? Returns whether it was. A kernel without the field asks
+ * sk_allocation alone, and says no to an atomic one. */
+static bool ktcp_use_task_frag(struct sock *sk, bool use)
+{
+#ifdef KTCP_HAVE_SK_USE_TASK_FRAG
+	swap(sk->sk_use_task_frag, use);
+#endif
+	return use;
+}
+
 long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, unsigned int flags,
 			    struct ktcp_softirq_pages *pages)
 {
@@ -483,7 +493,7 @@ long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, 
 	struct page_frag *fragment = this_cpu_ptr(pages->fragments);
 	struct page_frag own = sk->sk_frag;
 	gfp_t allocation = sk->sk_allocation;
-	bool use_task_frag = sk->sk_use_task_frag;
+	bool use_task_frag;
 	long sent;
 
 	/*
@@ -492,12 +502,12 @@ long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, 
 	 * CPU's fragment for the call; softirqs do not nest, so nobody else has it.
 	 */
 	sk->sk_allocation = GFP_ATOMIC;
-	sk->sk_use_task_frag = false;
+	use_task_frag = ktcp_use_task_frag(sk, false);
 	sk->sk_frag = *fragment;
 	sent = ktcp_send_locked(sk, data, size, flags);
 	*fragment = sk->sk_frag;
 	sk->sk_frag = own;
-	sk->sk_use_task_frag = use_task_frag;
+	ktcp_use_task_frag(sk, use_task_frag);
 	sk->sk_allocation = allocation;
 
 	if (sent == -EAGAIN && tcp_rtx_and_write_queues_empty(sk))
