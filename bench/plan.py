@@ -111,9 +111,13 @@ def sweeps():
             for each in CONNECTIONS if each > 128]
     rows += [Workload("sizes", 16, each) for each in SIZES if each not in ("64", "16K")]
     rows += [Workload("per-request", each, per_request=True) for each in (1, 128)]
-    # How much a peer that sends as fast as it can takes from sixteen others.
-    rows.append(Workload("beside", 16, beside="--connections 1 --size 1M --duration 10m"))
+    rows.append(beside(16))
     return rows
+
+
+def beside(connections):
+    """How much a peer that sends as fast as it can takes from others."""
+    return Workload("beside", connections, beside="--connections 1 --size 1M --duration 10m")
 
 
 def idle(largest):

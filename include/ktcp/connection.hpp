@@ -252,9 +252,12 @@ class connection : public executor {
     private:
 	friend class received;
 
-	/* A turn's share: enough to amortise the way here, too little to starve others. */
-	static constexpr unsigned int operations_per_turn = 64;
-	static constexpr unsigned int operations_per_softirq = 8;
+	/* A turn's share: enough to amortise the way here, too little to starve others. An
+	 * operation costs 1, and 1 more for each so many bytes that it moved, so that a turn lasts
+	 * about as long whether messages are large or small. */
+	static constexpr unsigned int budget_per_turn = 64;
+	static constexpr unsigned int budget_per_softirq = 8;
+	static constexpr std::size_t bytes_per_budget = 8192;
 	/* So often a handler is told that its connection has ended before it is destroyed. */
 	static constexpr unsigned int patience = 16;
 	/* What a peer has left to take its last bytes when the connection was ended. */
@@ -267,6 +270,14 @@ class connection : public executor {
 	result<std::size_t> send(const operation &op) noexcept;
 	progress go_on() noexcept;
 	progress stopped_at() noexcept;
+
+	void moved_some(std::size_t bytes) noexcept
+	{
+		const std::size_t cost = bytes / bytes_per_budget;
+
+		budget_ = budget_ > cost ? static_cast<unsigned short>(budget_ - cost) : 0;
+		last_active_ms_.store(ktcp_now_ms(), memory_order_relaxed);
+	}
 
 	void give_back(std::byte *buffer) noexcept
 	{
@@ -416,7 +427,7 @@ inline bool connection::attempt_read(operation &op) noexcept
 		op.size_ = *got;
 		lent_ = buffer;
 		bytes_in_.add(*got);
-		last_active_ms_.store(ktcp_now_ms(), memory_order_relaxed);
+		moved_some(*got);
 		return true;
 	}
 	buffers_.put(buffer);
@@ -467,7 +478,7 @@ inline bool connection::attempt_write(operation &op) noexcept
 		bytes_out_.add(*sent);
 		denied_ = false;
 		starved_.store(false, memory_order_relaxed);
-		last_active_ms_.store(ktcp_now_ms(), memory_order_relaxed);
+		moved_some(*sent);
 		/* Each send is part of the share, however long the write. */
 		if (op.size_) {
 			if (budget_ == 0)
@@ -499,7 +510,7 @@ inline result<std::size_t> connection::send(const operation &op) noexcept
 
 inline connection::progress connection::advance() noexcept
 {
-	budget_ = operations_per_turn;
+	budget_ = budget_per_turn;
 	return go_on();
 }
 
@@ -507,7 +518,7 @@ inline connection::progress connection::advance_in_softirq(const softirq_pages &
 {
 	softirq_ = &pages;
 	set_frame_flags(gfp::atomic);
-	budget_ = operations_per_softirq;
+	budget_ = budget_per_softirq;
 
 	const progress outcome = go_on();
 

@@ -475,6 +475,27 @@ TEST_F(connection_test, reads_and_writes_share_it)
 	EXPECT_EQ(calls, operations_per_turn);
 }
 
+/* A turn is as long in time whatever the size of the messages: large ones cost more of it. */
+TEST_F(connection_test, bytes_use_it_up_too)
+{
+	constexpr long piece = 16384;
+	long sends = 0;
+
+	EXPECT_CALL(port, sock_send(_, _, _, _)).WillRepeatedly([&](auto, auto, auto, auto) {
+		sends++;
+		return piece;
+	});
+	say(std::string(100 * piece, 'x'));
+	ASSERT_EQ(peer->advance(), progress::yielded);
+	EXPECT_GE(sends, 4) << "enough to amortise the way";
+	EXPECT_LE(sends, operations_per_turn / 2);
+	for (int turns = 0; turns < 100; turns++)
+		if (peer->advance() == progress::finished)
+			break;
+	EXPECT_EQ(sends, 100);
+	EXPECT_EQ(statuses, std::vector<int>{ 0 });
+}
+
 /* A peer that drains its socket as fast as we fill it must not keep the worker. */
 TEST_F(connection_test, one_long_write_has_no_more_than_its_share)
 {
