@@ -19,12 +19,13 @@
 #ifndef KTCP_CONNECTION_HPP
 #define KTCP_CONNECTION_HPP
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string_view>
 
 #include <ktcp/atomic.hpp>
-#include <ktcp/memory.hpp>
+#include <ktcp/buffer.hpp>
 #include <ktcp/port/time.h>
 #include <ktcp/socket.hpp>
 #include <ktcp/statistics.hpp>
@@ -43,7 +44,8 @@ class [[nodiscard]] received {
     public:
 	received(received &&other) noexcept
 		: peer_(other.peer_), data_(std::exchange(other.data_, nullptr)),
-		  size_(std::exchange(other.size_, 0)), status_(other.status_)
+		  end_(std::exchange(other.end_, 0)), begin_(std::exchange(other.begin_, 0)),
+		  status_(other.status_)
 	{
 	}
 
@@ -51,7 +53,8 @@ class [[nodiscard]] received {
 	{
 		std::swap(peer_, other.peer_);
 		std::swap(data_, other.data_);
-		std::swap(size_, other.size_);
+		std::swap(end_, other.end_);
+		std::swap(begin_, other.begin_);
 		std::swap(status_, other.status_);
 		return *this;
 	}
@@ -61,19 +64,25 @@ class [[nodiscard]] received {
 	/** Are there bytes? */
 	explicit operator bool() const noexcept
 	{
-		return size_ != 0;
+		return begin_ != end_;
 	}
 
 	/** The bytes; valid for as long as this lives. */
 	std::span<const std::byte> operator*() const noexcept
 	{
-		return { data_, size_ };
+		return { data_ + begin_, end_ - begin_ };
+	}
+
+	/** The first @p size of them are done with. */
+	void remove_prefix(std::size_t size) noexcept
+	{
+		begin_ = static_cast<std::uint16_t>(begin_ + size);
 	}
 
 	/** No bytes: did the peer finish sending, in good order? */
 	bool end_of_stream() const noexcept
 	{
-		return size_ == 0 && status_ == 0;
+		return begin_ == end_ && status_ == 0;
 	}
 
 	/** Neither bytes nor the end: ECONNRESET, ETIMEDOUT, ESHUTDOWN, ENOMEM … */
@@ -87,15 +96,16 @@ class [[nodiscard]] received {
 
 	/* @p data is a buffer of the peer's, or nullptr. */
 	received(connection &peer, std::byte *data, std::size_t size, int status) noexcept
-		: peer_(&peer), data_(data), size_(static_cast<std::uint32_t>(size)),
-		  status_(status)
+		: peer_(&peer), data_(data), end_(static_cast<std::uint32_t>(size)),
+		  status_(static_cast<std::int16_t>(status))
 	{
 	}
 
 	connection *peer_; /* outlives us: we are in its handler's frame */
-	std::byte *data_;
-	std::uint32_t size_;
-	int status_;
+	std::byte *data_; /* a buffer of the peer's, or nullptr; the bytes are … */
+	std::uint32_t end_; /* … from begin_ to here */
+	std::uint16_t begin_ = 0;
+	std::int16_t status_;
 };
 
 /**
@@ -111,13 +121,23 @@ class connection : public executor {
 
     public:
 	class read_operation;
+	class read_more_operation;
 	class write_operation;
+	class may_sleep_operation;
 
 	connection(const connection &) = delete;
 	connection &operator=(const connection &) = delete;
 
 	/** `co_await peer.read()`: a ktcp::received, at least a byte unless the stream ended. */
 	[[nodiscard]] read_operation read() noexcept;
+
+	/**
+	 * `co_await peer.read_more(held)`: a result<size_t>, how many bytes came behind those
+	 * that are there, 0 at the end of the stream. The bytes may move.
+	 * @param held  what a read() brought: at least a byte of its buffer.
+	 * Errors: ENOBUFS (the bytes fill a buffer), and read()'s; the bytes stay.
+	 */
+	[[nodiscard]] read_more_operation read_more(received &held) noexcept;
 
 	/**
 	 * `co_await peer.write(bytes)`: a result<void>, once TCP has taken all of them.
@@ -130,6 +150,31 @@ class connection : public executor {
 
 	/** The same for text. */
 	[[nodiscard]] write_operation write(std::string_view text, bool more = false) noexcept;
+
+	/**
+	 * `co_await peer.may_sleep()`: a result<void>; from then until its next await the handler
+	 * may sleep, for a file's sake or a lock's, and keeps nobody waiting but its own peer.
+	 * In the event-driven models it goes on in a worker of an unbound workqueue.
+	 * Errors: ESHUTDOWN, ETIMEDOUT; then it must not sleep.
+	 */
+	[[nodiscard]] may_sleep_operation may_sleep() noexcept;
+
+	/**
+	 * From now on an operation fails with ETIMEDOUT once @p ms milliseconds are over, as exact
+	 * as the server's sweep (a second, or a quarter of its shortest timeout). The next
+	 * expires_after() starts afresh, so that a handler may still say good-bye.
+	 * @param ms  0: never, until the next call.
+	 */
+	void expires_after(unsigned int ms) noexcept
+	{
+		deadline_.store(ms ? deadline_at(ktcp_now_ms() + ms) : 0, memory_order_relaxed);
+	}
+
+	/** One of the buffers that read() brings its bytes in, for the handler's own use. ENOMEM. */
+	result<buffer> borrow() noexcept
+	{
+		return buffer::from(buffers_, frame_flags());
+	}
 
 	/** The socket below, for its options and addresses; what it sends and receives is ours. */
 	ktcp::socket &socket() noexcept
@@ -144,12 +189,14 @@ class connection : public executor {
 	enum class progress {
 		waiting, /**< until one of interest() happens */
 		yielded, /**< its turn is over; there may be more to do at once */
+		asked_to_sleep, /**< the same, and the next turn must be where it may sleep */
 		finished, /**< the handler has returned, or is not to be resumed any more */
 	};
 
 	/** Events beside ktcp_sock_event's, in the same word. */
 	static constexpr std::uint32_t event_ended = 8; /**< end() was called */
 	static constexpr std::uint32_t event_retry = 16; /**< memory may be back */
+	static constexpr std::uint32_t event_expired = 32; /**< expire() said so */
 
 	/**
 	 * @param buffers  where read() borrows its buffers; must outlive this.
@@ -165,7 +212,8 @@ class connection : public executor {
 
 	/**
 	 * Go on with the handler until it waits, has used up its turn, or is done. Once it is
-	 * done, so it stays. Process context, one caller at a time.
+	 * done, so it stays. Process context, one caller at a time; after
+	 * progress::asked_to_sleep one where a long sleep is nobody else's loss.
 	 */
 	progress advance() noexcept;
 
@@ -180,8 +228,9 @@ class connection : public executor {
 	std::uint32_t interest() const noexcept
 	{
 		if (starved_.load(memory_order_relaxed))
-			return event_retry | event_ended | KTCP_SOCK_STATE;
-		return wanted_.load(memory_order_relaxed) | event_ended | KTCP_SOCK_STATE;
+			return event_retry | event_ended | event_expired | KTCP_SOCK_STATE;
+		return wanted_.load(memory_order_relaxed) | event_ended | event_expired |
+		       KTCP_SOCK_STATE;
 	}
 
 	/**
@@ -190,9 +239,33 @@ class connection : public executor {
 	 */
 	void end(errc why) noexcept
 	{
-		int none = 0;
+		std::uint16_t none = 0;
 
-		ended_.compare_exchange(none, static_cast<int>(why), memory_order_release);
+		ended_.compare_exchange(none, static_cast<std::uint16_t>(why),
+					memory_order_release);
+	}
+
+	/**
+	 * Is the handler's own deadline over (expires_after())? Then operations fail until it sets
+	 * the next, and the model must see to it that a waiting connection advances. Any context.
+	 */
+	bool expire(std::uint64_t now_ms) noexcept
+	{
+		std::uint32_t deadline = deadline_.load(memory_order_relaxed);
+
+		/* Only the deadline that was looked at: the handler may just have set another. */
+		return deadline > deadline_over && left_ms(deadline, now_ms) == 0 &&
+		       deadline_.compare_exchange(deadline, deadline_over, memory_order_relaxed);
+	}
+
+	/** Milliseconds until the handler's deadline; -1 if it has none. */
+	int until_deadline_ms(std::uint64_t now_ms) const noexcept
+	{
+		const std::uint32_t deadline = deadline_.load(memory_order_relaxed);
+
+		return deadline == 0		 ? -1 :
+		       deadline == deadline_over ? 0 :
+						   left_ms(deadline, now_ms);
 	}
 
 	/** Why it was ended, if it was. */
@@ -265,11 +338,30 @@ class connection : public executor {
 
 	bool attempt(operation &op) noexcept;
 	bool attempt_read(operation &op) noexcept;
+	bool make_room(operation &op) noexcept;
 	bool attempt_write(operation &op) noexcept;
 	result<std::size_t> recv(std::span<std::byte> into) noexcept;
 	result<std::size_t> send(const operation &op) noexcept;
 	progress go_on() noexcept;
 	progress stopped_at() noexcept;
+
+	/* Deadlines are the low half of ktcp_now_ms(), but for two values that mean none and over. */
+	static constexpr std::uint32_t deadline_over = 1;
+
+	static std::uint32_t deadline_at(std::uint64_t ms) noexcept
+	{
+		const auto low = static_cast<std::uint32_t>(ms);
+
+		return low > deadline_over ? low : deadline_over + 1;
+	}
+
+	static int left_ms(std::uint32_t deadline, std::uint64_t now_ms) noexcept
+	{
+		const auto left =
+			static_cast<std::int32_t>(deadline - static_cast<std::uint32_t>(now_ms));
+
+		return left > 0 ? left : 0;
+	}
 
 	void moved_some(std::size_t bytes) noexcept
 	{
@@ -305,11 +397,14 @@ class connection : public executor {
 	const std::uint64_t accepted_ms_;
 	atomic<std::uint64_t> last_active_ms_;
 	tally bytes_in_, bytes_out_, turns_, exhausted_;
-	atomic<int> ended_ = 0; /* an errno, once */
-	atomic<std::uint32_t> wanted_ = 0; /* written by who advances */
+	atomic<std::uint32_t> deadline_ = 0; /* written by who advances, and by expire() */
+	atomic<std::uint16_t> ended_ = 0; /* an errno, once */
 	unsigned short budget_ = 0;
+	atomic<std::uint8_t> wanted_ = 0; /* written by who advances */
 	unsigned char told_ = 0;
 	bool started_ = false;
+	bool may_sleep_ = false; /* in this turn */
+	bool asked_to_sleep_ = false; /* in the next */
 	bool denied_ = false; /* the last send found no memory */
 	atomic<bool> starved_ = false; /* two in a row did */
 };
@@ -328,13 +423,15 @@ class connection::operation {
 	}
 
     protected:
-	explicit operation(connection &peer) noexcept : peer_(peer)
+	enum class kind : std::uint8_t { read, read_more, write, may_sleep };
+
+	operation(connection &peer, kind what) noexcept : peer_(peer), kind_(what)
 	{
 	}
 
 	operation(connection &peer, std::span<const std::byte> data, bool more) noexcept
 		: peer_(peer), data_(const_cast<std::byte *>(data.data())), size_(data.size()),
-		  is_write_(true), more_(more)
+		  kind_(kind::write), more_(more)
 	{
 	}
 
@@ -344,17 +441,51 @@ class connection::operation {
 	std::byte *data_ = nullptr; /* write: what is still to be sent (not written to); read: … */
 	std::size_t size_ = 0; /* … what came, in a buffer that is the handler's from then on */
 	int status_ = 0;
-	bool is_write_ = false;
+	kind kind_;
 	bool more_ = false;
 };
 
 class connection::read_operation : public operation {
     public:
-	using operation::operation;
+	explicit read_operation(connection &peer) noexcept : operation(peer, kind::read)
+	{
+	}
 
 	received await_resume() noexcept
 	{
 		return received(peer_, data_, size_, status_);
+	}
+};
+
+class connection::read_more_operation : public operation {
+    public:
+	read_more_operation(connection &peer, received &held) noexcept
+		: operation(peer, kind::read_more), held_(held)
+	{
+	}
+
+	result<std::size_t> await_resume() const noexcept
+	{
+		if (status_)
+			return error_code::from(status_);
+		return size_;
+	}
+
+    private:
+	friend class connection;
+
+	received &held_;
+};
+
+class connection::may_sleep_operation : public operation {
+    public:
+	explicit may_sleep_operation(connection &peer) noexcept : operation(peer, kind::may_sleep)
+	{
+	}
+
+	result<void> await_resume() const noexcept
+	{
+		return result<void>::from(status_);
 	}
 };
 
@@ -379,6 +510,16 @@ inline connection::read_operation connection::read() noexcept
 	return read_operation(*this);
 }
 
+inline connection::read_more_operation connection::read_more(received &held) noexcept
+{
+	return read_more_operation(*this, held);
+}
+
+inline connection::may_sleep_operation connection::may_sleep() noexcept
+{
+	return may_sleep_operation(*this);
+}
+
 inline connection::write_operation connection::write(std::span<const std::byte> data,
 						     bool more) noexcept
 {
@@ -401,10 +542,51 @@ inline bool connection::attempt(operation &op) noexcept
 		op.status_ = -why;
 		return true;
 	}
+	if (deadline_.load(memory_order_relaxed) == deadline_over) {
+		op.status_ = error_code(errc::etimedout).code();
+		return true;
+	}
+	if (op.kind_ == operation::kind::may_sleep) {
+		asked_to_sleep_ = !may_sleep_;
+		return may_sleep_;
+	}
 	if (budget_ == 0)
 		return false;
 	budget_--;
-	return op.is_write_ ? attempt_write(op) : attempt_read(op);
+	return op.kind_ == operation::kind::write ? attempt_write(op) : attempt_read(op);
+}
+
+/* Have a buffer with room to receive into: op.data_, the room at its end. */
+inline bool connection::make_room(operation &op) noexcept
+{
+	const std::size_t whole = buffers_.buffer_size();
+	received *const held = op.kind_ == operation::kind::read_more ?
+				       &static_cast<read_more_operation &>(op).held_ :
+				       nullptr;
+
+	if (held && held->end_ < whole) {
+		op.data_ = held->data_;
+		return true;
+	}
+	if (held && held->begin_ == 0) {
+		op.status_ = error_code(errc::enobufs).code();
+		return false;
+	}
+	op.data_ = static_cast<std::byte *>(buffers_.get(frame_flags()));
+	if (!op.data_) {
+		op.status_ = error_code(errc::enomem).code();
+		return false;
+	}
+	if (held) {
+		/* Into another buffer: TCP may still be sending from this one. */
+		const auto rest = **held;
+
+		std::copy(rest.begin(), rest.end(), op.data_);
+		give_back(std::exchange(held->data_, op.data_));
+		held->begin_ = 0;
+		held->end_ = static_cast<std::uint32_t>(rest.size());
+	}
+	return true;
 }
 
 inline bool connection::attempt_read(operation &op) noexcept
@@ -412,25 +594,27 @@ inline bool connection::attempt_read(operation &op) noexcept
 	wanted_.store(KTCP_SOCK_READABLE, memory_order_relaxed);
 	if (!socket_.readable())
 		return false;
-
-	auto *const buffer = static_cast<std::byte *>(buffers_.get(frame_flags()));
-
-	if (!buffer) {
-		op.status_ = error_code(errc::enomem).code();
+	if (!make_room(op))
 		return true;
-	}
 
-	const auto got = recv({ buffer, buffers_.buffer_size() });
+	received *const held = op.kind_ == operation::kind::read_more ?
+				       &static_cast<read_more_operation &>(op).held_ :
+				       nullptr;
+	const std::size_t used = held ? held->end_ : 0;
+	const auto got = recv({ op.data_ + used, buffers_.buffer_size() - used });
 
 	if (got && *got) {
-		op.data_ = buffer;
+		if (held)
+			held->end_ += static_cast<std::uint32_t>(*got);
 		op.size_ = *got;
-		lent_ = buffer;
+		lent_ = op.data_;
 		bytes_in_.add(*got);
 		moved_some(*got);
 		return true;
 	}
-	buffers_.put(buffer);
+	if (!held)
+		buffers_.put(op.data_);
+	op.data_ = nullptr;
 	if (got)
 		return true; /* the end of the stream */
 	if (got.error() == errc::eagain)
@@ -511,6 +695,7 @@ inline result<std::size_t> connection::send(const operation &op) noexcept
 inline connection::progress connection::advance() noexcept
 {
 	budget_ = budget_per_turn;
+	may_sleep_ = std::exchange(asked_to_sleep_, false);
 	return go_on();
 }
 
@@ -519,6 +704,7 @@ inline connection::progress connection::advance_in_softirq(const softirq_pages &
 	softirq_ = &pages;
 	set_frame_flags(gfp::atomic);
 	budget_ = budget_per_softirq;
+	may_sleep_ = false;
 
 	const progress outcome = go_on();
 
@@ -556,6 +742,8 @@ inline connection::progress connection::stopped_at() noexcept
 {
 	if (told_ == patience)
 		return progress::finished;
+	if (asked_to_sleep_)
+		return progress::asked_to_sleep;
 	if (budget_)
 		return progress::waiting;
 	exhausted_.add(1);

@@ -183,7 +183,7 @@ class server_base {
 		static constexpr unsigned int longest_sweep_ms = 1000;
 		static constexpr unsigned int accepts_per_turn = 64;
 		static constexpr unsigned int accept_retry_ms = 20;
-		static constexpr std::size_t buffer_bytes = 16384;
+		static constexpr std::size_t buffer_bytes = 16384; /* ktcp::received counts to 65535 */
 
 		server_options options;
 		ktcp::socket listener;
@@ -328,6 +328,9 @@ inline result<void> server_base::running::set_up(const struct model &model,
 			options.name,
 			{ .unbound = options.placement == placement::anywhere,
 			  .max_active = model.blocks ? workqueue::most_active() : 0 }));
+		use.sleepers = KTCP_TRY(workqueue::create(
+			detail::joined_name(name, "_sleepers").c_str(),
+			{ .unbound = true, .max_active = workqueue::most_active() }));
 		use.control =
 			KTCP_TRY(workqueue::create(detail::joined_name(name, "_control").c_str()));
 		return {};

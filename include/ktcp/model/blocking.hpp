@@ -38,6 +38,8 @@ class blocking_session : public session {
 			case progress::yielded:
 				ktcp_cond_resched();
 				break;
+			case progress::asked_to_sleep:
+				break; /* it may, right here */
 			case progress::finished:
 				return;
 			}
@@ -52,8 +54,10 @@ class blocking_session : public session {
 		if (starved())
 			ktcp_msleep(starved_sleep_ms);
 		else /* whatever ended the wait, the next attempt finds it out */
-			static_cast<void>(socket().wait(interest() &
-							(KTCP_SOCK_READABLE | KTCP_SOCK_WRITABLE)));
+			static_cast<void>(socket().wait(interest() & (KTCP_SOCK_READABLE |
+								      KTCP_SOCK_WRITABLE),
+							until_deadline_ms(ktcp_now_ms())));
+		expire(ktcp_now_ms());
 	}
 };
 

@@ -89,6 +89,12 @@ class event_session : public session, protected ktcp_sock_hook {
 		turn_.queue_on(table().use().queue, cpu());
 	}
 
+	/** The same where the turn may sleep. */
+	void queue_to_sleep() noexcept
+	{
+		turn_.queue_on(table().use().sleepers, -1);
+	}
+
     private:
 	static constexpr std::uint32_t claimed = 1u << 31;
 
@@ -106,6 +112,9 @@ class event_session : public session, protected ktcp_sock_hook {
 				break;
 			case progress::yielded:
 				queue();
+				return;
+			case progress::asked_to_sleep:
+				queue_to_sleep();
 				return;
 			case progress::finished:
 				::ktcp_sock_unhook(socket().raw(), this);

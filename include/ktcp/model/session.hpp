@@ -38,7 +38,9 @@ class session : public connection {
 	using connection::close;
 	using connection::end;
 	using connection::event_ended;
+	using connection::event_expired;
 	using connection::event_retry;
+	using connection::expire;
 	using connection::idle_ms;
 	using connection::moved;
 	using connection::starved;
@@ -92,7 +94,7 @@ struct model {
 	/** Begin to advance it; on failure it was not started and will not be. */
 	result<void> (*start)(session &self);
 
-	/** It was ended, or memory may be back: have a waiting session advance. List locked. */
+	/** It was ended or expired, or memory may be back: have a waiting session advance. List locked. */
 	void (*wake)(session &self, std::uint32_t event);
 
 	/** The destructor. */
@@ -116,6 +118,7 @@ class session_table {
 		page_pool buffers; /**< what read() borrows */
 		softirq_pages pages; /**< what a model in softirq sends from */
 		workqueue queue; /**< where sessions run */
+		workqueue sleepers; /**< where they do that ask for a place to sleep; unbound */
 		workqueue control; /**< accepting, sweeping, reaping: never where handlers block */
 	};
 
@@ -235,7 +238,7 @@ class session_table {
 		}
 	}
 
-	/** End sessions that have been quiet for too long; let those try again that found no memory. */
+	/** End sessions that have been quiet for too long, see to their own deadlines; let those try again that found no memory. */
 	void sweep(const session_timeouts &limits) noexcept
 	{
 		const std::uint64_t now = ktcp_now_ms();
@@ -248,6 +251,8 @@ class session_table {
 			    (limits.write_ms && quiet_ms >= limits.write_ms && each.writing())) {
 				each.end(errc::etimedout);
 				use_.model->wake(each, session::event_ended);
+			} else if (each.expire(now)) {
+				use_.model->wake(each, session::event_expired);
 			} else if (each.starved()) {
 				use_.model->wake(each, session::event_retry);
 			}

@@ -9,8 +9,9 @@
  * else (the first turn, a full send buffer, want of memory, an urgent byte, a used-up share,
  * the end) goes to the work item, as there.
  *
- * A handler must not sleep; say so of one that does with `static constexpr bool may_sleep =
- * true;`, and it is refused at compile time. Received and sent bytes pass by the security
+ * A handler must not sleep, but after `co_await peer.may_sleep()`; say so of one that sleeps
+ * without asking with `static constexpr bool may_sleep = true;`, and it is refused at compile
+ * time. Received and sent bytes pass by the security
  * modules' socket hooks, which want process context.
  */
 #ifndef KTCP_MODEL_SOFTIRQ_HPP
@@ -47,7 +48,14 @@ class softirq_session : public event_session {
 			return;
 		do {
 			take_events();
-			if (advance_in_softirq(table().use().pages) != progress::waiting) {
+			switch (advance_in_softirq(table().use().pages)) {
+			case progress::waiting:
+				break;
+			case progress::asked_to_sleep:
+				queue_to_sleep();
+				return;
+			case progress::yielded:
+			case progress::finished:
 				queue();
 				return;
 			}

@@ -142,3 +142,22 @@ TEST_F(blocking_test, ending_shuts_the_socket_down)
 	});
 	one->run_to_end();
 }
+
+TEST_F(blocking_test, a_deadline_ends_its_sleep)
+{
+	handle = [](ktcp::connection &peer) -> ktcp::task {
+		peer.expires_after(250);
+		EXPECT_EQ((co_await peer.read()).error(), errc::etimedout);
+		peer.expires_after(0);
+		EXPECT_TRUE(co_await peer.may_sleep());
+		EXPECT_TRUE(co_await peer.write("bye"));
+	};
+	EXPECT_CALL(port, sock_recv(raw, _, _)).WillRepeatedly(Return(-EAGAIN));
+	EXPECT_CALL(port, sock_wait(raw, KTCP_SOCK_READABLE, 250)).WillOnce([this](auto...) {
+		port.fake.now += 250;
+		return -ETIMEDOUT;
+	});
+	EXPECT_CALL(port, sock_send(raw, _, 3, _)).WillOnce(Return(3));
+	EXPECT_CALL(port, queue_work(_, _, _)).Times(0);
+	one->run_to_end();
+}

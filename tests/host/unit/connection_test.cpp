@@ -39,13 +39,16 @@ class tested_connection : public ktcp::connection {
 	using connection::close;
 	using connection::end;
 	using connection::event_ended;
+	using connection::event_expired;
 	using connection::event_retry;
+	using connection::expire;
 	using connection::idle_ms;
 	using connection::incoming_cpu;
 	using connection::interest;
 	using connection::moved;
 	using connection::progress;
 	using connection::starved;
+	using connection::until_deadline_ms;
 	using connection::why_ended;
 	using connection::writing;
 
@@ -57,7 +60,8 @@ class tested_connection : public ktcp::connection {
 
 using progress = tested_connection::progress;
 
-constexpr std::uint32_t always = tested_connection::event_ended | KTCP_SOCK_STATE;
+constexpr std::uint32_t always = tested_connection::event_ended | tested_connection::event_expired |
+				 KTCP_SOCK_STATE;
 
 class connection_test : public testing::Test {
     protected:
@@ -153,7 +157,9 @@ static_assert(!std::is_move_constructible_v<ktcp::connection>);
 static_assert(!std::is_copy_constructible_v<ktcp::received>);
 static_assert(std::is_nothrow_move_constructible_v<ktcp::received>);
 static_assert(std::is_trivially_destructible_v<ktcp::connection::read_operation>);
+static_assert(std::is_trivially_destructible_v<ktcp::connection::read_more_operation>);
 static_assert(std::is_trivially_destructible_v<ktcp::connection::write_operation>);
+static_assert(std::is_trivially_destructible_v<ktcp::connection::may_sleep_operation>);
 
 /* ---- reading ------------------------------------------------------------------------------ */
 
@@ -1002,4 +1008,163 @@ TEST_F(connection_in_softirq, the_end_is_told_and_nothing_is_freed_there)
 	EXPECT_EQ(advance_here(), progress::finished);
 	EXPECT_EQ(advance_here(), progress::finished);
 	EXPECT_EQ(peer->advance(), progress::finished) << "the work item finds it so";
+}
+
+/* ---- reading on ---------------------------------------------------------------------------- */
+
+TEST_F(connection_test, reads_on_behind_what_is_there)
+{
+	serve([this](ktcp::connection &peer) -> task {
+		auto held = co_await peer.read();
+		const auto more = co_await peer.read_more(held);
+
+		statuses.push_back(more ? static_cast<int>(*more) : more.error().code());
+		got = text(*held);
+		held.remove_prefix(2);
+		got += '|' + std::string(text(*held));
+	});
+	EXPECT_CALL(port, sock_recv(raw, _, 4096)).WillOnce(receive("abc"));
+	EXPECT_CALL(port, sock_recv(raw, _, 4093)).WillOnce(Return(-EAGAIN)).WillOnce(receive("de"));
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_EQ(buffers(), 1u) << "it holds bytes";
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(statuses, std::vector{ 2 });
+	EXPECT_EQ(got, "abcde|cde");
+}
+
+TEST_F(connection_test, reading_on_moves_the_rest_where_there_is_room)
+{
+	serve([this](ktcp::connection &peer) -> task {
+		auto held = co_await peer.read();
+		const std::byte *const before = (*held).data();
+
+		held.remove_prefix(4090);
+		statuses.push_back(static_cast<int>(*co_await peer.read_more(held)));
+		EXPECT_NE((*held).data(), before) << "TCP may still be sending from there";
+		got = text(*held);
+	});
+	EXPECT_CALL(port, sock_recv(raw, _, 4096))
+		.WillOnce(receive(std::string(4090, 'x') + "123456"));
+	EXPECT_CALL(port, sock_recv(raw, _, 4090)).WillOnce(receive("789"));
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(statuses, std::vector{ 3 });
+	EXPECT_EQ(got, "123456789");
+	EXPECT_EQ(buffers(), 0u);
+}
+
+TEST_F(connection_test, reading_on_stops_at_a_buffer_the_end_and_an_error)
+{
+	serve([this](ktcp::connection &peer) -> task {
+		auto held = co_await peer.read();
+
+		statuses.push_back(static_cast<int>(*co_await peer.read_more(held)));
+		statuses.push_back((co_await peer.read_more(held)).error().code());
+		held.remove_prefix(1);
+		statuses.push_back((co_await peer.read_more(held)).error().code());
+		statuses.push_back(static_cast<int>((*held).size()));
+	});
+	EXPECT_CALL(port, sock_recv(raw, _, 4096)).WillOnce(receive(std::string(4095, 'x')));
+	EXPECT_CALL(port, sock_recv(raw, _, 1)).WillOnce(receive("y")).WillOnce(Return(-ECONNRESET));
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(statuses, (std::vector{ 1, -ENOBUFS, -ECONNRESET, 4095 }));
+
+	close();
+	statuses.clear();
+	serve([this](ktcp::connection &peer) -> task {
+		auto held = co_await peer.read();
+
+		statuses.push_back(static_cast<int>(*co_await peer.read_more(held)));
+		got = text(*held);
+	});
+	EXPECT_CALL(port, sock_recv(raw, _, _)).WillOnce(receive("z")).WillOnce(Return(0));
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(statuses, std::vector{ 0 });
+	EXPECT_EQ(got, "z");
+}
+
+/* ---- deadlines ----------------------------------------------------------------------------- */
+
+TEST_F(connection_test, a_deadline_ends_operations_until_the_next)
+{
+	serve([this](ktcp::connection &peer) -> task {
+		peer.expires_after(500);
+		statuses.push_back((co_await peer.read()).error().code());
+		statuses.push_back((co_await peer.write("no")).code());
+		peer.expires_after(100);
+		statuses.push_back((co_await peer.write("bye")).code());
+	});
+	EXPECT_EQ(peer->until_deadline_ms(port.fake.now), -1);
+	EXPECT_FALSE(peer->expire(port.fake.now + 100'000)) << "none was set";
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_EQ(peer->until_deadline_ms(port.fake.now), 500);
+	port.fake.now += 499;
+	EXPECT_FALSE(peer->expire(port.fake.now));
+	port.fake.now += 1;
+	EXPECT_TRUE(peer->expire(port.fake.now));
+	EXPECT_FALSE(peer->expire(port.fake.now)) << "once";
+	EXPECT_EQ(peer->until_deadline_ms(port.fake.now), 0);
+	EXPECT_CALL(port, sock_send(raw, _, 3, _));
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(statuses, (std::vector{ -ETIMEDOUT, -ETIMEDOUT, 0 }));
+	EXPECT_TRUE(peer->why_ended()) << "the handler has had its say";
+}
+
+TEST_F(connection_test, a_deadline_passes_by_the_values_that_mean_something_else)
+{
+	for (const std::uint64_t start : { 0xffff'ffffull - 99, 0xffff'ffffull - 98 }) {
+		port.fake.now = start;
+		serve([](ktcp::connection &peer) -> task {
+			peer.expires_after(100);
+			static_cast<void>(co_await peer.read());
+		});
+		EXPECT_EQ(peer->advance(), progress::waiting);
+		port.fake.now = start + 99;
+		EXPECT_FALSE(peer->expire(port.fake.now));
+		port.fake.now = start + 102;
+		EXPECT_TRUE(peer->expire(port.fake.now));
+		close();
+	}
+}
+
+TEST_F(connection_test, a_deadline_may_be_taken_back)
+{
+	serve([](ktcp::connection &peer) -> task {
+		peer.expires_after(1);
+		peer.expires_after(0);
+		static_cast<void>(co_await peer.read());
+	});
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_FALSE(peer->expire(port.fake.now + 1000));
+}
+
+/* ---- sleeping ------------------------------------------------------------------------------ */
+
+TEST_F(connection_test, asks_for_a_place_to_sleep_and_goes_on_there)
+{
+	serve([this](ktcp::connection &peer) -> task {
+		statuses.push_back((co_await peer.may_sleep()).code());
+		statuses.push_back((co_await peer.may_sleep()).code());
+		static_cast<void>(co_await peer.read());
+		statuses.push_back((co_await peer.may_sleep()).code());
+	});
+	EXPECT_EQ(peer->advance(), progress::asked_to_sleep);
+	EXPECT_TRUE(statuses.empty());
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_EQ(statuses, (std::vector{ 0, 0 })) << "the second time it is there already";
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("x"));
+	EXPECT_EQ(peer->advance(), progress::asked_to_sleep)
+		<< "one turn does not hold for the next";
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(statuses, (std::vector{ 0, 0, 0 }));
+}
+
+TEST_F(connection_test, who_is_ended_does_not_sleep)
+{
+	serve([this](ktcp::connection &peer) -> task {
+		statuses.push_back((co_await peer.may_sleep()).code());
+	});
+	EXPECT_EQ(peer->advance(), progress::asked_to_sleep);
+	peer->end(ktcp::errc::eshutdown);
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(statuses, std::vector{ -ESHUTDOWN });
 }

@@ -391,3 +391,66 @@ TEST_F(event_driven_test, data_arriving_at_any_point_is_read)
 	EXPECT_GE(struck, 8) << "too few points were tried to mean anything";
 	EXPECT_LT(struck, static_cast<int>(points)) << "not every point was tried";
 }
+
+TEST_F(event_driven_test, sleeps_on_the_queue_for_that_and_nowhere_else)
+{
+	int slept = 0;
+
+	handle = [&](ktcp::connection &peer) -> ktcp::task {
+		while (auto received = co_await peer.read()) {
+			EXPECT_EQ(port.fake.last_queue, table->use().queue.raw());
+			EXPECT_TRUE(co_await peer.may_sleep());
+			EXPECT_EQ(port.fake.last_queue, table->use().sleepers.raw());
+			slept++;
+		}
+	};
+
+	::socket *const raw = add_waiting();
+
+	for (int i = 1; i <= 2; i++) {
+		EXPECT_CALL(port, sock_recv(_, _, _))
+			.WillOnce(receive("x"))
+			.WillOnce(Return(-EAGAIN));
+		announce(raw, KTCP_SOCK_READABLE);
+		EXPECT_EQ(port.fake.run_all(), 2u);
+		EXPECT_EQ(slept, i);
+		Mock::VerifyAndClearExpectations(&port);
+	}
+}
+
+TEST_F(event_driven_test, an_event_while_it_moves_to_sleep_does_not_run_it_twice)
+{
+	handle = [](ktcp::connection &peer) -> ktcp::task {
+		static_cast<void>(co_await peer.may_sleep());
+		static_cast<void>(co_await peer.read());
+	};
+
+	::socket *const raw = port.fake.new_socket();
+
+	EXPECT_CALL(port, queue_work(_, table->use().queue.raw(), _)).Times(1);
+	EXPECT_CALL(port, queue_work(-1, table->use().sleepers.raw(), _))
+		.WillOnce([&](int cpu, workqueue_struct *queue, work_struct *item) {
+			const bool queued = port.fake.queue_work(cpu, queue, item);
+
+			announce(raw, KTCP_SOCK_READABLE | KTCP_SOCK_STATE);
+			return queued;
+		});
+	EXPECT_TRUE(table->add(ktcp::socket(raw)));
+	port.fake.run_all();
+	Mock::VerifyAndClearExpectations(&port);
+}
+
+TEST_F(event_driven_test, a_deadline_that_is_over_is_an_event)
+{
+	handle = [this](ktcp::connection &peer) -> ktcp::task {
+		peer.expires_after(10);
+		ended = (co_await peer.read()).error().code();
+	};
+	add_waiting();
+	table->sweep({});
+	EXPECT_EQ(port.fake.run_all(), 0u);
+	port.fake.now += 10;
+	table->sweep({});
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(ended, -ETIMEDOUT);
+}

@@ -179,6 +179,7 @@ TEST_F(server_test, starts_in_this_order)
 						    ktcp::event_driven::table.session_size));
 		EXPECT_CALL(port, page_pool_create(16384));
 		EXPECT_CALL(port, alloc_workqueue("unit", KTCP_WQ_UNBOUND, 0));
+		EXPECT_CALL(port, alloc_workqueue("unit_sleepers", KTCP_WQ_UNBOUND, 512));
 		EXPECT_CALL(port, alloc_workqueue("unit_control", 0, 0));
 		EXPECT_CALL(port, sock_create(&net, KTCP_INET6, _));
 		EXPECT_CALL(port, sock_set_reuseaddr(_));
@@ -257,6 +258,7 @@ TEST_F(server_test, long_names_are_cut_not_run_over)
 
 	EXPECT_CALL(port, kmem_cache_create(std::string(23, 'n') + "_session", _));
 	EXPECT_CALL(port, alloc_workqueue(name, _, _));
+	EXPECT_CALL(port, alloc_workqueue(std::string(22, 'n') + "_sleepers", _, _));
 	EXPECT_CALL(port, alloc_workqueue(std::string(23, 'n') + "_control", _, _));
 	EXPECT_TRUE(server.start({ .name = name.c_str() }));
 	server.stop();
@@ -346,7 +348,7 @@ TYPED_TEST(server_start, that_fails_anywhere_leaves_nothing)
 {
 	auto &port = this->port;
 
-	for (int nth = 0; nth < 12; nth++) {
+	for (int nth = 0; nth < 13; nth++) {
 		server_of<TypeParam> server;
 		int expected = -ENOMEM;
 
@@ -385,6 +387,10 @@ TYPED_TEST(server_start, that_fails_anywhere_leaves_nothing)
 		case 9:
 			EXPECT_CALL(port, proc_mkdir(_, _, _)).WillOnce(Return(-ENOMEM));
 			break;
+		case 12:
+			EXPECT_CALL(port, alloc_workqueue("unit_sleepers", _, _))
+				.WillOnce(Return(nullptr));
+			break;
 		case 10:
 		case 11:
 			EXPECT_CALL(port,
@@ -422,6 +428,7 @@ TEST_F(server_test, any_model_is_chosen_by_name)
 		auto options = plain;
 
 		options.model = each->name;
+		EXPECT_CALL(port, alloc_workqueue("unit_sleepers", KTCP_WQ_UNBOUND, 512));
 		EXPECT_CALL(port, alloc_workqueue("unit_control", 0, 0));
 		EXPECT_CALL(port, alloc_workqueue("unit", 0, each->blocks ? 512 : 0));
 		EXPECT_CALL(port, kmem_cache_create("unit_session", each->session_size));
@@ -737,6 +744,7 @@ TEST_F(server_test, stops_in_this_order)
 
 	auto *const queue = port.fake.queue("unit");
 	auto *const control = port.fake.queue("unit_control");
+	auto *const sleepers = port.fake.queue("unit_sleepers");
 
 	EXPECT_CALL(port, kfree(_)).Times(1); /* the handler's frame */
 	EXPECT_CALL(port, proc_rmdir(IsNull())).Times(AnyNumber());
@@ -760,6 +768,7 @@ TEST_F(server_test, stops_in_this_order)
 	EXPECT_CALL(port, complete(_));
 	/* … and the lights. */
 	EXPECT_CALL(port, destroy_workqueue(control));
+	EXPECT_CALL(port, destroy_workqueue(sleepers));
 	EXPECT_CALL(port, destroy_workqueue(queue));
 	EXPECT_CALL(port, page_pool_destroy(NotNull()));
 	EXPECT_CALL(port, kmem_cache_destroy(port.fake.cache("unit_session")));

@@ -191,3 +191,24 @@ TEST_F(softirq_test, a_full_send_buffer_waits_for_room)
 	announce(raw, KTCP_SOCK_WRITABLE | KTCP_SOCK_SOFTIRQ);
 	EXPECT_EQ(buffers(), 0u);
 }
+
+TEST_F(softirq_test, a_handler_that_asks_sleeps_in_process_context)
+{
+	bool slept = false;
+
+	handle = [&](ktcp::connection &peer) -> ktcp::task {
+		while (auto received = co_await peer.read()) {
+			EXPECT_TRUE(co_await peer.may_sleep());
+			slept = true;
+		}
+	};
+
+	::socket *const raw = add_waiting();
+
+	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).WillOnce(receive("x"));
+	EXPECT_CALL(port, queue_work(-1, table->use().sleepers.raw(), _)).Times(1);
+	announce(raw, in_softirq);
+	EXPECT_FALSE(slept);
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_TRUE(slept);
+}

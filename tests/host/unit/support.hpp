@@ -83,6 +83,8 @@ class session_test : public testing::Test {
 		if (model.in_softirq)
 			use.pages = std::move(*ktcp::softirq_pages::create());
 		use.queue = std::move(*ktcp::workqueue::create("unit"));
+		use.sleepers =
+			std::move(*ktcp::workqueue::create("unit_sleepers", { .unbound = true }));
 		use.control = std::move(*ktcp::workqueue::create("unit_control"));
 	}
 
