@@ -42,6 +42,9 @@ class connection;
  */
 class [[nodiscard]] received {
     public:
+	/** No bytes, and no buffer. */
+	received() noexcept = default;
+
 	received(received &&other) noexcept
 		: peer_(other.peer_), data_(std::exchange(other.data_, nullptr)),
 		  end_(std::exchange(other.end_, 0)), begin_(std::exchange(other.begin_, 0)),
@@ -101,11 +104,11 @@ class [[nodiscard]] received {
 	{
 	}
 
-	connection *peer_; /* outlives us: we are in its handler's frame */
-	std::byte *data_; /* a buffer of the peer's, or nullptr; the bytes are … */
-	std::uint32_t end_; /* … from begin_ to here */
+	connection *peer_ = nullptr; /* outlives us: we are in its handler's frame */
+	std::byte *data_ = nullptr; /* a buffer of the peer's, or nullptr; the bytes are … */
+	std::uint32_t end_ = 0; /* … from begin_ to here */
 	std::uint16_t begin_ = 0;
-	std::int16_t status_;
+	std::int16_t status_ = 0;
 };
 
 /**
@@ -168,6 +171,15 @@ class connection : public executor {
 	void expires_after(unsigned int ms) noexcept
 	{
 		deadline_.store(ms ? deadline_at(ktcp_now_ms() + ms) : 0, memory_order_relaxed);
+	}
+
+	/**
+	 * Reset the connection when the handler returns, so that the peer knows that what it got
+	 * is not all of it.
+	 */
+	void reset_at_end() noexcept
+	{
+		reset_at_end_ = true;
 	}
 
 	/** One of the buffers that read() brings its bytes in, for the handler's own use. ENOMEM. */
@@ -405,6 +417,7 @@ class connection : public executor {
 	bool started_ = false;
 	bool may_sleep_ = false; /* in this turn */
 	bool asked_to_sleep_ = false; /* in the next */
+	bool reset_at_end_ = false;
 	bool denied_ = false; /* the last send found no memory */
 	atomic<bool> starved_ = false; /* two in a row did */
 };
@@ -753,7 +766,10 @@ inline connection::progress connection::stopped_at() noexcept
 inline void connection::close() noexcept
 {
 	task_ = task();
-	socket_.close(ended_.load(memory_order_acquire) ? ended_linger_ms : 0);
+	if (reset_at_end_)
+		socket_.abort();
+	else
+		socket_.close(ended_.load(memory_order_acquire) ? ended_linger_ms : 0);
 }
 
 } // namespace ktcp

@@ -31,6 +31,7 @@ enum class errc : int {
 	enfile = 23,
 	epipe = 32,
 	erange = 34,
+	ebadmsg = 74,
 	emsgsize = 90,
 	eprotonosupport = 93,
 	eafnosupport = 97,

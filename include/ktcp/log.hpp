@@ -21,6 +21,7 @@
 #define KTCP_LOG_ERR(...) ktcp_printk(KTCP_LOG_ERROR, __VA_ARGS__)
 #define KTCP_LOG_WARN(...) ktcp_printk(KTCP_LOG_WARNING, __VA_ARGS__)
 #define KTCP_LOG_NOTE(...) ktcp_printk(KTCP_LOG_INFO, __VA_ARGS__)
+#define KTCP_LOG_NOTE_RATELIMITED(...) ktcp_printk_ratelimited(KTCP_LOG_INFO, __VA_ARGS__)
 #define KTCP_LOG_WARN_RATELIMITED(...) ktcp_printk_ratelimited(KTCP_LOG_WARNING, __VA_ARGS__)
 
 #endif

@@ -8,7 +8,8 @@
 #define KTCP_TIME_CASES(X)    \
 	X(time_is_never_zero) \
 	X(time_goes_forward)  \
-	X(time_passes_in_msleep)
+	X(time_passes_in_msleep) \
+	X(time_of_day_is_after_2020)
 
 namespace ktcp_test
 {
@@ -44,6 +45,15 @@ inline void time_passes_in_msleep(context &context)
 
 	KTCP_CHECK(slept + tick_ms >= 50);
 	KTCP_CHECK(slept < 50 + patience_ms);
+}
+
+inline void time_of_day_is_after_2020(context &context)
+{
+	const std::uint64_t before = ktcp_real_seconds();
+
+	KTCP_CHECK(before > 1577836800);
+	ktcp_msleep(1100);
+	KTCP_CHECK(ktcp_real_seconds() > before);
 }
 
 } // namespace ktcp_test

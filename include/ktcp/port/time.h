@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* Time that only goes forward. */
+/* Time that only goes forward, and the time of day. */
 #ifndef KTCP_PORT_TIME_H
 #define KTCP_PORT_TIME_H
 
@@ -13,6 +13,9 @@ KTCP_PORT_BEGIN
  * Context: any.
  */
 uint64_t ktcp_now_ms(void);
+
+/** ktcp_real_seconds() - seconds since 1970, UTC, as ktime_get_real_seconds(). Context: any. */
+uint64_t ktcp_real_seconds(void);
 
 /** ktcp_msleep() - sleep for at least @ms milliseconds. Context: process. */
 void ktcp_msleep(unsigned int ms);

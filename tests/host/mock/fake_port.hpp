@@ -168,6 +168,8 @@ class fake_port {
 	workqueue_struct *last_queue = nullptr;
 	/** What ktcp_now_ms() returns. */
 	std::uint64_t now = 1000;
+	/** What ktcp_real_seconds() returns. */
+	std::uint64_t real_seconds = 1'704'067'200;
 	/** What ktcp_kthread_should_stop() returns. */
 	bool should_stop = false;
 

@@ -338,6 +338,11 @@ uint64_t ktcp_now_ms()
 	return port().now_ms();
 }
 
+uint64_t ktcp_real_seconds()
+{
+	return port().fake.real_seconds;
+}
+
 void ktcp_msleep(unsigned int ms)
 {
 	port().msleep(ms);

@@ -15,6 +15,12 @@ uint64_t ktcp_now_ms(void)
 	return kernel::now("ktcp_now_ms").now_ms();
 }
 
+/* The simulation begins at the start of 2024. */
+uint64_t ktcp_real_seconds(void)
+{
+	return 1704067200 + kernel::now("ktcp_real_seconds").now_ms() / 1000;
+}
+
 uint32_t ktcp_random_u32(void)
 {
 	return uint32_t(kernel::now("ktcp_random_u32").chance.next());

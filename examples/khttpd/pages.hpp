@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* What khttpd answers when it has no root: a page that says what it is, and an echo. */
+#ifndef KHTTPD_PAGES_HPP
+#define KHTTPD_PAGES_HPP
+
+#include <ktcp/http/response.hpp>
+#include <ktcp/log.hpp>
+#include <ktcp/module.hpp>
+
+namespace khttpd
+{
+
+constexpr std::string_view front_page =
+	"<!DOCTYPE html>\n"
+	"<html lang=\"en\">\n"
+	"<meta charset=\"utf-8\">\n"
+	"<title>khttpd</title>\n"
+	"<h1>khttpd</h1>\n"
+	"<p>This page comes from inside the kernel: khttpd is a "
+	"module that speaks HTTP/1.1, an example of ktcp.</p>\n"
+	"<p>Load it with <code>root=/a/folder</code> to serve files, "
+	"or try <code>curl --data hello "
+	"http://this.host/echo</code>.</p>\n"
+	"</html>\n";
+
+class pages {
+    public:
+	ktcp::task_of<void> operator()(ktcp::http::request &request,
+				       ktcp::http::response &response) const
+	{
+		if (request.path() == "/")
+			return front(request, response);
+		if (request.path() == "/echo")
+			return echo(request, response);
+		return say(response, 404);
+	}
+
+	void done(const ktcp::http::request &request,
+		  const ktcp::http::response &response) const noexcept
+	{
+		if (ktcp::params::access_log())
+			KTCP_LOG_NOTE_RATELIMITED("%.*s %u %llu",
+						  static_cast<int>(request.target().size()),
+						  request.target().data(), response.status(),
+						  static_cast<unsigned long long>(response.sent()));
+	}
+
+    private:
+	using method = ktcp::http::method;
+
+	static ktcp::task_of<void> say(ktcp::http::response &response, unsigned int status)
+	{
+		response.status(status).field("Content-Type", "text/plain; charset=utf-8");
+		return response.send(ktcp::http::advice_for(status));
+	}
+
+	static ktcp::task_of<void> front(ktcp::http::request &request,
+					 ktcp::http::response &response)
+	{
+		if (request.method() == method::get || request.method() == method::head) {
+			response.status(200).field("Content-Type", "text/html; charset=utf-8");
+			return response.send(front_page);
+		}
+		return other(request, response, "GET, HEAD, OPTIONS");
+	}
+
+	static ktcp::task_of<void> other(ktcp::http::request &request,
+					 ktcp::http::response &response, std::string_view allowed)
+	{
+		if (request.method() == method::options) {
+			response.status(204).field("Allow", allowed);
+			return response.send(std::string_view());
+		}
+		response.status(405).field("Allow", allowed).field("Content-Type", "text/plain");
+		return response.send(ktcp::http::advice_for(405));
+	}
+
+	static ktcp::task_of<void> echo(ktcp::http::request &request,
+					ktcp::http::response &response)
+	{
+		if (request.method() != method::post)
+			co_return co_await other(request, response, "POST, OPTIONS");
+		response.status(200);
+
+		const std::string_view type = request.find("content-type");
+
+		response.field("Content-Type", type.empty() ? "application/octet-stream" : type);
+		if (const auto length = request.body_length())
+			response.length(*length);
+		for (;;) {
+			const auto piece = co_await request.read_body();
+
+			if (!piece)
+				co_return piece.error();
+			if (piece->empty())
+				co_return ktcp::result<void>();
+
+			const auto written = co_await response.write(*piece);
+
+			if (!written)
+				co_return written;
+		}
+	}
+};
+
+} // namespace khttpd
+
+#endif

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * The options of a service of HTTP, as the parameters of its module say (http/params.h).
+ */
+#ifndef KTCP_HTTP_MODULE_OPTIONS_HPP
+#define KTCP_HTTP_MODULE_OPTIONS_HPP
+
+#include <ktcp/http/stream.hpp>
+#include <ktcp/module.hpp>
+
+namespace ktcp::http
+{
+
+/** Process context, while the module is loaded. */
+inline options module_options() noexcept
+{
+	const auto number = [](long parameter) { return static_cast<unsigned int>(parameter); };
+
+	return {
+		.head = { .line_bytes = number(params::max_line()),
+			  .head_bytes = number(params::max_head()),
+			  .fields = number(params::max_fields()),
+			  .body_bytes = static_cast<std::uint64_t>(params::max_body()) },
+		.head_ms = number(params::head_timeout_ms()),
+		.body_ms = number(params::body_timeout_ms()),
+		.keep_alive_ms = number(params::keep_alive_timeout_ms()),
+		.write_ms = number(params::send_timeout_ms()),
+		.min_rate = number(params::min_rate()),
+		.server = params::server(),
+	};
+}
+
+} // namespace ktcp::http
+
+#endif

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * A request, as its handler sees it.
+ *
+ * @code
+ * for (;;) {
+ *	auto piece = co_await request.read_body();
+ *	if (!piece || piece->empty())
+ *		break;				// failed, or all of it was read
+ *	use(*piece);
+ * }
+ * @endcode
+ */
+#ifndef KTCP_HTTP_REQUEST_HPP
+#define KTCP_HTTP_REQUEST_HPP
+
+#include <optional>
+#include <span>
+
+#include <ktcp/http/chunked.hpp>
+#include <ktcp/http/request_handler.hpp>
+#include <ktcp/http/stream.hpp>
+#include <ktcp/task.hpp>
+
+namespace ktcp::http
+{
+
+/** A request whose head is complete. What its head says lives until the handler returns. */
+class request : private head_parser {
+    public:
+	using head_parser::find;
+	using head_parser::host;
+	using head_parser::keep_alive;
+	using head_parser::method;
+	using head_parser::minor_version;
+	using head_parser::next_field;
+	using head_parser::path;
+	using head_parser::query;
+	using head_parser::target;
+
+	request(const request &) = delete;
+	request &operator=(const request &) = delete;
+
+	/** Who sent it. */
+	connection &peer() noexcept
+	{
+		return stream_.peer();
+	}
+
+	/** Of the coroutines that take a request. */
+	ktcp::executor &executor() noexcept
+	{
+		return stream_.peer();
+	}
+
+	/** Is there a body that has not been read to its end? */
+	bool has_body() const noexcept
+	{
+		return !body_over_;
+	}
+
+	/** Of a body that says so beforehand: how long it is; nothing: chunked, or none. */
+	std::optional<std::uint64_t> body_length() const noexcept
+	{
+		if (head_parser::body() == framing::length)
+			return content_length();
+		return {};
+	}
+
+	/**
+	 * `co_await request.read_body()`: a result<span>, the next bytes of the body, decoded; empty
+	 * at its end. They live until the next call. A client that waits for it is told to
+	 * continue. After an error the response has a status by itself, unless it has begun.
+	 * Errors: EBADMSG (malformed), EMSGSIZE (too long), ETIMEDOUT, ECONNRESET (the client
+	 * left in the midst of it), and the connection's.
+	 */
+	[[nodiscard]] task_of<std::span<const std::byte>> read_body();
+
+    private:
+	template <request_handler Handler>
+	friend class service;
+	friend class response;
+
+	explicit request(http::stream &stream) noexcept
+		: head_parser(stream.options().head), stream_(stream)
+	{
+	}
+
+	using head_parser::begun;
+	using head_parser::outcome;
+	using head_parser::parse;
+
+	/* The head is complete: leave its bytes behind, and prepare for the body. */
+	void accept_head() noexcept
+	{
+		stream_.input().remove_prefix(length());
+		body_over_ = head_parser::body() == framing::none ||
+			     (head_parser::body() == framing::length && content_length() == 0);
+		if (head_parser::body() == framing::chunked)
+			chunks_.emplace(stream_.options().head.body_bytes,
+					stream_.options().chunk_overhead_bytes);
+		left_ = content_length();
+	}
+
+	/* Why it cannot be served, 0 if it can. */
+	unsigned int failed() const noexcept
+	{
+		return failed_ ? failed_ : head_parser::status();
+	}
+
+	/* Does the client still wait to be told to send its body? */
+	bool waits_for_continue() const noexcept
+	{
+		return expects_continue() && !body_begun_ && !body_over_;
+	}
+
+	/* What came behind the body is the next request's. */
+	void leave_rest() noexcept
+	{
+		if (body_)
+			stream_.input() = std::move(body_);
+	}
+
+	error_code fail(errc why, unsigned int status) noexcept
+	{
+		failed_ = static_cast<std::uint16_t>(status);
+		return why;
+	}
+
+	bool next_piece(received &from, std::span<const std::byte> &piece) noexcept;
+
+	http::stream &stream_;
+	received body_; /* what came behind the stream's input */
+	std::optional<chunked_decoder> chunks_;
+	std::uint64_t left_ = 0; /* of a body whose length is known */
+	std::uint64_t body_since_ms_ = 0;
+	std::uint64_t body_bytes_ = 0;
+	std::uint16_t failed_ = 0;
+	bool body_over_ = true;
+	bool body_begun_ = false;
+};
+
+/* Take a piece of the body off these bytes; false: they hold none. */
+inline bool request::next_piece(received &from, std::span<const std::byte> &piece) noexcept
+{
+	const auto bytes = *from;
+
+	if (!chunks_) {
+		piece = bytes.first(
+			static_cast<std::size_t>(std::min<std::uint64_t>(left_, bytes.size())));
+		left_ -= piece.size();
+		body_over_ = left_ == 0;
+		from.remove_prefix(piece.size());
+		return !piece.empty();
+	}
+
+	std::string_view text = stream::text(from);
+	const auto outcome = chunks_->decode(text);
+
+	from.remove_prefix(bytes.size() - text.size());
+	if (outcome == chunked_decoder::outcome::refused)
+		failed_ = static_cast<std::uint16_t>(chunks_->status());
+	body_over_ = outcome == chunked_decoder::outcome::end;
+	if (outcome != chunked_decoder::outcome::piece)
+		return false;
+	piece = std::as_bytes(std::span(chunks_->piece()));
+	return true;
+}
+
+inline task_of<std::span<const std::byte>> request::read_body()
+{
+	std::span<const std::byte> piece;
+
+	while (!body_over_ && !failed_) {
+		received &from = body_ ? body_ : stream_.input();
+
+		if (from && next_piece(from, piece)) {
+			body_bytes_ += piece.size();
+			body_begun_ = true;
+			co_return piece;
+		}
+		if (body_over_ || failed_)
+			break;
+
+		/* The client may wait for what we owe it before it goes on. */
+		stream_.expect_to_write(stream_.output().size());
+
+		auto told = co_await peer().write(stream_.output());
+
+		stream_.written();
+		if (told && waits_for_continue())
+			told = co_await peer().write(
+				std::string_view("HTTP/1.1 100 Continue\r\n\r\n"));
+		if (!told)
+			co_return told.error();
+		body_begun_ = true;
+
+		const std::uint64_t now = ktcp_now_ms();
+
+		if (!body_since_ms_)
+			body_since_ms_ = now;
+		if (const std::uint64_t allowed = stream_.at_least(stream_.options().body_ms,
+								   body_bytes_)) {
+			const std::uint64_t used = now - body_since_ms_;
+
+			peer().expires_after(
+				used < allowed ? static_cast<unsigned int>(allowed - used) : 1);
+		} else {
+			peer().expires_after(0);
+		}
+		body_ = co_await peer().read();
+		if (!body_ && body_.end_of_stream())
+			co_return fail(errc::econnreset, 400);
+		if (!body_ && body_.error() == errc::etimedout)
+			co_return fail(errc::etimedout, 408);
+		if (!body_)
+			co_return body_.error();
+	}
+	if (failed_)
+		co_return failed_ == 400 ? errc::ebadmsg :
+		failed_ == 408		 ? errc::etimedout :
+					   errc::emsgsize;
+	co_return std::span<const std::byte>();
+}
+
+} // namespace ktcp::http
+
+#endif

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * The bytes of one HTTP connection, from request to request: what has come and is not yet
+ * used, and what is to go out with the next write.
+ */
+#ifndef KTCP_HTTP_STREAM_HPP
+#define KTCP_HTTP_STREAM_HPP
+
+#include <algorithm>
+#include <string_view>
+
+#include <ktcp/connection.hpp>
+#include <ktcp/http/date_clock.hpp>
+#include <ktcp/http/head.hpp>
+
+namespace ktcp::http
+{
+
+/** What a server of HTTP may be told. Times are in milliseconds, 0: for ever. */
+struct options {
+	head_limits head = {}; /**< head.head_bytes: at most 16384, what a buffer holds */
+	std::uint32_t chunk_overhead_bytes = 16384; /**< sizes, extensions, trailers of a body */
+	unsigned int head_ms = 10000; /**< for a whole head; then 408 */
+	unsigned int body_ms = 20000; /**< for a body, and a second more per min_rate bytes; 408 */
+	unsigned int keep_alive_ms = 60000; /**< between two requests */
+	unsigned int write_ms = 30000; /**< for a part of a response, and more as above */
+	unsigned int min_rate = 500; /**< bytes a second */
+	std::string_view server = "ktcp"; /**< the field Server; empty: none */
+};
+
+/**
+ * Input and output of one connection. While neither holds bytes it has no buffer.
+ * Context: a handler's.
+ */
+class stream {
+    public:
+	stream(connection &peer, const struct options &options, date_clock &clock) noexcept
+		: peer_(peer), options_(options), clock_(clock)
+	{
+	}
+
+	connection &peer() noexcept
+	{
+		return peer_;
+	}
+
+	/** Of the coroutines that take a stream. */
+	ktcp::executor &executor() noexcept
+	{
+		return peer_;
+	}
+
+	const struct options &options() const noexcept
+	{
+		return options_;
+	}
+
+	date_clock &clock() noexcept
+	{
+		return clock_;
+	}
+
+	/** @name Input */
+	/** @{ */
+
+	/** What read() brought, with what is not yet used. */
+	received &input() noexcept
+	{
+		return input_;
+	}
+
+	/** It as text. */
+	static std::string_view text(const received &bytes) noexcept
+	{
+		return { reinterpret_cast<const char *>((*bytes).data()), (*bytes).size() };
+	}
+
+	/** @} */
+	/** @name Output */
+	/** @{ */
+
+	/** Bytes that write() may take: complete ones, not those of a head that is being made. */
+	std::string_view output() const noexcept
+	{
+		return { chars(), settled_ };
+	}
+
+	/** output() has been written. */
+	void written() noexcept
+	{
+		std::copy(chars() + settled_, chars() + used_, chars());
+		used_ -= settled_;
+		settled_ = 0;
+		if (!used_)
+			out_.reset();
+	}
+
+	/** What append() still has room for. */
+	std::size_t room() const noexcept
+	{
+		return out_.bytes().size() - used_;
+	}
+
+	/** Have room at all. Errors: ENOMEM. */
+	result<void> open() noexcept
+	{
+		if (out_.bytes().empty())
+			out_ = KTCP_TRY(peer_.borrow());
+		return {};
+	}
+
+	/** False, and nothing added, if there is not enough room. */
+	bool append(std::string_view text) noexcept
+	{
+		if (text.size() > room())
+			return false;
+		std::copy(text.begin(), text.end(), chars() + used_);
+		used_ += text.size();
+		return true;
+	}
+
+	/** As many characters to be filled in. nullptr: there is not enough room. */
+	char *append(std::size_t size) noexcept
+	{
+		if (size > room())
+			return nullptr;
+		used_ += size;
+		return chars() + used_ - size;
+	}
+
+	/** In decimal. */
+	bool append_number(std::uint64_t number) noexcept
+	{
+		char digits[20];
+		char *first = digits + sizeof(digits);
+
+		do
+			*--first = static_cast<char>('0' + number % 10);
+		while (number /= 10);
+		return append({ first, static_cast<std::size_t>(digits + sizeof(digits) - first) });
+	}
+
+	/** All that was appended may go out. */
+	void settle() noexcept
+	{
+		settled_ = used_;
+	}
+
+	/** Forget what was appended since settle(). */
+	void take_back() noexcept
+	{
+		used_ = settled_;
+	}
+
+	/** The deadline for writing @p bytes more. */
+	void expect_to_write(std::size_t bytes) noexcept
+	{
+		peer_.expires_after(at_least(options_.write_ms, bytes));
+	}
+
+	/** @p ms, and the time that @p bytes take at the slowest rate allowed; 0 stays 0. */
+	unsigned int at_least(unsigned int ms, std::uint64_t bytes) const noexcept
+	{
+		constexpr std::uint64_t longest = 1u << 30;
+
+		if (!ms || !options_.min_rate)
+			return ms;
+		return static_cast<unsigned int>(
+			std::min(longest, ms + bytes * 1000 / options_.min_rate));
+	}
+
+	/** @} */
+
+    private:
+	char *chars() const noexcept
+	{
+		return reinterpret_cast<char *>(const_cast<std::byte *>(out_.bytes().data()));
+	}
+
+	connection &peer_;
+	const struct options &options_;
+	date_clock &clock_;
+	received input_;
+	buffer out_;
+	std::size_t used_ = 0; /* of out_ */
+	std::size_t settled_ = 0; /* of used_: complete */
+};
+
+} // namespace ktcp::http
+
+#endif
