@@ -45,7 +45,7 @@ class chunked_decoder {
 							  static_cast<std::size_t>(left_) :
 							  input.size();
 
-				piece_ = input.substr(0, size);
+				piece_ = slice(input, 0, size);
 				input.remove_prefix(size);
 				left_ -= size;
 				if (!left_)

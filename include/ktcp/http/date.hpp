@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include <ktcp/result.hpp>
+#include <ktcp/text.hpp>
 
 namespace ktcp::http
 {
@@ -81,7 +82,7 @@ class date_reader {
 	constexpr unsigned int name(std::string_view names) noexcept
 	{
 		for (unsigned int i = 0; good_ && i < names.size() / 3; i++)
-			if (rest_.starts_with(names.substr(std::size_t{ 3 } * i, 3))) {
+			if (rest_.starts_with(slice(names, std::size_t{ 3 } * i, 3))) {
 				rest_.remove_prefix(3);
 				return i + 1;
 			}

@@ -14,6 +14,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include <ktcp/text.hpp>
+
 namespace ktcp::http
 {
 
@@ -93,7 +95,7 @@ constexpr bool is_authority(std::string_view text) noexcept
 		at = text.find(']');
 		if (at == text.npos || at < 3)
 			return false;
-		for (char c : text.substr(1, at - 1))
+		for (char c : slice(text, 1, at - 1))
 			if (!is_alnum(c) && c != ':' && c != '.')
 				return false;
 		at++;
@@ -110,7 +112,7 @@ constexpr bool is_authority(std::string_view text) noexcept
 		return true;
 	if (text[at] != ':')
 		return false;
-	for (char c : text.substr(at + 1))
+	for (char c : slice(text, at + 1))
 		if (!is_digit(c))
 			return false;
 	return true;
@@ -129,9 +131,9 @@ constexpr std::string_view trimmed(std::string_view text) noexcept
 constexpr std::string_view next_element(std::string_view &rest) noexcept
 {
 	const std::size_t comma = rest.find(',');
-	const std::string_view element = trimmed(rest.substr(0, comma));
+	const std::string_view element = trimmed(slice(rest, 0, comma));
 
-	rest = comma == rest.npos ? std::string_view() : rest.substr(comma + 1);
+	rest = comma == rest.npos ? std::string_view() : slice(rest, comma + 1);
 	return element;
 }
 
@@ -248,17 +250,17 @@ class head_parser {
 	 */
 	constexpr field next_field(std::size_t &cursor) const noexcept
 	{
-		const std::string_view fields = at(fields_).substr(cursor);
+		const std::string_view fields = slice(at(fields_), cursor);
 		const std::size_t end = fields.find('\n');
 
 		if (end == fields.npos)
 			return {};
 		cursor += end + 1;
 
-		const std::string_view line = fields.substr(0, end - 1);
+		const std::string_view line = slice(fields, 0, end - 1);
 		const std::size_t colon = line.find(':');
 
-		return { line.substr(0, colon), detail::trimmed(line.substr(colon + 1)) };
+		return { slice(line, 0, colon), detail::trimmed(slice(line, colon + 1)) };
 	}
 
 	/**
@@ -284,7 +286,7 @@ class head_parser {
 
 	constexpr std::string_view at(range where) const noexcept
 	{
-		return text_.substr(where.from, where.size);
+		return slice(text_, where.from, where.size);
 	}
 
 	constexpr range range_of(std::string_view part) const noexcept
@@ -347,7 +349,7 @@ constexpr head_parser::outcome head_parser::parse(std::string_view text) noexcep
 			return outcome::refused;
 		}
 
-		const std::string_view line = text.substr(line_, end - 1 - line_);
+		const std::string_view line = slice(text, line_, end - 1 - line_);
 		const bool at_start = line_ == 0;
 
 		line_ = scanned_;
@@ -378,9 +380,9 @@ constexpr bool head_parser::request_line(std::string_view line) noexcept
 	if (second == line.npos)
 		return refuse(400);
 
-	const std::string_view name = line.substr(0, first);
-	const std::string_view target = line.substr(first + 1, second - first - 1);
-	const std::string_view version = line.substr(second + 1);
+	const std::string_view name = slice(line, 0, first);
+	const std::string_view target = slice(line, first + 1, second - first - 1);
+	const std::string_view version = slice(line, second + 1);
 
 	if (!detail::is_token(name) || target.empty())
 		return refuse(400);
@@ -426,13 +428,13 @@ constexpr bool head_parser::take_target(std::string_view target) noexcept
 		const std::size_t scheme = target.find("://");
 
 		if (scheme == target.npos ||
-		    !(detail::same_text(target.substr(0, scheme), "http") ||
-		      detail::same_text(target.substr(0, scheme), "https")))
+		    !(detail::same_text(slice(target, 0, scheme), "http") ||
+		      detail::same_text(slice(target, 0, scheme), "https")))
 			return refuse(400);
 		path.remove_prefix(scheme + 3);
 
 		const std::size_t slash = path.find_first_of("/?");
-		const std::string_view authority = path.substr(0, slash);
+		const std::string_view authority = slice(path, 0, slash);
 
 		if (authority.empty() || authority.front() == ':' ||
 		    !detail::is_authority(authority))
@@ -444,9 +446,9 @@ constexpr bool head_parser::take_target(std::string_view target) noexcept
 
 	const std::size_t mark = path.find('?');
 
-	path_ = range_of(path.substr(0, mark));
+	path_ = range_of(slice(path, 0, mark));
 	if (mark != path.npos)
-		query_ = range_of(path.substr(mark + 1));
+		query_ = range_of(slice(path, mark + 1));
 	return true;
 }
 
@@ -458,11 +460,11 @@ constexpr bool head_parser::field_line(std::string_view line) noexcept
 	/* Neither a folded line nor a space before the colon is a token. */
 	const std::size_t colon = line.find(':');
 
-	if (colon == line.npos || !detail::is_token(line.substr(0, colon)))
+	if (colon == line.npos || !detail::is_token(slice(line, 0, colon)))
 		return refuse(400);
 
-	const std::string_view name = line.substr(0, colon);
-	std::string_view value = detail::trimmed(line.substr(colon + 1));
+	const std::string_view name = slice(line, 0, colon);
+	std::string_view value = detail::trimmed(slice(line, colon + 1));
 
 	if (!detail::is_field_text(value))
 		return refuse(400);
@@ -532,7 +534,7 @@ constexpr bool head_parser::take_coding(std::string_view value) noexcept
 			return refuse(400);
 		if (detail::same_text(coding, "chunked"))
 			chunked_ = true;
-		else if (detail::is_token(coding.substr(0, coding.find_first_of("; \t"))))
+		else if (detail::is_token(slice(coding, 0, coding.find_first_of("; \t"))))
 			has_coding_ = true;
 		else
 			return refuse(400);
