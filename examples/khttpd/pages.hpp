@@ -11,17 +11,9 @@ namespace khttpd
 {
 
 constexpr std::string_view front_page =
-	"<!DOCTYPE html>\n"
-	"<html lang=\"en\">\n"
-	"<meta charset=\"utf-8\">\n"
-	"<title>khttpd</title>\n"
-	"<h1>khttpd</h1>\n"
-	"<p>This page comes from inside the kernel: khttpd is a "
-	"module that speaks HTTP/1.1, an example of ktcp.</p>\n"
-	"<p>Load it with <code>root=/a/folder</code> to serve files, "
-	"or try <code>curl --data hello "
-	"http://this.host/echo</code>.</p>\n"
-	"</html>\n";
+	"<!DOCTYPE html><title>khttpd</title>\n"
+	"<p>khttpd: HTTP/1.1 from inside the kernel, an example of ktcp.\n"
+	"<p>Load it with <code>root=/a/folder</code> to serve files, or POST to /echo.\n";
 
 class pages {
     public:
@@ -30,9 +22,11 @@ class pages {
 	{
 		if (request.path() == "/")
 			return front(request, response);
+		if (request.path() == "/echo" && request.method() != method::post)
+			return other(request, response, "POST, OPTIONS");
 		if (request.path() == "/echo")
 			return echo(request, response);
-		return say(response, 404);
+		return missing(response);
 	}
 
 	void done(const ktcp::http::request &request,
@@ -48,38 +42,37 @@ class pages {
     private:
 	using method = ktcp::http::method;
 
-	static ktcp::task_of<void> say(ktcp::http::response &response, unsigned int status)
-	{
-		response.status(status).field("Content-Type", "text/plain; charset=utf-8");
-		return response.send(ktcp::http::advice_for(status));
-	}
-
 	static ktcp::task_of<void> front(ktcp::http::request &request,
 					 ktcp::http::response &response)
 	{
-		if (request.method() == method::get || request.method() == method::head) {
-			response.status(200).field("Content-Type", "text/html; charset=utf-8");
-			return response.send(front_page);
-		}
-		return other(request, response, "GET, HEAD, OPTIONS");
+		if (request.method() != method::get && request.method() != method::head)
+			return other(request, response, "GET, HEAD, OPTIONS");
+		response.status(200).field("Content-Type", "text/html").reply(front_page);
+		return {};
+	}
+
+	static ktcp::task_of<void> missing(ktcp::http::response &response)
+	{
+		response.status(404).field("Content-Type", "text/plain");
+		response.reply(ktcp::http::advice_for(404));
+		return {};
 	}
 
 	static ktcp::task_of<void> other(ktcp::http::request &request,
 					 ktcp::http::response &response, std::string_view allowed)
 	{
 		if (request.method() == method::options) {
-			response.status(204).field("Allow", allowed);
-			return response.send(std::string_view());
+			response.status(204).field("Allow", allowed).reply({});
+			return {};
 		}
 		response.status(405).field("Allow", allowed).field("Content-Type", "text/plain");
-		return response.send(ktcp::http::advice_for(405));
+		response.reply(ktcp::http::advice_for(405));
+		return {};
 	}
 
 	static ktcp::task_of<void> echo(ktcp::http::request &request,
 					ktcp::http::response &response)
 	{
-		if (request.method() != method::post)
-			co_return co_await other(request, response, "POST, OPTIONS");
 		response.status(200);
 
 		const std::string_view type = request.find("content-type");

@@ -123,13 +123,13 @@ class promise_base {
 			      "ktcp::connection or something that has an executor(): its frame's "
 			      "memory is allocated as that says");
 		KTCP_NOTE_FRAME_SIZE(size);
-		return ktcp_kmalloc(
+		return ktcp_frame_alloc(
 			size, static_cast<ktcp_gfp>(find_executor(arguments...).frame_flags()));
 	}
 
-	static void operator delete(void *frame, std::size_t) noexcept
+	static void operator delete(void *frame, std::size_t size) noexcept
 	{
-		ktcp_kfree(frame);
+		ktcp_frame_free(frame, size);
 	}
 
 	std::suspend_always initial_suspend() const noexcept

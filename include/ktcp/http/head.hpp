@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
 
 #include <ktcp/text.hpp>
 
@@ -28,7 +29,7 @@ enum class framing : std::uint8_t { none, length, chunked };
 /** What a head may take. */
 struct head_limits {
 	std::uint32_t line_bytes = 8192; /**< of the request line; beyond: 414 */
-	std::uint32_t head_bytes = 16384; /**< of line and fields; beyond: 431 */
+	std::uint32_t head_bytes = 16384; /**< of line and fields, at most 65535; beyond: 431 */
 	std::uint32_t fields = 100; /**< beyond: 431 */
 	std::uint64_t body_bytes = 1 << 20; /**< of a declared Content-Length; beyond: 413 */
 };
@@ -62,28 +63,82 @@ constexpr bool is_alnum(char c) noexcept
 	return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z');
 }
 
-/* RFC 9110, section 5.6.2 */
+/* What a character may be part of, looked up: heads are read one by one. */
+enum char_class : std::uint8_t {
+	in_token = 1, /* RFC 9110, section 5.6.2 */
+	in_field = 2, /* a field's value: no control but HTAB */
+	in_host = 4, /* RFC 3986, section 3.2.2: reg-name */
+	in_target = 8, /* visible ASCII, but for a fragment */
+};
+
+struct char_table {
+	constexpr char_table() noexcept
+	{
+		for (unsigned int i = 0; i < 256; i++) {
+			const char c = static_cast<char>(i);
+
+			if (is_alnum(c))
+				of[i] |= in_token | in_host;
+			if ((i >= 0x20 || c == '\t') && i != 0x7f)
+				of[i] |= in_field;
+			if (i > 0x20 && i < 0x7f && c != '#')
+				of[i] |= in_target;
+		}
+		for (char c : std::string_view("!#$%&'*+-.^_`|~"))
+			of[static_cast<unsigned char>(c)] |= in_token;
+		for (char c : std::string_view("-._~%!$&'()*+,;="))
+			of[static_cast<unsigned char>(c)] |= in_host;
+	}
+
+	std::uint8_t of[256] = {};
+};
+
+inline constexpr char_table characters;
+
+constexpr bool is(char_class what, char c) noexcept
+{
+	return characters.of[static_cast<unsigned char>(c)] & what;
+}
+
+/* How many of the first characters are of a class. */
+constexpr std::size_t span_of(char_class what, std::string_view text) noexcept
+{
+	std::size_t length = 0;
+
+	while (length < text.size() && is(what, text[length]))
+		length++;
+	return length;
+}
+
 constexpr bool is_token(char c) noexcept
 {
-	return is_alnum(c) ||
-	       (c && std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos);
+	return is(in_token, c);
 }
 
 constexpr bool is_token(std::string_view text) noexcept
 {
-	for (char c : text)
-		if (!is_token(c))
-			return false;
-	return !text.empty();
+	return !text.empty() && span_of(in_token, text) == text.size();
 }
 
-/* What a field's value may hold: no control but HTAB. */
 constexpr bool is_field_text(std::string_view text) noexcept
 {
-	for (char c : text)
-		if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f)
-			return false;
-	return true;
+	/* Eight at a time where none needs a closer look: below a blank, or DEL. */
+	if (!std::is_constant_evaluated()) {
+		constexpr std::uint64_t each = 0x0101010101010101, high = each << 7;
+
+		while (text.size() >= sizeof(std::uint64_t)) {
+			std::uint64_t eight;
+
+			__builtin_memcpy(&eight, text.data(), sizeof(eight));
+
+			const std::uint64_t del = eight ^ each * 0x7f;
+
+			if ((((eight - each * 0x20) & ~eight) | ((del - each) & ~del)) & high)
+				break;
+			text.remove_prefix(sizeof(eight));
+		}
+	}
+	return span_of(in_field, text) == text.size();
 }
 
 /* uri-host [ ":" port ], RFC 3986: nothing of a path, no user. */
@@ -100,13 +155,7 @@ constexpr bool is_authority(std::string_view text) noexcept
 				return false;
 		at++;
 	} else {
-		while (at < text.size() && text[at] != ':') {
-			const char c = text[at++];
-
-			if (!is_alnum(c) && (!c || std::string_view("-._~%!$&'()*+,;=").find(c) ==
-							   std::string_view::npos))
-				return false;
-		}
+		at = span_of(in_host, text);
 	}
 	if (at == text.size())
 		return true;
@@ -280,8 +329,8 @@ class head_parser {
     private:
 	/* Offsets, since the text may move. */
 	struct range {
-		std::uint32_t from = 0;
-		std::uint32_t size = 0;
+		std::uint16_t from = 0;
+		std::uint16_t size = 0;
 	};
 
 	constexpr std::string_view at(range where) const noexcept
@@ -291,8 +340,8 @@ class head_parser {
 
 	constexpr range range_of(std::string_view part) const noexcept
 	{
-		return { static_cast<std::uint32_t>(part.data() - text_.data()),
-			 static_cast<std::uint32_t>(part.size()) };
+		return { static_cast<std::uint16_t>(part.data() - text_.data()),
+			 static_cast<std::uint16_t>(part.size()) };
 	}
 
 	constexpr bool refuse(unsigned int status) noexcept
@@ -311,10 +360,10 @@ class head_parser {
 	const head_limits &limits_;
 	std::string_view text_;
 	std::uint64_t content_length_ = 0;
-	std::uint32_t start_ = 0; /* of the request line: 2 behind an empty one */
-	std::uint32_t line_ = 0; /* where the line to be looked at begins */
-	std::uint32_t scanned_ = 0; /* no LF from line_ to here */
-	std::uint32_t count_ = 0;
+	std::uint16_t start_ = 0; /* of the request line: 2 behind an empty one */
+	std::uint16_t line_ = 0; /* where the line to be looked at begins */
+	std::uint16_t scanned_ = 0; /* no LF from line_ to here */
+	std::uint16_t count_ = 0;
 	range target_, path_, query_, authority_, host_, fields_;
 	std::uint16_t status_ = 0;
 	http::method method_ = method::get;
@@ -337,11 +386,11 @@ constexpr head_parser::outcome head_parser::parse(std::string_view text) noexcep
 		/* The limits come first, so that where the text was cut makes no difference. */
 		if (!in_fields_ && reached - start_ > limits_.line_bytes)
 			refuse(414);
-		else if (reached > limits_.head_bytes)
+		else if (reached > limits_.head_bytes || reached > UINT16_MAX)
 			refuse(in_fields_ ? 431 : 414);
 		if (status_)
 			return outcome::refused;
-		scanned_ = static_cast<std::uint32_t>(reached);
+		scanned_ = static_cast<std::uint16_t>(reached);
 		if (end == text.npos)
 			return outcome::more;
 		if (end == line_ || text[end - 1] != '\r') {
@@ -374,22 +423,21 @@ constexpr head_parser::outcome head_parser::parse(std::string_view text) noexcep
 
 constexpr bool head_parser::request_line(std::string_view line) noexcept
 {
-	const std::size_t first = line.find(' ');
-	const std::size_t second = first == line.npos ? first : line.find(' ', first + 1);
+	const std::string_view name = slice(line, 0, detail::span_of(detail::in_token, line));
 
-	if (second == line.npos)
+	line.remove_prefix(name.size());
+	if (name.empty() || !line.starts_with(' '))
+		return refuse(400);
+	line.remove_prefix(1);
+
+	const std::string_view target = slice(line, 0, detail::span_of(detail::in_target, line));
+
+	line.remove_prefix(target.size());
+	if (target.empty() || !line.starts_with(' '))
 		return refuse(400);
 
-	const std::string_view name = slice(line, 0, first);
-	const std::string_view target = slice(line, first + 1, second - first - 1);
-	const std::string_view version = slice(line, second + 1);
+	const std::string_view version = slice(line, 1);
 
-	if (!detail::is_token(name) || target.empty())
-		return refuse(400);
-	/* No fragment, and nothing but visible ASCII. */
-	for (char c : target)
-		if (c <= 0x20 || c >= 0x7f || c == '#')
-			return refuse(400);
 	if (version.size() != 8 || !version.starts_with("HTTP/") || !detail::is_digit(version[5]) ||
 	    version[6] != '.' || !detail::is_digit(version[7]))
 		return refuse(400);
@@ -457,10 +505,10 @@ constexpr bool head_parser::field_line(std::string_view line) noexcept
 	if (++count_ > limits_.fields)
 		return refuse(431);
 
-	/* Neither a folded line nor a space before the colon is a token. */
-	const std::size_t colon = line.find(':');
+	/* Neither a folded line nor a space before the colon is part of a token. */
+	const std::size_t colon = detail::span_of(detail::in_token, line);
 
-	if (colon == line.npos || !detail::is_token(slice(line, 0, colon)))
+	if (colon == 0 || colon == line.size() || line[colon] != ':')
 		return refuse(400);
 
 	const std::string_view name = slice(line, 0, colon);

@@ -122,6 +122,13 @@ class request : private head_parser {
 			stream_.input() = std::move(body_);
 	}
 
+	/* Its head does not come to an end. */
+	outcome refuse(unsigned int status) noexcept
+	{
+		failed_ = static_cast<std::uint16_t>(status);
+		return outcome::refused;
+	}
+
 	error_code fail(errc why, unsigned int status) noexcept
 	{
 		failed_ = static_cast<std::uint16_t>(status);

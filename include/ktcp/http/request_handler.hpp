@@ -20,7 +20,8 @@ class response;
  * What can answer a request: copyable, and callable as
  * `ktcp::task operator()(http::request &, http::response &) const`, or as one that returns a
  * ktcp::task_of<void>, so that it can end with `co_return co_await response.send(...)`; what
- * is returned changes nothing, for the response knows whether it is complete.
+ * is returned changes nothing, for the response knows whether it is complete. It need not be a
+ * coroutine: after response.reply() it may return an empty task.
  *
  * It may also have `void done(const request &, const response &) const`, which is called when
  * the response is complete, or what is to come of it; for requests that were refused

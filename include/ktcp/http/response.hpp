@@ -79,13 +79,15 @@ class response {
 		return sent_;
 	}
 
+	class operation;
+
 	/**
 	 * `co_await response.send(body)`: finish the head with the body's length, and send both;
 	 * a result<void>. @p body must stay until then.
 	 * Errors: the connection's.
 	 */
-	[[nodiscard]] task_of<void> send(std::span<const std::byte> body);
-	[[nodiscard]] task_of<void> send(std::string_view body);
+	[[nodiscard]] operation send(std::span<const std::byte> body) noexcept;
+	[[nodiscard]] operation send(std::string_view body) noexcept;
 
 	/**
 	 * `co_await response.write(piece)`: a part of the body; the first finishes the head.
@@ -93,8 +95,14 @@ class response {
 	 * connection for a client of HTTP/1.0.
 	 * Errors: EMSGSIZE (more than the length(); nothing was sent), the connection's.
 	 */
-	[[nodiscard]] task_of<void> write(std::span<const std::byte> piece);
-	[[nodiscard]] task_of<void> write(std::string_view piece);
+	[[nodiscard]] operation write(std::span<const std::byte> piece) noexcept;
+	[[nodiscard]] operation write(std::string_view piece) noexcept;
+
+	/**
+	 * All of the response without waiting: as send(), for a handler that is no coroutine and
+	 * returns an empty task. @p body must outlive the handler: a literal, say.
+	 */
+	void reply(std::string_view body) noexcept;
 
 	/** The body will not be complete: reset the connection, so that the client knows. */
 	void abandon() noexcept
@@ -117,7 +125,8 @@ class response {
 		return request_.method() != method::head && status_ != 204 && status_ != 304;
 	}
 
-	void append(std::string_view text) noexcept
+	template <class Text>
+	void append(const Text &text) noexcept
 	{
 		whole_ = stream_.append(text) && whole_;
 	}
@@ -131,12 +140,16 @@ class response {
 
 	void begin() noexcept;
 	void begin_failure() noexcept;
-	task_of<void> put(std::span<const std::byte> bytes);
-	task_of<void> finish();
-	task_of<void> fail(unsigned int code);
+	result<void> prepare(std::size_t size) noexcept;
+	bool queue(std::span<const std::byte> piece) noexcept;
+	task_of<void> write_through(std::span<const std::byte> piece);
+	result<void> finish() noexcept;
+	bool fail(unsigned int code) noexcept;
 
 	http::stream &stream_;
 	request &request_;
+	task_of<void> through_; /* a write that waits */
+	std::string_view rest_; /* of a reply() */
 	std::optional<std::uint64_t> declared_;
 	std::uint64_t sent_ = 0;
 	std::uint16_t status_ = 0;
@@ -155,17 +168,18 @@ inline response &response::status(unsigned int code) noexcept
 	whole_ = true;
 	status_ = static_cast<std::uint16_t>(code);
 	append("HTTP/1.1 ");
-	whole_ = stream_.append_number(code) && whole_;
-	append(" ");
+	if (char *const digits = stream_.extend(4)) {
+		digits[0] = static_cast<char>('0' + code / 100 % 10);
+		digits[1] = static_cast<char>('0' + code / 10 % 10);
+		digits[2] = static_cast<char>('0' + code % 10);
+		digits[3] = ' ';
+	}
 	append(reason_of(code));
-	append("\r\nDate: ");
-	if (char *const date = stream_.append(date_length))
-		stream_.clock().now(std::span<char, date_length>(date, date_length));
+	append("\r\n");
+	if (stream_.room() >= date_clock::most)
+		stream_.extend(stream_.clock().now(stream_.end()));
 	else
 		whole_ = false;
-	append("\r\n");
-	if (!stream_.options().server.empty())
-		field("Server", stream_.options().server);
 	return *this;
 }
 
@@ -211,128 +225,223 @@ inline void response::begin() noexcept
 		append("Connection: keep-alive\r\n");
 	append("\r\n");
 	begun_ = true;
+	if (whole_)
+		stream_.settle();
 }
 
 /* This instead of a head that does not fit or that nobody made. */
 inline void response::begin_failure() noexcept
 {
+	begun_ = false;
 	status(500);
 	close_ = true;
 	declared_ = 0;
 	begin();
 }
 
-inline task_of<void> response::send(std::span<const std::byte> body)
+/* One await on a response. What fits in the output needs no coroutine of its own. */
+class response::operation {
+    public:
+	bool await_ready() noexcept
+	{
+		status_ = response_.prepare(piece_.size());
+		if (!status_ || response_.queue(piece_))
+			return true;
+		response_.through_ = response_.write_through(piece_);
+		if (response_.through_)
+			return false;
+		status_ = errc::enomem;
+		return true;
+	}
+
+	template <class Promise>
+	void await_suspend(std::coroutine_handle<Promise> parent) noexcept
+	{
+		response_.through_.operator co_await().await_suspend(parent);
+	}
+
+	result<void> await_resume() noexcept
+	{
+		if (!response_.through_)
+			return status_;
+		status_ = response_.through_.operator co_await().await_resume();
+		response_.through_ = {};
+		return status_;
+	}
+
+    private:
+	friend class response;
+
+	operation(response &response, std::span<const std::byte> piece) noexcept
+		: response_(response), piece_(piece)
+	{
+	}
+
+	response &response_;
+	std::span<const std::byte> piece_;
+	result<void> status_;
+};
+
+inline response::operation response::send(std::span<const std::byte> body) noexcept
 {
 	declared_ = body.size();
 	return write(body);
 }
 
-inline task_of<void> response::send(std::string_view body)
+inline response::operation response::send(std::string_view body) noexcept
 {
 	return send(std::as_bytes(std::span(body)));
 }
 
-inline task_of<void> response::write(std::string_view piece)
+inline response::operation response::write(std::string_view piece) noexcept
 {
 	return write(std::as_bytes(std::span(piece)));
 }
 
-inline task_of<void> response::write(std::span<const std::byte> piece)
+inline response::operation response::write(std::span<const std::byte> piece) noexcept
+{
+	return operation(*this, piece);
+}
+
+inline void response::reply(std::string_view body) noexcept
+{
+	declared_ = body.size();
+	if (prepare(body.size()) && !queue(std::as_bytes(std::span(body))))
+		rest_ = body;
+}
+
+/* The head, if it was not yet finished, and the account of the body. */
+inline result<void> response::prepare(std::size_t size) noexcept
 {
 	if (abandoned_)
-		co_return errc::epipe;
+		return errc::epipe;
 	if (!begun_) {
 		begin();
 		if (!whole_) {
-			begun_ = false;
 			begin_failure();
-			co_return errc::einval;
+			return errc::einval;
 		}
-		stream_.settle();
 	}
-	if (!has_body() || piece.empty())
-		co_return result<void>();
-	if (declared_ && piece.size() > *declared_ - sent_)
-		co_return errc::emsgsize;
-	sent_ += piece.size();
-	if (chunked_) {
-		char line[18];
-		char *first = line + sizeof(line);
-		std::size_t size = piece.size();
-
-		*--first = '\n';
-		*--first = '\r';
-		do
-			*--first = "0123456789abcdef"[size & 15];
-		while (size >>= 4);
-
-		const auto before = co_await put(std::as_bytes(
-			std::span(first, static_cast<std::size_t>(line + sizeof(line) - first))));
-
-		if (!before)
-			co_return before;
-	}
-
-	auto done = co_await put(piece);
-
-	if (done && chunked_)
-		done = co_await put(std::as_bytes(std::span("\r\n", 2)));
-	co_return done;
+	if (declared_ && size > *declared_ - sent_)
+		return errc::emsgsize;
+	sent_ += size;
+	return {};
 }
 
-/* Into the output's buffer if it fits; else what is there goes first, and then this. */
-inline task_of<void> response::put(std::span<const std::byte> bytes)
-{
-	const std::string_view text(reinterpret_cast<const char *>(bytes.data()), bytes.size());
-
-	if (stream_.append(text)) {
-		stream_.settle();
-		co_return result<void>();
+/* A chunk's size as it goes before it (RFC 9112, section 7.1). */
+class chunk_line {
+    public:
+	explicit chunk_line(std::size_t size) noexcept
+	{
+		*--first_ = '\n';
+		*--first_ = '\r';
+		do
+			*--first_ = "0123456789abcdef"[size & 15];
+		while (size >>= 4);
 	}
-	stream_.expect_to_write(stream_.output().size() + bytes.size());
+
+	std::string_view text() const noexcept
+	{
+		return { first_, static_cast<std::size_t>(line_ + sizeof(line_) - first_) };
+	}
+
+    private:
+	char line_[18];
+	char *first_ = line_ + sizeof(line_);
+};
+
+/* Into the output, if all of it fits. */
+inline bool response::queue(std::span<const std::byte> piece) noexcept
+{
+	if (!has_body() || piece.empty())
+		return true;
+
+	const std::string_view text(reinterpret_cast<const char *>(piece.data()), piece.size());
+
+	if (!chunked_) {
+		if (!stream_.append(text))
+			return false;
+	} else {
+		const chunk_line line(text.size());
+
+		if (line.text().size() + text.size() + 2 > stream_.room())
+			return false;
+		stream_.append(line.text());
+		stream_.append(text);
+		stream_.append("\r\n");
+	}
+	stream_.settle();
+	return true;
+}
+
+/* What does not fit goes out from where it is, after what is there. */
+inline task_of<void> response::write_through(std::span<const std::byte> piece)
+{
+	stream_.expect_to_write(stream_.output().size() + piece.size());
+	if (chunked_ && !stream_.append(chunk_line(piece.size()).text())) {
+		const auto flushed = co_await stream_.peer().write(stream_.output(), true);
+
+		stream_.written();
+		if (!flushed)
+			co_return flushed;
+		if (!stream_.open())
+			co_return errc::enomem;
+		stream_.append(chunk_line(piece.size()).text());
+	}
+	stream_.settle();
 
 	auto done = co_await stream_.peer().write(stream_.output(), true);
 
 	stream_.written();
-	if (!done)
-		co_return done;
-	co_return co_await stream_.peer().write(bytes);
+	if (done)
+		done = co_await stream_.peer().write(piece);
+	if (done)
+		done = stream_.open();
+	if (done && chunked_) {
+		stream_.append("\r\n");
+		stream_.settle();
+	}
+	co_return done;
 }
 
-/* Whatever the handler left undone. */
-inline task_of<void> response::finish()
+/*
+ * Whatever the handler left undone. EAGAIN: the output must be written first.
+ * EPIPE: the client must learn that this is not all.
+ */
+inline result<void> response::finish() noexcept
 {
-	if (!begun_ && request_.failed())
-		co_return co_await fail(request_.failed());
+	if (!begun_ && request_.failed()) {
+		if (!fail(request_.failed()))
+			return errc::epipe;
+		return {};
+	}
 	if (!begun_ && !status_) {
 		begin_failure(); /* no word from the handler */
 	} else if (!begun_) {
 		if (!declared_)
 			declared_ = 0;
 		begin();
-		if (!whole_) {
-			begun_ = false;
+		if (!whole_)
 			begin_failure();
-		}
 	}
-	stream_.settle();
 	if (abandoned_ || (has_body() && declared_ && sent_ < *declared_)) {
-		abandoned_ = true;
 		stream_.peer().reset_at_end();
-		co_return errc::epipe;
+		return errc::epipe;
 	}
-	if (chunked_)
-		co_return co_await put(std::as_bytes(std::span("0\r\n\r\n", 5)));
-	co_return result<void>();
+	if (chunked_ && !stream_.append("0\r\n\r\n"))
+		return errc::eagain;
+	stream_.settle();
+	return {};
 }
 
 /* Refuse the request, in words. */
-inline task_of<void> response::fail(unsigned int code)
+inline bool response::fail(unsigned int code) noexcept
 {
+	const std::string_view words = advice_for(code);
+
 	close_ = true;
-	status(code).field("Content-Type", "text/plain; charset=utf-8");
-	return send(advice_for(code));
+	status(code).field("Content-Type", "text/plain; charset=utf-8").length(words.size());
+	return prepare(words.size()) && queue(std::as_bytes(std::span(words)));
 }
 
 } // namespace ktcp::http

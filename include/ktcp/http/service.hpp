@@ -38,7 +38,7 @@ class service {
 	};
 
 	explicit service(Handler handler = Handler(), const struct options &options = {}) noexcept
-		: handler_(std::move(handler)), options_(options)
+		: handler_(std::move(handler)), options_(options), clock_(options.server)
 	{
 	}
 
@@ -65,14 +65,8 @@ class service {
 
 			if (next && *next == after::next_request)
 				continue;
-			if (!next || *next == after::reset)
-				co_return;
-			bytes.expect_to_write(bytes.output().size());
-			if (!co_await peer.write(bytes.output()))
-				co_return;
-			bytes.written();
-			if (*next == after::linger)
-				static_cast<void>(co_await linger(peer));
+			if (next && *next != after::reset)
+				static_cast<void>(co_await part(bytes, *next == after::linger));
 			co_return;
 		}
 	}
@@ -89,86 +83,131 @@ class service {
 	/* How long, and for how many bytes, a client that was refused is listened to. */
 	static constexpr unsigned int linger_ms = 2000;
 	static constexpr std::size_t linger_bytes = 1 << 20;
+	/* For a head: many responses of a pipeline leave together, but it must fit. */
+	static constexpr std::size_t least_room = 4096;
 
 	/* Answer the request that begins with the input; its response may still be in output(). */
 	task_of<after> serve(stream &bytes) const
 	{
 		request asked(bytes);
 		response answer(bytes, asked);
-		connection &peer = bytes.peer();
 		auto parsed = asked.parse(stream::text(bytes.input()));
-		bool first = true;
 
-		while (parsed == request::outcome::more) {
-			/* The client may wait for an answer before it goes on. */
-			bytes.expect_to_write(bytes.output().size());
-			if (!co_await peer.write(bytes.output()))
+		if (parsed == request::outcome::more) {
+			const auto whole = co_await receive_head(bytes, asked);
+
+			if (!whole)
 				co_return after::reset;
-			bytes.written();
-			if (first)
-				peer.expires_after(options_.head_ms);
-			first = false;
-
-			const auto got = co_await peer.read_more(bytes.input());
-
-			if (got && *got) {
-				parsed = asked.parse(stream::text(bytes.input()));
-				continue;
-			}
-			if (got || got.error() == errc::econnreset)
-				co_return after::close;
-			if (got.error() != errc::etimedout && got.error() != errc::enobufs)
-				co_return after::reset;
-			asked.fail(got.error() == errc::etimedout ? errc::etimedout : errc::enobufs,
-				   got.error() == errc::etimedout ? 408 : 431);
-			break;
+			parsed = *whole;
 		}
-		/* Room for a head; what is there may be the answers to a whole pipeline. */
 		if (!bytes.open())
 			co_return after::reset;
-		if (bytes.room() < least_room) {
-			bytes.expect_to_write(bytes.output().size());
-			if (!co_await peer.write(bytes.output(), true))
-				co_return after::reset;
-			bytes.written();
-			if (!bytes.open())
-				co_return after::reset;
-		}
+		if (bytes.room() < least_room && !co_await flush(bytes))
+			co_return after::reset;
 		if (parsed != request::outcome::complete) {
-			if (!asked.failed() || !co_await answer.fail(asked.failed()))
-				co_return after::reset;
+			/* Nobody waits for an answer who has sent nothing, or has left. */
+			if (!asked.failed() || !answer.fail(asked.failed()))
+				co_return after::close;
 			done(asked, answer);
 			co_return after::linger;
 		}
 		asked.accept_head();
-		/* A handler without memory for its frame has not answered; finish() does. */
-		static_cast<void>(co_await handler_(asked, answer));
+		/* One that has replied at once is no coroutine; one that had no memory for its frame
+		 * has not answered, and finish() does. */
+		if (const auto handled = handler_(asked, answer)) {
+			static_cast<void>(co_await handled);
+		} else if (!answer.rest_.empty()) {
+			const auto through =
+				answer.write_through(std::as_bytes(std::span(answer.rest_)));
 
-		const auto finished = co_await answer.finish();
+			static_cast<void>(co_await through);
+		}
 
+		auto finished = answer.finish();
+
+		if (!finished && finished.error() == errc::eagain && co_await flush(bytes))
+			finished = answer.finish();
 		done(asked, answer);
 		if (!finished)
 			co_return after::reset;
-
-		std::size_t passed_over = 0;
-
-		while (asked.has_body() && !asked.failed() && !answer.close_) {
-			const auto piece = co_await asked.read_body();
-
-			if (!piece)
-				break;
-			passed_over += piece->size();
-			answer.close_ = passed_over > options_.chunk_overhead_bytes;
-		}
+		if (asked.has_body() && !answer.close_ && !co_await pass_over_body(asked))
+			co_return after::linger;
 		asked.leave_rest();
 		if (asked.has_body() || asked.failed())
 			co_return after::linger;
 		co_return answer.close_ ? after::close : after::next_request;
 	}
 
-	/* A close with unread bytes would reset the connection, and the reset overtake the answer. */
-	static task linger(connection &peer)
+	/* Go on until the head is complete, or must be refused. */
+	task_of<request::outcome> receive_head(stream &bytes, request &asked) const
 	{
+		connection &peer = bytes.peer();
+
+		/* The client may wait for an answer before it goes on. */
+		if (!co_await flush(bytes))
+			co_return errc::epipe;
+		peer.expires_after(options_.head_ms);
+		for (;;) {
+			const auto got = co_await peer.read_more(bytes.input());
+
+			if (got && *got) {
+				const auto parsed = asked.parse(stream::text(bytes.input()));
+
+				if (parsed != request::outcome::more)
+					co_return parsed;
+			} else if (got) {
+				co_return request::outcome::more; /* it has left */
+			} else if (got.error() == errc::etimedout) {
+				co_return asked.refuse(408);
+			} else if (got.error() == errc::enobufs) {
+				co_return asked.refuse(431);
+			} else {
+				co_return got.error();
+			}
+		}
+	}
+
+	/* The next request begins behind it. False: that is too far away, or it is malformed. */
+	task_of<void> pass_over_body(request &asked) const
+	{
+		std::size_t passed = 0;
+
+		while (asked.has_body()) {
+			const auto piece = co_await asked.read_body();
+
+			if (!piece)
+				co_return piece.error();
+			passed += piece->size();
+			if (passed > options_.chunk_overhead_bytes)
+				co_return errc::emsgsize;
+		}
+		co_return result<void>();
+	}
+
+	/* Write the output, and have room for more. */
+	static task_of<void> flush(stream &bytes)
+	{
+		bytes.expect_to_write(bytes.output().size());
+
+		const auto done = co_await bytes.peer().write(bytes.output());
+
+		bytes.written();
+		if (!done)
+			co_return done;
+		co_return bytes.open();
+	}
+
+	/* Say the last word. A close with unread bytes would reset the connection, and the reset
+	 * overtake the answer: then hear the client out. */
+	static task part(stream &bytes, bool linger)
+	{
+		connection &peer = bytes.peer();
+
+		bytes.expect_to_write(bytes.output().size());
+		if (!co_await peer.write(bytes.output()) || !linger)
+			co_return;
+		bytes.input() = received();
+		bytes.written();
 		if (!co_await peer.may_sleep() || !peer.socket().shutdown(shutdown_how::wr))
 			co_return;
 		peer.expires_after(linger_ms);
@@ -186,8 +225,6 @@ class service {
 		if constexpr (requires { handler_.done(asked, answer); })
 			handler_.done(asked, answer);
 	}
-
-	static constexpr std::size_t least_room = 4096;
 
 	Handler handler_;
 	struct options options_;

@@ -120,8 +120,25 @@ class stream {
 		return true;
 	}
 
+	/** The same for a literal, whose length the compiler knows. */
+	template <std::size_t Size>
+	bool append(const char (&text)[Size]) noexcept
+	{
+		if (Size - 1 > room())
+			return false;
+		__builtin_memcpy(chars() + used_, text, Size - 1);
+		used_ += Size - 1;
+		return true;
+	}
+
+	/** Where append() goes on. */
+	char *end() noexcept
+	{
+		return chars() + used_;
+	}
+
 	/** As many characters to be filled in. nullptr: there is not enough room. */
-	char *append(std::size_t size) noexcept
+	char *extend(std::size_t size) noexcept
 	{
 		if (size > room())
 			return nullptr;

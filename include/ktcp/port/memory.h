@@ -56,6 +56,18 @@ struct kmem_cache *ktcp_kmem_cache_create(const char *name, size_t size);
 void ktcp_kmem_cache_destroy(struct kmem_cache *cache);
 
 /**
+ * ktcp_frame_alloc() - memory for a coroutine's frame. As a stack frame its contents are
+ * undefined: the compiler writes what it reads.
+ * @size: bytes.
+ * Return: the caller's until ktcp_frame_free(); NULL if there is no memory.
+ * Context: as @gfp says.
+ */
+void *ktcp_frame_alloc(size_t size, enum ktcp_gfp gfp);
+
+/** ktcp_frame_free() - @size as given to ktcp_frame_alloc(). Context: any. */
+void ktcp_frame_free(void *frame, size_t size);
+
+/**
  * ktcp_kmem_cache_alloc() - one object, or NULL if there is no memory.
  * Context: as @gfp says.
  */

@@ -198,6 +198,16 @@ void ktcp_kfree(void *object)
 	port().kfree(object);
 }
 
+void *ktcp_frame_alloc(size_t size, enum ktcp_gfp gfp)
+{
+	return ktcp_kmalloc(size, gfp);
+}
+
+void ktcp_frame_free(void *frame, size_t)
+{
+	ktcp_kfree(frame);
+}
+
 struct kmem_cache *ktcp_kmem_cache_create(const char *name, size_t size)
 {
 	return port().kmem_cache_create(name, size);

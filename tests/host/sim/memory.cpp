@@ -169,6 +169,16 @@ void ktcp_kfree(void *object)
 		k.heap->release(object, 0, memory::source::kmalloc, nullptr);
 }
 
+void *ktcp_frame_alloc(size_t size, enum ktcp_gfp gfp)
+{
+	return ktcp_kmalloc(size, gfp);
+}
+
+void ktcp_frame_free(void *frame, size_t)
+{
+	ktcp_kfree(frame);
+}
+
 struct kmem_cache *ktcp_kmem_cache_create(const char *name, size_t size)
 {
 	kernel &k = kernel::enter_process("ktcp_kmem_cache_create");

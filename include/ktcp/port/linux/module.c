@@ -67,12 +67,22 @@ static const struct kernel_param_ops ktcp_param_int_ops = {
 
 static int __init ktcp_module_init(void)
 {
-	return ktcp_module_start();
+	int status = ktcp_frames_create();
+
+	if (status) {
+		ktcp_printk(KTCP_LOG_ERROR, "no memory to start; free some and load again");
+		return status;
+	}
+	status = ktcp_module_start();
+	if (status)
+		ktcp_frames_destroy();
+	return status;
 }
 module_init(ktcp_module_init);
 
 static void __exit ktcp_module_exit(void)
 {
 	ktcp_module_stop();
+	ktcp_frames_destroy();
 }
 module_exit(ktcp_module_exit);

@@ -20,6 +20,16 @@ void ktcp_kfree(void *object)
 	free(object);
 }
 
+void *ktcp_frame_alloc(size_t size, enum ktcp_gfp gfp)
+{
+	return ktcp_kmalloc(size, gfp);
+}
+
+void ktcp_frame_free(void *frame, size_t)
+{
+	ktcp_kfree(frame);
+}
+
 struct kmem_cache *ktcp_kmem_cache_create(const char *, size_t size)
 {
 	return new (std::nothrow) kmem_cache{ size };
