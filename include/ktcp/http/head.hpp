@@ -120,25 +120,51 @@ constexpr bool is_token(std::string_view text) noexcept
 	return !text.empty() && span_of(in_token, text) == text.size();
 }
 
+/* Eight characters as one number, for tests of all of them at once. */
+inline std::uint64_t load_eight(const char *text) noexcept
+{
+	std::uint64_t eight;
+
+	__builtin_memcpy(&eight, text, sizeof(eight));
+	return eight;
+}
+
+constexpr std::uint64_t each_byte = 0x0101010101010101;
+
+/* Not 0 if one of eight characters is below @p limit (up to 128); others may be, above it. */
+constexpr std::uint64_t any_below(std::uint64_t eight, unsigned char limit) noexcept
+{
+	return (eight - each_byte * limit) & ~eight & (each_byte << 7);
+}
+
 constexpr bool is_field_text(std::string_view text) noexcept
 {
-	/* Eight at a time where none needs a closer look: below a blank, or DEL. */
-	if (!std::is_constant_evaluated()) {
-		constexpr std::uint64_t each = 0x0101010101010101, high = each << 7;
+	/* Whatever is no blank and no more may be an HTAB, and DEL is alone: look closer then. */
+	if (!std::is_constant_evaluated())
+		for (; text.size() >= 8; text.remove_prefix(8)) {
+			const std::uint64_t eight = load_eight(text.data());
 
-		while (text.size() >= sizeof(std::uint64_t)) {
-			std::uint64_t eight;
-
-			__builtin_memcpy(&eight, text.data(), sizeof(eight));
-
-			const std::uint64_t del = eight ^ each * 0x7f;
-
-			if ((((eight - each * 0x20) & ~eight) | ((del - each) & ~del)) & high)
+			if (any_below(eight, 0x20) | any_below(eight ^ each_byte * 0x7f, 1))
 				break;
-			text.remove_prefix(sizeof(eight));
 		}
-	}
 	return span_of(in_field, text) == text.size();
+}
+
+/* Where the next LF is; npos if there is none. */
+constexpr std::size_t find_line_end(std::string_view text, std::size_t from) noexcept
+{
+	if (!std::is_constant_evaluated())
+		for (; text.size() - from >= 8; from += 8) {
+			const std::uint64_t found =
+				any_below(load_eight(text.data() + from) ^ each_byte * '\n', 1);
+
+			if (found)
+				break;
+		}
+	for (; from < text.size(); from++)
+		if (text[from] == '\n')
+			return from;
+	return text.npos;
 }
 
 /* uri-host [ ":" port ], RFC 3986: nothing of a path, no user. */
@@ -380,7 +406,7 @@ constexpr head_parser::outcome head_parser::parse(std::string_view text) noexcep
 		return outcome::refused;
 	text_ = text;
 	for (;;) {
-		const std::size_t end = text.find('\n', scanned_);
+		const std::size_t end = detail::find_line_end(text, scanned_);
 		const std::size_t reached = end == text.npos ? text.size() : end + 1;
 
 		/* The limits come first, so that where the text was cut makes no difference. */

@@ -115,7 +115,7 @@ class stream {
 	{
 		if (text.size() > room())
 			return false;
-		std::copy(text.begin(), text.end(), chars() + used_);
+		copy(chars() + used_, text);
 		used_ += text.size();
 		return true;
 	}
@@ -190,6 +190,22 @@ class stream {
 	/** @} */
 
     private:
+	/* Names and values are short: a call would cost more than the copy. */
+	static void copy(char *to, std::string_view text) noexcept
+	{
+		const char *from = text.data();
+		std::size_t size = text.size();
+
+		if (size > 64) {
+			__builtin_memcpy(to, from, size);
+			return;
+		}
+		for (; size >= 8; size -= 8, from += 8, to += 8)
+			__builtin_memcpy(to, from, 8);
+		while (size--)
+			*to++ = *from++;
+	}
+
 	char *chars() const noexcept
 	{
 		return reinterpret_cast<char *>(const_cast<std::byte *>(out_.bytes().data()));

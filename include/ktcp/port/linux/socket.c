@@ -403,8 +403,18 @@ void ktcp_sock_unhook(struct socket *sock, struct ktcp_sock_hook *hook)
 
 /* ---- receiving and sending inside an event ------------------------------------ */
 
+/*
+ * Fragments that are used in turn. When one is full, TCP still has most of it in flight; when
+ * its turn comes again that was acknowledged, and skb_page_frag_refill() begins it anew, where
+ * with one alone it would have a fresh and zeroed page each time.
+ */
+struct ktcp_softirq_fragments {
+	struct page_frag ring[4];
+	unsigned int at;
+};
+
 struct ktcp_softirq_pages {
-	struct page_frag __percpu *fragments;
+	struct ktcp_softirq_fragments __percpu *fragments;
 };
 
 struct ktcp_softirq_pages *ktcp_softirq_pages_create(void)
@@ -413,7 +423,7 @@ struct ktcp_softirq_pages *ktcp_softirq_pages_create(void)
 
 	if (!pages)
 		return NULL;
-	pages->fragments = alloc_percpu(struct page_frag);
+	pages->fragments = alloc_percpu(struct ktcp_softirq_fragments);
 	if (!pages->fragments) {
 		kfree(pages);
 		return NULL;
@@ -423,19 +433,38 @@ struct ktcp_softirq_pages *ktcp_softirq_pages_create(void)
 
 void ktcp_softirq_pages_destroy(struct ktcp_softirq_pages *pages)
 {
+	unsigned int i;
 	int cpu;
 
 	if (!pages)
 		return;
 	for_each_possible_cpu(cpu)
 	{
-		struct page_frag *fragment = per_cpu_ptr(pages->fragments, cpu);
+		struct ktcp_softirq_fragments *fragments = per_cpu_ptr(pages->fragments, cpu);
 
-		if (fragment->page)
-			put_page(fragment->page);
+		for (i = 0; i < ARRAY_SIZE(fragments->ring); i++)
+			if (fragments->ring[i].page)
+				put_page(fragments->ring[i].page);
 	}
 	free_percpu(pages->fragments);
 	kfree(pages);
+}
+
+/* One with room for @size bytes, or for a page's worth: TCP replaces it when it runs full. */
+static struct page_frag *ktcp_softirq_fragment(struct ktcp_softirq_pages *pages, size_t size)
+{
+	struct ktcp_softirq_fragments *fragments = this_cpu_ptr(pages->fragments);
+	struct page_frag *fragment = &fragments->ring[fragments->at];
+
+	if (fragment->page && fragment->size - fragment->offset < min(size, PAGE_SIZE) &&
+	    page_ref_count(fragment->page) != 1) {
+		fragments->at = (fragments->at + 1) % ARRAY_SIZE(fragments->ring);
+		fragment = &fragments->ring[fragments->at];
+		/* Still in flight: TCP is to replace it, not to use the little that is left. */
+		if (fragment->page && page_ref_count(fragment->page) != 1)
+			fragment->offset = fragment->size;
+	}
+	return fragment;
 }
 
 struct ktcp_softirq_read {
@@ -490,7 +519,7 @@ long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, 
 			    struct ktcp_softirq_pages *pages)
 {
 	struct sock *sk = sock->sk;
-	struct page_frag *fragment = this_cpu_ptr(pages->fragments);
+	struct page_frag *fragment = ktcp_softirq_fragment(pages, size);
 	struct page_frag own = sk->sk_frag;
 	gfp_t allocation = sk->sk_allocation;
 	bool use_task_frag;
