@@ -210,7 +210,8 @@ inline void response::begin() noexcept
 	 * client waits to be told, the connection ends here. */
 	close_ = close_ || !request_.keep_alive() || request_.failed() ||
 		 request_.waits_for_continue() ||
-		 (request_.has_body() && request_.left_ > stream_.options().chunk_overhead_bytes);
+		 (request_.has_body() && !request_.body_begun_ &&
+		  request_.left_ > stream_.options().chunk_overhead_bytes);
 	if (framed && declared_) {
 		append_length(*declared_);
 	} else if (framed && request_.minor_version()) {
@@ -266,6 +267,8 @@ class response::operation {
 			return status_;
 		status_ = response_.through_.operator co_await().await_resume();
 		response_.through_ = {};
+		if (!status_)
+			response_.abandon(); /* some of it is missing, whatever the handler does */
 		return status_;
 	}
 
@@ -424,7 +427,9 @@ inline result<void> response::finish() noexcept
 		if (!whole_)
 			begin_failure();
 	}
-	if (abandoned_ || (has_body() && declared_ && sent_ < *declared_)) {
+	/* A chunked body that depended on the request's may not be taken for whole. */
+	if (abandoned_ || (has_body() && declared_ && sent_ < *declared_) ||
+	    (chunked_ && request_.failed())) {
 		stream_.peer().reset_at_end();
 		return errc::epipe;
 	}
