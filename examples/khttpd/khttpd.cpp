@@ -4,17 +4,46 @@
 #include <ktcp/http/service.hpp>
 #include <ktcp/server_module.hpp>
 
-#include "pages.hpp"
+#include "site.hpp"
 
 namespace
 {
 
-struct site : ktcp::http::service<khttpd::pages> {
-	site() noexcept : service(khttpd::pages(), ktcp::http::module_options())
+class khttpd_module {
+    public:
+	ktcp::result<void> start() noexcept
 	{
+		if (!ktcp::params::root().empty())
+			KTCP_TRY(open_root());
+		return server_.start(ktcp::module_options());
 	}
+
+    private:
+	ktcp::result<void> open_root() noexcept
+	{
+		/* A parameter's text ends with a NUL. */
+		auto opened = ktcp::file_root::open(
+			ktcp::params::root().data(),
+			{ .uid = static_cast<std::uint32_t>(ktcp::params::uid()),
+			  .gid = static_cast<std::uint32_t>(ktcp::params::gid()),
+			  .symlinks = ktcp::params::symlinks() != 0 });
+
+		if (!opened) {
+			KTCP_LOG_ERR("root=%s: cannot be opened (error %d); it must be a folder that "
+				     "exists, and uid and gid numbers of this system",
+				     ktcp::params::root().data(), opened.error().code());
+			return opened.error();
+		}
+		root_ = std::move(*opened);
+		return {};
+	}
+
+	/* Before the server, whose requests use it. */
+	ktcp::file_root root_;
+	ktcp::module_server<ktcp::http::service<khttpd::site>> server_{ ktcp::http::service<
+		khttpd::site>(khttpd::site(root_), ktcp::http::module_options()) };
 };
 
 } // namespace
 
-KTCP_SERVER_MODULE(site)
+KTCP_MODULE_OBJECT(khttpd_module)

@@ -4,8 +4,6 @@
 #define KHTTPD_PAGES_HPP
 
 #include <ktcp/http/response.hpp>
-#include <ktcp/log.hpp>
-#include <ktcp/module.hpp>
 
 namespace khttpd
 {
@@ -17,8 +15,8 @@ constexpr std::string_view front_page =
 
 class pages {
     public:
-	ktcp::task_of<void> operator()(ktcp::http::request &request,
-				       ktcp::http::response &response) const
+	static ktcp::task_of<void> serve(ktcp::http::request &request,
+					 ktcp::http::response &response)
 	{
 		if (request.path() == "/")
 			return front(request, response);
@@ -27,16 +25,6 @@ class pages {
 		if (request.path() == "/echo")
 			return echo(request, response);
 		return missing(response);
-	}
-
-	void done(const ktcp::http::request &request,
-		  const ktcp::http::response &response) const noexcept
-	{
-		if (ktcp::params::access_log())
-			KTCP_LOG_NOTE_RATELIMITED("%.*s %u %llu",
-						  static_cast<int>(request.target().size()),
-						  request.target().data(), response.status(),
-						  static_cast<unsigned long long>(response.sent()));
 	}
 
     private:

@@ -26,6 +26,7 @@
 
 #include <ktcp/atomic.hpp>
 #include <ktcp/buffer.hpp>
+#include <ktcp/file.hpp>
 #include <ktcp/port/time.h>
 #include <ktcp/socket.hpp>
 #include <ktcp/statistics.hpp>
@@ -153,6 +154,12 @@ class connection : public executor {
 
 	/** The same for text. */
 	[[nodiscard]] write_operation write(std::string_view text, bool more = false) noexcept;
+
+	/**
+	 * `co_await peer.write(pages)`: the same for pages of a file, without copying them; what
+	 * TCP has taken is taken off @p pages.
+	 */
+	[[nodiscard]] write_operation write(file_pages &pages, bool more = false) noexcept;
 
 	/**
 	 * `co_await peer.may_sleep()`: a result<void>; from then until its next await the handler
@@ -436,7 +443,7 @@ class connection::operation {
 	}
 
     protected:
-	enum class kind : std::uint8_t { read, read_more, write, may_sleep };
+	enum class kind : std::uint8_t { read, read_more, write, write_pages, may_sleep };
 
 	operation(connection &peer, kind what) noexcept : peer_(peer), kind_(what)
 	{
@@ -448,10 +455,19 @@ class connection::operation {
 	{
 	}
 
+	operation(connection &peer, file_pages &pages, bool more) noexcept
+		: peer_(peer), pages_(&pages), size_(pages.size()), kind_(kind::write_pages),
+		  more_(more)
+	{
+	}
+
 	friend class connection;
 
 	connection &peer_;
-	std::byte *data_ = nullptr; /* write: what is still to be sent (not written to); read: … */
+	union {
+		std::byte *data_ = nullptr; /* write: what is still to be sent (not written to) … */
+		file_pages *pages_; /* … or this; read: … */
+	};
 	std::size_t size_ = 0; /* … what came, in a buffer that is the handler's from then on */
 	int status_ = 0;
 	kind kind_;
@@ -539,6 +555,11 @@ inline connection::write_operation connection::write(std::span<const std::byte> 
 	return write_operation(*this, data, more);
 }
 
+inline connection::write_operation connection::write(file_pages &pages, bool more) noexcept
+{
+	return write_operation(*this, pages, more);
+}
+
 inline connection::write_operation connection::write(std::string_view text, bool more) noexcept
 {
 	return write(std::as_bytes(std::span(text)), more);
@@ -566,7 +587,9 @@ inline bool connection::attempt(operation &op) noexcept
 	if (budget_ == 0)
 		return false;
 	budget_--;
-	return op.kind_ == operation::kind::write ? attempt_write(op) : attempt_read(op);
+	return op.kind_ == operation::kind::write || op.kind_ == operation::kind::write_pages ?
+		       attempt_write(op) :
+		       attempt_read(op);
 }
 
 /* Have a buffer with room to receive into: op.data_, the room at its end. */
@@ -670,7 +693,10 @@ inline bool connection::attempt_write(operation &op) noexcept
 			op.status_ = sent.error().code();
 			return true;
 		}
-		op.data_ += *sent;
+		if (op.kind_ == operation::kind::write_pages)
+			op.pages_->remove_prefix(*sent);
+		else
+			op.data_ += *sent;
 		op.size_ -= *sent;
 		bytes_out_.add(*sent);
 		denied_ = false;
@@ -693,8 +719,19 @@ inline result<std::size_t> connection::recv(std::span<std::byte> into) noexcept
 
 inline result<std::size_t> connection::send(const operation &op) noexcept
 {
-	const std::span data(op.data_, op.size_);
 	unsigned int flags = op.more_ ? KTCP_SEND_MORE : 0;
+
+	if (op.kind_ == operation::kind::write_pages) {
+		const ktcp_file_page &part = op.pages_->front();
+
+		/* All of them in as few segments as they fill. */
+		if (part.size < op.size_)
+			flags |= KTCP_SEND_MORE;
+		return softirq_ ? result<std::size_t>(errc::einprogress) :
+				  socket_.try_send_page(part.page, part.offset, part.size, flags);
+	}
+
+	const std::span data(op.data_, op.size_);
 
 	/* Bytes on their way back out of the buffer they came in need no copy. TCP then keeps all
 	 * of the buffer until they are acknowledged: only if they fill a good part of it. */

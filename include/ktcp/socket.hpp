@@ -348,6 +348,15 @@ class socket {
 		return endpoint(raw);
 	}
 
+	/**
+	 * As try_send(), part of a page, without copying; see ktcp_sock_send_page().
+	 */
+	result<std::size_t> try_send_page(struct page *page, std::size_t offset, std::size_t size,
+					  unsigned int flags) noexcept
+	{
+		return count(ktcp_sock_send_page(socket_, page, offset, size, flags));
+	}
+
 	/** The CPU that handled its last packet, a hint; -1 if none did. Any context. */
 	int incoming_cpu() const noexcept
 	{

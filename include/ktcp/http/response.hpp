@@ -99,6 +99,12 @@ class response {
 	[[nodiscard]] operation write(std::string_view piece) noexcept;
 
 	/**
+	 * `co_await response.write(pages)`: the same for pages of a file, without copying them. The
+	 * body must have a length(), else EINVAL.
+	 */
+	[[nodiscard]] task_of<void> write(file_pages &pages);
+
+	/**
 	 * All of the response without waiting: as send(), for a handler that is no coroutine and
 	 * returns an empty task. @p body must outlive the handler: a literal, say.
 	 */
@@ -404,6 +410,24 @@ inline task_of<void> response::write_through(std::span<const std::byte> piece)
 		stream_.append("\r\n");
 		stream_.settle();
 	}
+	co_return done;
+}
+
+inline task_of<void> response::write(file_pages &pages)
+{
+	const auto ready = declared_ ? prepare(pages.size()) : result<void>(errc::einval);
+
+	if (!ready || !has_body())
+		co_return ready;
+	stream_.expect_to_write(stream_.output().size() + pages.size());
+
+	auto done = co_await stream_.peer().write(stream_.output(), true);
+
+	stream_.written();
+	if (done)
+		done = co_await stream_.peer().write(pages, sent_ < *declared_);
+	if (!done)
+		abandon();
 	co_return done;
 }
 

@@ -120,7 +120,8 @@ class service {
 			const auto through =
 				answer.write_through(std::as_bytes(std::span(answer.rest_)));
 
-			static_cast<void>(co_await through);
+			if (!co_await through)
+				answer.abandon();
 		}
 
 		auto finished = answer.finish();

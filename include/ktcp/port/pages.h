@@ -41,6 +41,11 @@ void *ktcp_page_pool_get(struct ktcp_page_pool *pool, enum ktcp_gfp gfp);
 /** ktcp_page_pool_put() - nothing may write to the buffer any more. Context: any. */
 void ktcp_page_pool_put(struct ktcp_page_pool *pool, void *buffer);
 
+struct page;
+
+/** ktcp_put_page() - give a reference to a page of anyone's back, as put_page(). Any context. */
+void ktcp_put_page(struct page *page);
+
 KTCP_PORT_END
 
 #endif

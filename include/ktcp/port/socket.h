@@ -20,6 +20,7 @@ KTCP_PORT_BEGIN
 
 struct socket;
 struct net;
+struct page;
 
 enum ktcp_family {
 	KTCP_INET, /* IPv4 */
@@ -140,6 +141,13 @@ enum ktcp_send_flags {
  * Context: process.
  */
 long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned int flags);
+
+/**
+ * ktcp_sock_send_page() - as ktcp_sock_send(), part of a page, without copying: TCP takes a
+ * reference of its own, and what is sent is what the page holds when it goes out.
+ */
+long ktcp_sock_send_page(struct socket *sock, struct page *page, size_t offset, size_t size,
+			 unsigned int flags);
 
 /**
  * ktcp_sock_wait() - sleep until one of @events, a shutdown or an error.

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include <ktcp/port/pages.h>
 #include <ktcp/port/layout.h>
 #include <ktcp/port/random.h>
 
@@ -391,6 +392,17 @@ int ktcp_sock_connect(struct socket *sock, const ktcp_endpoint *remote)
 long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size)
 {
 	return port().sock_recv(sock, buffer, size);
+}
+
+long ktcp_sock_send_page(struct socket *sock, struct page *page, size_t offset, size_t size,
+			 unsigned int flags)
+{
+	/* A page of the mock's is its bytes. */
+	return port().sock_send(sock, reinterpret_cast<const char *>(page) + offset, size, flags);
+}
+
+void ktcp_put_page(struct page *)
+{
 }
 
 bool ktcp_sock_readable(const struct socket *sock)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* port/socket.h over the simulated network. */
 #include <cerrno>
+#include <ktcp/port/pages.h>
 #include <ktcp/port/memory.h>
 #include <ktcp/port/socket.h>
 
@@ -238,6 +239,17 @@ long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned
 }
 
 /* Softirq: inside an event, with the socket's lock, and nobody in one of the calls above. */
+
+long ktcp_sock_send_page(struct socket *sock, struct page *page, size_t offset, size_t size,
+			 unsigned int flags)
+{
+	/* A page of the simulation's is its bytes. */
+	return ktcp_sock_send(sock, reinterpret_cast<const char *>(page) + offset, size, flags);
+}
+
+void ktcp_put_page(struct page *)
+{
+}
 
 struct ktcp_softirq_pages {
 	char unused;

@@ -101,3 +101,8 @@ void ktcp_page_pool_put(struct ktcp_page_pool *pool, void *buffer)
 	if (buffer)
 		put_page(virt_to_page(buffer));
 }
+
+void ktcp_put_page(struct page *page)
+{
+	put_page(page);
+}

@@ -241,30 +241,41 @@ static int ktcp_msg_flags(unsigned int flags)
 	return MSG_DONTWAIT | MSG_NOSIGNAL | (flags & KTCP_SEND_MORE ? MSG_MORE : 0);
 }
 
-/* With lock_sock() held, or in softirq. */
+/* These two with lock_sock() held, or in softirq. */
+static long ktcp_send_page_locked(struct sock *sk, struct page *page, size_t offset, size_t size,
+				  int msg_flags)
+{
+#ifdef KTCP_HAVE_KERNEL_SENDPAGE
+	return kernel_sendpage_locked(sk, page, offset, size, msg_flags);
+#else
+	struct msghdr message = { .msg_flags = msg_flags | MSG_SPLICE_PAGES };
+	struct bio_vec part;
+
+	bvec_set_page(&part, page, size, offset);
+	iov_iter_bvec(&message.msg_iter, ITER_SOURCE, &part, 1, size);
+	return tcp_sendmsg_locked(sk, &message, size);
+#endif
+}
+
 static long ktcp_send_locked(struct sock *sk, const void *data, size_t size, unsigned int flags)
 {
 	struct msghdr message = { .msg_flags = ktcp_msg_flags(flags) };
+	struct kvec part = { .iov_base = (void *)data, .iov_len = size };
 
 	if (flags & KTCP_SEND_PAGES) {
 		struct page *page = virt_to_head_page(data);
-		size_t offset = data - page_address(page);
-#ifdef KTCP_HAVE_KERNEL_SENDPAGE
-		return kernel_sendpage_locked(sk, page, offset, size, message.msg_flags);
-#else
-		struct bio_vec part;
 
-		bvec_set_page(&part, page, size, offset);
-		iov_iter_bvec(&message.msg_iter, ITER_SOURCE, &part, 1, size);
-		message.msg_flags |= MSG_SPLICE_PAGES;
-		return tcp_sendmsg_locked(sk, &message, size);
-#endif
-	} else {
-		struct kvec part = { .iov_base = (void *)data, .iov_len = size };
-
-		iov_iter_kvec(&message.msg_iter, ITER_SOURCE, &part, 1, size);
-		return tcp_sendmsg_locked(sk, &message, size);
+		return ktcp_send_page_locked(sk, page, data - page_address(page), size,
+					     message.msg_flags);
 	}
+	iov_iter_kvec(&message.msg_iter, ITER_SOURCE, &part, 1, size);
+	return tcp_sendmsg_locked(sk, &message, size);
+}
+
+/* Is -EAGAIN want of room, or of memory? */
+static long ktcp_sent(struct socket *sock, long sent)
+{
+	return sent == -EAGAIN && tcp_rtx_and_write_queues_empty(sock->sk) ? -ENOBUFS : sent;
 }
 
 long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned int flags)
@@ -281,9 +292,18 @@ long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned
 
 		sent = kernel_sendmsg(sock, &message, &part, 1, size);
 	}
-	if (sent == -EAGAIN && tcp_rtx_and_write_queues_empty(sock->sk))
-		return -ENOBUFS;
-	return sent;
+	return ktcp_sent(sock, sent);
+}
+
+long ktcp_sock_send_page(struct socket *sock, struct page *page, size_t offset, size_t size,
+			 unsigned int flags)
+{
+	long sent;
+
+	lock_sock(sock->sk);
+	sent = ktcp_send_page_locked(sock->sk, page, offset, size, ktcp_msg_flags(flags));
+	release_sock(sock->sk);
+	return ktcp_sent(sock, sent);
 }
 
 int ktcp_sock_wait(struct socket *sock, unsigned int events, int timeout_ms)

@@ -6,6 +6,7 @@
  *
  * Threads stand in for the kernel's workers, one epoll thread for its softirq.
  */
+#include "file.cpp"
 #include "log.cpp"
 #include "memory.cpp"
 #include "pages.cpp"

@@ -366,6 +366,12 @@ long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned
 	return sent < 0 ? -errno : sent;
 }
 
+long ktcp_sock_send_page(struct socket *sock, struct page *page, size_t offset, size_t size,
+			 unsigned int flags)
+{
+	return ktcp_sock_send(sock, ktcp_posix_page_bytes(page) + offset, size, flags);
+}
+
 int ktcp_sock_wait(struct socket *sock, unsigned int events, int timeout_ms)
 {
 	pollfd ready[] = { { .fd = sock->fd, .events = 0, .revents = 0 },

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * Files below a root, to be read on behalf of strangers: nothing outside of it, with nobody's
+ * rights, and never what would block for ever.
+ *
+ * @code
+ * auto root = KTCP_TRY(ktcp::file_root::open("/srv/www", { .uid = 65534, .gid = 65534 }));
+ * auto page = KTCP_TRY(root.open_below("index.html"));
+ * @endcode
+ *
+ * Sleeps: after `co_await peer.may_sleep()` only. A module that uses it has `ktcp-with := file`
+ * in its Kbuild. Kernel: vfs_path_lookup(), override_creds(), dentry_open(), kernel_read(),
+ * splice_direct_to_actor(), __fput_sync().
+ */
+#ifndef KTCP_FILE_HPP
+#define KTCP_FILE_HPP
+
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include <ktcp/port/file.h>
+#include <ktcp/port/pages.h>
+#include <ktcp/result.hpp>
+
+namespace ktcp
+{
+
+/** What a file is, when it was looked at. */
+using file_status = ktcp_file_status;
+
+/** Pages of a file, on their way into a socket. Any context. */
+class file_pages {
+    public:
+	/** So many at once: 64 KiB. */
+	static constexpr unsigned int most = 16;
+
+	file_pages() noexcept = default;
+	file_pages(const file_pages &) = delete;
+	file_pages &operator=(const file_pages &) = delete;
+
+	~file_pages()
+	{
+		while (!empty())
+			drop_first();
+	}
+
+	bool empty() const noexcept
+	{
+		return first_ == count_;
+	}
+
+	/** The next; there must be one. */
+	const ktcp_file_page &front() const noexcept
+	{
+		return pages_[first_];
+	}
+
+	/** Bytes in all. */
+	std::size_t size() const noexcept
+	{
+		std::size_t all = 0;
+
+		for (unsigned int i = first_; i < count_; i++)
+			all += pages_[i].size;
+		return all;
+	}
+
+	/** The first @p bytes of the front are done with. */
+	void remove_prefix(std::size_t bytes) noexcept
+	{
+		pages_[first_].offset += static_cast<std::uint32_t>(bytes);
+		pages_[first_].size -= static_cast<std::uint32_t>(bytes);
+		if (!pages_[first_].size)
+			drop_first();
+	}
+
+    private:
+	friend class file;
+
+	void drop_first() noexcept
+	{
+		ktcp_put_page(pages_[first_++].page);
+	}
+
+	ktcp_file_page pages_[most];
+	unsigned int first_ = 0;
+	unsigned int count_ = 0;
+};
+
+/** An open file or directory. Process context, may sleep, throughout. */
+class file {
+    public:
+	/** None. */
+	file() noexcept = default;
+
+	file(file &&other) noexcept
+		: file_(std::exchange(other.file_, nullptr)), status_(other.status_)
+	{
+	}
+
+	file &operator=(file &&other) noexcept
+	{
+		std::swap(file_, other.file_);
+		std::swap(status_, other.status_);
+		return *this;
+	}
+
+	~file()
+	{
+		if (file_)
+			ktcp_file_close(file_);
+	}
+
+	/** As it was when it was opened. */
+	const file_status &status() const noexcept
+	{
+		return status_;
+	}
+
+	bool is_directory() const noexcept
+	{
+		return status_.kind == KTCP_FILE_DIRECTORY;
+	}
+
+	/** Read from @p offset on; fewer bytes than asked for at the end. Errors: EIO … */
+	result<std::size_t> read(std::span<std::byte> into, std::uint64_t offset) const noexcept
+	{
+		return count(ktcp_file_read(file_, into.data(), into.size(), offset));
+	}
+
+	/** Have pages of it, @p size bytes at most; 0 at the end. @p into must be empty. */
+	result<std::size_t> read_pages(file_pages &into, std::uint64_t offset,
+				       std::size_t size) const noexcept
+	{
+		into.first_ = into.count_ = 0;
+		return count(ktcp_file_read_pages(file_, offset, size, into.pages_,
+						  file_pages::most, &into.count_));
+	}
+
+	/** Call `bool each(std::string_view name)` for the names in a directory, until it says no. */
+	template <class Each>
+	result<void> list(Each &each) const noexcept
+	{
+		return result<void>::from(ktcp_file_list(
+			file_,
+			[](void *context, const char *name, std::size_t length) -> bool {
+				return (*static_cast<Each *>(context))(
+					std::string_view(name, length));
+			},
+			&each));
+	}
+
+    private:
+	friend class file_root;
+
+	static result<std::size_t> count(long status) noexcept
+	{
+		if (status < 0)
+			return error_code::from(status);
+		return static_cast<std::size_t>(status);
+	}
+
+	struct ::file *file_ = nullptr;
+	file_status status_ = {};
+};
+
+/** A pinned directory, and the rights with which what is below it is read. */
+class file_root {
+    public:
+	struct options {
+		std::uint32_t uid = 65534; /**< nobody */
+		std::uint32_t gid = 65534;
+		bool symlinks = false; /**< follow those that stay below the root */
+	};
+
+	/** None. */
+	file_root() noexcept = default;
+
+	/** @param path  NUL-terminated. Errors: ENOENT, ENOTDIR, EINVAL (no such user) … */
+	static result<file_root> open(const char *path, const options &how) noexcept
+	{
+		file_root made;
+
+		KTCP_TRY(result<void>::from(
+			ktcp_file_root_open(path, how.uid, how.gid, how.symlinks, &made.root_)));
+		return made;
+	}
+
+	file_root(file_root &&other) noexcept : root_(std::exchange(other.root_, nullptr))
+	{
+	}
+
+	file_root &operator=(file_root &&other) noexcept
+	{
+		std::swap(root_, other.root_);
+		return *this;
+	}
+
+	/** Every file must have been closed. */
+	~file_root()
+	{
+		ktcp_file_root_close(root_);
+	}
+
+	/** Is there one? */
+	explicit operator bool() const noexcept
+	{
+		return root_;
+	}
+
+	/**
+	 * Open a regular file or a directory.
+	 * @param path  relative, NUL-terminated.
+	 * Errors: ENOENT, ENOTDIR, EXDEV and ELOOP (a link), EACCES, ENAMETOOLONG, ENOMEM …
+	 */
+	result<file> open_below(const char *path) const noexcept
+	{
+		file made;
+
+		KTCP_TRY(result<void>::from(
+			ktcp_file_open(root_, path, &made.file_, &made.status_)));
+		return made;
+	}
+
+	/** The same without opening it. */
+	result<file_status> status_of(const char *path) const noexcept
+	{
+		file_status status = {};
+
+		KTCP_TRY(result<void>::from(ktcp_file_stat(root_, path, &status)));
+		return status;
+	}
+
+    private:
+	struct ktcp_file_root *root_ = nullptr;
+};
+
+} // namespace ktcp
+
+#endif

@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * Files below a root as responses: their types, validators and ranges, pages that list
+ * directories. Large files go from the page cache to the network without being copied.
+ *
+ * @code
+ * ktcp::http::file_service documents(root, { .listing = true });
+ * ...
+ * return documents.serve(request, response);	// in a request handler
+ * @endcode
+ */
+#ifndef KTCP_HTTP_FILE_SERVICE_HPP
+#define KTCP_HTTP_FILE_SERVICE_HPP
+
+#include <ktcp/http/conditional.hpp>
+#include <ktcp/http/listing.hpp>
+#include <ktcp/http/media_type.hpp>
+#include <ktcp/http/range.hpp>
+#include <ktcp/http/response.hpp>
+
+namespace ktcp::http
+{
+
+/** Serves what is below one root. */
+class file_service {
+    public:
+	struct options {
+		bool listing =
+			true; /**< of directories that have no index.html; else they are 403 */
+	};
+
+	/** @param root  must outlive this and every request. */
+	file_service(const file_root &root, const options &how) noexcept : root_(&root), how_(how)
+	{
+	}
+
+	/** `co_await files.serve(request, response)`: the whole response to any request. */
+	task_of<void> serve(request &asked, response &to) const;
+
+    private:
+	/* Of a path, with what may be added to it. */
+	static constexpr std::size_t path_bytes = 4096;
+	static constexpr std::string_view index_name = "index.html";
+	static constexpr std::size_t added_bytes = 256 + 1;
+	/* What is read into memory and leaves with its head, rather than as pages. */
+	static constexpr std::size_t small_bytes = 8192;
+	static constexpr std::size_t part_bytes = file_pages::most * 4096ul;
+	static constexpr std::string_view boundary = "ktcp-e3f1a7c05b";
+
+	/* A representation that was chosen, and what is said of it. */
+	struct chosen {
+		explicit chosen(ktcp::file opened, std::string_view name) noexcept;
+
+		ktcp::file file;
+		std::string_view type;
+		char etag[48];
+		std::uint8_t etag_size;
+		char modified[date_length];
+
+		std::uint64_t size() const noexcept
+		{
+			return file.status().size;
+		}
+
+		void describe(response &to) const noexcept
+		{
+			to.field("ETag", { etag, etag_size })
+				.field("Last-Modified", { modified, date_length })
+				.field("Accept-Ranges", "bytes");
+		}
+	};
+
+	static task_of<void> refuse(response &to, unsigned int status) noexcept
+	{
+		to.status(status).field("Content-Type", "text/plain; charset=utf-8");
+		to.reply(advice_for(status));
+		return {};
+	}
+
+	static unsigned int status_for(error_code why) noexcept
+	{
+		switch (-why.code()) {
+		case 1: /* EPERM */
+		case 13: /* EACCES */
+			return 403;
+		case 12: /* ENOMEM */
+		case 23: /* ENFILE */
+		case 24: /* EMFILE */
+			return 503;
+		case 5: /* EIO */
+			return 500;
+		}
+		return 404; /* not there, or out of the root, which is the same to a client */
+	}
+
+	static task_of<void> other_method(request &asked, response &to) noexcept
+	{
+		to.status(asked.method() == method::options ? 204 : 405)
+			.field("Allow", "GET, HEAD, OPTIONS");
+		if (to.status() == 405)
+			to.field("Content-Type", "text/plain; charset=utf-8");
+		to.reply(to.status() == 405 ? advice_for(405) : std::string_view());
+		return {};
+	}
+
+	task_of<void> find(request &asked, response &to) const;
+	task_of<void> redirect(request &asked, response &to, std::span<char> memory) const;
+	task_of<void> list(request &asked, response &to, file directory, std::span<char> path,
+			   std::span<char> memory) const;
+	task_of<void> send(request &asked, response &to, chosen what, std::span<char> memory) const;
+	task_of<void> send_parts(request &asked, response &to, const chosen &what,
+				 const range_set &ranges) const;
+	task_of<void> send_bytes(request &asked, response &to, const file &from,
+				 byte_range range) const;
+	task_of<void> copy_bytes(request &asked, response &to, const file &from,
+				 byte_range range) const;
+
+	const file_root *root_;
+	options how_;
+};
+
+inline file_service::chosen::chosen(ktcp::file opened, std::string_view name) noexcept
+	: file(std::move(opened)), type(media_type_of(name))
+{
+	text_builder text(etag);
+
+	text.add('"')
+		.number(file.status().size, 16)
+		.add('-')
+		.number(static_cast<std::uint64_t>(file.status().mtime), 16)
+		.add('-')
+		.number(file.status().mtime_ns, 16)
+		.add('"');
+	etag_size = static_cast<std::uint8_t>(text.text().size());
+	format_date(modified,
+		    file.status().mtime > 0 ? static_cast<std::uint64_t>(file.status().mtime) : 0);
+}
+
+inline task_of<void> file_service::serve(request &asked, response &to) const
+{
+	if (asked.method() != method::get && asked.method() != method::head)
+		return other_method(asked, to);
+	return find(asked, to);
+}
+
+inline task_of<void> file_service::find(request &asked, response &to) const
+{
+	auto memory = asked.peer().borrow();
+
+	if (!memory) {
+		static_cast<void>(refuse(to, 503));
+		co_return errc::enomem;
+	}
+
+	const std::span<char> whole(reinterpret_cast<char *>(memory->bytes().data()),
+				    memory->bytes().size());
+	const auto path = whole.first(path_bytes);
+	const auto rest = whole.subspan(path_bytes);
+	const auto length = decode_path(asked.path(), path.first(path_bytes - added_bytes));
+	const bool slash = asked.path().ends_with('/');
+
+	if (!length) {
+		static_cast<void>(refuse(to, length.error() == errc::einval ? 400 : 414));
+		co_return result<void>();
+	}
+	if (const auto ready = co_await asked.peer().may_sleep(); !ready)
+		co_return ready;
+
+	auto found = root_->open_below(path.data());
+
+	if (found && found->is_directory()) {
+		if (!slash)
+			co_return co_await redirect(asked, to, rest);
+
+		text_builder name(path.subspan(*length));
+
+		if (*length)
+			name.add('/');
+		name.add(index_name).add('\0');
+
+		auto index = root_->open_below(path.data());
+
+		if (!index && status_for(index.error()) == 404) {
+			path[*length] = '\0';
+			if (how_.listing)
+				co_return co_await list(asked, to, std::move(*found), path, rest);
+			static_cast<void>(refuse(to, 403));
+			co_return result<void>();
+		}
+		found = std::move(index);
+	} else if (found && slash) {
+		found = errc::einval; /* no directory */
+	}
+	if (!found || found->is_directory()) {
+		static_cast<void>(refuse(to, found ? 404 : status_for(found.error())));
+		co_return result<void>();
+	}
+	co_return co_await send(asked, to, chosen(std::move(*found), path.data()), rest);
+}
+
+/* To the same with a slash, so that what is relative in it is found. */
+inline task_of<void> file_service::redirect(request &asked, response &to,
+					    std::span<char> memory) const
+{
+	text_builder where(memory);
+
+	/* Without more than one slash first: that would be another host. */
+	std::string_view path = asked.path();
+
+	while (path.starts_with("//"))
+		path.remove_prefix(1);
+	where.add(path).add('/');
+	if (!asked.query().empty())
+		where.add('?').add(asked.query());
+	to.status(301).field("Location", where.text());
+	co_return co_await to.send(std::string_view());
+}
+
+inline task_of<void> file_service::list(request &asked, response &to, file directory,
+					std::span<char> path, std::span<char> memory) const
+{
+	auto entries = listing::create();
+
+	if (!entries || !entries->read(*root_, directory, path)) {
+		static_cast<void>(refuse(to, 503));
+		co_return result<void>();
+	}
+	/* While it may sleep: what follows may go on anywhere. */
+	directory = file();
+	to.status(200).field("Content-Type", "text/html; charset=utf-8");
+	if (asked.method() == method::head)
+		co_return result<void>();
+
+	text_builder text(memory);
+
+	listing_head(text, path.data());
+	for (std::uint32_t i = 0; i <= entries->size(); i++) {
+		/* The longest row has every byte of two names escaped. */
+		if (memory.size() - text.text().size() < 4096 || i == entries->size()) {
+			if (i == entries->size())
+				listing_foot(text, entries->cut());
+			if (const auto sent = co_await to.write(text.text()); !sent)
+				co_return sent;
+			text.cut(0);
+		}
+		if (i < entries->size() && entries->at(i).kind != KTCP_FILE_OTHER)
+			listing_row(text, entries->at(i));
+	}
+	co_return result<void>();
+}
+
+inline task_of<void> file_service::send(request &asked, response &to, chosen what,
+					std::span<char> memory) const
+{
+	const validators known = { { what.etag, what.etag_size },
+				   what.file.status().mtime,
+				   ktcp_real_seconds() };
+	const bool head = asked.method() == method::head;
+
+	switch (evaluate(asked, known)) {
+	case condition::failed:
+		static_cast<void>(refuse(to, 412));
+		co_return result<void>();
+	case condition::not_modified:
+		to.status(304);
+		what.describe(to);
+		co_return result<void>();
+	case condition::proceed:
+		break;
+	}
+
+	const range_set ranges(!head && range_counts(asked, known) ? asked.find("range") :
+								     std::string_view(),
+			       what.size());
+	byte_range part = { 0, what.size() };
+
+	if (ranges.what() == range_set::outcome::none) {
+		text_builder all(memory);
+
+		to.status(416).field("Content-Range",
+				     all.add("bytes */").number(what.size()).text());
+		to.field("Content-Type", "text/plain; charset=utf-8");
+		co_return co_await to.send(advice_for(416));
+	}
+	if (ranges.size() > 1)
+		co_return co_await send_parts(asked, to, what, ranges);
+	to.status(ranges.size() ? 206 : 200).field("Content-Type", what.type);
+	what.describe(to);
+	if (ranges.size()) {
+		text_builder which(memory);
+
+		part = *ranges.begin();
+		to.field("Content-Range", which.add("bytes ")
+						  .number(part.first)
+						  .add('-')
+						  .number(part.first + part.size - 1)
+						  .add('/')
+						  .number(what.size())
+						  .text());
+	}
+	to.length(part.size);
+	if (head || !part.size)
+		co_return result<void>();
+	if (part.size > small_bytes)
+		co_return co_await send_bytes(asked, to, what.file, part);
+
+	const auto got = what.file.read(
+		std::as_writable_bytes(memory.first(static_cast<std::size_t>(part.size))),
+		part.first);
+
+	if (!got || *got < part.size) {
+		/* It has just become shorter, or cannot be read. */
+		to.status(500);
+		to.length(0);
+		co_return got ? errc::eio : got.error();
+	}
+	what.file = file(); /* while it may sleep: the rest may go on anywhere */
+	co_return co_await to.write(std::string_view(memory.data(), *got));
+}
+
+/* multipart/byteranges (RFC 9110, section 14.6) */
+inline task_of<void> file_service::send_parts(request &asked, response &to, const chosen &what,
+					      const range_set &ranges) const
+{
+	char memory[192];
+	std::uint64_t length = 0;
+	const auto head_of = [&](const byte_range &each) {
+		text_builder text(memory);
+
+		text.add("\r\n--").add(boundary).add("\r\nContent-Type: ").add(what.type);
+		text.add("\r\nContent-Range: bytes ").number(each.first).add('-');
+		text.number(each.first + each.size - 1).add('/').number(what.size());
+		return text.add("\r\n\r\n").text();
+	};
+
+	for (const byte_range &each : ranges)
+		length += head_of(each).size() + each.size;
+	length += boundary.size() + 8;
+
+	text_builder type(memory);
+
+	to.status(206).field("Content-Type",
+			     type.add("multipart/byteranges; boundary=").add(boundary).text());
+	what.describe(to);
+	to.length(length);
+	for (const byte_range &each : ranges) {
+		if (const auto sent = co_await to.write(head_of(each)); !sent)
+			co_return sent;
+		if (const auto sent = co_await send_bytes(asked, to, what.file, each); !sent)
+			co_return sent;
+	}
+	text_builder end(memory);
+
+	co_return co_await to.write(end.add("\r\n--").add(boundary).add("--\r\n").text());
+}
+
+/* Pages of the file, or copies of its bytes where the file system has no pages. */
+inline task_of<void> file_service::send_bytes(request &asked, response &to, const file &from,
+					      byte_range range) const
+{
+	file_pages pages;
+
+	while (range.size) {
+		if (const auto ready = co_await asked.peer().may_sleep(); !ready)
+			co_return ready;
+
+		const auto got = from.read_pages(
+			pages, range.first,
+			static_cast<std::size_t>(std::min<std::uint64_t>(range.size, part_bytes)));
+
+		if (!got && got.error() == errc::einval)
+			co_return co_await copy_bytes(asked, to, from, range);
+		if (!got || !*got) {
+			to.abandon(); /* shorter than was promised */
+			co_return got ? errc::eio : got.error();
+		}
+		range.first += *got;
+		range.size -= *got;
+		if (const auto sent = co_await to.write(pages); !sent)
+			co_return sent;
+	}
+	co_return result<void>();
+}
+
+inline task_of<void> file_service::copy_bytes(request &asked, response &to, const file &from,
+					      byte_range range) const
+{
+	auto memory = asked.peer().borrow();
+
+	while (memory && range.size) {
+		if (const auto ready = co_await asked.peer().may_sleep(); !ready)
+			co_return ready;
+
+		const auto room = memory->bytes();
+		const auto got =
+			from.read(room.first(static_cast<std::size_t>(
+					  std::min<std::uint64_t>(range.size, room.size()))),
+				  range.first);
+
+		if (!got || !*got) {
+			to.abandon();
+			co_return got ? errc::eio : got.error();
+		}
+		range.first += *got;
+		range.size -= *got;
+		if (const auto sent = co_await to.write(room.first(*got)); !sent)
+			co_return sent;
+	}
+	if (!memory)
+		to.abandon();
+	co_return result<void>();
+}
+
+} // namespace ktcp::http
+
+#endif

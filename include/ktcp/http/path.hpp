@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * The path of a request as the name of a file, and names of files as parts of a page.
+ */
+#ifndef KTCP_HTTP_PATH_HPP
+#define KTCP_HTTP_PATH_HPP
+
+#include <span>
+#include <string_view>
+
+#include <ktcp/http/head.hpp>
+#include <ktcp/result.hpp>
+
+namespace ktcp::http
+{
+
+namespace detail
+{
+
+constexpr int hex_digit(char c) noexcept
+{
+	const char l = lower(c);
+
+	return is_digit(c) ? c - '0' : l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
+}
+
+} // namespace detail
+
+/**
+ * Decode a path into the name of a file below a root: relative, NUL-terminated, without slashes
+ * at either end. Any context.
+ *
+ * Refused is what could mean more than one thing: broken percent-encoding, an encoded slash or
+ * NUL, and the segments "." and "..", however they are written; clients resolve those
+ * (RFC 3986, section 5.2.4).
+ * @param path  begins with a slash, as request::path() does.
+ * @return How long it is. EINVAL: refused (400). EMSGSIZE: longer than @p out (414).
+ */
+constexpr result<std::size_t> decode_path(std::string_view path, std::span<char> out) noexcept
+{
+	std::size_t size = 0, segment = 0;
+
+	if (out.empty())
+		return errc::emsgsize;
+	for (std::size_t i = 0; i <= path.size(); i++) {
+		char c = i < path.size() ? path[i] : '/';
+		bool slash = c == '/';
+
+		if (c == '%') {
+			const int high = i + 2 < path.size() ? detail::hex_digit(path[i + 1]) : -1;
+			const int low = i + 2 < path.size() ? detail::hex_digit(path[i + 2]) : -1;
+
+			if (high < 0 || low < 0)
+				return errc::einval;
+			c = static_cast<char>(high << 4 | low);
+			i += 2;
+			if (c == '\0' || c == '/')
+				return errc::einval;
+		}
+		if (slash) {
+			const std::string_view name(out.data() + segment, size - segment);
+
+			if (name == "." || name == "..")
+				return errc::einval;
+			if (name.empty())
+				continue; /* the first, the last, or one too many */
+		}
+		if (size + 1 >= out.size())
+			return errc::emsgsize;
+		out[size++] = c;
+		if (slash)
+			segment = size;
+	}
+	if (size && out[size - 1] == '/')
+		size--;
+	out[size] = '\0';
+	return size;
+}
+
+/** Text that is put together in memory of the caller's; what does not fit is left out. */
+class text_builder {
+    public:
+	constexpr explicit text_builder(std::span<char> memory) noexcept : memory_(memory)
+	{
+	}
+
+	/** Did all of it fit? */
+	constexpr bool whole() const noexcept
+	{
+		return whole_;
+	}
+
+	constexpr std::string_view text() const noexcept
+	{
+		return { memory_.data(), size_ };
+	}
+
+	/** Back to so many characters. */
+	constexpr void cut(std::size_t size) noexcept
+	{
+		size_ = size;
+		whole_ = true;
+	}
+
+	constexpr text_builder &add(char c) noexcept
+	{
+		if (size_ < memory_.size())
+			memory_[size_++] = c;
+		else
+			whole_ = false;
+		return *this;
+	}
+
+	constexpr text_builder &add(std::string_view text) noexcept
+	{
+		for (char c : text)
+			add(c);
+		return *this;
+	}
+
+	/** In decimal, or to another base, with leading zeros to a width. */
+	constexpr text_builder &number(std::uint64_t value, unsigned int base = 10,
+				       unsigned int width = 1) noexcept
+	{
+		char digits[20] = {};
+		unsigned int count = 0;
+
+		do
+			digits[count++] = "0123456789abcdef"[value % base];
+		while (value /= base);
+		for (; width > count; width--)
+			add('0');
+		while (count)
+			add(digits[--count]);
+		return *this;
+	}
+
+	/** As part of a URL's path (RFC 3986, section 2). */
+	constexpr text_builder &percent_encoded(std::string_view text) noexcept
+	{
+		for (char c : text) {
+			if (detail::is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~')
+				add(c);
+			else
+				add('%').number(static_cast<unsigned char>(c), 16, 2);
+		}
+		return *this;
+	}
+
+	/** As text of a page, or a quoted attribute in one. */
+	constexpr text_builder &html_escaped(std::string_view text) noexcept
+	{
+		for (char c : text) {
+			switch (c) {
+			case '&':
+				add("&amp;");
+				break;
+			case '<':
+				add("&lt;");
+				break;
+			case '>':
+				add("&gt;");
+				break;
+			case '"':
+				add("&quot;");
+				break;
+			case '\'':
+				add("&#39;");
+				break;
+			default:
+				add(c);
+			}
+		}
+		return *this;
+	}
+
+    private:
+	std::span<char> memory_;
+	std::size_t size_ = 0;
+	bool whole_ = true;
+};
+
+} // namespace ktcp::http
+
+#endif

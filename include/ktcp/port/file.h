@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Files below a root, to be read on behalf of strangers.
+ *
+ * Everything here sleeps: process context, and not on a queue whose items others wait for.
+ * Modules that want it say `ktcp-with := file` in their Kbuild.
+ */
+#ifndef KTCP_PORT_FILE_H
+#define KTCP_PORT_FILE_H
+
+#include <ktcp/port/types.h>
+
+KTCP_PORT_BEGIN
+
+struct ktcp_file_root;
+struct file;
+struct page;
+
+enum ktcp_file_kind {
+	KTCP_FILE_REGULAR,
+	KTCP_FILE_DIRECTORY,
+	KTCP_FILE_OTHER, /* never opened: a FIFO would block for ever */
+};
+
+struct ktcp_file_status {
+	uint64_t size; /* bytes */
+	int64_t mtime; /* seconds since 1970 */
+	uint32_t mtime_ns;
+	enum ktcp_file_kind kind;
+};
+
+/* Part of a file in the page cache, with a reference to its page. */
+struct ktcp_file_page {
+	struct page *page;
+	uint32_t offset;
+	uint32_t size;
+};
+
+/**
+ * ktcp_file_root_open() - pin a directory, and make the credentials that all below it is read
+ * with: @uid, @gid, no other group and no capability.
+ * @path: as kern_path() takes it, looked up with the caller's own credentials.
+ * @symlinks: follow symbolic links that stay below the root; else none is followed.
+ * Return: 0, -ENOENT, -ENOTDIR, -EINVAL (no such user), -ENOMEM …
+ */
+int ktcp_file_root_open(const char *path, uint32_t uid, uint32_t gid, bool symlinks,
+			struct ktcp_file_root **out);
+
+/** ktcp_file_root_close() - after the last file below it was closed; NULL is ignored. */
+void ktcp_file_root_close(struct ktcp_file_root *root);
+
+/**
+ * ktcp_file_open() - look a path up below the root (vfs_path_lookup() with LOOKUP_BENEATH and
+ * LOOKUP_NO_MAGICLINKS), and open it for reading if it is a regular file or a directory.
+ * @path: relative; "" is the root itself.
+ * @status: filled in.
+ * Return: 0, -ENOENT, -ENOTDIR, -EXDEV (it leads out of the root), -ELOOP (a symbolic link),
+ *         -EACCES (not for this user, or neither file nor directory), -ENAMETOOLONG, -ENOMEM …
+ */
+int ktcp_file_open(struct ktcp_file_root *root, const char *path, struct file **out,
+		   struct ktcp_file_status *status);
+
+/** ktcp_file_stat() - as ktcp_file_open(), without opening. */
+int ktcp_file_stat(struct ktcp_file_root *root, const char *path, struct ktcp_file_status *status);
+
+/**
+ * ktcp_file_close() - at once (__fput_sync()): a delayed fput() of a kernel thread's would keep
+ * the file system busy after the module has gone. In softirq it is delayed all the same, until
+ * ktcp_file_root_close() at the latest. Any context.
+ */
+void ktcp_file_close(struct file *file);
+
+/** ktcp_file_read() - as kernel_read(). Return: bytes, 0 at the end, -EIO … */
+long ktcp_file_read(struct file *file, void *buffer, size_t size, uint64_t offset);
+
+/**
+ * ktcp_file_read_pages() - up to @most pages of the file from @offset on, at most @size bytes,
+ * by splice_direct_to_actor(): those of the page cache, where the file system has one.
+ * @pages: each with a reference, which ktcp_put_page() gives back.
+ * @count: how many.
+ * Return: bytes in all, 0 at the end of the file, -EIO, -EINVAL …
+ */
+long ktcp_file_read_pages(struct file *file, uint64_t offset, size_t size,
+			  struct ktcp_file_page *pages, unsigned int most, unsigned int *count);
+
+/**
+ * ktcp_file_list() - the names in a directory, but for "." and "..", as iterate_dir().
+ * @each: false ends it.
+ * Return: 0, -ENOTDIR, -EIO …
+ */
+int ktcp_file_list(struct file *directory,
+		   bool (*each)(void *context, const char *name, size_t length), void *context);
+
+KTCP_PORT_END
+
+#endif

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* port/file.h over the VFS; included behind port.c. */
+#include <linux/cred.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/mount.h>
+#include <linux/namei.h>
+#include <linux/pipe_fs_i.h>
+#include <linux/slab.h>
+#include <linux/splice.h>
+#include <linux/stat.h>
+#include <linux/uidgid.h>
+
+#include <ktcp/port/file.h>
+
+#ifndef KTCP_HAVE_VFS_PATH_LOOKUP
+/* Exported, and declared in fs/internal.h alone. */
+int vfs_path_lookup(struct dentry *, struct vfsmount *, const char *, unsigned int, struct path *);
+#endif
+
+struct ktcp_file_root {
+	struct path path;
+	struct cred *cred;
+	unsigned int flags; /* LOOKUP_… */
+};
+
+static struct cred *ktcp_unprivileged(uint32_t uid, uint32_t gid)
+{
+	struct cred *cred = prepare_creds();
+	struct group_info *groups;
+
+	if (!cred)
+		return ERR_PTR(-ENOMEM);
+	cred->uid = cred->euid = cred->suid = cred->fsuid = make_kuid(cred->user_ns, uid);
+	cred->gid = cred->egid = cred->sgid = cred->fsgid = make_kgid(cred->user_ns, gid);
+	if (!uid_valid(cred->uid) || !gid_valid(cred->gid)) {
+		abort_creds(cred);
+		return ERR_PTR(-EINVAL);
+	}
+	cap_clear(cred->cap_inheritable);
+	cap_clear(cred->cap_permitted);
+	cap_clear(cred->cap_effective);
+	cap_clear(cred->cap_ambient);
+	groups = groups_alloc(0);
+	if (!groups) {
+		abort_creds(cred);
+		return ERR_PTR(-ENOMEM);
+	}
+	set_groups(cred, groups);
+	put_group_info(groups);
+	return cred;
+}
+
+int ktcp_file_root_open(const char *path, uint32_t uid, uint32_t gid, bool symlinks,
+			struct ktcp_file_root **out)
+{
+	struct ktcp_file_root *root = kzalloc(sizeof(*root), GFP_KERNEL);
+	int status;
+
+	if (!root)
+		return -ENOMEM;
+	root->flags = LOOKUP_BENEATH | LOOKUP_NO_MAGICLINKS;
+	root->flags |= symlinks ? LOOKUP_FOLLOW : LOOKUP_NO_SYMLINKS;
+	root->cred = ktcp_unprivileged(uid, gid);
+	if (IS_ERR(root->cred)) {
+		status = PTR_ERR(root->cred);
+		kfree(root);
+		return status;
+	}
+	status = kern_path(path, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &root->path);
+	if (status) {
+		put_cred(root->cred);
+		kfree(root);
+		return status;
+	}
+	*out = root;
+	return 0;
+}
+
+void ktcp_file_root_close(struct ktcp_file_root *root)
+{
+	if (!root)
+		return;
+	flush_delayed_fput(); /* see ktcp_file_close() */
+	path_put(&root->path);
+	put_cred(root->cred);
+	kfree(root);
+}
+
+/* With the root's credentials. */
+static int ktcp_file_find(struct ktcp_file_root *root, const char *name, struct path *path,
+			  struct ktcp_file_status *out)
+{
+	struct kstat stat;
+	int status;
+
+	if (*name) {
+		status = vfs_path_lookup(root->path.dentry, root->path.mnt, name, root->flags,
+					 path);
+		if (status)
+			return status;
+	} else {
+		*path = root->path;
+		path_get(path);
+	}
+	status = vfs_getattr(path, &stat, STATX_BASIC_STATS, AT_STATX_SYNC_AS_STAT);
+	if (status) {
+		path_put(path);
+		return status;
+	}
+	out->size = stat.size;
+	out->mtime = stat.mtime.tv_sec;
+	out->mtime_ns = stat.mtime.tv_nsec;
+	out->kind = S_ISREG(stat.mode) ? KTCP_FILE_REGULAR :
+		    S_ISDIR(stat.mode) ? KTCP_FILE_DIRECTORY :
+					 KTCP_FILE_OTHER;
+	return 0;
+}
+
+int ktcp_file_stat(struct ktcp_file_root *root, const char *name, struct ktcp_file_status *status)
+{
+	const struct cred *before = override_creds(root->cred);
+	struct path path;
+	int found = ktcp_file_find(root, name, &path, status);
+
+	if (!found)
+		path_put(&path);
+	revert_creds(before);
+	return found;
+}
+
+/* dentry_open() itself asks nobody: permission comes first, as in path_openat(). */
+static int ktcp_file_open_path(struct ktcp_file_root *root, const struct path *path,
+			       enum ktcp_file_kind kind, struct file **out)
+{
+	struct file *file;
+	int status;
+
+	if (kind == KTCP_FILE_OTHER)
+		return -EACCES;
+	status = path_permission(path, MAY_READ | MAY_OPEN);
+	if (status)
+		return status;
+	file = dentry_open(path, O_RDONLY | O_LARGEFILE | O_NONBLOCK, root->cred);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	*out = file;
+	return 0;
+}
+
+int ktcp_file_open(struct ktcp_file_root *root, const char *name, struct file **out,
+		   struct ktcp_file_status *status)
+{
+	const struct cred *before = override_creds(root->cred);
+	struct path path;
+	int opened = ktcp_file_find(root, name, &path, status);
+
+	if (!opened) {
+		opened = ktcp_file_open_path(root, &path, status->kind, out);
+		path_put(&path);
+	}
+	revert_creds(before);
+	return opened;
+}
+
+void ktcp_file_close(struct file *file)
+{
+	/* A coroutine that fails where it cannot sleep closes its file all the same. */
+	if (in_softirq())
+		fput(file);
+	else
+		__fput_sync(file);
+}
+
+long ktcp_file_read(struct file *file, void *buffer, size_t size, uint64_t offset)
+{
+	loff_t at = offset;
+
+	return kernel_read(file, buffer, size, &at);
+}
+
+struct ktcp_file_collected {
+	struct ktcp_file_page *pages;
+	unsigned int most, count;
+};
+
+/* Keep the page; the pipe's own reference goes when the buffer is used up. */
+static int ktcp_file_collect(struct pipe_inode_info *pipe, struct pipe_buffer *buffer,
+			     struct splice_desc *sd)
+{
+	struct ktcp_file_collected *into = sd->u.data;
+	struct ktcp_file_page *page = &into->pages[into->count];
+
+	if (into->count == into->most)
+		return 0;
+	get_page(buffer->page);
+	page->page = buffer->page;
+	page->offset = buffer->offset;
+	page->size = sd->len;
+	into->count++;
+	return sd->len;
+}
+
+static int ktcp_file_actor(struct pipe_inode_info *pipe, struct splice_desc *sd)
+{
+	return __splice_from_pipe(pipe, sd, ktcp_file_collect);
+}
+
+long ktcp_file_read_pages(struct file *file, uint64_t offset, size_t size,
+			  struct ktcp_file_page *pages, unsigned int most, unsigned int *count)
+{
+	struct ktcp_file_collected into = { .pages = pages, .most = most };
+	/* A page more than fits, and the splice would go on for it: never ask for one. */
+	struct splice_desc sd = {
+		.total_len = min_t(size_t, size, most * PAGE_SIZE - offset_in_page(offset)),
+		.pos = offset,
+		.u.data = &into,
+	};
+	long got = splice_direct_to_actor(file, &sd, ktcp_file_actor);
+
+	*count = into.count;
+	return got;
+}
+
+struct ktcp_file_names {
+	struct dir_context context;
+	bool (*each)(void *context, const char *name, size_t length);
+	void *of;
+};
+
+static bool ktcp_file_name(struct dir_context *context, const char *name, int length, loff_t at,
+			   u64 inode, unsigned int type)
+{
+	struct ktcp_file_names *names = container_of(context, struct ktcp_file_names, context);
+
+	if (name[0] == '.' && (length == 1 || (length == 2 && name[1] == '.')))
+		return true;
+	return names->each(names->of, name, length);
+}
+
+int ktcp_file_list(struct file *directory,
+		   bool (*each)(void *context, const char *name, size_t length), void *context)
+{
+	struct ktcp_file_names names = {
+		.context.actor = ktcp_file_name,
+		.each = each,
+		.of = context,
+	};
+
+	return iterate_dir(directory, &names.context);
+}

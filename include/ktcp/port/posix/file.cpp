@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* port/file.h over openat2(), with a process's own credentials and pages of its own. */
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <new>
+#include <string>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <ktcp/port/file.h>
+#include <ktcp/port/pages.h>
+
+struct page {
+	std::atomic<int> references = 1;
+	char bytes[4096];
+};
+
+static const char *ktcp_posix_page_bytes(const struct page *page)
+{
+	return page->bytes;
+}
+
+struct file {
+	int fd;
+};
+
+struct ktcp_file_root {
+	int fd;
+	bool symlinks;
+};
+
+int ktcp_file_root_open(const char *path, uint32_t, uint32_t, bool symlinks,
+			struct ktcp_file_root **out)
+{
+	const int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	*out = new (std::nothrow) ktcp_file_root{ fd, symlinks };
+	if (!*out) {
+		close(fd);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void ktcp_file_root_close(struct ktcp_file_root *root)
+{
+	if (root)
+		close(root->fd);
+	delete root;
+}
+
+/* Without opening it: what it is comes first. */
+static int ktcp_posix_find(const ktcp_file_root *root, const char *path, ktcp_file_status *status)
+{
+	open_how how = {};
+	struct stat stat;
+
+	how.flags = O_PATH | O_CLOEXEC;
+	how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS |
+		      (root->symlinks ? 0 : RESOLVE_NO_SYMLINKS);
+
+	const long fd = syscall(SYS_openat2, root->fd, *path ? path : ".", &how, sizeof(how));
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(static_cast<int>(fd), &stat) < 0) {
+		close(static_cast<int>(fd));
+		return -errno;
+	}
+	status->size = static_cast<uint64_t>(stat.st_size);
+	status->mtime = stat.st_mtim.tv_sec;
+	status->mtime_ns = static_cast<uint32_t>(stat.st_mtim.tv_nsec);
+	status->kind = S_ISREG(stat.st_mode) ? KTCP_FILE_REGULAR :
+		       S_ISDIR(stat.st_mode) ? KTCP_FILE_DIRECTORY :
+					       KTCP_FILE_OTHER;
+	return static_cast<int>(fd);
+}
+
+int ktcp_file_stat(struct ktcp_file_root *root, const char *path, struct ktcp_file_status *status)
+{
+	const int found = ktcp_posix_find(root, path, status);
+
+	if (found < 0)
+		return found;
+	close(found);
+	return 0;
+}
+
+int ktcp_file_open(struct ktcp_file_root *root, const char *path, struct file **out,
+		   struct ktcp_file_status *status)
+{
+	const int found = ktcp_posix_find(root, path, status);
+
+	if (found < 0)
+		return found;
+
+	/* The very one that was looked at, whatever has become of the path. */
+	const std::string self = "/proc/self/fd/" + std::to_string(found);
+	const int fd = status->kind == KTCP_FILE_OTHER ?
+			       (errno = EACCES, -1) :
+			       open(self.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	const int why = errno;
+
+	close(found);
+	if (fd < 0)
+		return -why;
+	*out = new (std::nothrow) file{ fd };
+	if (!*out) {
+		close(fd);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void ktcp_file_close(struct file *file)
+{
+	close(file->fd);
+	delete file;
+}
+
+long ktcp_file_read(struct file *file, void *buffer, size_t size, uint64_t offset)
+{
+	const ssize_t got = pread(file->fd, buffer, size, static_cast<off_t>(offset));
+
+	return got < 0 ? -errno : got;
+}
+
+long ktcp_file_read_pages(struct file *file, uint64_t offset, size_t size,
+			  struct ktcp_file_page *pages, unsigned int most, unsigned int *count)
+{
+	long all = 0;
+
+	for (*count = 0; *count < most && size; ++*count) {
+		page *const made = new (std::nothrow) page;
+
+		if (!made)
+			return all ? all : -ENOMEM;
+
+		const size_t part = size < sizeof(made->bytes) ? size : sizeof(made->bytes);
+		const long got = ktcp_file_read(file, made->bytes, part, offset);
+
+		if (got <= 0) {
+			delete made;
+			return all ? all : got;
+		}
+		pages[*count] = { made, 0, static_cast<uint32_t>(got) };
+		all += got;
+		offset += static_cast<uint64_t>(got);
+		size -= static_cast<size_t>(got);
+	}
+	return all;
+}
+
+void ktcp_put_page(struct page *page)
+{
+	if (page->references.fetch_sub(1) == 1)
+		delete page;
+}
+
+int ktcp_file_list(struct file *directory,
+		   bool (*each)(void *context, const char *name, size_t length), void *context)
+{
+	const int fd = dup(directory->fd);
+	DIR *const open = fd < 0 ? nullptr : fdopendir(fd);
+
+	if (!open) {
+		const int why = errno;
+
+		if (fd >= 0)
+			close(fd);
+		return -why;
+	}
+	while (const dirent *entry = readdir(open))
+		if (std::strcmp(entry->d_name, ".") && std::strcmp(entry->d_name, "..") &&
+		    !each(context, entry->d_name, std::strlen(entry->d_name)))
+			break;
+	closedir(open);
+	return 0;
+}
