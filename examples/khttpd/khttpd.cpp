@@ -15,7 +15,7 @@ class khttpd_module {
 	{
 		if (!ktcp::params::root().empty())
 			KTCP_TRY(open_root());
-		return server_.start(ktcp::module_options());
+		return server_.start();
 	}
 
     private:
@@ -29,9 +29,10 @@ class khttpd_module {
 			  .symlinks = ktcp::params::symlinks() != 0 });
 
 		if (!opened) {
-			KTCP_LOG_ERR("root=%s: cannot be opened (error %d); it must be a folder that "
-				     "exists, and uid and gid numbers of this system",
-				     ktcp::params::root().data(), opened.error().code());
+			KTCP_LOG_ERR(
+				"root=%s: cannot be opened (error %d); it must be a folder that "
+				"exists, and uid and gid numbers of this system",
+				ktcp::params::root().data(), opened.error().code());
 			return opened.error();
 		}
 		root_ = std::move(*opened);
@@ -40,8 +41,9 @@ class khttpd_module {
 
 	/* Before the server, whose requests use it. */
 	ktcp::file_root root_;
-	ktcp::module_server<ktcp::http::service<khttpd::site>> server_{ ktcp::http::service<
-		khttpd::site>(khttpd::site(root_), ktcp::http::module_options()) };
+	ktcp::server_module<ktcp::http::service<khttpd::site>> server_{
+		ktcp::http::service<khttpd::site>(khttpd::site(root_), ktcp::http::module_options())
+	};
 };
 
 } // namespace

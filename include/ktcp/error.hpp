@@ -21,6 +21,8 @@ namespace ktcp
  * names in lower case (upper case is taken by macros in user space).
  */
 enum class errc : int {
+	eperm = 1,
+	enoent = 2,
 	eintr = 4,
 	eio = 5,
 	eagain = 11,

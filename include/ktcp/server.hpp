@@ -93,6 +93,7 @@ struct server_options {
 	unsigned int user_timeout_ms = 0; /**< TCP_USER_TIMEOUT; 0: the system's */
 	unsigned int drain_ms = 0; /**< how long stop() lets connections finish by themselves */
 	struct net *net = nullptr; /**< the network namespace; nullptr: the initial one */
+	const char *folder = nullptr; /**< below /proc/net; nullptr: as the name */
 };
 
 /** What a server does, whatever its handler and its model. Process context. */
@@ -113,6 +114,17 @@ class server_base {
 			return;
 		live_->stop();
 		destroy();
+	}
+
+	/**
+	 * The first half of stop(), for where several stop together or a network namespace ends
+	 * (pernet): nothing new is served from here on, and every connection is being ended, without
+	 * a drain. An RCU grace period must pass before stop(), which then waits for the rest.
+	 */
+	void begin_stop() noexcept
+	{
+		if (live_)
+			live_->begin_stop();
 	}
 
 	/** The port it listens on (host order), 0 while it does not. */
@@ -157,6 +169,8 @@ class server_base {
 		result<void> listen() noexcept;
 		result<void> publish() noexcept;
 		result<ktcp::socket> bound(enum family family) noexcept;
+		void unlisten() noexcept;
+		void begin_stop() noexcept;
 		void stop() noexcept;
 		void accept() noexcept;
 		bool accept_one() noexcept;
@@ -191,6 +205,7 @@ class server_base {
 		server_files files{ sessions };
 		delayed_work<running> accept_work{ *this, [](running &self) { self.accept(); } };
 		delayed_work<running> sweep_work{ *this, [](running &self) { self.sweep(); } };
+		bool stopping = false; /* begin_stop() was called */
 	};
 
 	void destroy() noexcept
@@ -409,18 +424,19 @@ inline result<void> server_base::running::listen() noexcept
 
 inline result<void> server_base::running::publish() noexcept
 {
-	const auto status = files.publish(options.name, options.net);
+	const char *const folder = options.folder ? options.folder : options.name;
+	const auto status = files.publish(folder, options.net);
 
 	if (!status) {
 		KTCP_LOG_ERR("cannot make /proc/net/%s (error %d); is another server called so?",
-			     options.name, status.code());
+			     folder, status.code());
 		stop();
 	}
 	return status;
 }
 
 /* The order matters: see each step. */
-inline void server_base::running::stop() noexcept
+inline void server_base::running::unlisten() noexcept
 {
 	files.unpublish(); /* nobody new finds us that way */
 	/* Nobody new. A callback under way has returned when the listener is unhooked; one that
@@ -430,13 +446,28 @@ inline void server_base::running::stop() noexcept
 	/* Releasing resets the children that wait in the backlog; they inherited the listener's
 	 * callback. RCU then covers the last instructions of it, once for the whole server. */
 	listener = ktcp::socket();
-	ktcp_synchronize_rcu();
+}
+
+inline void server_base::running::begin_stop() noexcept
+{
+	unlisten();
+	/* Accepting is over, so the list can only shrink: none is missed. */
+	sessions.end_all(errc::eshutdown);
+	stopping = true;
+}
+
+inline void server_base::running::stop() noexcept
+{
+	if (!stopping) {
+		unlisten();
+		ktcp_synchronize_rcu();
+	}
 	sessions.close();
 	/* The sweep goes on meanwhile: a peer that is slow to finish is still timed out. */
-	const bool drained = options.drain_ms && sessions.drain(options.drain_ms);
+	const bool drained = stopping || (options.drain_ms && sessions.drain(options.drain_ms));
 
 	sweep_work.cancel_sync();
-	/* Accepting is over, so the list can only shrink: none is missed. */
+	/* Nor is one missed here. */
 	if (!drained)
 		sessions.end_all(errc::eshutdown);
 	sessions.wait_until_empty();

@@ -47,7 +47,10 @@ class server_files {
 		explicit statistics_file(session_table &sessions) noexcept
 			: ktcp_proc_file{ [](ktcp_proc_file *) {},
 					  [](ktcp_proc_file *, std::uint64_t at) { return at == 0; },
-					  show_all, [](ktcp_proc_file *) {}, nullptr },
+					  show_all,
+					  [](ktcp_proc_file *) {},
+					  nullptr,
+					  nullptr },
 			  sessions(sessions)
 		{
 		}
@@ -85,7 +88,8 @@ class server_files {
 	/* The headings, then a session each; locked, the list stands still. */
 	struct connections_file : ktcp_proc_file {
 		explicit connections_file(session_table &sessions) noexcept
-			: ktcp_proc_file{ lock, at, show, unlock, nullptr }, sessions(sessions)
+			: ktcp_proc_file{ lock, at, show, unlock, nullptr, nullptr },
+			  sessions(sessions)
 		{
 		}
 

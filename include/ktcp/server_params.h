@@ -21,3 +21,5 @@ KTCP_PARAM_INT(user_timeout_ms, 0, 0, 86400000,
 	       "TCP_USER_TIMEOUT: milliseconds without an acknowledgement, 0: the system's")
 KTCP_PARAM_INT(drain_ms, 0, 0, 60000,
 	       "milliseconds that unloading lets connections finish by themselves")
+KTCP_PARAM_INT(netns_all, 0, 0, 1,
+	       "1: a server in every network namespace, which ends with it, without a drain")

@@ -25,6 +25,12 @@ constexpr std::string_view slice(std::string_view text, std::size_t from,
 	return { text.data() + from, count < text.size() - from ? count : text.size() - from };
 }
 
+/** Where @p part, which is a part of @p text, begins in it. Any context. */
+constexpr std::size_t offset_of(std::string_view text, std::string_view part) noexcept
+{
+	return static_cast<std::size_t>(part.data() - text.data());
+}
+
 } // namespace ktcp
 
 #endif

@@ -64,6 +64,13 @@ fake_port::~fake_port()
 	EXPECT_EQ(softirq_pages_.size(), 0u) << "softirq pages were not destroyed";
 	for (const auto *each : folders_)
 		ADD_FAILURE() << "/proc/net/" << each->name << " was not removed";
+	for (const auto &each : entries_)
+		ADD_FAILURE() << "/proc/net/" << each.first.second << " was not removed";
+	EXPECT_EQ(pernet_, nullptr) << "was not unregistered";
+	for (auto *each : socks) {
+		EXPECT_EQ(each->references, 0) << "a socket's reference was not put";
+		delete each;
+	}
 	for (const auto *each : queues_)
 		ADD_FAILURE() << "workqueue " << each->name << " was not destroyed";
 	for (const auto *each : threads_)
@@ -313,11 +320,11 @@ void fake_port::softirq_pages_destroy(ktcp_softirq_pages *pages)
 
 /* ---- files under /proc ------------------------------------------------------------------ */
 
-int fake_port::proc_mkdir(::net *, const std::string &name, proc_dir_entry **out)
+int fake_port::proc_mkdir(::net *net, const std::string &name, proc_dir_entry **out)
 {
-	if (folder(name))
+	if (folder(name, net))
 		return -ENOMEM; /* as proc_mkdir() does */
-	*out = new proc_dir_entry{ name, {} };
+	*out = new proc_dir_entry{ net, name, {} };
 	folders_.insert(*out);
 	return 0;
 }
@@ -337,10 +344,10 @@ int fake_port::proc_create(proc_dir_entry *folder, const std::string &name, ktcp
 	return 0;
 }
 
-proc_dir_entry *fake_port::folder(const std::string &name) const
+proc_dir_entry *fake_port::folder(const std::string &name, ::net *net) const
 {
 	for (auto *each : folders_)
-		if (each->name == name)
+		if (each->name == name && each->net == net)
 			return each;
 	return nullptr;
 }
@@ -354,6 +361,232 @@ std::string fake_port::read(ktcp_proc_file &file)
 		file.show(&file, &to);
 	file.unlock(&file);
 	return to.text;
+}
+
+int fake_port::proc_create_net(::net *net, const std::string &name, ktcp_proc_file *file)
+{
+	return entries_.emplace(std::pair(net, name), file).second ? 0 : -ENOMEM;
+}
+
+void fake_port::proc_remove(ktcp_proc_file *file)
+{
+	EXPECT_EQ(std::erase_if(entries_, [&](const auto &each) { return each.second == file; }),
+		  1u);
+}
+
+ktcp_proc_file *fake_port::entry(const std::string &name, ::net *net) const
+{
+	const auto found = entries_.find({ net, name });
+
+	return found == entries_.end() ? nullptr : found->second;
+}
+
+void *fake_port::open(ktcp_proc_file &file)
+{
+	EXPECT_NE(file.writer, nullptr) << "the file is not to be written";
+	return file.writer->open(&file);
+}
+
+long fake_port::write(ktcp_proc_file &file, void *opened, std::string_view text)
+{
+	const ktcp_proc_input input = { text.size(), text.data(), nullptr };
+
+	return file.writer->write(&file, opened, &input);
+}
+
+void fake_port::close(ktcp_proc_file &file, void *opened)
+{
+	file.writer->release(&file, opened);
+}
+
+int fake_port::proc_copy(const ktcp_proc_input *input, std::size_t offset, void *to,
+			 std::size_t size)
+{
+	EXPECT_LE(offset, input->size);
+	EXPECT_LE(size, input->size - offset);
+	std::memcpy(to, static_cast<const char *>(input->from) + offset, size);
+	return 0;
+}
+
+bool fake_port::proc_may_administer(const ktcp_proc_input *, ::net *)
+{
+	return may_administer;
+}
+
+/* ---- network namespaces ----------------------------------------------------------------- */
+
+int fake_port::pernet_init(::net *net)
+{
+	void *const object = std::calloc(1, pernet_->size);
+	const int error = pernet_->init(pernet_, net, object);
+
+	if (error)
+		std::free(object);
+	else
+		pernet_objects_.emplace_back(net, object);
+	return error;
+}
+
+/* As the kernel does: pre_exit() for all of them, and then exit(). */
+void fake_port::pernet_exit(const std::vector<pernet_object> &ending)
+{
+	for (const auto &[net, object] : ending)
+		pernet_->pre_exit(pernet_, net, object);
+	for (const auto &[net, object] : ending) {
+		pernet_->exit(pernet_, net, object);
+		std::free(object);
+	}
+	std::erase_if(pernet_objects_, [&](const pernet_object &each) {
+		return std::find(ending.begin(), ending.end(), each) != ending.end();
+	});
+}
+
+int fake_port::register_pernet(ktcp_pernet *pernet)
+{
+	if (pernet_)
+		return -EBUSY;
+	pernet_ = pernet;
+	for (auto *net : nets_) {
+		const int error = pernet_init(net);
+
+		if (error) {
+			pernet_exit(std::vector(pernet_objects_));
+			pernet_ = nullptr;
+			return error;
+		}
+	}
+	return 0;
+}
+
+void fake_port::unregister_pernet(ktcp_pernet *pernet)
+{
+	EXPECT_EQ(pernet_, pernet);
+	pernet_exit(std::vector(pernet_objects_));
+	pernet_ = nullptr;
+}
+
+int fake_port::add_net(::net &net)
+{
+	const int error = pernet_ ? pernet_init(&net) : 0;
+
+	if (!error)
+		nets_.push_back(&net);
+	return error;
+}
+
+void fake_port::remove_net(::net &net)
+{
+	std::vector<pernet_object> ending;
+
+	for (const auto &each : pernet_objects_)
+		if (each.first == &net)
+			ending.push_back(each);
+	if (pernet_)
+		pernet_exit(ending);
+	std::erase(nets_, &net);
+}
+
+bool fake_port::is_init_net(const ::net *net)
+{
+	return !net;
+}
+
+std::uint32_t fake_port::net_number(const ::net *net)
+{
+	return net ? net->number : 4026531840;
+}
+
+std::uint32_t fake_port::net_ifindex(::net *, const std::string &name)
+{
+	const auto found = devices.find(name);
+
+	return found == devices.end() ? 0 : found->second;
+}
+
+/* ---- the sockets of others ---------------------------------------------------------------- */
+
+::sock &fake_port::add_sock(const ktcp_tcp_identity &identity, ::net *net)
+{
+	socks.push_back(new ::sock{ net, identity });
+	return *socks.back();
+}
+
+::sock *fake_port::tcp_lookup_established(::net *net, const ktcp_endpoint *local,
+					  const ktcp_endpoint *remote)
+{
+	const auto same = [](const ktcp_endpoint &a, const ktcp_endpoint &b) {
+		return !std::memcmp(a.address, b.address, sizeof(a.address)) && a.port == b.port;
+	};
+
+	for (auto *each : socks) {
+		const auto &[ours, theirs, state] = each->identity;
+
+		if (each->net != net || each->error || state == KTCP_TCP_LISTEN)
+			continue;
+		if (!same(ours, *local) || !same(theirs, *remote))
+			continue;
+		if (ours.scope_id && ours.scope_id != local->scope_id)
+			continue;
+		each->references++;
+		return each;
+	}
+	return nullptr;
+}
+
+/* Sockets that have gone keep their place in the list, and are passed over. */
+std::size_t fake_port::tcp_collect_established(::net *net, unsigned int *place,
+					       bool (*fits)(void *, const ktcp_tcp_identity *),
+					       void *context, ::sock **batch, std::size_t most)
+{
+	/* Buckets of a hundred. */
+	constexpr std::size_t bucket = 100;
+	std::size_t collected = 0;
+
+	for (; *place * bucket < socks.size(); ++*place)
+		for (std::size_t i = *place * bucket; i < socks.size() && i < (*place + 1) * bucket;
+		     i++) {
+			auto *each = socks[i];
+
+			if (each->net != net || (each->error && !each->stays) ||
+			    each->identity.state == KTCP_TCP_LISTEN ||
+			    !fits(context, &each->identity))
+				continue;
+			if (collected == most)
+				return collected;
+			each->references++;
+			batch[collected++] = each;
+		}
+	*place = KTCP_TCP_TABLE_END;
+	return collected;
+}
+
+std::size_t fake_port::tcp_count_listeners(::net *net,
+					   bool (*fits)(void *, const ktcp_tcp_identity *),
+					   void *context)
+{
+	return static_cast<std::size_t>(
+		std::count_if(socks.begin(), socks.end(), [&](const ::sock *each) {
+			return each->net == net && each->identity.state == KTCP_TCP_LISTEN &&
+			       fits(context, &each->identity);
+		}));
+}
+
+int fake_port::tcp_abort(::sock *sk, int error)
+{
+	EXPECT_GT(sk->references, 0);
+	EXPECT_GT(error, 0);
+	if (sk->identity.state == KTCP_TCP_LISTEN)
+		return -EPERM;
+	if (sk->error || sk->stays)
+		return sk->stays ? -EOPNOTSUPP : -ENOENT;
+	sk->error = error;
+	return 0;
+}
+
+void fake_port::tcp_put(::sock *sk)
+{
+	EXPECT_GT(sk->references, 0);
+	sk->references--;
 }
 
 /* ---- locks ------------------------------------------------------------------------------ */

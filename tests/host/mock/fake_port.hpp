@@ -19,10 +19,14 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <ktcp/port/log.h>
+#include <ktcp/port/lookup.h>
 #include <ktcp/port/memory.h>
+#include <ktcp/port/net.h>
 #include <ktcp/port/pages.h>
 #include <ktcp/port/proc.h>
 #include <ktcp/port/socket.h>
@@ -32,6 +36,10 @@
 #include <ktcp/port/work.h>
 
 /* The kernel's structures, as far as this port has them. */
+
+struct net {
+	std::uint32_t number = 4026531999;
+};
 
 struct kmem_cache {
 	std::string name;
@@ -47,6 +55,7 @@ struct ktcp_page_pool {
 struct ktcp_softirq_pages {};
 
 struct proc_dir_entry {
+	struct net *net;
 	std::string name;
 	std::map<std::string, ktcp_proc_file *> files;
 };
@@ -69,7 +78,14 @@ struct task_struct {
 	int result;
 };
 
-struct net {};
+/* Of any owner's, in the tables of a namespace. */
+struct sock {
+	::net *net;
+	ktcp_tcp_identity identity;
+	int references = 0;
+	int error = 0; /* what its owner was told */
+	bool stays = false; /* though it was dropped */
+};
 
 struct socket {
 	struct ktcp_sock_hook *hook = nullptr;
@@ -114,6 +130,23 @@ class fake_port {
 	/** What a reader of a file under /proc sees, all of it in one round. */
 	static std::string read(ktcp_proc_file &file);
 
+	/** A namespace begins, for who has registered; its init()'s error. */
+	int add_net(::net &net);
+
+	/** It ends. */
+	void remove_net(::net &net);
+
+	/** A socket of somebody's; gone when it was dropped. */
+	::sock &add_sock(const ktcp_tcp_identity &identity, ::net *net = nullptr);
+
+	/** A file /proc/net/NAME of a namespace's, if there is one. */
+	ktcp_proc_file *entry(const std::string &name, ::net *net = nullptr) const;
+
+	/** open(2) of a file for writing, write(2), and close(2). */
+	static void *open(ktcp_proc_file &file);
+	static long write(ktcp_proc_file &file, void *opened, std::string_view text);
+	static void close(ktcp_proc_file &file, void *opened);
+
 	/** Call the socket's hook, as its callbacks would. */
 	static void announce(::socket *sock, unsigned int events);
 
@@ -137,7 +170,7 @@ class fake_port {
 	}
 
 	/** The folder under /proc/net, if there is one of this name. */
-	proc_dir_entry *folder(const std::string &name) const;
+	proc_dir_entry *folder(const std::string &name, ::net *net = nullptr) const;
 
 	std::size_t sockets() const
 	{
@@ -166,6 +199,12 @@ class fake_port {
 	int last_cpu = -1;
 	/** The queue, too. */
 	workqueue_struct *last_queue = nullptr;
+	/** What ktcp_proc_may_administer() says. */
+	bool may_administer = true;
+	/** The sockets that there are, listeners, too. */
+	std::vector<::sock *> socks;
+	/** The devices that there are. */
+	std::map<std::string, std::uint32_t> devices;
 	/** What ktcp_now_ms() returns. */
 	std::uint64_t now = 1000;
 	/** What ktcp_real_seconds() returns. */
@@ -196,6 +235,27 @@ class fake_port {
 	int proc_mkdir(::net *net, const std::string &name, proc_dir_entry **out);
 	void proc_rmdir(proc_dir_entry *folder);
 	int proc_create(proc_dir_entry *folder, const std::string &name, ktcp_proc_file *file);
+
+	int proc_create_net(::net *net, const std::string &name, ktcp_proc_file *file);
+	void proc_remove(ktcp_proc_file *file);
+	int proc_copy(const ktcp_proc_input *input, std::size_t offset, void *to, std::size_t size);
+	bool proc_may_administer(const ktcp_proc_input *input, ::net *net);
+
+	int register_pernet(ktcp_pernet *pernet);
+	void unregister_pernet(ktcp_pernet *pernet);
+	bool is_init_net(const ::net *net);
+	std::uint32_t net_number(const ::net *net);
+	std::uint32_t net_ifindex(::net *net, const std::string &name);
+
+	::sock *tcp_lookup_established(::net *net, const ktcp_endpoint *local,
+				       const ktcp_endpoint *remote);
+	std::size_t tcp_collect_established(::net *net, unsigned int *place,
+					    bool (*fits)(void *, const ktcp_tcp_identity *),
+					    void *context, ::sock **batch, std::size_t most);
+	std::size_t tcp_count_listeners(::net *net, bool (*fits)(void *, const ktcp_tcp_identity *),
+					void *context);
+	int tcp_abort(::sock *sk, int error);
+	void tcp_put(::sock *sk);
 
 	void mutex_init(::mutex *lock);
 	void mutex_lock(::mutex *lock);
@@ -243,7 +303,11 @@ class fake_port {
 		workqueue_struct *queue;
 	};
 
+	using pernet_object = std::pair<::net *, void *>;
+
 	bool alive(const ::socket *sock, const char *call) const;
+	int pernet_init(::net *net);
+	void pernet_exit(const std::vector<pernet_object> &ending);
 	bool dequeue(work_struct *work);
 
 	std::map<void *, std::size_t> blocks_;
@@ -252,6 +316,10 @@ class fake_port {
 	std::set<ktcp_page_pool *> pools_;
 	std::set<ktcp_softirq_pages *> softirq_pages_;
 	std::set<proc_dir_entry *> folders_;
+	std::map<std::pair<::net *, std::string>, ktcp_proc_file *> entries_;
+	std::vector<::net *> nets_ = { nullptr }; /* nullptr: the initial one */
+	ktcp_pernet *pernet_ = nullptr;
+	std::vector<pernet_object> pernet_objects_;
 	std::set<workqueue_struct *> queues_;
 	std::deque<work_struct *> queued_;
 	std::vector<timer> timers_;

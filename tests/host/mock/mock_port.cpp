@@ -103,6 +103,24 @@ void mock_port::fall_back_to_fake()
 	ON_CALL(*this, proc_mkdir).WillByDefault(Invoke(&fake, &fake_port::proc_mkdir));
 	ON_CALL(*this, proc_rmdir).WillByDefault(Invoke(&fake, &fake_port::proc_rmdir));
 	ON_CALL(*this, proc_create).WillByDefault(Invoke(&fake, &fake_port::proc_create));
+	ON_CALL(*this, proc_create_net).WillByDefault(Invoke(&fake, &fake_port::proc_create_net));
+	ON_CALL(*this, proc_remove).WillByDefault(Invoke(&fake, &fake_port::proc_remove));
+	ON_CALL(*this, proc_copy).WillByDefault(Invoke(&fake, &fake_port::proc_copy));
+	ON_CALL(*this, proc_may_administer)
+		.WillByDefault(Invoke(&fake, &fake_port::proc_may_administer));
+	ON_CALL(*this, register_pernet).WillByDefault(Invoke(&fake, &fake_port::register_pernet));
+	ON_CALL(*this, unregister_pernet).WillByDefault(Invoke(&fake, &fake_port::unregister_pernet));
+	ON_CALL(*this, is_init_net).WillByDefault(Invoke(&fake, &fake_port::is_init_net));
+	ON_CALL(*this, net_number).WillByDefault(Invoke(&fake, &fake_port::net_number));
+	ON_CALL(*this, net_ifindex).WillByDefault(Invoke(&fake, &fake_port::net_ifindex));
+	ON_CALL(*this, tcp_lookup_established)
+		.WillByDefault(Invoke(&fake, &fake_port::tcp_lookup_established));
+	ON_CALL(*this, tcp_collect_established)
+		.WillByDefault(Invoke(&fake, &fake_port::tcp_collect_established));
+	ON_CALL(*this, tcp_count_listeners)
+		.WillByDefault(Invoke(&fake, &fake_port::tcp_count_listeners));
+	ON_CALL(*this, tcp_abort).WillByDefault(Invoke(&fake, &fake_port::tcp_abort));
+	ON_CALL(*this, tcp_put).WillByDefault(Invoke(&fake, &fake_port::tcp_put));
 	ON_CALL(*this, wait_for_completion_timeout)
 		.WillByDefault(Invoke(&fake, &fake_port::wait_for_completion_timeout));
 	ON_CALL(*this, random_u32).WillByDefault(Return(0x9e3779b9u));
@@ -469,6 +487,80 @@ void ktcp_proc_rmdir(proc_dir_entry *folder)
 int ktcp_proc_create(proc_dir_entry *folder, const char *name, ktcp_proc_file *file)
 {
 	return port().proc_create(folder, name, file);
+}
+
+int ktcp_proc_create_net(struct net *net, const char *name, ktcp_proc_file *file)
+{
+	return port().proc_create_net(net, name, file);
+}
+
+void ktcp_proc_remove(ktcp_proc_file *file)
+{
+	port().proc_remove(file);
+}
+
+int ktcp_proc_copy(const ktcp_proc_input *input, size_t offset, void *to, size_t size)
+{
+	return port().proc_copy(input, offset, to, size);
+}
+
+bool ktcp_proc_may_administer(const ktcp_proc_input *input, struct net *net)
+{
+	return port().proc_may_administer(input, net);
+}
+
+int ktcp_register_pernet(ktcp_pernet *pernet)
+{
+	return port().register_pernet(pernet);
+}
+
+void ktcp_unregister_pernet(ktcp_pernet *pernet)
+{
+	port().unregister_pernet(pernet);
+}
+
+bool ktcp_is_init_net(const struct net *net)
+{
+	return port().is_init_net(net);
+}
+
+uint32_t ktcp_net_number(const struct net *net)
+{
+	return port().net_number(net);
+}
+
+uint32_t ktcp_net_ifindex(struct net *net, const char *name)
+{
+	return port().net_ifindex(net, name);
+}
+
+struct sock *ktcp_tcp_lookup_established(struct net *net, const ktcp_endpoint *local,
+					 const ktcp_endpoint *remote)
+{
+	return port().tcp_lookup_established(net, local, remote);
+}
+
+size_t ktcp_tcp_collect_established(struct net *net, unsigned int *place,
+				    bool (*fits)(void *, const ktcp_tcp_identity *), void *context,
+				    struct sock **batch, size_t most)
+{
+	return port().tcp_collect_established(net, place, fits, context, batch, most);
+}
+
+size_t ktcp_tcp_count_listeners(struct net *net, bool (*fits)(void *, const ktcp_tcp_identity *),
+				void *context)
+{
+	return port().tcp_count_listeners(net, fits, context);
+}
+
+int ktcp_tcp_abort(struct sock *sk, int error)
+{
+	return port().tcp_abort(sk, error);
+}
+
+void ktcp_tcp_put(struct sock *sk)
+{
+	port().tcp_put(sk);
 }
 
 uint32_t ktcp_random_u32(void)

@@ -74,6 +74,31 @@ class mock_port {
 	MOCK_METHOD(int, proc_create,
 		    (proc_dir_entry * folder, std::string name, ktcp_proc_file *file));
 
+	MOCK_METHOD(int, proc_create_net, (::net * net, std::string name, ktcp_proc_file *file));
+	MOCK_METHOD(void, proc_remove, (ktcp_proc_file * file));
+	MOCK_METHOD(int, proc_copy,
+		    (const ktcp_proc_input *input, std::size_t offset, void *to, std::size_t size));
+	MOCK_METHOD(bool, proc_may_administer, (const ktcp_proc_input *input, ::net *net));
+
+	/* net.h */
+	MOCK_METHOD(int, register_pernet, (ktcp_pernet * pernet));
+	MOCK_METHOD(void, unregister_pernet, (ktcp_pernet * pernet));
+	MOCK_METHOD(bool, is_init_net, (const ::net *net));
+	MOCK_METHOD(std::uint32_t, net_number, (const ::net *net));
+	MOCK_METHOD(std::uint32_t, net_ifindex, (::net * net, std::string name));
+
+	/* lookup.h */
+	MOCK_METHOD(::sock *, tcp_lookup_established,
+		    (::net * net, const ktcp_endpoint *local, const ktcp_endpoint *remote));
+	MOCK_METHOD(std::size_t, tcp_collect_established,
+		    (::net * net, unsigned int *place,
+		     bool (*fits)(void *, const ktcp_tcp_identity *), void *context, ::sock **batch,
+		     std::size_t most));
+	MOCK_METHOD(std::size_t, tcp_count_listeners,
+		    (::net * net, bool (*fits)(void *, const ktcp_tcp_identity *), void *context));
+	MOCK_METHOD(int, tcp_abort, (::sock * sk, int error));
+	MOCK_METHOD(void, tcp_put, (::sock * sk));
+
 	/* random.h */
 	MOCK_METHOD(std::uint32_t, random_u32, ());
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* ktcp/proc.hpp: a folder under /proc/net. */
+/* ktcp/proc.hpp: a folder under /proc/net, and files that take orders. */
 #include <ktcp/proc.hpp>
 
 #include <cerrno>
+#include <string>
 #include <type_traits>
 
 #include "support.hpp"
@@ -35,6 +36,116 @@ class proc_test : public testing::Test {
 };
 
 } // namespace
+
+namespace
+{
+
+/* Shows what was written to it. */
+struct board {
+	std::string text;
+	int writers = 0;
+
+	void show(struct seq_file *to) const
+	{
+		ktcp_seq_printf(to, "%s", text.c_str());
+	}
+
+	struct writer {
+		explicit writer(board &owner) : owner(owner)
+		{
+			owner.writers++;
+		}
+
+		~writer()
+		{
+			owner.writers--;
+		}
+
+		ktcp::result<std::size_t> write(const ktcp::proc_input &input)
+		{
+			if (!input.may_administer(nullptr))
+				return errc::eperm;
+
+			std::string piece(input.size() / 2, ' ');
+
+			KTCP_TRY(input.copy(input.size() - piece.size(), piece));
+			owner.text += piece;
+			return piece.size();
+		}
+
+		board &owner;
+	};
+};
+
+/* Only shows. */
+struct sign {
+	void show(struct seq_file *to) const
+	{
+		ktcp_seq_printf(to, "no entry");
+	}
+};
+
+} // namespace
+
+TEST_F(proc_test, an_entry_shows_its_owner_and_takes_orders)
+{
+	::net net;
+	board owner;
+	ktcp::proc_entry<board> entry(owner);
+
+	EXPECT_TRUE(entry.publish("board", &net));
+	EXPECT_EQ(port.fake.entry("board"), nullptr);
+
+	auto *const made = port.fake.entry("board", &net);
+
+	ASSERT_NE(made, nullptr);
+
+	void *const one = port.fake.open(*made);
+	void *const two = port.fake.open(*made);
+
+	EXPECT_EQ(owner.writers, 2);
+	EXPECT_EQ(port.fake.write(*made, one, "abcd"), 2);
+	EXPECT_EQ(port.fake.write(*made, two, "12345678"), 4);
+	EXPECT_EQ(port.fake.read(*made), "cd5678");
+	port.fake.may_administer = false;
+	EXPECT_EQ(port.fake.write(*made, one, "abcd"), -EPERM);
+	port.fake.may_administer = true;
+	EXPECT_CALL(port, proc_copy(_, _, _, _)).WillOnce(Return(-EFAULT));
+	EXPECT_EQ(port.fake.write(*made, one, "abcd"), -EFAULT);
+	EXPECT_EQ(port.fake.read(*made), "cd5678");
+	port.fake.close(*made, one);
+	EXPECT_EQ(owner.writers, 1);
+	port.fake.close(*made, two);
+	EXPECT_EQ(owner.writers, 0);
+	entry.remove();
+	EXPECT_EQ(port.fake.entry("board", &net), nullptr);
+	entry.remove();
+}
+
+TEST_F(proc_test, an_entry_without_a_writer)
+{
+	sign owner;
+	ktcp::proc_entry<sign> entry(owner);
+
+	EXPECT_TRUE(entry.publish("sign"));
+	ASSERT_NE(port.fake.entry("sign"), nullptr);
+	EXPECT_EQ(port.fake.entry("sign")->writer, nullptr);
+	EXPECT_EQ(port.fake.read(*port.fake.entry("sign")), "no entry");
+}
+
+TEST_F(proc_test, an_entry_that_cannot_be_made_or_opened)
+{
+	board owner;
+	ktcp::proc_entry<board> entry(owner), second(owner);
+
+	EXPECT_TRUE(entry.publish("board"));
+	EXPECT_EQ(second.publish("board").error(), errc::enomem);
+	second.remove();
+	EXPECT_NE(port.fake.entry("board"), nullptr) << "it is the other's";
+	EXPECT_CALL(port, kmalloc(_, _)).WillOnce(Return(nullptr));
+	EXPECT_EQ(port.fake.open(*port.fake.entry("board")), nullptr);
+	EXPECT_EQ(owner.writers, 0);
+}
 
 TEST_F(proc_test, a_folder_is_made_and_removed_once)
 {

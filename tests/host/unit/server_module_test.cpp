@@ -186,3 +186,94 @@ TEST_F(server_module_test, an_unknown_model_fails_the_load)
 	EXPECT_EQ(ktcp_module_start(), -EINVAL);
 	ktcp_param_model = before;
 }
+
+TEST(namespace_name, leaves_room_for_what_a_server_adds)
+{
+	EXPECT_STREQ(ktcp::detail::namespace_name("kecho", 4026532281).c_str(), "kecho-4026532281");
+	EXPECT_STREQ(ktcp::detail::namespace_name("kecho", 0).c_str(), "kecho-0");
+	EXPECT_STREQ(ktcp::detail::joined_name(
+			     ktcp::detail::namespace_name("a-name-that-is-long", 4294967295).c_str(),
+			     "_sleepers")
+			     .c_str(),
+		     "a-name-that-4294967295_sleepers");
+}
+
+class server_in_each_namespace : public server_module_test {
+    protected:
+	::net one{ 4026532001 }, two{ 4026532002 };
+
+	server_in_each_namespace()
+	{
+		ktcp_param_netns_all.value = 1;
+	}
+
+	~server_in_each_namespace() override
+	{
+		ktcp_param_netns_all.value = 0;
+	}
+};
+
+TEST_F(server_in_each_namespace, with_names_of_its_own)
+{
+	EXPECT_EQ(port.fake.add_net(one), 0);
+	EXPECT_CALL(port, sock_create(nullptr, _, _)).Times(1);
+	EXPECT_CALL(port, sock_create(&one, _, _)).Times(1);
+	EXPECT_CALL(port, printk(KTCP_LOG_INFO, HasSubstr("in every network namespace"))).Times(1);
+	EXPECT_EQ(ktcp_module_start(), 0);
+	EXPECT_NE(port.fake.folder("unit_server"), nullptr);
+	EXPECT_NE(port.fake.folder("unit_server", &one), nullptr);
+	EXPECT_NE(port.fake.cache("unit_server_session"), nullptr);
+	EXPECT_NE(port.fake.cache("unit_server-4026532001_session"), nullptr);
+	EXPECT_CALL(port, sock_create(&two, _, _)).Times(1);
+	EXPECT_EQ(port.fake.add_net(two), 0);
+	EXPECT_NE(port.fake.queue("unit_server-4026532002_control"), nullptr);
+	port.fake.remove_net(one);
+	EXPECT_EQ(port.fake.folder("unit_server", &one), nullptr);
+	EXPECT_EQ(port.fake.cache("unit_server-4026532001_session"), nullptr);
+	EXPECT_NE(port.fake.folder("unit_server", &two), nullptr);
+	ktcp_module_stop();
+	EXPECT_EQ(port.fake.sockets(), 0u);
+	port.fake.remove_net(two);
+}
+
+TEST_F(server_in_each_namespace, one_that_cannot_listen_keeps_no_namespace_from_being_made)
+{
+	EXPECT_EQ(port.fake.add_net(one), 0);
+	EXPECT_CALL(port, sock_bind(_, _))
+		.WillOnce(Return(0))
+		.WillOnce(Return(-EADDRINUSE))
+		.WillRepeatedly(Return(-ENOBUFS));
+	EXPECT_CALL(port, printk(KTCP_LOG_INFO, _)).Times(testing::AnyNumber());
+	EXPECT_CALL(port, printk(KTCP_LOG_ERROR, _)).Times(2);
+	EXPECT_CALL(port, printk(KTCP_LOG_WARNING, HasSubstr("4026532001"))).Times(1);
+	EXPECT_CALL(port, printk(KTCP_LOG_WARNING, HasSubstr("4026532002"))).Times(1);
+	EXPECT_EQ(ktcp_module_start(), 0);
+	EXPECT_EQ(port.fake.add_net(two), 0);
+	port.fake.remove_net(one);
+	ktcp_module_stop();
+	port.fake.remove_net(two);
+}
+
+TEST_F(server_in_each_namespace, the_initial_one_that_cannot_fails_the_load)
+{
+	EXPECT_CALL(port, sock_bind(_, _)).WillOnce(Return(-EADDRINUSE));
+	EXPECT_EQ(ktcp_module_start(), -EADDRINUSE);
+}
+
+TEST_F(server_in_each_namespace, all_stop_listening_before_any_is_waited_for)
+{
+	testing::Sequence order;
+
+	EXPECT_EQ(port.fake.add_net(one), 0);
+	EXPECT_EQ(ktcp_module_start(), 0);
+	EXPECT_CALL(port, sock_unhook_listener(_, _)).Times(2).InSequence(order);
+	EXPECT_CALL(port, wait_for_completion(_)).Times(2).InSequence(order);
+	/* The grace period is the namespaces', one for all. */
+	EXPECT_CALL(port, synchronize_rcu()).Times(0);
+	/* And nobody is given time to finish. */
+	EXPECT_CALL(port, wait_for_completion_timeout(_, _)).Times(0);
+	ktcp_param_drain_ms.value = 1000;
+	ktcp_module_stop();
+	ktcp_param_drain_ms.value = 0;
+	port.fake.remove_net(one);
+}

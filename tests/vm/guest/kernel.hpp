@@ -29,9 +29,9 @@ inline constexpr const char *module_name = "kecho";
 inline constexpr const char *module_file = "/kecho.ko";
 
 // 0 or the errno of insmod.
-inline int load_module(const std::string &parameters)
+inline int load_module(const std::string &parameters, const char *path = module_file)
 {
-	const int file = ::open(module_file, O_RDONLY | O_CLOEXEC);
+	const int file = ::open(path, O_RDONLY | O_CLOEXEC);
 	if (file < 0)
 		return errno;
 	const int error = ::syscall(SYS_finit_module, file, parameters.c_str(), 0) ? errno : 0;
@@ -40,14 +40,14 @@ inline int load_module(const std::string &parameters)
 }
 
 // 0 or the errno of rmmod. Refuses, as rmmod does, while the module is in use.
-inline int unload_module()
+inline int unload_module(const char *name = module_name)
 {
-	return ::syscall(SYS_delete_module, module_name, O_NONBLOCK) ? errno : 0;
+	return ::syscall(SYS_delete_module, name, O_NONBLOCK) ? errno : 0;
 }
 
-inline bool module_loaded()
+inline bool module_loaded(const char *name = module_name)
 {
-	return std::filesystem::exists(std::string("/sys/module/") + module_name);
+	return std::filesystem::exists(std::string("/sys/module/") + name);
 }
 
 inline std::string read_file(const std::string &path)

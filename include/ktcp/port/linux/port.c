@@ -12,7 +12,9 @@
 #include "ktcp_probes.h"
 
 #include "log.c"
+#include "lookup.c"
 #include "memory.c"
+#include "net.c"
 #include "pages.c"
 #include "proc.c"
 #include "random.c"

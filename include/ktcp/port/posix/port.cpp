@@ -8,7 +8,9 @@
  */
 #include "file.cpp"
 #include "log.cpp"
+#include "lookup.cpp"
 #include "memory.cpp"
+#include "net.cpp"
 #include "pages.cpp"
 #include "proc.cpp"
 #include "random.cpp"

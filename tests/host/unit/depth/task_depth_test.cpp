@@ -10,14 +10,14 @@
 #include <cstdio>
 #include <cstdlib>
 
-void *ktcp_kmalloc(std::size_t size, ktcp_gfp)
+void *ktcp_frame_alloc(std::size_t size, ktcp_gfp)
 {
 	return std::malloc(size);
 }
 
-void ktcp_kfree(void *object)
+void ktcp_frame_free(void *frame, std::size_t)
 {
-	std::free(object);
+	std::free(frame);
 }
 
 extern "C" void ktcp_mock_sched_point(void)

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * drop-tcp-socket: connections written to /proc/net/drop_tcp_sock are dropped. Each network
+ * namespace has the file, and only its own connections to drop.
+ */
+#include <algorithm>
+
+#include <ktcp/atomic.hpp>
+#include <ktcp/line_assembler.hpp>
+#include <ktcp/log.hpp>
+#include <ktcp/module.hpp>
+#include <ktcp/pernet.hpp>
+#include <ktcp/proc.hpp>
+#include <ktcp/tcp_lookup.hpp>
+
+#include "drop_line.hpp"
+
+namespace
+{
+
+using ktcp::errc;
+using ktcp::result;
+using ktcp::tcp_sock;
+
+constexpr char syntax[] =
+	"\n"
+	"Write a connection a line, by its two ends in either order:\n"
+	"  192.0.2.1:80 198.51.100.7:4321\n"
+	"  [2001:db8::1]:80 [2001:db8::2]:4321\n"
+	"  2001:db8::1:80 2001:db8::2:4321    the last colon is the port's\n"
+	"  [fe80::1]%eth0:80 [fe80::2]:4321   of sockets that are bound to a device\n"
+	"or all that fit, an end being any of:\n"
+	"  *:80           any address            192.0.2.1:*    any port\n"
+	"  *              anything               time-wait:80   port 80, in TIME-WAIT only\n"
+	"such as\n"
+	"  * 192.0.2.1:80\n"
+	"  time-wait:80                       the other end may be left out after a wildcard\n"
+	"Listeners are refused. CAP_NET_ADMIN is needed by whoever opens the file.\n";
+
+/* The file of one namespace. */
+class dropper {
+    public:
+	explicit dropper(struct net *net) noexcept : net_(net)
+	{
+	}
+
+	result<void> start() noexcept
+	{
+		const auto status = entry_.publish("drop_tcp_sock", net_);
+
+		if (!status)
+			KTCP_LOG_ERR("cannot make /proc/net/drop_tcp_sock (error %d); "
+				     "is there another module that makes it?",
+				     status.code());
+		return status;
+	}
+
+	void pre_exit() noexcept
+	{
+		ending_.store(true, std::memory_order_relaxed);
+		entry_.remove();
+	}
+
+	/** Are writers being sent away, in the middle of a line perhaps? */
+	bool ending() const noexcept
+	{
+		/* Asked by the writer that entry_.remove() releases, in the same thread. */
+		return ending_.load(std::memory_order_relaxed);
+	}
+
+	void show(struct seq_file *to) const noexcept
+	{
+		ktcp_seq_printf(to, "dropped %llu\nrefused %llu\nnot_found %llu\n%s",
+				number(dropped_), number(refused_), number(not_found_), syntax);
+	}
+
+	struct net *net() const noexcept
+	{
+		return net_;
+	}
+
+	/** Drop what the line means, and count; how many were dropped. */
+	std::size_t drop(drop::line what) noexcept
+	{
+		std::size_t dropped = 0, refused = 0;
+		/* True if the socket is not there any more. */
+		const auto drop_one = [&](tcp_sock found) {
+			const auto status = found.abort(errc::econnreset);
+
+			dropped += status.has_value();
+			refused += !status && status.error() == errc::eperm;
+			return status || status.error() == errc::enoent;
+		};
+		const auto fits = [&](const ktcp_tcp_identity &each) { return what.fits(each); };
+
+		if (!what.device.empty() && !find_device(what)) {
+			/* No device, no socket bound to it. */
+		} else if (what.exact()) {
+			/* Both before the first is dropped: its reset may end the other at once. */
+			tcp_sock ends[] = { look_up(what, what.one.value, what.other.value),
+					    look_up(what, what.other.value, what.one.value) };
+
+			for (auto &each : ends)
+				if (each)
+					drop_one(std::move(each));
+		} else {
+			ktcp::for_each_established(net_, fits, drop_one);
+			refused += ktcp::count_listeners(net_, fits);
+		}
+		count(dropped_, dropped);
+		count(refused_, refused);
+		count(not_found_, !dropped && !refused);
+		return dropped;
+	}
+
+    private:
+	using counter = ktcp::atomic<unsigned long long>;
+
+	/* Counts and nothing else: ordered with nothing. */
+	static void count(counter &which, unsigned long long amount) noexcept
+	{
+		which.fetch_add(amount, std::memory_order_relaxed);
+	}
+
+	static unsigned long long number(const counter &which) noexcept
+	{
+		return which.load(std::memory_order_relaxed);
+	}
+
+	tcp_sock look_up(const drop::line &what, const ktcp::endpoint &local,
+			 const ktcp::endpoint &remote) const noexcept
+	{
+		ktcp_endpoint bound = local.raw();
+
+		bound.scope_id = what.ifindex;
+		return tcp_sock::lookup_established(net_, ktcp::endpoint(bound), remote);
+	}
+
+	bool find_device(drop::line &what) const noexcept
+	{
+		const auto number = ktcp::detail::parse_decimal(what.device, 0x7fffffff,
+								"not a number");
+		char name[16] = {}; /* IFNAMSIZ */
+
+		if (number) {
+			what.ifindex = number.value;
+		} else if (what.device.size() < sizeof(name)) {
+			std::copy(what.device.begin(), what.device.end(), name);
+			what.ifindex = ktcp_net_ifindex(net_, name);
+		}
+		return what.ifindex;
+	}
+
+	struct net *net_;
+	counter dropped_{ 0 }, refused_{ 0 }, not_found_{ 0 };
+	ktcp::atomic<bool> ending_{ false };
+
+    public:
+	/* One opening of the file: lines, in whatever pieces they are written. */
+	class writer {
+	    public:
+		explicit writer(dropper &owner) noexcept : owner_(owner)
+		{
+		}
+
+		~writer()
+		{
+			/* A last line without an end; whoever wrote it was asked for its right then. */
+			if (!owner_.ending())
+				lines_.finish([&](std::string_view text) { return obey(text); });
+		}
+
+		/**
+		 * Errors: EPERM; EINVAL for a malformed line that comes first; ENOENT if there was
+		 * one line, of which nothing was found; EFAULT, EINTR.
+		 */
+		result<std::size_t> write(const ktcp::proc_input &input) noexcept
+		{
+			if (!input.may_administer(owner_.net()))
+				return errc::eperm;
+
+			std::size_t taken = 0;
+
+			lines_in_write_ = dropped_in_write_ = 0;
+			while (taken < input.size()) {
+				char piece[512];
+				const std::size_t rest = input.size() - taken;
+				const std::size_t size = rest < sizeof(piece) ? rest :
+										sizeof(piece);
+				const auto copied = input.copy(taken, { piece, size });
+
+				if (!copied) {
+					if (taken)
+						return taken;
+					return copied.error();
+				}
+
+				const auto fed = lines_.feed({ piece, size },
+							     [&](std::string_view text) {
+								     return obey(text);
+							     });
+
+				if (!fed.accepted) {
+					const auto good = static_cast<std::ptrdiff_t>(taken) +
+							  fed.at;
+
+					if (good > 0)
+						return static_cast<std::size_t>(good);
+					complained_ = false;
+					return errc::einval;
+				}
+				taken += size;
+			}
+			if (lines_in_write_ == 1 && !dropped_in_write_)
+				return errc::enoent;
+			return taken;
+		}
+
+	    private:
+		static constexpr std::size_t longest_line = 255;
+
+		bool obey(std::string_view text) noexcept
+		{
+			if (text.size() > longest_line)
+				return complain(text.size(), "a line has 255 bytes at most");
+			if (!drop::is_blank(text)) {
+				const auto line = drop::parse_line(text);
+
+				if (!line)
+					return complain(line.at + 1, line.error);
+				lines_in_write_++;
+				dropped_in_write_ += owner_.drop(line.value);
+			}
+			line_number_++;
+			complained_ = false;
+			return true;
+		}
+
+		/* Once: a line that stopped one write comes again, first in the next. */
+		bool complain(std::size_t column, const char *why) noexcept
+		{
+			if (!complained_)
+				KTCP_LOG_WARN_RATELIMITED(
+					"drop_tcp_sock: line %lu, column %zu: %s; see /proc/net/drop_tcp_sock",
+					line_number_, column, why);
+			complained_ = true;
+			return false;
+		}
+
+		dropper &owner_;
+		ktcp::line_assembler<longest_line> lines_;
+		unsigned long line_number_ = 1;
+		std::size_t lines_in_write_ = 0, dropped_in_write_ = 0;
+		bool complained_ = false;
+	};
+
+    private:
+	ktcp::proc_entry<dropper> entry_{ *this }; /* last: gone before what it shows */
+};
+
+using droppers = ktcp::pernet<dropper>;
+
+} // namespace
+
+KTCP_MODULE_OBJECT(droppers)

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* port/net.h over net/core. */
+#include <linux/netdevice.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <net/net_namespace.h>
+#include <net/netns/generic.h>
+
+#include <ktcp/port/net.h>
+
+/*
+ * The kernel tells its callbacks which namespace, not which operations: there is one set in a
+ * module.
+ */
+static struct ktcp_pernet *ktcp_pernet;
+static unsigned int ktcp_pernet_id;
+
+/* What the namespace keeps for us: its size is a constant since 6.12, the object's is not. */
+struct ktcp_pernet_slot {
+	void *object;
+};
+
+static int ktcp_pernet_init(struct net *net)
+{
+	struct ktcp_pernet_slot *slot = net_generic(net, ktcp_pernet_id);
+	int error;
+
+	slot->object = kzalloc(ktcp_pernet->size, GFP_KERNEL);
+	if (!slot->object)
+		return -ENOMEM;
+	error = ktcp_pernet->init(ktcp_pernet, net, slot->object);
+	if (error)
+		kfree(slot->object);
+	return error;
+}
+
+static void ktcp_pernet_pre_exit(struct net *net)
+{
+	struct ktcp_pernet_slot *slot = net_generic(net, ktcp_pernet_id);
+
+	ktcp_pernet->pre_exit(ktcp_pernet, net, slot->object);
+}
+
+static void ktcp_pernet_exit(struct net *net)
+{
+	struct ktcp_pernet_slot *slot = net_generic(net, ktcp_pernet_id);
+
+	ktcp_pernet->exit(ktcp_pernet, net, slot->object);
+	kfree(slot->object);
+}
+
+static struct pernet_operations ktcp_pernet_operations = {
+	.init = ktcp_pernet_init,
+	.pre_exit = ktcp_pernet_pre_exit,
+	.exit = ktcp_pernet_exit,
+	.id = &ktcp_pernet_id,
+	.size = sizeof(struct ktcp_pernet_slot),
+};
+
+int ktcp_register_pernet(struct ktcp_pernet *pernet)
+{
+	int error;
+
+	if (cmpxchg(&ktcp_pernet, NULL, pernet))
+		return -EBUSY;
+	error = register_pernet_device(&ktcp_pernet_operations);
+	if (error)
+		ktcp_pernet = NULL;
+	return error;
+}
+
+void ktcp_unregister_pernet(struct ktcp_pernet *pernet)
+{
+	unregister_pernet_device(&ktcp_pernet_operations);
+	ktcp_pernet = NULL;
+}
+
+bool ktcp_is_init_net(const struct net *net)
+{
+	return !net || net_eq(net, &init_net);
+}
+
+uint32_t ktcp_net_number(const struct net *net)
+{
+	return (net ? net : &init_net)->ns.inum;
+}
+
+uint32_t ktcp_net_ifindex(struct net *net, const char *name)
+{
+	struct net_device *device;
+	uint32_t index;
+
+	rcu_read_lock();
+	device = dev_get_by_name_rcu(net ? net : &init_net, name);
+	index = device ? device->ifindex : 0;
+	rcu_read_unlock();
+	return index;
+}

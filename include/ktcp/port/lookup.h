@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * The TCP sockets of a network namespace, whoever made them: looking them up and dropping them
+ * (net/inet_hashtables.h).
+ *
+ * A struct sock that is returned here may be a whole socket, a request of a connection that is
+ * being made, or what is left of one in TIME-WAIT; only the functions below tell them apart.
+ */
+#ifndef KTCP_PORT_LOOKUP_H
+#define KTCP_PORT_LOOKUP_H
+
+#include <ktcp/port/socket.h>
+#include <ktcp/port/types.h>
+
+KTCP_PORT_BEGIN
+
+struct net;
+struct sock;
+
+/* A socket's state, by the kernel's numbers (net/tcp_states.h). */
+enum ktcp_tcp_state {
+	KTCP_TCP_ESTABLISHED = 1,
+	KTCP_TCP_SYN_SENT,
+	KTCP_TCP_SYN_RECV,
+	KTCP_TCP_FIN_WAIT1,
+	KTCP_TCP_FIN_WAIT2,
+	KTCP_TCP_TIME_WAIT,
+	KTCP_TCP_CLOSE,
+	KTCP_TCP_CLOSE_WAIT,
+	KTCP_TCP_LAST_ACK,
+	KTCP_TCP_LISTEN,
+	KTCP_TCP_CLOSING,
+	KTCP_TCP_NEW_SYN_RECV,
+};
+
+/* Who a socket is. */
+struct ktcp_tcp_identity {
+	struct ktcp_endpoint local; /* scope_id: the device that the socket is bound to, else 0 */
+	struct ktcp_endpoint remote;
+	enum ktcp_tcp_state state;
+};
+
+/**
+ * ktcp_tcp_lookup_established() - the socket of a connection, as __inet_lookup_established():
+ * in any state but closed, and never a listener.
+ * @local: with scope_id, a socket that is bound to this device is found, too.
+ * Return: a reference, for ktcp_tcp_put(); NULL if there is none.
+ * Context: process.
+ */
+struct sock *ktcp_tcp_lookup_established(struct net *net, const struct ktcp_endpoint *local,
+					 const struct ktcp_endpoint *remote);
+
+/* As the place to go on from: the table is at its end. */
+#define KTCP_TCP_TABLE_END (~0u)
+
+/**
+ * ktcp_tcp_collect_established() - some of the namespace's connections that fit.
+ * @place: where in the table to look, 0 to begin with; where to go on, KTCP_TCP_TABLE_END at
+ *         last. When @batch is full, that may be the same place: what was collected is found
+ *         once more unless it has been dropped.
+ * @fits: called with a spinlock held and bottom halves off; must not touch the socket.
+ * @batch: gets references, for ktcp_tcp_put().
+ * @most: how many there is room for.
+ * Return: how many were collected.
+ * Context: process.
+ */
+size_t ktcp_tcp_collect_established(struct net *net, unsigned int *place,
+				    bool (*fits)(void *context,
+						 const struct ktcp_tcp_identity *each),
+				    void *context, struct sock **batch, size_t most);
+
+/**
+ * ktcp_tcp_count_listeners() - the namespace's listeners that fit.
+ * @fits: as in ktcp_tcp_collect_established(); @remote is unspecified.
+ * Context: process.
+ */
+size_t ktcp_tcp_count_listeners(struct net *net,
+				bool (*fits)(void *context, const struct ktcp_tcp_identity *each),
+				void *context);
+
+/**
+ * ktcp_tcp_abort() - drop a connection, as tcp_abort(): its owner and its peer see a reset,
+ * a request is forgotten, TIME-WAIT ends.
+ * @error: what the owner is told, a positive errno.
+ * Return: 0; -ENOENT if it closed meanwhile; -EPERM for a listener, to which nothing is done.
+ * Context: process; no socket's lock held.
+ */
+int ktcp_tcp_abort(struct sock *sk, int error);
+
+/** ktcp_tcp_put() - give a reference back, as sock_gen_put(). Context: process. */
+void ktcp_tcp_put(struct sock *sk);
+
+KTCP_PORT_END
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Network namespaces: an object in each of them, and the sockets that they hold
+ * (net/net_namespace.h).
+ */
+#ifndef KTCP_PORT_NET_H
+#define KTCP_PORT_NET_H
+
+#include <ktcp/port/types.h>
+
+KTCP_PORT_BEGIN
+
+struct net;
+
+/*
+ * What is done in each network namespace, embedded in whoever does it. Context of all three:
+ * process; no namespace is made or ends meanwhile, so they take no lock under which one may.
+ */
+struct ktcp_pernet {
+	/* Bytes that each namespace gets: zeroed, aligned as a pointer is; they are the @object. */
+	size_t size;
+	/* A namespace begins, or is there at ktcp_register_pernet(). A negative errno refuses it. */
+	int (*init)(struct ktcp_pernet *pernet, struct net *net, void *object);
+	/*
+	 * The namespace ends, or ktcp_unregister_pernet() was called: let nothing new find @object.
+	 * Called for all that end together; then an RCU grace period passes, and then
+	 * @exit is called for each of them.
+	 */
+	void (*pre_exit)(struct ktcp_pernet *pernet, struct net *net, void *object);
+	/* Leave nothing; @object's bytes are freed. */
+	void (*exit)(struct ktcp_pernet *pernet, struct net *net, void *object);
+};
+
+/**
+ * ktcp_register_pernet() - an object in every network namespace that there is or will be, as
+ * register_pernet_device(): its exit comes before the namespace loses its devices, so that
+ * sockets go first.
+ * @pernet: must stay until ktcp_unregister_pernet().
+ * Return: 0; -EBUSY if the module has registered one already; -ENOMEM; what @pernet->init
+ *         returned.
+ * Context: process.
+ */
+int ktcp_register_pernet(struct ktcp_pernet *pernet);
+
+/**
+ * ktcp_unregister_pernet() - pre_exit() and exit() for every namespace. Waits for
+ * namespaces that are just ending.
+ * Context: process.
+ */
+void ktcp_unregister_pernet(struct ktcp_pernet *pernet);
+
+/** ktcp_is_init_net() - is @net the initial network namespace? NULL is. Context: any. */
+bool ktcp_is_init_net(const struct net *net);
+
+/**
+ * ktcp_net_number() - the namespace's inode number, by which ls -l /proc/self/ns/net knows it.
+ * Context: any.
+ */
+uint32_t ktcp_net_number(const struct net *net);
+
+/**
+ * ktcp_net_ifindex() - the index of a device of the namespace's, by its name.
+ * Return: 0 if there is none.
+ * Context: process.
+ */
+uint32_t ktcp_net_ifindex(struct net *net, const char *name);
+
+KTCP_PORT_END
+
+#endif

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * examples/drop-tcp-socket over the mocked port: its lines, and what it does about them. Its
+ * start and stop have names of their own here, since the tests are several modules in one program.
+ */
+#define ktcp_module_start drop_module_start
+#define ktcp_module_stop drop_module_stop
+#define KTCP_MODULE_NAME "drop-tcp-socket"
+#define KTCP_MODULE_LIST "../../../examples/drop-tcp-socket/drop-tcp-socket.module.h"
+
+#include "../../../examples/drop-tcp-socket/drop-tcp-socket.cpp"
+
+#include <cerrno>
+#include <string>
+
+#include "support.hpp"
+
+using ktcp::endpoint;
+using testing::_;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Mock;
+using testing::NiceMock;
+
+namespace
+{
+
+int wrong_at(std::string_view text)
+{
+	const auto made = drop::parse_line(text);
+
+	return made ? -1 : static_cast<int>(made.at);
+}
+
+ktcp_tcp_identity identity(std::string_view local, std::string_view remote,
+			   ktcp_tcp_state state = KTCP_TCP_ESTABLISHED, std::uint32_t device = 0)
+{
+	ktcp_endpoint ours = ktcp::parse_endpoint(local).value.raw();
+
+	ours.scope_id = device;
+	return { ours, ktcp::parse_endpoint(remote).value.raw(), state };
+}
+
+bool fits(std::string_view line, std::string_view local, std::string_view remote,
+	  ktcp_tcp_state state = KTCP_TCP_ESTABLISHED)
+{
+	const auto made = drop::parse_line(line);
+
+	EXPECT_TRUE(made) << line << ": " << made.error;
+	return made.value.fits(identity(local, remote, state));
+}
+
+class drop_test : public testing::Test {
+    protected:
+	NiceMock<mock::mock_port> port;
+
+	drop_test()
+	{
+		EXPECT_EQ(drop_module_start(), 0);
+		file_ = port.fake.entry("drop_tcp_sock");
+		opened_ = port.fake.open(*file_);
+	}
+
+	~drop_test() override
+	{
+		Mock::VerifyAndClearExpectations(&port);
+		if (file_)
+			close();
+		drop_module_stop();
+	}
+
+	long write(std::string_view text)
+	{
+		return port.fake.write(*file_, opened_, text);
+	}
+
+	void close()
+	{
+		port.fake.close(*file_, opened_);
+		file_ = nullptr;
+	}
+
+	/* "dropped refused not_found" */
+	std::string counts()
+	{
+		const std::string text = port.fake.read(*port.fake.entry("drop_tcp_sock"));
+		unsigned long long dropped = 0, refused = 0, not_found = 0;
+
+		EXPECT_EQ(std::sscanf(text.c_str(), "dropped %llu refused %llu not_found %llu",
+				      &dropped, &refused, &not_found),
+			  3)
+			<< text;
+		return std::to_string(dropped) + " " + std::to_string(refused) + " " +
+		       std::to_string(not_found);
+	}
+
+    private:
+	ktcp_proc_file *file_;
+	void *opened_;
+};
+
+} // namespace
+
+TEST(drop_line, ends_in_either_order)
+{
+	EXPECT_TRUE(fits("1.1.1.1:1 2.2.2.2:2", "1.1.1.1:1", "2.2.2.2:2"));
+	EXPECT_TRUE(fits("2.2.2.2:2\t 1.1.1.1:1 ", "1.1.1.1:1", "2.2.2.2:2"));
+	EXPECT_FALSE(fits("1.1.1.1:2 2.2.2.2:1", "1.1.1.1:1", "2.2.2.2:2"));
+	EXPECT_TRUE(fits("::1:1 [::2]:2", "[::1]:1", "[::2]:2"));
+	EXPECT_TRUE(fits("::ffff:1.1.1.1:1 2.2.2.2:2", "1.1.1.1:1", "2.2.2.2:2"));
+}
+
+TEST(drop_line, wildcards)
+{
+	for (const char *each :
+	     { "*:1", "*:1 *", "* *:1", "1.1.1.1:*", "1.1.1.1:* *", "* 1.1.1.1:1", "*:1 *:2",
+	       "*:2 1.1.1.1:*", "*:2 *:*", "* *", "*:1 2.2.2.2:2" })
+		EXPECT_TRUE(fits(each, "1.1.1.1:1", "2.2.2.2:2")) << each;
+	for (const char *each : { "*:3", "* *:3", "3.3.3.3:*", "*:1 *:3", "*:2 *:2", "1.1.1.1:2 *",
+				  "time-wait:1", "time-wait", "* time-wait", "time-wait:1 *:2" })
+		EXPECT_FALSE(fits(each, "1.1.1.1:1", "2.2.2.2:2")) << each;
+	for (const char *each : { "time-wait:1", "time-wait:2", "time-wait", "* time-wait",
+				  "time-wait *:1", "time-wait:1 2.2.2.2:2" })
+		EXPECT_TRUE(fits(each, "1.1.1.1:1", "2.2.2.2:2", KTCP_TCP_TIME_WAIT)) << each;
+	EXPECT_FALSE(fits("time-wait:1", "1.1.1.1:1", "2.2.2.2:2", KTCP_TCP_FIN_WAIT2));
+}
+
+TEST(drop_line, says_where_it_is_wrong)
+{
+	EXPECT_EQ(wrong_at("1.1.1.1:1 2.2.2.2:2"), -1);
+	EXPECT_EQ(wrong_at("1.1.1.1:1"), 9);
+	EXPECT_EQ(wrong_at(" 1.1.1.1:1  "), 12);
+	EXPECT_EQ(wrong_at("*"), 1);
+	EXPECT_EQ(wrong_at("1.1.1.1:1 2.2.2.2"), 17);
+	EXPECT_EQ(wrong_at("  1.1.1.1:1 2.2.2.x:2"), 18);
+	EXPECT_EQ(wrong_at("1.1.1.1:1 * *"), 12);
+	EXPECT_EQ(wrong_at("*:0"), 2);
+	EXPECT_EQ(wrong_at("timewait:1"), 0);
+	EXPECT_EQ(wrong_at("*%lo:1 *"), 2);
+	EXPECT_EQ(wrong_at("[fe80::1]%lo:1 [fe80::2]%eth0:1"), 25);
+}
+
+TEST_F(drop_test, both_ends_that_are_here)
+{
+	auto &one = port.fake.add_sock(identity("1.1.1.1:1", "1.1.1.1:2"));
+	auto &other = port.fake.add_sock(identity("1.1.1.1:2", "1.1.1.1:1"));
+	auto &third = port.fake.add_sock(identity("1.1.1.1:3", "1.1.1.1:1"));
+
+	EXPECT_EQ(write("1.1.1.1:1 1.1.1.1:2\n"), 20);
+	EXPECT_EQ(one.error, ECONNRESET);
+	EXPECT_EQ(other.error, ECONNRESET);
+	EXPECT_EQ(third.error, 0);
+	EXPECT_EQ(counts(), "2 0 0");
+	EXPECT_EQ(write("1.1.1.1:1 1.1.1.1:2\n"), -ENOENT);
+	EXPECT_EQ(counts(), "2 0 1");
+}
+
+TEST_F(drop_test, all_that_fit_but_no_listener)
+{
+	for (std::uint16_t i = 1; i <= 500; i++)
+		port.fake.add_sock({ endpoint::ipv4(1, 1, 1, 1, 80).raw(),
+				     endpoint::ipv4(2, 2, 2, 2, i).raw(), KTCP_TCP_TIME_WAIT });
+	auto &listener = port.fake.add_sock(identity("0.0.0.0:80", "", KTCP_TCP_LISTEN));
+	auto &other = port.fake.add_sock(identity("1.1.1.1:81", "2.2.2.2:2"));
+
+	EXPECT_EQ(write("*:80\n"), 5);
+	EXPECT_EQ(counts(), "500 1 0");
+	EXPECT_EQ(listener.error, 0);
+	EXPECT_EQ(other.error, 0);
+	/* Nothing but the listener: refused, and no connection. */
+	EXPECT_EQ(write("*:80\n"), -ENOENT);
+	EXPECT_EQ(counts(), "500 2 0");
+}
+
+TEST_F(drop_test, a_malformed_line_ends_the_write_before_it)
+{
+	auto &first = port.fake.add_sock(identity("1.1.1.1:1", "2.2.2.2:2"));
+	auto &second = port.fake.add_sock(identity("3.3.3.3:3", "4.4.4.4:4"));
+
+	EXPECT_CALL(port, printk_ratelimited(_, AllOf(HasSubstr("line 3, column 9: "),
+						      HasSubstr("number"))))
+		.Times(1);
+	EXPECT_EQ(write("1.1.1.1:1 2.2.2.2:2\n\n1.1.1.1:x *\n3.3.3.3:3 4.4.4.4:4\n"), 21);
+	EXPECT_EQ(first.error, ECONNRESET);
+	EXPECT_EQ(second.error, 0);
+	EXPECT_EQ(write("1.1.1.1:x *\n3.3.3.3:3 4.4.4.4:4\n"), -EINVAL);
+	EXPECT_EQ(second.error, 0);
+	Mock::VerifyAndClearExpectations(&port);
+	/* Once more, by who does not heed it: it is said again. */
+	EXPECT_CALL(port, printk_ratelimited(_, HasSubstr("line 3, column 9: "))).Times(1);
+	EXPECT_EQ(write("1.1.1.1:x *\n"), -EINVAL);
+	EXPECT_EQ(write("3.3.3.3:3 4.4.4.4:4\n"), 20);
+	EXPECT_EQ(second.error, ECONNRESET);
+}
+
+TEST_F(drop_test, lines_in_pieces_and_a_malformed_one_that_began_before)
+{
+	auto &one = port.fake.add_sock(identity("1.1.1.1:1", "2.2.2.2:2"));
+
+	for (const char *each : { "1.1.1.1", ":1 ", "2.2.2", ".2:" })
+		EXPECT_EQ(write(each), static_cast<long>(std::strlen(each)));
+	EXPECT_EQ(one.error, 0);
+	EXPECT_EQ(write("2\nwh"), 4);
+	EXPECT_EQ(one.error, ECONNRESET);
+	EXPECT_CALL(port, printk_ratelimited(_, HasSubstr("line 2, column 5: "))).Times(1);
+	EXPECT_EQ(write("at\n1.1.1.1:1 *\n"), -EINVAL);
+	EXPECT_EQ(counts(), "1 0 0");
+}
+
+TEST_F(drop_test, a_long_write_of_many_lines)
+{
+	std::string text;
+
+	for (std::uint16_t i = 1; i <= 2000; i++) {
+		port.fake.add_sock({ endpoint::ipv4(1, 1, 1, 1, 80).raw(),
+				     endpoint::ipv4(2, 2, 2, 2, i).raw(), KTCP_TCP_ESTABLISHED });
+		text += "2.2.2.2:" + std::to_string(i) + " 1.1.1.1:80\n";
+	}
+	EXPECT_EQ(write(text), static_cast<long>(text.size()));
+	EXPECT_EQ(counts(), "2000 0 0");
+	/* None is there, but there are many: no error. */
+	EXPECT_EQ(write(text), static_cast<long>(text.size()));
+	EXPECT_EQ(counts(), "2000 0 2000");
+	/* A malformed line far behind. */
+	EXPECT_EQ(write(text + "x\n" + text), static_cast<long>(text.size()));
+	EXPECT_EQ(write("x\n" + text), -EINVAL);
+}
+
+TEST_F(drop_test, the_last_line_counts_without_its_end)
+{
+	auto &one = port.fake.add_sock(identity("1.1.1.1:1", "2.2.2.2:2"));
+
+	EXPECT_EQ(write("1.1.1.1:1 2.2.2.2:2"), 19);
+	EXPECT_EQ(one.error, 0);
+	close();
+	EXPECT_EQ(one.error, ECONNRESET);
+}
+
+TEST_F(drop_test, who_may_not_drops_nothing)
+{
+	auto &one = port.fake.add_sock(identity("1.1.1.1:1", "2.2.2.2:2"));
+
+	port.fake.may_administer = false;
+	EXPECT_EQ(write("1.1.1.1:1 2.2.2.2:2\n"), -EPERM);
+	EXPECT_EQ(write("1.1.1.1:1 2.2.2.2:2"), -EPERM);
+	close();
+	EXPECT_EQ(one.error, 0);
+	EXPECT_EQ(counts(), "0 0 0");
+}
+
+TEST_F(drop_test, devices)
+{
+	auto &bound =
+		port.fake.add_sock(identity("[fe80::1]:1", "[fe80::2]:2", KTCP_TCP_ESTABLISHED, 7));
+	auto &elsewhere =
+		port.fake.add_sock(identity("[fe80::1]:3", "[fe80::2]:2", KTCP_TCP_ESTABLISHED, 8));
+
+	port.fake.devices["eth0"] = 7;
+	EXPECT_EQ(write("[fe80::1]:1 [fe80::2]:2\n"), -ENOENT);
+	EXPECT_EQ(write("[fe80::1]%eth1:1 [fe80::2]:2\n"), -ENOENT);
+	EXPECT_EQ(write("[fe80::1]%a-name-too-long-for-it:1 [fe80::2]:2\n"), -ENOENT);
+	EXPECT_EQ(bound.error, 0);
+	EXPECT_EQ(write("[fe80::1]%eth0:* [fe80::2]%eth0:2\n"), 34);
+	EXPECT_EQ(bound.error, ECONNRESET);
+	EXPECT_EQ(elsewhere.error, 0);
+	EXPECT_EQ(write("[fe80::1%8]:3 [fe80::2]:2\n"), 26);
+	EXPECT_EQ(elsewhere.error, ECONNRESET);
+}
+
+TEST_F(drop_test, namespaces_have_their_own)
+{
+	::net net;
+
+	EXPECT_EQ(port.fake.add_net(net), 0);
+
+	auto &here = port.fake.add_sock(identity("1.1.1.1:1", "2.2.2.2:2"));
+	auto &there = port.fake.add_sock(identity("1.1.1.1:1", "2.2.2.2:2"), &net);
+	auto *const file = port.fake.entry("drop_tcp_sock", &net);
+	void *const opened = port.fake.open(*file);
+
+	EXPECT_EQ(port.fake.write(*file, opened, "*:1\n"), 4);
+	EXPECT_EQ(there.error, ECONNRESET);
+	EXPECT_EQ(here.error, 0);
+	EXPECT_EQ(counts(), "0 0 0");
+	port.fake.close(*file, opened);
+	port.fake.remove_net(net);
+	EXPECT_EQ(port.fake.entry("drop_tcp_sock", &net), nullptr);
+}

@@ -1,0 +1,998 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//
+// drop-tcp-socket: what is written to /proc/net/drop_tcp_sock is dropped, nothing else is, and
+// whatever is written the kernel lives on.
+#include "fixture.hpp"
+#include "namespaces.hpp"
+
+#include <atomic>
+#include <map>
+#include <optional>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+namespace vm
+{
+namespace
+{
+
+constexpr const char *drop_file = "/drop-tcp-socket.ko";
+constexpr const char *drop_module = "drop_tcp_socket";
+// Of the calling thread's network namespace.
+const std::string entry = "/proc/thread-self/net/drop_tcp_sock";
+
+// A descriptor, closed when it goes.
+class owned {
+    public:
+	explicit owned(int descriptor = -1) : descriptor_(descriptor)
+	{
+	}
+	owned(owned &&other) noexcept : descriptor_(std::exchange(other.descriptor_, -1))
+	{
+	}
+	owned &operator=(owned &&other) noexcept
+	{
+		std::swap(descriptor_, other.descriptor_);
+		return *this;
+	}
+	~owned()
+	{
+		close();
+	}
+	void close()
+	{
+		if (descriptor_ >= 0)
+			::close(descriptor_);
+		descriptor_ = -1;
+	}
+	operator int() const
+	{
+		return descriptor_;
+	}
+
+    private:
+	int descriptor_;
+};
+
+// How the two ends of a connection speak to each other.
+struct way {
+	const char *name;
+	int server_family, client_family;
+	const char *server_address, *client_address;
+	const char *text; // the address in a line, of both
+};
+
+void PrintTo(const way &way, std::ostream *to)
+{
+	*to << way.name;
+}
+
+const way ipv4 = { "ipv4", AF_INET, AF_INET, "127.0.0.1", "127.0.0.1", "127.0.0.1" };
+const way ipv6 = { "ipv6", AF_INET6, AF_INET6, "::1", "::1", "[::1]" };
+const way ipv6_older = { "ipv6_older", AF_INET6, AF_INET6, "::1", "::1", "::1" };
+const way mapped_as_ipv4 = { "mapped_as_ipv4", AF_INET6, AF_INET, "::", "127.0.0.1", "127.0.0.1" };
+const way mapped = { "mapped", AF_INET6, AF_INET6, "::", "::ffff:127.0.0.1", "[::ffff:127.0.0.1]" };
+
+void fill_address(int family, const char *address, unsigned port, sockaddr_storage &to)
+{
+	to = {};
+	to.ss_family = family;
+	if (family == AF_INET) {
+		auto &v4 = reinterpret_cast<sockaddr_in &>(to);
+		v4.sin_port = htons(port);
+		::inet_pton(AF_INET, address, &v4.sin_addr);
+	} else {
+		auto &v6 = reinterpret_cast<sockaddr_in6 &>(to);
+		v6.sin6_port = htons(port);
+		::inet_pton(AF_INET6, address, &v6.sin6_addr);
+	}
+}
+
+unsigned local_port(int socket)
+{
+	sockaddr_in6 at{};
+	socklen_t length = sizeof at;
+	::getsockname(socket, reinterpret_cast<sockaddr *>(&at), &length);
+	return ntohs(at.sin6_port); // where sockaddr_in has it, too
+}
+
+owned listen_on(const way &way, unsigned port = 0, int backlog = 1024)
+{
+	owned made(::socket(way.server_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	const int off = 0, on = 1;
+	if (way.server_family == AF_INET6)
+		::setsockopt(made, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+	::setsockopt(made, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	sockaddr_storage at;
+	fill_address(way.server_family, way.server_address, port, at);
+	EXPECT_EQ(::bind(made, reinterpret_cast<sockaddr *>(&at), sizeof at), 0)
+		<< std::strerror(errno);
+	EXPECT_EQ(::listen(made, backlog), 0);
+	return made;
+}
+
+// Returns the errno of connect() in error.
+owned connect_to(const way &way, unsigned port, int flags = 0, int *error = nullptr)
+{
+	owned made(::socket(way.client_family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
+	const timeval limit{ 10, 0 };
+	::setsockopt(made, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	sockaddr_storage to;
+	fill_address(way.client_family, way.client_address, port, to);
+	const bool failed = ::connect(made, reinterpret_cast<sockaddr *>(&to), sizeof to);
+	if (error)
+		*error = failed ? errno : 0;
+	else
+		EXPECT_FALSE(failed) << std::strerror(errno);
+	return made;
+}
+
+// Both ends of a connection.
+struct pair {
+	owned client, server;
+};
+
+pair connect_pair(const way &way, int listener)
+{
+	pair made{ connect_to(way, local_port(listener)), owned() };
+	made.server = owned(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+	const timeval limit{ 10, 0 };
+	::setsockopt(made.server, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	return made;
+}
+
+// What a blocking read says: bytes, 0, or a negative errno.
+int read_error(int socket)
+{
+	char byte;
+	const ssize_t got = ::recv(socket, &byte, 1, 0);
+	return got < 0 ? -errno : static_cast<int>(got);
+}
+
+bool alive(const pair &both)
+{
+	char byte = 'x';
+	return ::send(both.client, &byte, 1, MSG_NOSIGNAL) == 1 && read_error(both.server) == 1 &&
+	       ::send(both.server, &byte, 1, MSG_NOSIGNAL) == 1 && read_error(both.client) == 1;
+}
+
+std::string line(const way &way, unsigned one, unsigned other)
+{
+	return std::string(way.text) + ":" + std::to_string(one) + " " + way.text + ":" +
+	       std::to_string(other) + "\n";
+}
+
+// One write(2): what it returned, or a negative errno.
+long write_to(int file, const std::string &text)
+{
+	const ssize_t wrote = ::write(file, text.data(), text.size());
+	return wrote < 0 ? -errno : wrote;
+}
+
+long write_once(const std::string &text)
+{
+	const owned file(::open(entry.c_str(), O_WRONLY | O_CLOEXEC));
+	return file < 0 ? -errno : write_to(file, text);
+}
+
+// The numbers at the beginning of the file.
+std::map<std::string, unsigned long> counters()
+{
+	std::istringstream in(read_file(entry));
+	std::map<std::string, unsigned long> numbers;
+	std::string name;
+	for (unsigned long value; in >> name >> value;)
+		numbers[name] = value;
+	return numbers;
+}
+
+// The states (of /proc/net/tcp) of this thread's sockets that have a port at either end.
+std::vector<std::string> states_of(unsigned port)
+{
+	std::vector<std::string> states;
+	for (const char *table : { "tcp", "tcp6" }) {
+		std::istringstream file(read_file(std::string("/proc/thread-self/net/") + table));
+		std::string line;
+		std::getline(file, line);
+		while (std::getline(file, line)) {
+			std::istringstream words(line);
+			std::string number, local, remote, state;
+			words >> number >> local >> remote >> state;
+			for (const auto &end : { local, remote })
+				if (std::stoul(end.substr(end.rfind(':') + 1), nullptr, 16) ==
+				    port) {
+					states.push_back(state);
+					break;
+				}
+		}
+	}
+	return states;
+}
+
+long count_state(unsigned port, const char *state)
+{
+	return std::ranges::count(states_of(port), state);
+}
+
+// Connections, closed by their clients first: the clients' ends are in TIME-WAIT.
+void make_time_waits(const way &way, int listener, int count)
+{
+	for (int i = 0; i < count; ++i) {
+		pair both = connect_pair(way, listener);
+		both.client.close();
+		ASSERT_EQ(read_error(both.server), 0);
+	}
+	ASSERT_TRUE(eventually(10s, [&] {
+		return count_state(local_port(listener), "06") == count;
+	})) << count_state(local_port(listener), "06");
+}
+
+// Runs it in a process of its own; its result.
+template <class Function>
+int in_child(Function function)
+{
+	const pid_t child = ::fork();
+	if (!child)
+		::_exit(function());
+	int status = -1;
+	::waitpid(child, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+class dropping : public server {
+    protected:
+	void SetUp() override
+	{
+		// Over loopback, a port in TIME-WAIT is taken for the next connection after a second.
+		ASSERT_TRUE(write_file(reuse, "0"));
+		load_drop();
+	}
+	void TearDown() override
+	{
+		if (module_loaded(drop_module))
+			unload_drop();
+		EXPECT_TRUE(write_file(reuse, "2"));
+		server::TearDown();
+	}
+	const std::string reuse = "/proc/sys/net/ipv4/tcp_tw_reuse";
+
+	void load_drop()
+	{
+		const int error = load_module("", drop_file);
+		ASSERT_EQ(error, 0) << std::strerror(error);
+	}
+	void unload_drop()
+	{
+		const auto start = clock::now();
+		EXPECT_EQ(unload_module(drop_module), 0) << std::strerror(errno);
+		EXPECT_LT(clock::now() - start, unload_bound);
+		EXPECT_FALSE(std::filesystem::exists(entry));
+		EXPECT_FALSE(module_loaded(drop_module));
+	}
+
+	// What the module said in the log.
+	std::vector<std::string> said()
+	{
+		std::vector<std::string> found;
+		for (const auto &each : log.lines())
+			if (each.text.rfind("drop_tcp_socket: ", 0) == 0 &&
+			    each.text.find("tainting") == std::string::npos &&
+			    each.text.find("taints") == std::string::npos)
+				found.push_back(each.text);
+		return found;
+	}
+	void allow_complaints()
+	{
+		allow_other("^drop_tcp_socket: drop_tcp_sock: line \\d+, column \\d+: "
+			    "|^ktcp_printk_ratelimited: \\d+ callbacks suppressed");
+	}
+};
+
+// ---- every kind of address ----------------------------------------------------------------
+
+class drop : public dropping, public testing::WithParamInterface<way> {};
+INSTANTIATE_TEST_SUITE_P(ways, drop,
+			 testing::Values(ipv4, ipv6, ipv6_older, mapped_as_ipv4, mapped),
+			 [](const auto &info) { return info.param.name; });
+
+TEST_P(drop, an_established_pair_and_both_ends_see_a_reset)
+{
+	const way &way = GetParam();
+	const owned listener = listen_on(way);
+	const unsigned port = local_port(listener);
+	// From the client's point of view, and from the server's.
+	for (const bool swapped : { false, true }) {
+		const pair both = connect_pair(way, listener), other = connect_pair(way, listener);
+		const unsigned client = local_port(both.client);
+		const std::string text = swapped ? line(way, port, client) :
+						   line(way, client, port);
+		const auto before = counters();
+		EXPECT_EQ(write_once(text), static_cast<long>(text.size())) << text;
+		EXPECT_EQ(read_error(both.client), -ECONNRESET);
+		EXPECT_EQ(read_error(both.server), -ECONNRESET);
+		EXPECT_TRUE(states_of(client).empty()) << text << vm::text(states_of(client));
+		const auto after = counters();
+		EXPECT_GE(after.at("dropped"), before.at("dropped") + 1);
+		EXPECT_EQ(after.at("not_found"), before.at("not_found"));
+		// Nobody else was, and the listener listens.
+		EXPECT_TRUE(alive(other));
+		EXPECT_EQ(count_state(port, "0A"), 1);
+		EXPECT_TRUE(alive(connect_pair(way, listener)));
+		// Again: it is not there any more.
+		EXPECT_EQ(write_once(text), -ENOENT);
+		EXPECT_EQ(counters().at("not_found"), before.at("not_found") + 1);
+	}
+	EXPECT_EQ(counters().at("refused"), 0u);
+}
+
+TEST_P(drop, one_in_time_wait)
+{
+	const way &way = GetParam();
+	const owned listener = listen_on(way);
+	pair both = connect_pair(way, listener);
+	const unsigned client = local_port(both.client), port = local_port(listener);
+	both.client.close();
+	ASSERT_EQ(read_error(both.server), 0);
+	both.server.close();
+	ASSERT_TRUE(eventually(5s, [&] { return count_state(client, "06") == 1; }));
+	EXPECT_GT(write_once(line(way, port, client)), 0);
+	EXPECT_EQ(vm::text(states_of(client)), "");
+	EXPECT_EQ(counters().at("dropped"), 1u);
+}
+
+TEST_P(drop, one_that_is_half_open)
+{
+	const way &way = GetParam();
+	const owned listener = listen_on(way);
+	const unsigned port = local_port(listener);
+	const int seconds = 30;
+	// The server's end stays a request until the client speaks.
+	ASSERT_EQ(::setsockopt(listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds),
+		  0);
+	const owned client = connect_to(way, port);
+	ASSERT_EQ(count_state(port, "03"), 1) << vm::text(states_of(port));
+	const std::string text = line(way, port, local_port(client));
+	EXPECT_EQ(write_once(text), static_cast<long>(text.size()));
+	EXPECT_EQ(count_state(port, "03"), 0);
+	EXPECT_EQ(read_error(client), -ECONNRESET);
+	EXPECT_EQ(counters().at("dropped"), 2u); // the request, and the client's end
+	EXPECT_EQ(count_state(port, "0A"), 1);
+	const owned next = connect_to(way, port);
+	EXPECT_EQ(::send(next, "x", 1, MSG_NOSIGNAL), 1);
+	const owned accepted(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+	EXPECT_EQ(read_error(accepted), 1);
+}
+
+TEST_P(drop, one_whose_connecting_was_not_answered)
+{
+	const way &way = GetParam();
+	const owned listener = listen_on(way, 0, 0);
+	const unsigned port = local_port(listener);
+	std::vector<owned> waiting;
+	int error = 0;
+	// The backlog fills up, and SYNs are dropped.
+	do {
+		waiting.push_back(connect_to(way, port, SOCK_NONBLOCK, &error));
+		std::this_thread::sleep_for(20ms);
+	} while (!count_state(port, "02") && waiting.size() < 10);
+	ASSERT_EQ(count_state(port, "02"), 1);
+	EXPECT_GT(write_once(line(way, local_port(waiting.back()), port)), 0);
+	EXPECT_EQ(count_state(port, "02"), 0);
+	socklen_t length = sizeof error;
+	::getsockopt(waiting.back(), SOL_SOCKET, SO_ERROR, &error, &length);
+	EXPECT_EQ(error, ECONNRESET);
+	EXPECT_EQ(count_state(port, "0A"), 1);
+}
+
+// ---- a thousand ----------------------------------------------------------------------------
+
+class drop_thousand : public drop {
+    protected:
+	// A debug kernel takes longer to make a thousand than they stay in TIME-WAIT.
+	const int many = debug_kernel() ? 100 : 1000;
+};
+INSTANTIATE_TEST_SUITE_P(ways, drop_thousand, testing::Values(ipv4, ipv6, mapped_as_ipv4, mapped),
+			 [](const auto &info) { return info.param.name; });
+
+TEST_P(drop_thousand, by_what_ss_lists)
+{
+	const owned listener = listen_on(GetParam());
+	const unsigned port = local_port(listener);
+	make_time_waits(GetParam(), listener, many);
+	const std::string command = "/sbin/ss -tn state time-wait | "
+				    "awk 'NR > 1 && /:" +
+				    std::to_string(port) +
+				    "/ { print $3, $4 }' | "
+				    "tee /proc/net/drop_tcp_sock > /tmp/dropped";
+	ASSERT_TRUE(shell(command)) << command;
+	EXPECT_EQ(count_state(port, "06"), 0);
+	EXPECT_EQ(std::ranges::count(read_file("/tmp/dropped"), '\n'), many);
+	EXPECT_EQ(counters().at("dropped"), static_cast<unsigned long>(many));
+	EXPECT_EQ(counters().at("not_found"), 0u);
+	EXPECT_EQ(count_state(port, "0A"), 1);
+	EXPECT_TRUE(alive(connect_pair(GetParam(), listener)));
+}
+
+TEST_P(drop_thousand, by_one_line)
+{
+	const owned listener = listen_on(GetParam()), elsewhere = listen_on(GetParam());
+	const unsigned port = local_port(listener);
+	const pair established = connect_pair(GetParam(), listener);
+	make_time_waits(GetParam(), elsewhere, 10);
+	for (const std::string &text : { "time-wait:" + std::to_string(port) + "\n",
+					 "* time-wait:" + std::to_string(port) + "\n",
+					 "time-wait *:" + std::to_string(port) + "\n" }) {
+		make_time_waits(GetParam(), listener, many);
+		const auto before = counters();
+		EXPECT_EQ(write_once(text), static_cast<long>(text.size())) << text;
+		EXPECT_EQ(count_state(port, "06"), 0) << text;
+		EXPECT_EQ(counters().at("dropped"), before.at("dropped") + many) << text;
+	}
+	// What is not in TIME-WAIT stays, and so does another port's.
+	EXPECT_TRUE(alive(established));
+	EXPECT_EQ(count_state(port, "0A"), 1);
+	EXPECT_EQ(count_state(local_port(elsewhere), "06"), 10);
+	EXPECT_EQ(counters().at("refused"), 0u);
+	EXPECT_GT(write_once("time-wait:" + std::to_string(local_port(elsewhere)) + " *\n"), 0);
+}
+
+TEST_P(drop_thousand, established_by_a_wildcard_and_the_listener_is_refused)
+{
+	const way &way = GetParam();
+	const owned listener = listen_on(way);
+	const std::string port = std::to_string(local_port(listener));
+	unsigned long refused = 0;
+	for (const std::string &text :
+	     { "*:" + port + "\n", "*:" + port + " *\n", "* *:" + port + "\n",
+	       "* " + std::string(way.text) + ":" + port + "\n",
+	       std::string(way.text) + ":* " + way.text + ":" + port + "\n" }) {
+		std::vector<pair> pairs;
+		for (int i = 0; i < 100; ++i)
+			pairs.push_back(connect_pair(way, listener));
+		EXPECT_EQ(write_once(text), static_cast<long>(text.size())) << text;
+		for (const auto &each : pairs) {
+			EXPECT_EQ(read_error(each.client), -ECONNRESET) << text;
+			EXPECT_EQ(read_error(each.server), -ECONNRESET) << text;
+		}
+		EXPECT_EQ(count_state(local_port(listener), "0A"), 1) << text;
+		EXPECT_EQ(states_of(local_port(listener)).size(), 1u) << text;
+		// A listener has no remote end and, unless it is bound to one, no address.
+		const bool meant = text.find(way.text) == std::string::npos ||
+				   (text[0] == '*' &&
+				    std::string(way.server_address) == way.client_address);
+		refused += meant;
+		EXPECT_EQ(counters().at("refused"), refused) << text;
+		EXPECT_TRUE(alive(connect_pair(way, listener)));
+	}
+	// Nothing but the listener: nothing to drop.
+	EXPECT_GT(write_once("*:" + port + "\n"), 0); // what the last check left
+	EXPECT_EQ(write_once("*:" + port + "\n"), -ENOENT);
+	EXPECT_EQ(count_state(local_port(listener), "0A"), 1);
+}
+
+// ---- what is written -----------------------------------------------------------------------
+
+class drop_lines : public dropping {};
+
+TEST_F(drop_lines, the_file_says_what_it_takes)
+{
+	const std::string text = read_file(entry);
+	EXPECT_EQ(text.rfind("dropped 0\nrefused 0\nnot_found 0\n", 0), 0u) << text;
+	EXPECT_NE(text.find("time-wait:80"), std::string::npos);
+	EXPECT_EQ(std::filesystem::status(entry).permissions(), std::filesystem::perms(0666));
+}
+
+TEST_F(drop_lines, in_pieces_of_every_size)
+{
+	const owned listener = listen_on(ipv6);
+	for (std::size_t size : { 1, 2, 3, 7, 64, 511, 512, 513 }) {
+		std::vector<pair> pairs;
+		std::string text;
+		for (int i = 0; i < 20; ++i) {
+			pairs.push_back(connect_pair(ipv6, listener));
+			text += line(ipv6, local_port(pairs.back().client), local_port(listener));
+		}
+		const auto before = counters().at("not_found");
+		const owned file(::open(entry.c_str(), O_WRONLY | O_CLOEXEC));
+		for (std::size_t at = 0; at < text.size(); at += size) {
+			const std::string piece = text.substr(at, size);
+			ASSERT_EQ(write_to(file, piece), static_cast<long>(piece.size())) << size;
+		}
+		EXPECT_EQ(counters().at("not_found"), before) << size;
+		for (const auto &each : pairs)
+			EXPECT_EQ(read_error(each.client), -ECONNRESET) << size;
+	}
+}
+
+TEST_F(drop_lines, the_last_without_an_end_counts_at_close)
+{
+	const owned listener = listen_on(ipv4);
+	const pair both = connect_pair(ipv4, listener);
+	std::string text = line(ipv4, local_port(both.client), local_port(listener));
+	text.pop_back();
+	owned file(::open(entry.c_str(), O_WRONLY | O_CLOEXEC));
+	EXPECT_EQ(write_to(file, text), static_cast<long>(text.size()));
+	EXPECT_TRUE(alive(both));
+	file.close();
+	EXPECT_EQ(read_error(both.client), -ECONNRESET);
+}
+
+TEST_F(drop_lines, a_malformed_one_stops_the_write_where_it_begins)
+{
+	allow_complaints();
+	const owned listener = listen_on(ipv4);
+	pair one = connect_pair(ipv4, listener), two = connect_pair(ipv4, listener);
+	const unsigned port = local_port(listener);
+	const std::string good = line(ipv4, local_port(one.client), port);
+	const std::string rest = line(ipv4, local_port(two.client), port);
+	const std::string bad = "127.0.0.1:80 127.0.0.300:90\n";
+	const owned file(::open(entry.c_str(), O_WRONLY | O_CLOEXEC));
+
+	EXPECT_EQ(write_to(file, good + bad + rest), static_cast<long>(good.size()));
+	EXPECT_EQ(read_error(one.client), -ECONNRESET);
+	EXPECT_TRUE(alive(two)) << "what comes after the malformed line is left alone";
+	// What writers do: they go on with the rest.
+	EXPECT_EQ(write_to(file, bad + rest), -EINVAL);
+	EXPECT_TRUE(alive(two));
+	ASSERT_EQ(said().size(), 1u) << vm::text(said());
+	EXPECT_NE(said()[0].find("line 2, column 24: "), std::string::npos) << said()[0];
+	EXPECT_EQ(write_to(file, rest), static_cast<long>(rest.size()));
+	EXPECT_EQ(read_error(two.client), -ECONNRESET);
+
+	// By tee, as an administrator has it.
+	EXPECT_FALSE(shell("printf '127.0.0.1:1 127.0.0.1:2\\nwhat\\n' | "
+			   "tee /proc/net/drop_tcp_sock 2>/dev/null >/dev/null"));
+	ASSERT_EQ(said().size(), 2u) << vm::text(said());
+	EXPECT_NE(said()[1].find("line 2, column 5: "), std::string::npos) << said()[1];
+}
+
+TEST_F(drop_lines, what_is_no_line)
+{
+	allow_complaints();
+	const owned file(::open(entry.c_str(), O_WRONLY | O_CLOEXEC));
+	for (const std::string &text : std::vector<std::string>{ "127.0.0.1:80",
+								 "127.0.0.1:80 127.0.0.1",
+								 "127.0.0.1 127.0.0.1:80",
+								 "*",
+								 "127.0.0.1:0 *",
+								 "127.0.0.1:65536 *",
+								 "127.0.0.1:80x *",
+								 "::1 ::2",
+								 "[::1:80 *",
+								 "[::1]80 *",
+								 "time-wait time-wait 1",
+								 "1 2 3",
+								 "localhost:80 *",
+								 "127.1:80 *",
+								 "127.0.0.1:-1 *",
+								 "12:34:56:78:9a:bc:de:f0:11:22 *",
+								 "[::1%]:80 *",
+								 "*%lo:80 *",
+								 "127.0.0.1:80,127.0.0.1:90",
+								 "%s%s%s%n %x" }) {
+		EXPECT_EQ(write_to(file, text + "\n"), -EINVAL) << text;
+	}
+	const std::string nul("127.0.0.1:80\0 *\n", 16);
+	EXPECT_EQ(write_to(file, nul), -EINVAL);
+	// However long, and even if its end never comes.
+	EXPECT_EQ(write_to(file, std::string(1 << 20, 'x')), -EINVAL);
+	EXPECT_EQ(write_to(file, std::string(255, ' ') + "\n"), 256);
+	EXPECT_EQ(write_to(file, std::string(200, ' ')), 200);
+	EXPECT_EQ(write_to(file, std::string(56, ' ')), -EINVAL);
+	// And what is one, though nothing is there.
+	for (const std::string &text : std::vector<std::string>{
+		     "127.0.0.1:80 127.0.0.1:90", " \t127.0.0.1:80\t \t127.0.0.1:90 \r",
+		     "[::1]:80 ::1:90", "[fe80::1]%lo:80 [fe80::2]%lo:81",
+		     "[fe80::1%1]:80 [fe80::2]:81", "fe80::1%lo:80 fe80::2:81",
+		     "[::1]%nodevice:80 [::1]:81", "10.0.0.1:80 [::1]:90" })
+		EXPECT_EQ(write_to(file, text + "\n"), -ENOENT) << text;
+	EXPECT_EQ(write_to(file, "\n\n \n"), 4);
+	EXPECT_EQ(write_to(file, ""), 0);
+	EXPECT_EQ(counters().at("dropped"), 0u);
+	EXPECT_EQ(counters().at("not_found"), 8u);
+	// Several lines, of which none is there: counted, and no error.
+	EXPECT_EQ(write_to(file, "1.1.1.1:1 2.2.2.2:2\n1.1.1.1:1 2.2.2.2:2\n"), 40);
+	EXPECT_EQ(counters().at("not_found"), 10u);
+}
+
+TEST_F(drop_lines, a_socket_bound_to_a_device)
+{
+	const owned listener = listen_on(ipv6);
+	const pair free = connect_pair(ipv6, listener);
+	owned bound(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	ASSERT_EQ(::setsockopt(bound, SOL_SOCKET, SO_BINDTODEVICE, "lo", 2), 0);
+	sockaddr_storage to;
+	fill_address(AF_INET6, "::1", local_port(listener), to);
+	ASSERT_EQ(::connect(bound, reinterpret_cast<sockaddr *>(&to), sizeof to), 0);
+	const owned accepted(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+	const std::string ports[] = { std::to_string(local_port(bound)),
+				      std::to_string(local_port(listener)) };
+	// As ss writes it.
+	EXPECT_GT(write_once("[::1]%lo:" + ports[0] + " [::1]:" + ports[1] + "\n"), 0);
+	EXPECT_EQ(read_error(bound), -ECONNRESET);
+	EXPECT_EQ(write_once("[::1]%lo:* [::1]:" + ports[1] + "\n"), -ENOENT);
+	EXPECT_TRUE(alive(free));
+}
+
+TEST_F(drop_lines, two_hundred_thousand_of_any_kind)
+{
+	allow_complaints();
+	constexpr int total = 200000;
+	// Nothing that is made up below can name it.
+	const way far = { "", AF_INET, AF_INET, "127.99.99.99", "127.99.99.99", "127.99.99.99" };
+	const owned listener = listen_on(far);
+	const pair both = connect_pair(far, listener);
+	const char *good[] = { "127.0.0.1:80 127.0.0.1:90",
+			       "[::1]:80 [2001:db8::2]:90",
+			       "::ffff:10.1.2.3:80 10.1.2.3:90",
+			       "[fe80::1]%lo:22 [fe80::2%1]:65535",
+			       "time-wait:80 10.1.2.3:81",
+			       "10.1.2.3:* [2001:db8:1:2:3:4:5:6]:80",
+			       "10.1.2.3:80 *:81" };
+	std::mt19937 random(1);
+	int lines = 0, obeyed = 0, refused = 0;
+	while (lines < total) {
+		const owned file(::open(entry.c_str(), O_RDWR | O_CLOEXEC));
+		ASSERT_GE(file, 0);
+		for (int writes = 0; writes < 50; ++writes) {
+			std::string text;
+			for (unsigned left = 1 + random() % 40; left; --left) {
+				std::string one = good[random() % 20 ? random() % 4 : random() % 7];
+				if (random() % 4 == 0) {
+					one.resize(random() % 300);
+					for (auto &each : one)
+						each = static_cast<char>(random());
+				}
+				for (unsigned changes = random() % 4; changes && !one.empty();
+				     --changes) {
+					const std::size_t at = random() % one.size();
+					switch (random() % 4) {
+					case 0:
+						one[at] = static_cast<char>(random());
+						break;
+					case 1:
+						one.erase(at, 1 + random() % 5);
+						break;
+					case 2:
+						one.insert(at, 1, "[]:.*% \t0f\n\0"[random() % 12]);
+						break;
+					case 3:
+						one.insert(at,
+							   one.substr(random() % one.size(), 9));
+						break;
+					}
+				}
+				// Of this it must not be sure to be free.
+				if (one.find("* *") == std::string::npos)
+					text += one + (random() % 50 ? "\n" : "");
+			}
+			while (!text.empty()) {
+				const std::string piece = text.substr(0, 1 + random() % 2000);
+				const long wrote = write_to(file, piece);
+				ASSERT_TRUE(
+					(wrote > 0 && wrote <= static_cast<long>(piece.size())) ||
+					wrote == -EINVAL || wrote == -ENOENT)
+					<< wrote;
+				// A line that is refused is left out.
+				const std::size_t end = text.find('\n');
+				const std::size_t skip = end == text.npos ? text.size() : end + 1;
+				const std::size_t taken = wrote > 0 ?
+								  static_cast<std::size_t>(wrote) :
+							  wrote == -ENOENT ? piece.size() :
+									     skip;
+				const auto passed = std::count(text.begin(), text.begin() + taken,
+							       '\n');
+				lines += passed;
+				(wrote == -EINVAL ? refused : obeyed) += passed;
+				text.erase(0, taken);
+			}
+		}
+	}
+	EXPECT_GT(obeyed, total / 10);
+	EXPECT_GT(refused, total / 10);
+	std::printf("%d lines, of which %d were refused\n", lines, refused);
+	EXPECT_TRUE(alive(both));
+	EXPECT_EQ(count_state(local_port(listener), "0A"), 1);
+	EXPECT_GT(write_once("127.0.0.1:" + std::to_string(local_port(both.client)) +
+			     " 127.99.99.99:" + std::to_string(local_port(listener)) + "\n"),
+		  0);
+	EXPECT_EQ(read_error(both.client), -ECONNRESET);
+}
+
+// ---- who may ------------------------------------------------------------------------------
+
+class drop_rights : public dropping {};
+
+constexpr uid_t nobody = 65534;
+
+TEST_F(drop_rights, are_those_of_whoever_opened_the_file)
+{
+	const owned listener = listen_on(ipv4);
+	const pair both = connect_pair(ipv4, listener);
+	const std::string text = line(ipv4, local_port(both.client), local_port(listener));
+	EXPECT_EQ(in_child([&] {
+			  if (::setuid(nobody))
+				  return 1;
+			  // Everybody may open it and read.
+			  if (read_file(entry).empty())
+				  return 2;
+			  return write_once(text) == -EPERM ? 0 : 3;
+		  }),
+		  0);
+	EXPECT_TRUE(alive(both));
+	// Opened by nobody, written by root.
+	int ends[2];
+	ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	const auto send_file = [&](int file) {
+		char space[CMSG_SPACE(sizeof file)] = {}, byte = 0;
+		iovec data{ &byte, 1 };
+		msghdr message{};
+		message.msg_iov = &data;
+		message.msg_iovlen = 1;
+		message.msg_control = space;
+		message.msg_controllen = sizeof space;
+		cmsghdr *header = CMSG_FIRSTHDR(&message);
+		header->cmsg_level = SOL_SOCKET;
+		header->cmsg_type = SCM_RIGHTS;
+		header->cmsg_len = CMSG_LEN(sizeof file);
+		std::memcpy(CMSG_DATA(header), &file, sizeof file);
+		return ::sendmsg(ends[1], &message, 0) == 1 ? 0 : 4;
+	};
+	EXPECT_EQ(in_child([&] {
+			  if (::setuid(nobody))
+				  return 1;
+			  return send_file(::open(entry.c_str(), O_WRONLY));
+		  }),
+		  0);
+	char space[CMSG_SPACE(sizeof(int))] = {}, byte;
+	iovec data{ &byte, 1 };
+	msghdr message{};
+	message.msg_iov = &data;
+	message.msg_iovlen = 1;
+	message.msg_control = space;
+	message.msg_controllen = sizeof space;
+	ASSERT_EQ(::recvmsg(ends[0], &message, 0), 1);
+	int received;
+	std::memcpy(&received, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof received);
+	EXPECT_EQ(write_to(received, text), -EPERM);
+	EXPECT_TRUE(alive(both));
+	::close(received);
+	::close(ends[0]);
+	::close(ends[1]);
+	// Opened by root, written by nobody.
+	const owned file(::open(entry.c_str(), O_WRONLY));
+	EXPECT_EQ(in_child([&] { return ::setuid(nobody) || write_to(file, text) < 0; }), 0);
+	EXPECT_EQ(read_error(both.client), -ECONNRESET);
+}
+
+TEST_F(drop_rights, of_a_user_namespace_reach_as_far_as_it_does)
+{
+	const owned listener = listen_on(ipv4);
+	const pair both = connect_pair(ipv4, listener);
+	const std::string text = line(ipv4, local_port(both.client), local_port(listener));
+	const owned outside(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+	EXPECT_EQ(in_child([&] {
+			  // By a path that goes on leading to the first namespace.
+			  const owned first(::open("/proc/1/net", O_PATH | O_DIRECTORY));
+			  if (first < 0 || ::setuid(nobody) || ::prctl(PR_SET_DUMPABLE, 1))
+				  return 1;
+			  if (::unshare(CLONE_NEWUSER | CLONE_NEWNET))
+				  return 2;
+			  // In its own namespace it has the right …
+			  if (write_once(text) != -ENOENT)
+				  return 3;
+			  // … and nowhere else.
+			  const owned file(::openat(first, "drop_tcp_sock", O_WRONLY));
+			  if (file < 0)
+				  return 4;
+			  return write_to(file, text) == -EPERM ? 0 : 5;
+		  }),
+		  0);
+	EXPECT_TRUE(alive(both));
+	EXPECT_GT(write_once(text), 0);
+}
+
+// ---- namespaces ---------------------------------------------------------------------------
+
+class drop_namespaces : public dropping {};
+
+TEST_F(drop_namespaces, are_apart)
+{
+	const owned listener = listen_on(ipv4, 5000);
+	// The same ports in both.
+	const pair outside = connect_pair(ipv4, listener);
+	const unsigned client = local_port(outside.client);
+	make_time_waits(ipv4, listener, 20);
+	in_new_namespace([&] {
+		EXPECT_EQ(write_once(line(ipv4, client, 5000)), -ENOENT);
+		EXPECT_EQ(write_once("time-wait:5000\n"), -ENOENT);
+		EXPECT_EQ(write_once("* *\n"), -ENOENT);
+		EXPECT_EQ(counters().at("refused"), 0u) << "the other one's listeners";
+		const owned inner = listen_on(ipv4, 5000);
+		const pair inside = connect_pair(ipv4, inner);
+		make_time_waits(ipv4, inner, 20);
+		EXPECT_GT(write_once("*:5000\n"), 0);
+		EXPECT_EQ(read_error(inside.client), -ECONNRESET);
+		EXPECT_EQ(count_state(5000, "06"), 0);
+		EXPECT_EQ(count_state(5000, "0A"), 1);
+		EXPECT_EQ(counters().at("refused"), 1u);
+	});
+	EXPECT_TRUE(alive(outside));
+	EXPECT_EQ(count_state(5000, "06"), 20);
+	EXPECT_EQ(counters().at("dropped"), 0u);
+	EXPECT_EQ(counters().at("not_found"), 0u);
+	in_new_namespace([&] {
+		const owned inner = listen_on(ipv4, 5000);
+		const pair inside = connect_pair(ipv4, inner);
+		std::thread([&] {
+			// From outside: nothing there is touched.
+			const owned first(::open("/proc/1/ns/net", O_RDONLY | O_CLOEXEC));
+			ASSERT_EQ(::setns(first, CLONE_NEWNET), 0);
+			EXPECT_GT(write_once("*:5000\n"), 0);
+		}).join();
+		EXPECT_TRUE(alive(inside));
+	});
+	EXPECT_EQ(read_error(outside.client), -ECONNRESET);
+	EXPECT_EQ(count_state(5000, "06"), 0);
+}
+
+TEST_F(drop_namespaces, that_have_a_table_of_their_own)
+{
+	const std::string setting = "/proc/sys/net/ipv4/tcp_child_ehash_entries";
+	if (!std::filesystem::exists(setting))
+		GTEST_SKIP() << "this kernel has one table for all";
+	ASSERT_TRUE(write_file(setting, "128"));
+	in_new_namespace([&] {
+		const owned inner = listen_on(ipv4);
+		const unsigned port = local_port(inner);
+		make_time_waits(ipv4, inner, 50); // tcp_max_tw_buckets is 64 there
+		const pair inside = connect_pair(ipv4, inner);
+		EXPECT_GT(write_once("time-wait:" + std::to_string(port) + "\n"), 0);
+		EXPECT_EQ(counters().at("dropped"), 50u);
+		EXPECT_TRUE(alive(inside));
+		EXPECT_GT(write_once(line(ipv4, local_port(inside.client), port)), 0);
+		EXPECT_EQ(read_error(inside.client), -ECONNRESET);
+	});
+	EXPECT_TRUE(write_file(setting, "0"));
+}
+
+TEST_F(drop_namespaces, a_file_kept_open_outlives_its_namespace)
+{
+	owned file;
+	in_new_namespace([&] {
+		file = owned(::open(entry.c_str(), O_RDWR | O_CLOEXEC));
+		ASSERT_GE(file, 0);
+		EXPECT_EQ(write_to(file, "1.1.1.1:1 2.2.2"), 15); // a line that never ends
+	});
+	// Its entry is gone, sooner or later; until then it does as it did.
+	EXPECT_TRUE(eventually(20s, [&] {
+		char byte;
+		return ::pread(file, &byte, 1, 0) < 0 && errno == EIO;
+	}));
+	EXPECT_EQ(write_to(file, ".2:2\n"), -EIO);
+	EXPECT_EQ(vm::text(said()), "") << "half a line was taken for one";
+}
+
+// ---- loading and unloading ------------------------------------------------------------------
+
+class drop_unloading : public dropping {};
+
+TEST_F(drop_unloading, two_hundred_times)
+{
+	const owned listener = listen_on(ipv4);
+	const unsigned port = local_port(listener);
+	for (int i = 0; i < 200 && !HasFailure(); ++i) {
+		if (i)
+			load_drop();
+		pair both = connect_pair(ipv4, listener);
+		owned file(::open(entry.c_str(), O_RDWR | O_CLOEXEC));
+		ASSERT_GT(write_to(file, line(ipv4, local_port(both.client), port)), 0) << i;
+		EXPECT_EQ(read_error(both.client), -ECONNRESET) << i;
+		if (i % 2)
+			file.close();
+		EXPECT_EQ(write_once("time-wait:" + std::to_string(port) + " *\n"), -ENOENT) << i;
+		// With the file open, and half a line in it.
+		if (i % 4 == 0) {
+			EXPECT_EQ(write_to(file, "127.0.0.1:1 127"), 15);
+		}
+		unload_drop();
+		if (i % 2 == 0) {
+			EXPECT_EQ(write_to(file, "127.0.0.1:1 127.0.0.1:2\n"), -EIO) << i;
+		}
+	}
+	EXPECT_EQ(vm::text(said()), "") << "half a line was taken for one";
+}
+
+TEST_F(drop_unloading, while_the_file_is_read_and_written)
+{
+	allow_complaints(); // of the half line that each close leaves
+	const owned listener = listen_on(ipv4);
+	const std::string port = std::to_string(local_port(listener));
+	std::atomic<bool> stop{ false };
+	std::vector<std::thread> busy;
+	for (int i = 0; i < 3; ++i)
+		busy.emplace_back([&, i] {
+			while (!stop) {
+				const owned file(::open(entry.c_str(), O_RDWR | O_CLOEXEC));
+				if (file < 0)
+					continue;
+				for (int n = 0; n < 20; ++n) {
+					char part[256];
+					if (i == 0 && ::read(file, part, sizeof part) < 0)
+						break;
+					if (write_to(file, i == 1 ? "*:" + port + "\n" :
+								    "1.1.1.1:1 2.2.2.2:2\n3.3") ==
+					    -EIO)
+						break;
+				}
+			}
+		});
+	std::thread traffic([&] {
+		while (!stop) {
+			int error;
+			const owned client = connect_to(ipv4, local_port(listener), 0, &error);
+			const owned accepted(::accept4(listener, nullptr, nullptr,
+						       SOCK_CLOEXEC | SOCK_NONBLOCK));
+		}
+	});
+	::fcntl(listener, F_SETFL, O_NONBLOCK);
+	for (int i = 0; i < 50 && !HasFailure(); ++i) {
+		std::this_thread::sleep_for(std::chrono::milliseconds(i));
+		EXPECT_EQ(unload_module(drop_module), 0);
+		load_drop();
+	}
+	stop = true;
+	for (auto &thread : busy)
+		thread.join();
+	traffic.join();
+	EXPECT_EQ(count_state(local_port(listener), "0A"), 1);
+	write_once("time-wait:" + port + "\n");
+}
+
+TEST_F(drop_unloading, while_namespaces_end)
+{
+	for (int i = 0; i < 30 && !HasFailure(); ++i) {
+		std::vector<std::thread> spaces;
+		for (int n = 0; n < 4; ++n)
+			spaces.emplace_back([&] {
+				in_new_namespace([&] {
+					const owned inner = listen_on(ipv4);
+					const unsigned port = local_port(inner);
+					make_time_waits(ipv4, inner, 5);
+					const pair inside = connect_pair(ipv4, inner);
+					EXPECT_GT(write_once(line(ipv4, local_port(inside.client),
+								  port)),
+						  0);
+				});
+			});
+		for (auto &thread : spaces)
+			thread.join();
+		// They are ending now, or are about to.
+		std::this_thread::sleep_for(std::chrono::milliseconds(i % 5));
+		const int error = unload_module(drop_module);
+		EXPECT_EQ(error, 0) << std::strerror(error);
+		load_drop();
+	}
+}
+
+TEST_F(drop_unloading, while_namespaces_begin)
+{
+	std::atomic<bool> stop{ false };
+	std::vector<std::thread> makers;
+	for (int n = 0; n < 2; ++n)
+		makers.emplace_back([&] {
+			while (!stop)
+				in_new_namespace([] { write_once("* *\n"); });
+		});
+	for (int i = 0; i < 20; ++i) {
+		std::this_thread::sleep_for(20ms);
+		EXPECT_EQ(unload_module(drop_module), 0);
+		load_drop();
+	}
+	stop = true;
+	for (auto &thread : makers)
+		thread.join();
+}
+
+} // namespace
+} // namespace vm
