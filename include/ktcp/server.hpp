@@ -197,7 +197,8 @@ class server_base {
 		static constexpr unsigned int longest_sweep_ms = 1000;
 		static constexpr unsigned int accepts_per_turn = 64;
 		static constexpr unsigned int accept_retry_ms = 20;
-		static constexpr std::size_t buffer_bytes = 16384; /* ktcp::received counts to 65535 */
+		static constexpr std::size_t buffer_bytes =
+			16384; /* ktcp::received counts to 65535 */
 
 		server_options options;
 		ktcp::socket listener;

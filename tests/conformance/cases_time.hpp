@@ -5,9 +5,9 @@
 
 #include "support.hpp"
 
-#define KTCP_TIME_CASES(X)    \
-	X(time_is_never_zero) \
-	X(time_goes_forward)  \
+#define KTCP_TIME_CASES(X)       \
+	X(time_is_never_zero)    \
+	X(time_goes_forward)     \
 	X(time_passes_in_msleep) \
 	X(time_of_day_is_after_2020)
 

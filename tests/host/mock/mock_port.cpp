@@ -7,8 +7,8 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include <ktcp/port/pages.h>
 #include <ktcp/port/layout.h>
+#include <ktcp/port/pages.h>
 #include <ktcp/port/random.h>
 
 namespace mock

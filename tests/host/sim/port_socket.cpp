@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* port/socket.h over the simulated network. */
 #include <cerrno>
-#include <ktcp/port/pages.h>
 #include <ktcp/port/memory.h>
+#include <ktcp/port/pages.h>
 #include <ktcp/port/socket.h>
 
 #include "kernel.hpp"
