@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo check host kunit vm vm-debug lint bench bench-quick kecho clean
+.PHONY: help run demo new check host kunit vm docs vm-debug lint bench bench-quick kecho clean
 
 help:
 	@echo 'make run      kecho in a virtual machine, to talk to: telnet localhost 12345'
 	@echo '              (MODEL=event|softirq|work|thread, PARAMS="max_connections=10 ...", HOST_PORT=12345)'
 	@echo 'make demo     the same with a scripted conversation, which ends by itself'
-	@echo 'make check    all tests: host, kunit, vm, bench-quick, lint'
+	@echo 'make new      a module of your own, to build on: NAME=mything (DIR=../mything)'
+	@echo 'make check    all tests: host, kunit, vm, docs, bench-quick, lint'
 	@echo 'make host     the types and the simulation, in user space'
 	@echo 'make kunit    the kernel port and the types, in a User-Mode Linux kernel'
+	@echo 'make docs     the documentation: its commands are run, its examples built'
 	@echo "make vm       kecho on Debian's 6.1 and 6.12 kernels, in virtual machines"
 	@echo 'make vm-debug the same on a kernel with KASAN, lockdep and more, built first'
 	@echo 'make lint     formatting and static analysis'
@@ -28,10 +30,13 @@ run:
 demo:
 	@tools/run --demo
 
+new:
+	@tools/new '$(NAME)' '$(DIR)'
+
 check:
 	@tools/check
 
-host kunit vm:
+host kunit vm docs:
 	@tests/$@/run
 
 vm-debug:

@@ -253,8 +253,11 @@ class server : public server_base {
 				    !(each->in_softirq && detail::may_sleep<Handler>))
 					return server_base::start(options, *each, handle,
 								  &handler_);
-			KTCP_LOG_ERR("model=%.*s: must be event, softirq, work or thread",
-				     static_cast<int>(options.model.size()), options.model.data());
+			KTCP_LOG_ERR("model=%.*s: %s", static_cast<int>(options.model.size()),
+				     options.model.data(),
+				     detail::may_sleep<Handler> ?
+					     "this server may sleep; must be event, work or thread" :
+					     "must be event, softirq, work or thread");
 			return errc::einval;
 		} else {
 			return server_base::start(options, Model::table, handle, &handler_);
