@@ -29,7 +29,7 @@ class chunked_decoder {
 
 	/**
 	 * @param body_bytes      the longest body; beyond: 413.
-	 * @param overhead_bytes  of sizes, extensions and trailers together; beyond: 431.
+	 * @param overhead_bytes  of extensions, trailers and leading zeros together; beyond: 431.
 	 */
 	constexpr chunked_decoder(std::uint64_t body_bytes, std::uint32_t overhead_bytes) noexcept
 		: body_left_(body_bytes), overhead_left_(overhead_bytes)
@@ -56,9 +56,7 @@ class chunked_decoder {
 			const char c = input.front();
 
 			input.remove_prefix(1);
-			if (!overhead_left_)
-				status_ = 431;
-			else if (overhead_left_--, !take(c))
+			if (!take(c))
 				status_ = status_ ? status_ : 400;
 		}
 		if (status_)
@@ -101,11 +99,31 @@ class chunked_decoder {
 		return legal;
 	}
 
-	static constexpr int hex(char c) noexcept
+	constexpr bool refuse(unsigned int status) noexcept
 	{
-		const char l = detail::lower(c);
+		status_ = static_cast<std::uint16_t>(status);
+		return false;
+	}
 
-		return detail::is_digit(c) ? c - '0' : l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
+	/* The same for a character that could as well have been left out. */
+	constexpr bool extra(state next, bool legal = true) noexcept
+	{
+		if (!overhead_left_)
+			return refuse(431);
+		overhead_left_--;
+		return go(next, legal);
+	}
+
+	constexpr bool take_digit(char c) noexcept
+	{
+		const int digit = detail::hex_digit(c);
+
+		if (digit < 0)
+			return false;
+		if (left_ > UINT64_MAX >> 4)
+			return refuse(413);
+		left_ = left_ << 4 | static_cast<std::uint64_t>(digit);
+		return true;
 	}
 
 	static constexpr bool is_text(char c) noexcept
@@ -118,28 +136,20 @@ class chunked_decoder {
 		switch (state_) {
 		case state::size:
 			if (c == ';')
-				return go(state::extension);
+				return extra(state::extension);
 			if (c == '\r')
 				return go(state::size_lf);
-			[[fallthrough]];
+			/* A digit behind nothing but zeros. */
+			return take_digit(c) && (left_ >> 4 ? go(state::size) : extra(state::size));
 		case state::size_first:
-			if (hex(c) < 0)
-				return false;
-			if (left_ > UINT64_MAX >> 4) {
-				status_ = 413;
-				return false;
-			}
-			left_ = left_ << 4 | static_cast<std::uint64_t>(hex(c));
-			return go(state::size);
+			return take_digit(c) && go(state::size);
 		case state::extension:
-			return c == '\r' ? go(state::size_lf) : is_text(c);
+			return c == '\r' ? go(state::size_lf) : extra(state::extension, is_text(c));
 		case state::size_lf:
 			if (c != '\n')
 				return false;
-			if (left_ > body_left_) {
-				status_ = 413;
-				return false;
-			}
+			if (left_ > body_left_)
+				return refuse(413);
 			body_left_ -= left_;
 			return go(left_ ? state::data : state::trailer_first);
 		case state::data_cr:
@@ -149,13 +159,15 @@ class chunked_decoder {
 		case state::trailer_first:
 			if (c == '\r')
 				return go(state::last_lf);
-			return go(state::trailer_name, detail::is_token(c));
+			return extra(state::trailer_name, detail::is_token(c));
 		case state::trailer_name:
-			return c == ':' ? go(state::trailer_value) : detail::is_token(c);
+			return extra(c == ':' ? state::trailer_value : state::trailer_name,
+				     c == ':' || detail::is_token(c));
 		case state::trailer_value:
-			return c == '\r' ? go(state::trailer_lf) : is_text(c);
+			return c == '\r' ? go(state::trailer_lf) :
+					   extra(state::trailer_value, is_text(c));
 		case state::trailer_lf:
-			return go(state::trailer_first, c == '\n');
+			return extra(state::trailer_first, c == '\n');
 		case state::last_lf:
 			return go(state::over, c == '\n');
 		case state::data:

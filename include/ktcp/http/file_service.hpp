@@ -13,11 +13,13 @@
 #ifndef KTCP_HTTP_FILE_SERVICE_HPP
 #define KTCP_HTTP_FILE_SERVICE_HPP
 
+#include <ktcp/http/coding.hpp>
 #include <ktcp/http/conditional.hpp>
 #include <ktcp/http/listing.hpp>
 #include <ktcp/http/media_type.hpp>
 #include <ktcp/http/range.hpp>
 #include <ktcp/http/response.hpp>
+#include <ktcp/port/random.h>
 
 namespace ktcp::http
 {
@@ -26,8 +28,10 @@ namespace ktcp::http
 class file_service {
     public:
 	struct options {
-		bool listing =
-			true; /**< of directories that have no index.html; else they are 403 */
+		/** Show directories that have no index.html; else they are 403. */
+		bool listing = true;
+		/** For who accepts gzip, send NAME.gz if it is there and no older than NAME. */
+		bool precompressed = true;
 	};
 
 	/** @param root  must outlive this and every request. */
@@ -42,32 +46,45 @@ class file_service {
 	/* Of a path, with what may be added to it. */
 	static constexpr std::size_t path_bytes = 4096;
 	static constexpr std::string_view index_name = "index.html";
+	static constexpr std::string_view gzip_end = ".gz";
 	static constexpr std::size_t added_bytes = 256 + 1;
 	/* What is read into memory and leaves with its head, rather than as pages. */
 	static constexpr std::size_t small_bytes = 8192;
 	static constexpr std::size_t part_bytes = file_pages::most * 4096ul;
-	static constexpr std::string_view boundary = "ktcp-e3f1a7c05b";
 
 	/* A representation that was chosen, and what is said of it. */
 	struct chosen {
-		explicit chosen(ktcp::file opened, std::string_view name) noexcept;
+		/* @name  of what it represents, as seen in the path; @gzip: in a coded form. */
+		chosen(ktcp::file opened, std::string_view name, bool gzip) noexcept;
 
 		ktcp::file file;
 		std::string_view type;
-		char etag[48];
+		std::int64_t modified;
+		bool gzip;
 		std::uint8_t etag_size;
-		char modified[date_length];
+		char etag[48];
+		char date[date_length]; /* of modified */
 
 		std::uint64_t size() const noexcept
 		{
 			return file.status().size;
 		}
 
-		void describe(response &to) const noexcept
+		/* What a 304 says as well as a 200. */
+		void validate(response &to, const options &how) const noexcept
 		{
 			to.field("ETag", { etag, etag_size })
-				.field("Last-Modified", { modified, date_length })
-				.field("Accept-Ranges", "bytes");
+				.field("Last-Modified", { date, date_length });
+			if (how.precompressed)
+				to.field("Vary", "Accept-Encoding");
+		}
+
+		void describe(response &to, const options &how) const noexcept
+		{
+			validate(to, how);
+			to.field("Accept-Ranges", "bytes");
+			if (gzip)
+				to.field("Content-Encoding", "gzip");
 		}
 	};
 
@@ -105,6 +122,7 @@ class file_service {
 	}
 
 	task_of<void> find(request &asked, response &to) const;
+	chosen choose(request &asked, file opened, std::span<char> path) const noexcept;
 	task_of<void> redirect(request &asked, response &to, std::span<char> memory) const;
 	task_of<void> list(request &asked, response &to, file directory, std::span<char> path,
 			   std::span<char> memory) const;
@@ -120,21 +138,22 @@ class file_service {
 	options how_;
 };
 
-inline file_service::chosen::chosen(ktcp::file opened, std::string_view name) noexcept
-	: file(std::move(opened)), type(media_type_of(name))
+inline file_service::chosen::chosen(ktcp::file opened, std::string_view name, bool coded) noexcept
+	: file(std::move(opened)), type(media_type_of(name)), gzip(coded)
 {
+	const file_status &status = file.status();
 	text_builder text(etag);
 
-	text.add('"')
-		.number(file.status().size, 16)
-		.add('-')
-		.number(static_cast<std::uint64_t>(file.status().mtime), 16)
-		.add('-')
-		.number(file.status().mtime_ns, 16)
-		.add('"');
+	text.add('"').number(status.size, 16);
+	text.add('-').number(static_cast<std::uint64_t>(status.mtime), 16);
+	text.add('-').number(status.mtime_ns, 16);
+	text.add(gzip ? "-gz\"" : "\"");
 	etag_size = static_cast<std::uint8_t>(text.text().size());
-	format_date(modified,
-		    file.status().mtime > 0 ? static_cast<std::uint64_t>(file.status().mtime) : 0);
+
+	/* Never later than the response (RFC 9110, section 8.8.2.1), nor before our time. */
+	modified = std::clamp<std::int64_t>(status.mtime, 0,
+					    static_cast<std::int64_t>(ktcp_real_seconds()));
+	format_date(date, static_cast<std::uint64_t>(modified));
 }
 
 inline task_of<void> file_service::serve(request &asked, response &to) const
@@ -196,7 +215,26 @@ inline task_of<void> file_service::find(request &asked, response &to) const
 		static_cast<void>(refuse(to, found ? 404 : status_for(found.error())));
 		co_return result<void>();
 	}
-	co_return co_await send(asked, to, chosen(std::move(*found), path.data()), rest);
+	co_return co_await send(asked, to, choose(asked, std::move(*found), path), rest);
+}
+
+/* The file that was asked for, or its compressed neighbour. */
+inline file_service::chosen file_service::choose(request &asked, file opened,
+						 std::span<char> path) const noexcept
+{
+	const std::string_view name(path.data());
+
+	if (how_.precompressed && accepts_gzip(asked)) {
+		text_builder(path.subspan(name.size())).add(gzip_end).add('\0');
+
+		auto coded = root_->open_below(path.data());
+
+		path[name.size()] = '\0';
+		if (coded && !coded->is_directory() &&
+		    coded->status().mtime >= opened.status().mtime)
+			return chosen(std::move(*coded), name, true);
+	}
+	return chosen(std::move(opened), name, false);
 }
 
 /* To the same with a slash, so that what is relative in it is found. */
@@ -228,9 +266,22 @@ inline task_of<void> file_service::list(request &asked, response &to, file direc
 	}
 	/* While it may sleep: what follows may go on anywhere. */
 	directory = file();
+	/* It has neither tag nor date: only conditions with a star can be met or not. */
+	const validators none = { {}, {}, ktcp_real_seconds() };
+
+	switch (conditions(asked, none).outcome()) {
+	case condition::failed:
+		static_cast<void>(refuse(to, 412));
+		co_return result<void>();
+	case condition::not_modified:
+		to.status(304);
+		co_return result<void>();
+	case condition::proceed:
+		break;
+	}
 	to.status(200).field("Content-Type", "text/html; charset=utf-8");
 	if (asked.method() == method::head)
-		co_return result<void>();
+		co_return co_await to.write(std::string_view());
 
 	text_builder text(memory);
 
@@ -254,27 +305,29 @@ inline task_of<void> file_service::send(request &asked, response &to, chosen wha
 					std::span<char> memory) const
 {
 	const validators known = { { what.etag, what.etag_size },
-				   what.file.status().mtime,
+				   what.modified,
 				   ktcp_real_seconds() };
+	const conditions given(asked, known);
 	const bool head = asked.method() == method::head;
 
-	switch (evaluate(asked, known)) {
+	switch (given.outcome()) {
 	case condition::failed:
 		static_cast<void>(refuse(to, 412));
 		co_return result<void>();
 	case condition::not_modified:
 		to.status(304);
-		what.describe(to);
+		what.validate(to, how_);
 		co_return result<void>();
 	case condition::proceed:
 		break;
 	}
 
-	const range_set ranges(!head && range_counts(asked, known) ? asked.find("range") :
-								     std::string_view(),
-			       what.size());
+	/* Ranges are GET's alone (RFC 9110, section 14.2), and parts have no coding each. */
+	range_set ranges(head ? std::string_view() : given.range(), what.size());
 	byte_range part = { 0, what.size() };
 
+	if (ranges.size() > 1 && what.gzip)
+		ranges = range_set({}, what.size());
 	if (ranges.what() == range_set::outcome::none) {
 		text_builder all(memory);
 
@@ -286,7 +339,7 @@ inline task_of<void> file_service::send(request &asked, response &to, chosen wha
 	if (ranges.size() > 1)
 		co_return co_await send_parts(asked, to, what, ranges);
 	to.status(ranges.size() ? 206 : 200).field("Content-Type", what.type);
-	what.describe(to);
+	what.describe(to, how_);
 	if (ranges.size()) {
 		text_builder which(memory);
 
@@ -323,8 +376,14 @@ inline task_of<void> file_service::send(request &asked, response &to, chosen wha
 inline task_of<void> file_service::send_parts(request &asked, response &to, const chosen &what,
 					      const range_set &ranges) const
 {
-	char memory[192];
+	char boundary_text[16], memory[192];
+	text_builder made(boundary_text);
 	std::uint64_t length = 0;
+
+	/* None that the file could have in it, on purpose or not. */
+	made.number(ktcp_random_u32(), 16, 8).number(ktcp_random_u32(), 16, 8);
+
+	const std::string_view boundary = made.text();
 	const auto head_of = [&](const byte_range &each) {
 		text_builder text(memory);
 
@@ -342,7 +401,7 @@ inline task_of<void> file_service::send_parts(request &asked, response &to, cons
 
 	to.status(206).field("Content-Type",
 			     type.add("multipart/byteranges; boundary=").add(boundary).text());
-	what.describe(to);
+	what.describe(to, how_);
 	to.length(length);
 	for (const byte_range &each : ranges) {
 		if (const auto sent = co_await to.write(head_of(each)); !sent)

@@ -58,6 +58,14 @@ constexpr bool is_digit(char c) noexcept
 	return c >= '0' && c <= '9';
 }
 
+/* Its value, -1 if it is none. */
+constexpr int hex_digit(char c) noexcept
+{
+	const char l = lower(c);
+
+	return is_digit(c) ? c - '0' : l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
+}
+
 constexpr bool is_alnum(char c) noexcept
 {
 	return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z');

@@ -145,16 +145,25 @@ class listing {
 	bool cut_ = false;
 };
 
-/** The page around the rows. @param path  as it is shown, decoded. */
+/**
+ * The page around the rows: 8192 characters at most, as the other parts.
+ * @param path  as it is shown, decoded; the end of a long one.
+ */
 inline void listing_head(text_builder &out, std::string_view path) noexcept
 {
+	constexpr std::size_t most = 512;
+	const std::string_view dots = path.size() > most ? "…" : "/";
+	const std::string_view shown = slice(path, path.size() > most ? path.size() - most : 0);
+
 	out.add("<!DOCTYPE html>\n<html lang=\"en\"><meta charset=\"utf-8\">\n"
-		"<meta name=\"viewport\" content=\"width=device-width\">\n<title>/")
-		.html_escaped(path)
+		"<meta name=\"viewport\" content=\"width=device-width\">\n<title>")
+		.add(dots)
+		.html_escaped(shown)
 		.add("</title>\n<style>body{font:16px/1.5 system-ui,sans-serif;margin:2em}"
 		     "td{padding:0 1.5em 0 0}td+td{text-align:right;font-variant-numeric:"
-		     "tabular-nums;color:#555}</style>\n<h1>/")
-		.html_escaped(path)
+		     "tabular-nums;color:#555}</style>\n<h1>")
+		.add(dots)
+		.html_escaped(shown)
 		.add("</h1>\n<table>\n");
 	if (!path.empty())
 		out.add("<tr><td><a href=\"../\">../</a><td><td>\n");

@@ -15,18 +15,6 @@
 namespace ktcp::http
 {
 
-namespace detail
-{
-
-constexpr int hex_digit(char c) noexcept
-{
-	const char l = lower(c);
-
-	return is_digit(c) ? c - '0' : l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
-}
-
-} // namespace detail
-
 /**
  * Decode a path into the name of a file below a root: relative, NUL-terminated, without slashes
  * at either end. Any context.

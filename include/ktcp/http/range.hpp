@@ -59,16 +59,17 @@ class range_set {
 	}
 
     private:
+	/* What is beyond 64 bits is beyond the end of every file, all the same. */
 	static constexpr bool take_number(std::string_view &text, std::uint64_t &number) noexcept
 	{
 		std::size_t digits = 0;
 
 		number = 0;
-		for (; digits < text.size() && detail::is_digit(text[digits]); digits++) {
-			if (number > (UINT64_MAX - 9) / 10)
-				return false;
-			number = number * 10 + static_cast<unsigned int>(text[digits] - '0');
-		}
+		for (; digits < text.size() && detail::is_digit(text[digits]); digits++)
+			number = number > (UINT64_MAX - 9) / 10 ?
+					 UINT64_MAX :
+					 number * 10 +
+						 static_cast<unsigned int>(text[digits] - '0');
 		text.remove_prefix(digits);
 		return digits;
 	}
@@ -82,7 +83,10 @@ class range_set {
 			text.remove_prefix(1);
 			if (!take_number(text, last) || !text.empty())
 				return false;
-			if (last && size)
+			/* Of nothing, the last bytes are there, but no range can say so. */
+			if (last && !size)
+				return false;
+			if (last)
 				keep(last < size ? size - last : 0, last < size ? last : size);
 			return true;
 		}
@@ -113,14 +117,18 @@ class range_set {
 		    !detail::same_text(slice(value, 0, unit.size()), unit))
 			return outcome::all;
 		value.remove_prefix(unit.size());
+
+		bool any = false;
+
 		while (!value.empty()) {
 			const std::string_view each = detail::next_element(value);
 
 			if (!each.empty() && !take(each, size))
 				return forget();
+			any |= !each.empty();
 		}
 		if (!count_)
-			return outcome::none;
+			return any ? outcome::none : outcome::all;
 		/* So many, or the same bytes over and over, are asked for by nobody in need. */
 		if (count_ > most || (count_ > 1 && total_ > size))
 			return forget();

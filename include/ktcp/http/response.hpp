@@ -217,7 +217,7 @@ inline void response::begin() noexcept
 	close_ = close_ || !request_.keep_alive() || request_.failed() ||
 		 request_.waits_for_continue() ||
 		 (request_.has_body() && !request_.body_begun_ &&
-		  request_.left_ > stream_.options().chunk_overhead_bytes);
+		  request_.left_ > stream_.options().unread_bytes);
 	if (framed && declared_) {
 		append_length(*declared_);
 	} else if (framed && request_.minor_version()) {

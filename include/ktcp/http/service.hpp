@@ -158,8 +158,10 @@ class service {
 					co_return parsed;
 			} else if (got) {
 				co_return request::outcome::more; /* it has left */
-			} else if (got.error() == errc::etimedout) {
+			} else if (got.error() == errc::etimedout && asked.begun()) {
 				co_return asked.refuse(408);
+			} else if (got.error() == errc::etimedout) {
+				co_return request::outcome::more; /* an empty line is no request */
 			} else if (got.error() == errc::enobufs) {
 				co_return asked.refuse(431);
 			} else {
@@ -179,7 +181,7 @@ class service {
 			if (!piece)
 				co_return piece.error();
 			passed += piece->size();
-			if (passed > options_.chunk_overhead_bytes)
+			if (passed > options_.unread_bytes)
 				co_return errc::emsgsize;
 		}
 		co_return result<void>();

@@ -20,7 +20,9 @@ namespace ktcp::http
 /** What a server of HTTP may be told. Times are in milliseconds, 0: for ever. */
 struct options {
 	head_limits head = {}; /**< head.head_bytes: at most 16384, what a buffer holds */
-	std::uint32_t chunk_overhead_bytes = 16384; /**< sizes, extensions, trailers of a body */
+	std::uint32_t chunk_overhead_bytes = 16384; /**< extensions and trailers of a body; 431 */
+	std::uint32_t unread_bytes =
+		16384; /**< of a body that nobody read: more ends the connection */
 	unsigned int head_ms = 10000; /**< for a whole head; then 408 */
 	unsigned int body_ms = 20000; /**< for a body, and a second more per min_rate bytes; 408 */
 	unsigned int keep_alive_ms = 60000; /**< between two requests */

@@ -76,4 +76,14 @@ TEST(http_chunked, limits)
 	EXPECT_EQ(decoded("10000000000000000\r\n"), "=413");
 	EXPECT_EQ(decoded("0;" + std::string(100, 'a')), "=431");
 	EXPECT_EQ(decoded("0\r\nA: " + std::string(100, 'a')), "=431");
+	EXPECT_EQ(decoded(std::string(62, '0')), "=431");
+	EXPECT_EQ(decoded(std::string(61, '0') + "\r\n\r\n"), "+0");
+
+	/* A chunk a byte costs nothing but the body that it is. */
+	std::string bytes;
+
+	for (int i = 0; i < 100; i++)
+		bytes += "1\r\na\r\n";
+	EXPECT_EQ(decoded(bytes + "0\r\n\r\n"), std::string(100, 'a') + "+0");
+	EXPECT_EQ(decoded(bytes + "1\r\n"), "=413");
 }

@@ -1,0 +1,828 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * ktcp/http/file_service.hpp, with path.hpp, conditional.hpp, range.hpp, coding.hpp and
+ * listing.hpp: real files, requests for them, and the answers to the byte.
+ */
+#include <ktcp/http/file_service.hpp>
+#include <ktcp/http/service.hpp>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include <fcntl.h>
+#include <sys/fsuid.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "exchange.hpp"
+
+using namespace std::string_literals;
+namespace fs = std::filesystem;
+
+namespace
+{
+
+constexpr std::time_t long_ago = 1'700'000'000; /* Tue, 14 Nov 2023 22:13:20 GMT */
+
+struct files {
+	ktcp::task_of<void> operator()(ktcp::http::request &asked, ktcp::http::response &to) const
+	{
+		return documents.serve(asked, to);
+	}
+
+	ktcp::http::file_service documents;
+};
+
+/* What is said of a file of so many bytes that was changed long ago. */
+std::string described(std::string_view type, std::size_t size, std::string_view etag_end = "")
+{
+	char etag[64];
+
+	std::snprintf(etag, sizeof(etag), "\"%zx-6553f100-0%.*s\"", size,
+		      static_cast<int>(etag_end.size()), etag_end.data());
+	return (type.empty() ? "" : "Content-Type: " + std::string(type) + "\r\n") +
+	       "ETag: " + etag +
+	       "\r\nLast-Modified: Tue, 14 Nov 2023 22:13:20 GMT\r\nVary: Accept-Encoding\r\n" +
+	       (type.empty() ? "" : "Accept-Ranges: bytes\r\n");
+}
+
+const std::string text_type = "text/plain; charset=utf-8";
+const std::string hello = "hello world\n";
+const std::string hello_fields = described(text_type, 12);
+const std::string ten_fields = described("application/octet-stream", 10);
+const std::string not_found_type = "Content-Type: text/plain; charset=utf-8\r\n";
+
+class http_files : public testing::Test {
+    protected:
+	fs::path folder;
+	ktcp::file_root root;
+	ktcp::http::file_service::options how;
+	std::optional<ktcp::http::service<files>> service;
+
+	void SetUp() override
+	{
+		std::string name = fs::temp_directory_path() / "http_files.XXXXXX";
+
+		ASSERT_NE(mkdtemp(name.data()), nullptr);
+		folder = fs::path(name) / "root";
+		fs::create_directory(folder);
+		fs::permissions(name, fs::perms(0755));
+		populate();
+		as_nobody();
+		open();
+	}
+
+	void open(bool symlinks = false)
+	{
+		auto opened = ktcp::file_root::open(folder.c_str(), { .symlinks = symlinks });
+
+		ASSERT_TRUE(opened);
+		service.reset();
+		root = std::move(*opened);
+		service.emplace(files{ { root, how } });
+	}
+
+	void TearDown() override
+	{
+		service.reset();
+		as_owner();
+		fs::remove_all(folder.parent_path());
+	}
+
+	/* What the kernel's port does with credentials. */
+	static void as_nobody()
+	{
+		setfsgid(65534);
+		setfsuid(65534);
+	}
+
+	static void as_owner()
+	{
+		setfsuid(geteuid());
+		setfsgid(getegid());
+	}
+
+	void write(const std::string &path, std::string_view text, std::time_t changed = long_ago,
+		   unsigned int mode = 0644)
+	{
+		const timespec times[2] = { { changed, 0 }, { changed, 0 } };
+		const fs::path whole = folder / path;
+
+		fs::create_directories(whole.parent_path());
+		std::ofstream(whole) << text;
+		fs::permissions(whole, fs::perms(mode));
+		ASSERT_EQ(utimensat(AT_FDCWD, whole.c_str(), times, 0), 0);
+	}
+
+	void populate()
+	{
+		/* Its owner, too, is refused where the tests are not root's. */
+		const unsigned int unreadable = geteuid() == 0 ? 0600 : 0;
+		const unsigned int closed = geteuid() == 0 ? 0700 : 0;
+
+		write("../outside.txt", "outside");
+		write("a.txt", hello);
+		write("ten", "0123456789");
+		write("empty.txt", "");
+		write("big.bin", big);
+		write("secret.txt", "secret", long_ago, unreadable);
+		write("locked/index.html", "secret", long_ago, unreadable);
+		write("closed/in.txt", "secret");
+		fs::permissions(folder / "closed", fs::perms(closed));
+		write("site/index.html", "<p>site");
+		write("deep/er/index.html/x", "");
+		write("tomorrow.txt", "x", 1'900'000'000);
+		write("sp ace%41.txt", "space");
+		write("new\nline.txt", "line");
+		write("page.html", "<p>a page, at length");
+		write("page.html.gz", "coded");
+		write("stale.css", "new", long_ago + 1);
+		write("stale.css.gz", "old");
+		write("folder.js", "js");
+		write("folder.js.gz/x", "");
+		ASSERT_EQ(mkfifo((folder / "fifo").c_str(), 0666), 0);
+		fs::create_symlink("a.txt", folder / "link.txt");
+		fs::create_symlink("../outside.txt", folder / "out.txt");
+		fs::create_symlink("/", folder / "everything");
+	}
+
+	const std::string big = [] {
+		std::string made;
+
+		for (int i = 0; made.size() < 300'000; i++)
+			made += std::to_string(i) + ",";
+		return made;
+	}();
+
+	void expect(std::initializer_list<row> rows)
+	{
+		expect_rows(*service, rows);
+	}
+};
+
+} // namespace
+
+/* ---- names ---------------------------------------------------------------------------------- */
+
+TEST_F(http_files, files_by_name)
+{
+	expect({
+		{ get("/a.txt"), "200 OK", hello_fields, hello },
+		{ get("/a.txt?q=/../x"), "200 OK", hello_fields, hello },
+		{ get("//a.txt"), "200 OK", hello_fields, hello },
+		{ get("/%61%2e%74xt"), "200 OK", hello_fields, hello },
+		{ get("http://h/a.txt"), "200 OK", hello_fields, hello },
+		{ get("/ten"), "200 OK", ten_fields, "0123456789" },
+		{ get("/empty.txt"), "200 OK", described(text_type, 0), "" },
+		{ get("/sp%20ace%2541.txt"), "200 OK", described(text_type, 5), "space" },
+		{ get("/new%0aline.txt"), "200 OK", described(text_type, 4), "line" },
+		{ get("/site/"), "200 OK", described("text/html; charset=utf-8", 7), "<p>site" },
+		{ get("/big.bin"), "200 OK", described("application/octet-stream", big.size()),
+		  big },
+	});
+}
+
+TEST_F(http_files, what_is_not_there)
+{
+	expect({
+		refusal(get("/b.txt"), 404), refusal(get("/a.txt/"), 404),
+		refusal(get("/a.txt/b"), 404), refusal(get("/" + std::string(300, 'n')), 404),
+		refusal(get("/deep/er/"), 404), /* its index.html is a folder */
+	});
+}
+
+TEST_F(http_files, nothing_outside_of_the_root)
+{
+	for (const char *path :
+	     { "/../outside.txt", "/%2e%2e/outside.txt", "/.%2E/outside.txt", "/..%2foutside.txt",
+	       "/site/../../outside.txt", "/site/%2e%2e/%2e%2e/outside.txt", "/..", "/.",
+	       "/./a.txt", "/site/..", "/a.txt%00", "/%00", "/a%2", "/a%", "/%zz", "/%2g",
+	       "/a.txt%2f", "http://h/../outside.txt" })
+		expect({ refusal(get(path), 400) });
+	expect({
+		refusal(get("/out.txt"), 404),
+		refusal(get("/everything/etc/passwd"), 404),
+		refusal(get("/everything/"), 404),
+		refusal(get("/link.txt"), 404),
+		refusal(get("/..%5coutside.txt"), 404),
+		refusal(get("/%2e%2e%2e/x"), 404),
+	});
+	open(true); /* symbolic links that stay inside may be followed */
+	expect({
+		refusal(get("/out.txt"), 404),
+		refusal(get("/everything/etc/passwd"), 404),
+		{ get("/link.txt"), "200 OK", hello_fields, hello },
+	});
+}
+
+TEST_F(http_files, paths_that_are_too_long)
+{
+	std::string fits, more;
+
+	while (fits.size() < 3800)
+		fits += "/n";
+	more = fits + fits;
+	expect_row(*service, refusal(get(fits), 404));
+	expect_row(*service, refusal(get(more), 414));
+}
+
+TEST_F(http_files, what_may_not_be_read)
+{
+	expect({
+		refusal(get("/secret.txt"), 403), refusal(get("/closed/in.txt"), 403),
+		refusal(get("/closed/"), 403), refusal(get("/locked/"), 403),
+		refusal(get("/fifo"), 403), /* and nobody waits for its writer */
+	});
+}
+
+TEST_F(http_files, folders_have_a_slash)
+{
+	const auto moved = [](std::string request, std::string to) {
+		return row{ std::move(request), "301 Moved Permanently",
+			    "Location: " + std::move(to) + "\r\n", "" };
+	};
+
+	expect({
+		moved(get("/site"), "/site/"),
+		moved(get("/site?a=b&c"), "/site/?a=b&c"),
+		moved(get("//site"), "/site/"),
+		moved(get("/%73ite"), "/%73ite/"),
+		moved(get("http://elsewhere/deep/er"), "/deep/er/"),
+	});
+}
+
+/* ---- methods and versions ------------------------------------------------------------------- */
+
+TEST_F(http_files, methods)
+{
+	for (const char *method : { "PUT", "POST", "PATCH", "DELETE" })
+		expect({ refusal(request_of(method, "/a.txt", "Content-Length: 0\r\n"), 405,
+				 "Allow: GET, HEAD, OPTIONS\r\n") });
+	expect({
+		{ request_of("OPTIONS", "/a.txt"), "204 No Content",
+		  "Allow: GET, HEAD, OPTIONS\r\n", "" },
+		{ request_of("OPTIONS", "*"), "204 No Content", "Allow: GET, HEAD, OPTIONS\r\n",
+		  "" },
+		{ request_of("OPTIONS", "http://h"), "204 No Content",
+		  "Allow: GET, HEAD, OPTIONS\r\n", "" },
+		refusal(request_of("TRACE", "/a.txt"), 501, "", true),
+		refusal(request_of("CONNECT", "h:80"), 501, "", true),
+		refusal(request_of("BREW", "/a.txt"), 501, "", true),
+		refusal(request_of("get", "/a.txt"), 501, "", true),
+		refusal("GET /a.txt HTTP/2.0\r\nHost: h\r\n\r\n", 505, "", true),
+	});
+}
+
+TEST_F(http_files, versions_and_connections)
+{
+	const std::string close = "Connection: close\r\n";
+
+	expect({
+		{ "GET /a.txt HTTP/1.0\r\n\r\n", "200 OK", hello_fields + close, hello },
+		{ get("/a.txt", close), "200 OK", hello_fields + close, hello },
+		{ get("/a.txt", "Connection: a, close ,b\r\n"), "200 OK", hello_fields + close,
+		  hello },
+		{ get("/a.txt", "Connection: a\r\nConnection: CLOSE\r\n"), "200 OK",
+		  hello_fields + close, hello },
+		{ get("/a.txt", "Connection: disclose\r\n"), "200 OK", hello_fields, hello },
+	});
+
+	const outcome stays = answer(*service,
+				     "GET /a.txt HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n");
+
+	EXPECT_EQ(stays.received, head_of("200 OK") + hello_fields + length_of(hello) +
+					  "Connection: keep-alive\r\n\r\n" + hello);
+	EXPECT_FALSE(stays.over || stays.shut);
+}
+
+TEST_F(http_files, a_pipeline_is_answered_in_order)
+{
+	const outcome five =
+		answer(*service, get("/a.txt") + get("/b.txt") + request_of("HEAD", "/ten") +
+					 get("/ten", "Range: bytes=1-2\r\n") + get("/empty.txt"));
+
+	EXPECT_EQ(five.received,
+		  text_of({ "", "200 OK", hello_fields, hello }) + text_of(refusal("", 404)) +
+			  head_of("200 OK") + ten_fields + "Content-Length: 10\r\n\r\n" +
+			  text_of({ "", "206 Partial Content",
+				    ten_fields + "Content-Range: bytes 1-2/10\r\n", "12" }) +
+			  text_of({ "", "200 OK", described(text_type, 0), "" }));
+	EXPECT_FALSE(five.over || five.shut);
+}
+
+TEST_F(http_files, head_has_the_fields_of_get)
+{
+	for (const char *target : { "/a.txt", "/empty.txt", "/big.bin", "/", "/site", "/site/",
+				    "/missing", "/secret.txt", "/fifo", "/..", "/page.html" })
+		for (const char *fields : { "", "Accept-Encoding: gzip\r\n", "If-None-Match: *\r\n",
+					    "If-Match: \"x\"\r\n", "Connection: close\r\n" }) {
+			const outcome whole = answer(*service, request_of("GET", target, fields));
+			const outcome head = answer(*service, request_of("HEAD", target, fields));
+
+			EXPECT_EQ(head.received,
+				  whole.received.substr(0, whole.received.find("\r\n\r\n") + 4))
+				<< target << fields;
+			EXPECT_EQ(head.over, whole.over);
+		}
+	/* It has no ranges (RFC 9110, section 14.2). */
+	EXPECT_EQ(answer(*service, request_of("HEAD", "/ten", "Range: bytes=0-1\r\n")).received,
+		  head_of("200 OK") + ten_fields + "Content-Length: 10\r\n\r\n");
+}
+
+/* ---- validators ----------------------------------------------------------------------------- */
+
+TEST_F(http_files, conditions)
+{
+	const std::string tag = "\"c-6553f100-0\"", weak = "W/" + tag;
+	const std::string then = "Tue, 14 Nov 2023 22:13:20 GMT";
+	const std::string before = "Tue, 14 Nov 2023 22:13:19 GMT";
+	const std::string after = "Tue, 14 Nov 2023 22:13:21 GMT";
+	const std::pair<std::string, int> rows[] = {
+		{ "If-None-Match: " + tag, 304 },
+		{ "If-None-Match: " + weak, 304 }, /* weak comparison */
+		{ "If-None-Match: \"x\", " + tag, 304 },
+		{ "If-None-Match: \"a,b\" ,W/\"\"," + tag + ",", 304 },
+		{ "If-None-Match: \"x\"\r\nIf-None-Match: " + tag, 304 },
+		{ "If-None-Match: *", 304 },
+		{ "If-None-Match: \"x\"", 200 },
+		{ "If-None-Match: c-6553f100-0", 200 },
+		{ "If-None-Match: w/" + tag, 200 }, /* W is in upper case */
+		{ "If-None-Match:", 200 },
+		{ "If-Modified-Since: " + then, 304 },
+		{ "If-Modified-Since: " + after, 304 },
+		{ "If-Modified-Since: Tuesday, 14-Nov-23 22:13:20 GMT", 304 },
+		{ "If-Modified-Since: Tue Nov 14 22:13:20 2023", 304 },
+		{ "If-Modified-Since: " + before, 200 },
+		{ "If-Modified-Since: yesterday", 200 },
+		{ "If-Modified-Since: " + then + "\r\nIf-Modified-Since: " + then, 200 },
+		{ "If-None-Match: \"x\"\r\nIf-Modified-Since: " + then, 200 }, /* precedence */
+		{ "If-None-Match: " + tag + "\r\nIf-Modified-Since: " + before, 304 },
+		{ "If-Match: " + tag, 200 },
+		{ "If-Match: *", 200 },
+		{ "If-Match: \"x\"", 412 },
+		{ "If-Match: \"x\"\r\nIf-Match: " + tag, 200 },
+		{ "If-Match: " + weak, 412 }, /* strong comparison */
+		{ "If-Match:", 412 },
+		{ "If-Unmodified-Since: " + then, 200 },
+		{ "If-Unmodified-Since: " + after, 200 },
+		{ "If-Unmodified-Since: " + before, 412 },
+		{ "If-Unmodified-Since: tomorrow", 200 },
+		{ "If-Match: " + tag + "\r\nIf-Unmodified-Since: " + before, 200 },
+		{ "If-Match: \"x\"\r\nIf-Unmodified-Since: " + after, 412 },
+		{ "If-Match: \"x\"\r\nIf-None-Match: " + tag, 412 }, /* section 13.2.2 */
+		{ "If-Match: " + tag + "\r\nIf-None-Match: " + tag, 304 },
+		{ "If-Unmodified-Since: " + before + "\r\nIf-None-Match: " + tag, 412 },
+	};
+
+	for (const auto &[fields, status] : rows) {
+		const std::string request = get("/a.txt", fields + "\r\n");
+
+		if (status == 200)
+			expect({ { request, "200 OK", hello_fields, hello } });
+		else if (status == 304)
+			expect({ { request, "304 Not Modified", described("", 12), "" } });
+		else
+			expect({ refusal(request, 412) });
+	}
+	/* They are nothing to a response that would not be a 200. */
+	expect({ refusal(get("/b.txt", "If-Match: *\r\n"), 404),
+		 refusal(get("/b.txt", "If-None-Match: *\r\n"), 404) });
+}
+
+TEST_F(http_files, a_date_of_tomorrow_is_not_told)
+{
+	EXPECT_EQ(answer(*service, get("/tomorrow.txt")).received,
+		  head_of("200 OK") + "Content-Type: " + text_type +
+			  "\r\nETag: \"1-713fb300-0\"\r\n"
+			  "Last-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\n"
+			  "Vary: Accept-Encoding\r\nAccept-Ranges: bytes\r\n"
+			  "Content-Length: 1\r\n\r\nx");
+}
+
+/* ---- ranges --------------------------------------------------------------------------------- */
+
+TEST_F(http_files, one_range)
+{
+	const auto part = [](std::string range, std::string which, std::string body) {
+		return row{ get("/ten", "Range: " + range + "\r\n"), "206 Partial Content",
+			    ten_fields + "Content-Range: bytes " + which + "/10\r\n",
+			    std::move(body) };
+	};
+	const auto whole = [](std::string range) {
+		return row{ get("/ten", "Range: " + range + "\r\n"), "200 OK", ten_fields,
+			    "0123456789" };
+	};
+	const auto none = [](std::string range, std::string of = "10") {
+		return refusal(get("/" + (of == "10" ? "ten"s : "empty.txt"s),
+				   "Range: " + range + "\r\n"),
+			       416, "Content-Range: bytes */" + of + "\r\n");
+	};
+
+	expect({
+		part("bytes=0-0", "0-0", "0"),
+		part("bytes=2-4", "2-4", "234"),
+		part("bytes=5-", "5-9", "56789"),
+		part("bytes=-3", "7-9", "789"),
+		part("bytes=-10", "0-9", "0123456789"),
+		part("bytes=-11", "0-9", "0123456789"),
+		part("bytes=9-99999999999999999999999", "9-9", "9"), /* beyond 64 bits */
+		part("bytes=-99999999999999999999999", "0-9", "0123456789"),
+		part("Bytes= 0-1 ,", "0-1", "01"),
+		part("bytes=0-1,50-60", "0-1", "01"),
+		none("bytes=10-"),
+		none("bytes=10-20"),
+		none("bytes=99999999999999999999998-99999999999999999999999"),
+		none("bytes=-0"),
+		none("bytes=10-,20-,-0"),
+		none("bytes=0-", "0"),
+		whole("bytes=4-2"),
+		whole("bytes=a-2"),
+		whole("bytes=1-2x"),
+		whole("bytes=1 - 2"),
+		whole("bytes=--2"),
+		whole("bytes=1"),
+		whole("bytes="),
+		whole("bytes=,"),
+		whole("bytes"),
+		whole("lines=0-1"),
+		whole("bytes=0-1, x"),
+		whole("bytes=0-1\r\nRange: bytes=2-3"),
+		{ get("/empty.txt", "Range: bytes=-5\r\n"), "200 OK", described(text_type, 0), "" },
+		{ get("/big.bin", "Range: bytes=100000-250000\r\n"), "206 Partial Content",
+		  described("application/octet-stream", big.size()) +
+			  "Content-Range: bytes 100000-250000/" + std::to_string(big.size()) +
+			  "\r\n",
+		  big.substr(100'000, 150'001) },
+	});
+}
+
+TEST_F(http_files, ranges_that_depend)
+{
+	const std::string tag = "\"a-6553f100-0\"";
+	const std::string then = "Tue, 14 Nov 2023 22:13:20 GMT";
+	const auto asked = [](std::string condition) {
+		return get("/ten", "Range: bytes=1-2\r\nIf-Range: " + condition + "\r\n");
+	};
+	const auto part = [&](std::string condition) {
+		return row{ asked(std::move(condition)), "206 Partial Content",
+			    ten_fields + "Content-Range: bytes 1-2/10\r\n", "12" };
+	};
+	const auto whole = [&](std::string condition) {
+		return row{ asked(std::move(condition)), "200 OK", ten_fields, "0123456789" };
+	};
+
+	expect({
+		part(tag),
+		part(then),
+		whole("W/" + tag),
+		whole("\"x\""),
+		whole("Tue, 14 Nov 2023 22:13:21 GMT"),
+		whole("Tue, 14 Nov 2023 22:13:19 GMT"),
+		whole("whenever"),
+		whole(""),
+		whole(tag + "\r\nIf-Range: " + tag),
+		/* An unsatisfiable one that does not count is no 416. */
+		{ get("/ten", "Range: bytes=99-\r\nIf-Range: \"x\"\r\n"), "200 OK", ten_fields,
+		  "0123456789" },
+		/* Other conditions come first. */
+		{ get("/ten", "Range: bytes=1-2\r\nIf-None-Match: " + tag + "\r\n"),
+		  "304 Not Modified", described("", 10), "" },
+		refusal(get("/ten", "Range: bytes=1-2\r\nIf-Match: \"x\"\r\n"), 412),
+	});
+	/* A date that could be of two states of the file proves nothing. */
+	machine.real_seconds = long_ago + 1;
+	EXPECT_TRUE(answer(*service, asked(then)).received.starts_with("HTTP/1.1 200 OK\r\n"));
+	machine.real_seconds = long_ago + 2;
+	EXPECT_TRUE(answer(*service, asked(then)).received.starts_with("HTTP/1.1 206 "));
+	machine.real_seconds = fake_machine().real_seconds;
+}
+
+TEST_F(http_files, several_ranges)
+{
+	const std::string boundary = "0000f00d0000f00d";
+	const auto part = [&](std::string which, std::string body) {
+		return "\r\n--" + boundary +
+		       "\r\nContent-Type: application/octet-stream\r\nContent-Range: bytes " +
+		       std::move(which) + "/10\r\n\r\n" + std::move(body);
+	};
+	const std::string fields = "Content-Type: multipart/byteranges; boundary=" + boundary +
+				   ten_fields.substr(ten_fields.find("\r\n"));
+	const std::string end = "\r\n--" + boundary + "--\r\n";
+	const auto whole = [](std::string range) {
+		return row{ get("/ten", "Range: " + range + "\r\n"), "200 OK", ten_fields,
+			    "0123456789" };
+	};
+	expect({
+		{ get("/ten", "Range: bytes=0-1,-2\r\n"), "206 Partial Content", fields,
+		  part("0-1", "01") + part("8-9", "89") + end },
+		{ get("/ten", "Range: bytes=7-8, 0-0,50-,2-3\r\n"), "206 Partial Content", fields,
+		  part("7-8", "78") + part("0-0", "0") + part("2-3", "23") + end },
+		{ get("/ten", "Range: bytes=0-4,2-6\r\n"), "206 Partial Content", fields,
+		  part("0-4", "01234") + part("2-6", "23456") + end },
+		/* More than the whole of it in parts is asked for by nobody in need. */
+		whole("bytes=0-,0-"),
+		whole("bytes=0-4,0-4,0-4"),
+	});
+
+	std::string most = "bytes=0-0", body;
+
+	for (int i = 1; i < 10; i++)
+		most += "," + std::to_string(i) + "-" + std::to_string(i);
+	for (int i = 0; i < 10; i++)
+		body += part(std::to_string(i) + "-" + std::to_string(i), std::to_string(i));
+	expect({ { get("/ten", "Range: " + most + "\r\n"), "206 Partial Content", fields,
+		   body + end } });
+
+	std::string many = "bytes=0-0";
+
+	for (int i = 1; i <= 16; i++)
+		many += "," + std::to_string(i) + "-" + std::to_string(i);
+	EXPECT_TRUE(answer(*service, get("/big.bin", "Range: " + many + "\r\n"))
+			    .received.starts_with("HTTP/1.1 200 OK\r\n"));
+	many.resize(many.rfind(','));
+	EXPECT_TRUE(answer(*service, get("/big.bin", "Range: " + many + "\r\n"))
+			    .received.starts_with("HTTP/1.1 206 Partial Content\r\n"));
+}
+
+/* ---- codings -------------------------------------------------------------------------------- */
+
+TEST_F(http_files, a_compressed_neighbour)
+{
+	const std::string html = "text/html; charset=utf-8";
+	const auto coded = [&](std::string accept) {
+		return row{ get("/page.html", accept), "200 OK",
+			    described(html, 5, "-gz") + "Content-Encoding: gzip\r\n", "coded" };
+	};
+	const auto plain = [&](std::string accept) {
+		return row{ get("/page.html", accept), "200 OK", described(html, 20),
+			    "<p>a page, at length" };
+	};
+
+	expect({
+		coded("Accept-Encoding: gzip\r\n"),
+		coded("Accept-Encoding: br;q=1.0, GZIP;q=0.001\r\n"),
+		coded("Accept-Encoding: x-gzip\r\n"),
+		coded("Accept-Encoding: *\r\n"),
+		coded("Accept-Encoding: br\r\nAccept-Encoding: gzip ; Q=1\r\n"),
+		coded("Accept-Encoding: *;q=0, gzip\r\n"),
+		plain(""),
+		plain("Accept-Encoding:\r\n"),
+		plain("Accept-Encoding: identity\r\n"),
+		plain("Accept-Encoding: gzip;q=0\r\n"),
+		plain("Accept-Encoding: gzip;q=0.000, *\r\n"),
+		plain("Accept-Encoding: gzip;\r\n"),
+		plain("Accept-Encoding: *;q=0\r\n"),
+		plain("Accept-Encoding: gzipped\r\n"),
+		/* Each has a tag of its own. */
+		{ get("/page.html",
+		      "Accept-Encoding: gzip\r\nIf-None-Match: \"5-6553f100-0-gz\"\r\n"),
+		  "304 Not Modified", described("", 5, "-gz"), "" },
+		{ get("/page.html", "Accept-Encoding: gzip\r\nIf-None-Match: \"14-6553f100-0\"\r\n"),
+		  "200 OK", described(html, 5, "-gz") + "Content-Encoding: gzip\r\n", "coded" },
+		{ get("/page.html", "Accept-Encoding: gzip\r\nRange: bytes=1-2\r\n"),
+		  "206 Partial Content",
+		  described(html, 5, "-gz") +
+			  "Content-Encoding: gzip\r\nContent-Range: bytes 1-2/5\r\n",
+		  "od" },
+		/* A part of a multipart has no coding: all of it, then. */
+		{ get("/page.html", "Accept-Encoding: gzip\r\nRange: bytes=1-1,3-3\r\n"), "200 OK",
+		  described(html, 5, "-gz") + "Content-Encoding: gzip\r\n", "coded" },
+		/* What is older than the page is not of it, and a folder is nothing. */
+		{ get("/folder.js", "Accept-Encoding: gzip\r\n"), "200 OK",
+		  described("text/javascript; charset=utf-8", 2), "js" },
+		{ get("/page.html.gz", "Accept-Encoding: gzip\r\n"), "200 OK",
+		  described("application/gzip", 5), "coded" },
+	});
+	EXPECT_TRUE(answer(*service, get("/stale.css", "Accept-Encoding: gzip\r\n"))
+			    .received.ends_with("\r\n\r\nnew"));
+	how.precompressed = false;
+	open();
+	EXPECT_EQ(answer(*service, get("/page.html", "Accept-Encoding: gzip\r\n")).received,
+		  head_of("200 OK") + "Content-Type: " + html +
+			  "\r\nETag: \"14-6553f100-0\"\r\nLast-Modified: Tue, 14 Nov 2023 22:13:20 "
+			  "GMT\r\nAccept-Ranges: bytes\r\nContent-Length: 20\r\n\r\n"
+			  "<p>a page, at length");
+}
+
+/* ---- files that change ---------------------------------------------------------------------- */
+
+TEST_F(http_files, one_that_grows_is_cut_at_its_promised_length)
+{
+	client slow(*service);
+
+	slow.read_only(1000);
+	slow.send(get("/big.bin") + get("/a.txt"));
+	as_owner();
+	std::ofstream(folder / "big.bin", std::ios::app) << std::string(100'000, '!');
+	slow.read_on();
+	EXPECT_EQ(slow.received(),
+		  text_of({ "", "200 OK", described("application/octet-stream", big.size()), big }) +
+			  text_of({ "", "200 OK", hello_fields, hello }));
+	EXPECT_FALSE(slow.was_reset());
+}
+
+TEST_F(http_files, one_that_shrinks_resets_the_connection)
+{
+	for (const char *range : { "", "Range: bytes=0-100,200-290000\r\n" }) {
+		as_owner();
+		write("big.bin", big);
+		as_nobody();
+
+		client slow(*service);
+
+		slow.read_only(1000);
+		slow.send(get("/big.bin", range) + get("/a.txt"));
+		EXPECT_FALSE(slow.over());
+		as_owner();
+		fs::resize_file(folder / "big.bin", 150'000);
+		slow.read_on();
+		EXPECT_TRUE(slow.over());
+		EXPECT_TRUE(slow.was_reset());
+		EXPECT_EQ(slow.received().find("hello"), std::string::npos);
+	}
+}
+
+TEST_F(http_files, a_stalled_reader_is_given_up)
+{
+	client slow(*service);
+
+	slow.read_only(1000);
+	slow.send(get("/big.bin"));
+	EXPECT_TRUE(slow.is_waited_for());
+	slow.wait_ms(1'000'000);
+	EXPECT_TRUE(slow.over());
+	EXPECT_EQ(slow.received().size(), 1000u);
+}
+
+TEST_F(http_files, survives_every_allocation_that_fails)
+{
+	const std::string asked = get("/a.txt") + get("/") + get("/big.bin") +
+				  get("/ten", "Range: bytes=0-0,2-2\r\n") + get("/missing");
+	std::string all;
+	bool all_came = false;
+
+	for (int nth = 0; nth < 200 && !all_came; nth++) {
+		machine.allocations = 0;
+		machine.failing = SIZE_MAX;
+
+		client one(*service);
+
+		machine.failing = nth;
+		one.send(asked);
+		machine.failing = SIZE_MAX;
+		one.finish();
+		EXPECT_TRUE(one.over());
+		all_came = machine.allocations <= static_cast<std::size_t>(nth);
+	}
+	EXPECT_TRUE(all_came) << "there are more allocations than were tried";
+}
+
+/* ---- listings ------------------------------------------------------------------------------- */
+
+namespace
+{
+
+/* A chunked body, decoded; without one, what follows the head. */
+std::string body_of(const std::string &response)
+{
+	std::string body;
+	std::size_t at = response.find("\r\n\r\n") + 4;
+
+	if (response.find("\r\nTransfer-Encoding: chunked\r\n") > at)
+		return response.substr(at);
+	for (;;) {
+		const std::size_t size = std::stoul(response.substr(at), nullptr, 16);
+
+		at = response.find("\r\n", at) + 2;
+		body += response.substr(at, size);
+		at += size + 2;
+		if (!size) {
+			EXPECT_EQ(at, response.size());
+			return body;
+		}
+	}
+}
+
+std::string row_of(std::string_view link, std::string_view shown, std::string_view size)
+{
+	return "<tr><td><a href=\"./" + std::string(link) + "\">" + std::string(shown) +
+	       "</a><td>" + std::string(size) + "<td>Tue, 14 Nov 2023 22:13:20 GMT\n";
+}
+
+} // namespace
+
+TEST_F(http_files, a_listing)
+{
+	as_owner();
+	write("list/b.txt", "1");
+	write("list/B.txt", std::string(1023, 'x'));
+	write("list/k", std::string(1024, 'x'));
+	write("list/k.5", std::string(1536, 'x'));
+	write("list/m", std::string(12 << 20, 'x'));
+	write("list/a&<b>\"'.txt", "");
+	write("list/%41 ?#;:\\", "");
+	write("list/\xc3\xbc\x01\xff", "");
+	write("list/.hidden", "");
+	write("list/z/x", "");
+	write("list/c/x", "");
+	for (const char *each : { "list/z", "list/c" })
+		ASSERT_EQ(utimensat(AT_FDCWD, (folder / each).c_str(),
+				    std::array<timespec, 2>{ { { long_ago, 0 }, { long_ago, 0 } } }
+					    .data(),
+				    0),
+			  0);
+	ASSERT_EQ(mkfifo((folder / "list/fifo").c_str(), 0666), 0);
+	fs::create_symlink("/etc", folder / "list/link");
+	as_nobody();
+
+	const outcome got = answer(*service, get("/list/"));
+	const std::string body = body_of(got.received);
+
+	EXPECT_TRUE(got.received.starts_with(head_of("200 OK") +
+					     "Content-Type: text/html; charset=utf-8\r\n"
+					     "Transfer-Encoding: chunked\r\n\r\n"));
+	EXPECT_TRUE(body.starts_with("<!DOCTYPE html>\n")) << body;
+	EXPECT_NE(body.find("<title>/list</title>"), body.npos) << body;
+	/* Folders first, then by their bytes; what cannot be served is not shown. */
+	EXPECT_EQ(body.substr(body.find("<table>\n")),
+		  "<table>\n<tr><td><a href=\"../\">../</a><td><td>\n" + row_of("c/", "c/", "") +
+			  row_of("z/", "z/", "") +
+			  row_of("%2541%20%3f%23%3b%3a%5c", "%41 ?#;:\\", "0 B") +
+			  row_of("B.txt", "B.txt", "1023 B") +
+			  row_of("a%26%3cb%3e%22%27.txt", "a&amp;&lt;b&gt;&quot;&#39;.txt", "0 B") +
+			  row_of("b.txt", "b.txt", "1 B") + row_of("k", "k", "1.0 KiB") +
+			  row_of("k.5", "k.5", "1.5 KiB") + row_of("m", "m", "12 MiB") +
+			  row_of("%c3%bc%01%ff", "\xc3\xbc\x01\xff", "0 B") +
+			  "</table>\n</html>\n");
+	/* Every link leads to what it names. */
+	EXPECT_TRUE(answer(*service, get("/list/%2541%20%3f%23%3b%3a%5c"))
+			    .received.starts_with("HTTP/1.1 200 OK"));
+	/* For a client that knows no chunks it ends with the connection. */
+	EXPECT_EQ(send_in_pieces(*service, { "GET /list/ HTTP/1.0\r\n\r\n" }, 100).received,
+		  head_of("200 OK") +
+			  "Content-Type: text/html; charset=utf-8\r\nConnection: close\r\n\r\n" +
+			  body);
+}
+
+TEST_F(http_files, conditions_on_a_listing)
+{
+	const std::string ok = "HTTP/1.1 200 OK\r\n";
+
+	EXPECT_TRUE(answer(*service, get("/", "If-Match: *\r\n")).received.starts_with(ok));
+	EXPECT_TRUE(answer(*service, get("/", "If-None-Match: \"x\"\r\n")).received.starts_with(ok));
+	EXPECT_TRUE(
+		answer(*service, get("/", "If-Modified-Since: Mon, 01 Jan 2024 00:00:00 GMT\r\n"))
+			.received.starts_with(ok));
+	expect({ refusal(get("/", "If-Match: \"x\"\r\n"), 412),
+		 { get("/", "If-None-Match: *\r\n"), "304 Not Modified", "", "" } });
+}
+
+TEST_F(http_files, a_long_listing_says_so)
+{
+	as_owner();
+	for (int i = 0; i < 2000; i++)
+		write("many/" + std::to_string(10'000 + i) + std::string(100, '&'), "");
+	as_nobody();
+
+	const std::string body = body_of(send_in_pieces(*service, { get("/many/") }, 100).received);
+	std::size_t rows = 0;
+
+	for (std::size_t at = 0; (at = body.find("<tr>", at)) != body.npos; at++)
+		rows++;
+	EXPECT_GT(rows, 400u);
+	EXPECT_LT(rows, 2000u);
+	EXPECT_TRUE(body.ends_with("There are more than can be shown here.\n</html>\n"));
+}
+
+TEST_F(http_files, a_listing_of_a_long_path)
+{
+	std::string path;
+
+	as_owner();
+	for (int i = 0; i < 15; i++)
+		path += std::string(200, '"') + "/";
+	write(path + "x", "x");
+	as_nobody();
+
+	std::string target = "/";
+
+	for (char c : path)
+		target += c == '"' ? "%22" : std::string(1, c);
+
+	/* 9000 characters would not fit in the buffer, nor escaped in its page. */
+	const std::string body =
+		body_of(send_in_pieces(*service, { get("/" + path) }, 5000).received);
+
+	EXPECT_NE(body.find("<title>…"), body.npos);
+	EXPECT_NE(body.find("<a href=\"./x\">x</a>"), body.npos);
+	EXPECT_TRUE(body.ends_with("</table>\n</html>\n"));
+}
+
+TEST_F(http_files, a_listing_may_be_switched_off)
+{
+	how.listing = false;
+	open();
+	expect({ refusal(get("/"), 403),
+		 { get("/site/"), "200 OK", described("text/html; charset=utf-8", 7), "<p>site" } });
+}

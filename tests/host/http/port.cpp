@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* The port below client.hpp, and the client's turns. */
+#include <cstdio>
+#include <cstdlib>
+
+#include <ktcp/port/layout.h>
+#include <ktcp/port/random.h>
+#include <ktcp/port/thread.h>
+#include <ktcp/port/time.h>
+
+#include "../../../include/ktcp/port/posix/file.cpp"
+#include "client.hpp"
+
+fake_machine machine;
+
+/* ---- the client ----------------------------------------------------------------------------- */
+
+static void require(bool holds, const char *what)
+{
+	if (holds)
+		return;
+	std::fprintf(stderr, "%s\n", what);
+	std::abort();
+}
+
+void client::advance()
+{
+	for (int turns = 0; peer_; turns++) {
+		require(turns < 1'000'000, "the server does not come to rest");
+		switch (peer_->advance()) {
+		case engine::progress::waiting:
+			return;
+		case engine::progress::finished:
+			peer_->close();
+			peer_.reset();
+			require(socket_.released, "the socket was kept");
+			require(machine.buffers == 0, "a buffer was kept");
+			return;
+		default:
+			break;
+		}
+	}
+}
+
+void client::send(std::string_view bytes)
+{
+	if (!peer_)
+		return;
+	socket_.arriving.emplace_back(bytes);
+	advance();
+}
+
+void client::read_on()
+{
+	socket_.room = SIZE_MAX;
+	advance();
+}
+
+void client::wait_ms(std::uint64_t ms)
+{
+	machine.now_ms += ms;
+	if (peer_ && peer_->expire(machine.now_ms))
+		advance();
+}
+
+client::~client()
+{
+	socket_.room = SIZE_MAX;
+	finish();
+	require(over(), "the client has left, and the server waits for it");
+}
+
+/* ---- the port ------------------------------------------------------------------------------- */
+
+struct ktcp_page_pool {
+	std::size_t size;
+};
+
+static void *allocate(std::size_t size)
+{
+	return machine.allocations++ == machine.failing ? nullptr : std::malloc(size);
+}
+
+void *ktcp_kmalloc(size_t size, enum ktcp_gfp)
+{
+	return allocate(size);
+}
+
+void ktcp_kfree(void *object)
+{
+	std::free(object);
+}
+
+void *ktcp_frame_alloc(size_t size, enum ktcp_gfp)
+{
+	return allocate(size);
+}
+
+void ktcp_frame_free(void *frame, size_t)
+{
+	std::free(frame);
+}
+
+void *ktcp_alloc_pages(size_t size, enum ktcp_gfp)
+{
+	return allocate(size);
+}
+
+void ktcp_free_pages(void *pages, size_t)
+{
+	std::free(pages);
+}
+
+struct ktcp_page_pool *ktcp_page_pool_create(size_t size)
+{
+	return new ktcp_page_pool{ size };
+}
+
+void ktcp_page_pool_destroy(struct ktcp_page_pool *pool)
+{
+	delete pool;
+}
+
+void *ktcp_page_pool_get(struct ktcp_page_pool *pool, enum ktcp_gfp)
+{
+	void *const buffer = allocate(pool->size);
+
+	machine.buffers += buffer != nullptr;
+	return buffer;
+}
+
+void ktcp_page_pool_put(struct ktcp_page_pool *, void *buffer)
+{
+	machine.buffers--;
+	std::free(buffer);
+}
+
+bool ktcp_sock_readable(const struct socket *sock)
+{
+	return !sock->arriving.empty();
+}
+
+long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size)
+{
+	if (sock->arriving.empty())
+		return -EAGAIN;
+
+	std::string &next = sock->arriving.front();
+	const std::size_t taken = next.copy(static_cast<char *>(buffer), size);
+
+	if (taken < next.size())
+		next.erase(0, taken);
+	else if (taken)
+		sock->arriving.pop_front();
+	return static_cast<long>(taken);
+}
+
+long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned int)
+{
+	const std::size_t taken = size < sock->room ? size : sock->room;
+
+	if (sock->reset)
+		return -EPIPE;
+	if (!taken && size)
+		return -EAGAIN;
+	sock->sent.append(static_cast<const char *>(data), taken);
+	sock->sends.push_back(taken);
+	sock->room -= sock->room == SIZE_MAX ? 0 : taken;
+	return static_cast<long>(taken);
+}
+
+long ktcp_sock_send_page(struct socket *sock, struct page *page, size_t offset, size_t size,
+			 unsigned int flags)
+{
+	return ktcp_sock_send(sock, ktcp_posix_page_bytes(page) + offset, size, flags);
+}
+
+int ktcp_sock_shutdown(struct socket *sock, enum ktcp_shutdown how)
+{
+	sock->shut |= how == KTCP_SHUT_WR;
+	return 0;
+}
+
+void ktcp_sock_no_linger(struct socket *sock)
+{
+	sock->reset = true;
+}
+
+int ktcp_sock_hold_net(struct socket *)
+{
+	return 0;
+}
+
+void ktcp_sock_set_user_timeout(struct socket *, unsigned int)
+{
+}
+
+void ktcp_sock_release(struct socket *sock)
+{
+	sock->released = true;
+}
+
+/* A connection in softirq is another suite's. */
+long ktcp_sock_softirq_recv(struct socket *, void *, size_t)
+{
+	std::abort();
+}
+
+long ktcp_sock_softirq_send(struct socket *, const void *, size_t, unsigned int,
+			    struct ktcp_softirq_pages *)
+{
+	std::abort();
+}
+
+void ktcp_softirq_pages_destroy(struct ktcp_softirq_pages *)
+{
+}
+
+uint64_t ktcp_now_ms(void)
+{
+	return machine.now_ms;
+}
+
+uint64_t ktcp_real_seconds(void)
+{
+	return machine.real_seconds;
+}
+
+uint32_t ktcp_random_u32(void)
+{
+	return 0xf00d;
+}
+
+void ktcp_cond_resched(void)
+{
+}
