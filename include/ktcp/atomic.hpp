@@ -35,12 +35,14 @@ class atomic {
 	{
 	}
 
+	/** The value. Any context. */
 	T load(std::memory_order order) const noexcept
 	{
 		KTCP_SCHED_POINT();
 		return value_.load(order);
 	}
 
+	/** Make it @p value. Any context. */
 	void store(T value, std::memory_order order) noexcept
 	{
 		KTCP_SCHED_POINT();
@@ -54,24 +56,28 @@ class atomic {
 		return value_.exchange(value, order);
 	}
 
+	/** Set bits; the value before. Any context. */
 	T fetch_or(T bits, std::memory_order order) noexcept
 	{
 		KTCP_SCHED_POINT();
 		return value_.fetch_or(bits, order);
 	}
 
+	/** Keep these bits alone; the value before. Any context. */
 	T fetch_and(T bits, std::memory_order order) noexcept
 	{
 		KTCP_SCHED_POINT();
 		return value_.fetch_and(bits, order);
 	}
 
+	/** Add; the value before. Any context. */
 	T fetch_add(T amount, std::memory_order order) noexcept
 	{
 		KTCP_SCHED_POINT();
 		return value_.fetch_add(amount, order);
 	}
 
+	/** Subtract; the value before. Any context. */
 	T fetch_sub(T amount, std::memory_order order) noexcept
 	{
 		KTCP_SCHED_POINT();

@@ -98,11 +98,13 @@ class buffer {
 		}
 	}
 
+	/** The memory; valid until reset(). */
 	std::span<std::byte> bytes() noexcept
 	{
 		return { data_, size_ };
 	}
 
+	/** The same, to read. */
 	std::span<const std::byte> bytes() const noexcept
 	{
 		return { data_, size_ };

@@ -202,6 +202,7 @@ class connection : public executor {
 	}
 
     protected:
+	/** What makes a handler's coroutine for a peer. */
 	using handler_function = task (*)(const void *handler, connection &peer);
 
 	/** Why advance() came back. */
@@ -474,6 +475,7 @@ class connection::operation {
 	bool more_ = false;
 };
 
+/** What read() returns, to be awaited. */
 class connection::read_operation : public operation {
     public:
 	explicit read_operation(connection &peer) noexcept : operation(peer, kind::read)
@@ -486,6 +488,7 @@ class connection::read_operation : public operation {
 	}
 };
 
+/** What read_more() returns, to be awaited. */
 class connection::read_more_operation : public operation {
     public:
 	read_more_operation(connection &peer, received &held) noexcept
@@ -506,6 +509,7 @@ class connection::read_more_operation : public operation {
 	received &held_;
 };
 
+/** What may_sleep() returns, to be awaited. */
 class connection::may_sleep_operation : public operation {
     public:
 	explicit may_sleep_operation(connection &peer) noexcept : operation(peer, kind::may_sleep)
@@ -518,6 +522,7 @@ class connection::may_sleep_operation : public operation {
 	}
 };
 
+/** What write() returns, to be awaited. */
 class connection::write_operation : public operation {
     public:
 	using operation::operation;

@@ -54,7 +54,7 @@ class endpoint {
 		return made;
 	}
 
-	/** [::1]:port */
+	/** IPv6's loopback address, ::1, and a port. */
 	static constexpr endpoint ipv6_loopback(std::uint16_t port) noexcept
 	{
 		endpoint made = any(port);
@@ -78,6 +78,7 @@ class endpoint {
 		return raw_.address[10] == 0xff && raw_.address[11] == 0xff;
 	}
 
+	/** As the boundary has it. */
 	constexpr const ktcp_endpoint &raw() const noexcept
 	{
 		return raw_;

@@ -30,7 +30,7 @@ namespace ktcp
 /** What a text says, or why it says nothing. */
 template <class T>
 struct parsed {
-	T value{};
+	T value{}; /**< if nothing is wrong */
 	const char *error = nullptr; /**< what is wrong and what is allowed; nullptr: nothing is */
 	std::size_t at = 0; /**< where in the text it is wrong: a byte of it, or its end */
 
@@ -42,7 +42,9 @@ struct parsed {
 
 /** The parts of an endpoint's text, each a part of that text; the zone may be missing. */
 struct endpoint_parts {
-	std::string_view host, zone, port;
+	std::string_view host; /**< without brackets */
+	std::string_view zone; /**< a device's name or number, behind % */
+	std::string_view port; /**< a number, or * */
 };
 
 namespace detail

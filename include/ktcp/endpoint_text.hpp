@@ -41,6 +41,7 @@ class endpoint_text {
 		text_[used_] = '\0';
 	}
 
+	/** The text, for as long as this lives. */
 	constexpr const char *c_str() const noexcept
 	{
 		return text_;

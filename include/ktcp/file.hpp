@@ -46,6 +46,7 @@ class file_pages {
 			drop_first();
 	}
 
+	/** Are there none left? */
 	bool empty() const noexcept
 	{
 		return first_ == count_;
@@ -119,6 +120,7 @@ class file {
 		return status_;
 	}
 
+	/** Is it a folder? */
 	bool is_directory() const noexcept
 	{
 		return status_.kind == KTCP_FILE_DIRECTORY;
@@ -169,9 +171,10 @@ class file {
 /** A pinned directory, and the rights with which what is below it is read. */
 class file_root {
     public:
+	/** With whose rights files are read, and which. */
 	struct options {
 		std::uint32_t uid = 65534; /**< nobody */
-		std::uint32_t gid = 65534;
+		std::uint32_t gid = 65534; /**< and its group */
 		bool symlinks = false; /**< follow those that stay below the root */
 	};
 

@@ -55,6 +55,7 @@ class list {
 	list(const list &) = delete;
 	list &operator=(const list &) = delete;
 
+	/** Is there no object in it? */
 	bool empty() const noexcept
 	{
 		return head_.next_ == &head_;
@@ -92,6 +93,7 @@ class list {
 		return &first;
 	}
 
+	/** A place in a list. Erasing the object that it stands on ends it. */
 	class iterator {
 	    public:
 		explicit iterator(list_node *node) noexcept : node_(node)

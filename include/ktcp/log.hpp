@@ -18,10 +18,15 @@
 
 #include <ktcp/port/log.h>
 
+/** What keeps the module, or a part of it, from working. Any context. */
 #define KTCP_LOG_ERR(...) ktcp_printk(KTCP_LOG_ERROR, __VA_ARGS__)
+/** What goes on, but not as it should. Any context. */
 #define KTCP_LOG_WARN(...) ktcp_printk(KTCP_LOG_WARNING, __VA_ARGS__)
+/** What whoever loads the module wants to know. Any context. */
 #define KTCP_LOG_NOTE(...) ktcp_printk(KTCP_LOG_INFO, __VA_ARGS__)
+/** The same where peers can cause it. Any context. */
 #define KTCP_LOG_NOTE_RATELIMITED(...) ktcp_printk_ratelimited(KTCP_LOG_INFO, __VA_ARGS__)
+/** A warning where peers can cause it. Any context. */
 #define KTCP_LOG_WARN_RATELIMITED(...) ktcp_printk_ratelimited(KTCP_LOG_WARNING, __VA_ARGS__)
 
 #endif

@@ -33,6 +33,7 @@
 #error "ktcp's Kbuild fragment defines KTCP_MODULE_NAME and KTCP_MODULE_LIST: include it"
 #endif
 
+/** @cond */
 /* The list, read once to declare the variables that the generated C file defines … */
 extern "C" {
 #define KTCP_MODULE(description, author, version)
@@ -43,10 +44,12 @@ extern "C" {
 #undef KTCP_PARAM_INT
 #undef KTCP_PARAM_STRING
 }
+/** @endcond */
 
 /** … and once more for the functions that read them: ktcp::params::NAME(). */
 namespace ktcp::params
 {
+/** @cond */
 #define KTCP_PARAM_INT(name_, initial_, least_, most_, text_) \
 	inline long name_() noexcept                          \
 	{                                                     \
@@ -61,6 +64,7 @@ namespace ktcp::params
 #undef KTCP_PARAM_INT
 #undef KTCP_PARAM_STRING
 #undef KTCP_MODULE
+/** @endcond */
 }
 
 /**

@@ -90,16 +90,19 @@ class [[nodiscard]] result {
 		return !error_;
 	}
 
+	/** The value, which must be there. */
 	constexpr T &value() &noexcept
 	{
 		return value_;
 	}
 
+	/** The same, to read. */
 	constexpr const T &value() const &noexcept
 	{
 		return value_;
 	}
 
+	/** The same, to move out. */
 	constexpr T &&value() &&noexcept
 	{
 		return std::move(value_);
@@ -168,6 +171,7 @@ class [[nodiscard]] result<void> {
 		return status < 0 ? result(error_code::from(status)) : result();
 	}
 
+	/** Is it success? */
 	constexpr bool has_value() const noexcept
 	{
 		return !error_;
@@ -178,10 +182,12 @@ class [[nodiscard]] result<void> {
 		return !error_;
 	}
 
+	/** Nothing: so that code for any result<T> compiles. */
 	constexpr void value() const noexcept
 	{
 	}
 
+	/** Why it failed; it must have. */
 	constexpr error_code error() const noexcept
 	{
 		return error_code::from(error_);

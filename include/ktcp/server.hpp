@@ -60,6 +60,7 @@ concept execution_model = std::same_as<decltype(Model::table), const struct mode
 
 /** As a Model: chosen by server_options::model when the server starts. */
 struct any_model {
+	/** Those that may be named. */
 	static constexpr const struct model *all[] = {
 		&event_driven::table,
 		&softirq::table,
@@ -151,6 +152,7 @@ class server_base {
 		stop();
 	}
 
+	/** As server::start(), once the model is known. */
 	result<void> start(const server_options &options, const struct model &model,
 			   session_table::handler_function handle, const void *handler) noexcept;
 

@@ -176,6 +176,7 @@ class server_module {
 
 } // namespace ktcp
 
+/** The module is a server with a @p Handler and nothing else; once, at the end of its source. */
 #define KTCP_SERVER_MODULE(Handler) KTCP_MODULE_OBJECT(ktcp::server_module<Handler>)
 
 #endif

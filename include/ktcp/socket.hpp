@@ -28,11 +28,13 @@
 namespace ktcp
 {
 
+/** Of addresses. */
 enum class family {
 	inet = KTCP_INET, /**< IPv4 */
 	inet6 = KTCP_INET6, /**< IPv6; with v6only off, IPv4 too */
 };
 
+/** Which direction: receiving, sending, both. */
 enum class shutdown_how {
 	rd = KTCP_SHUT_RD,
 	wr = KTCP_SHUT_WR,
@@ -72,6 +74,7 @@ class softirq_pages {
 		ktcp_softirq_pages_destroy(pages_);
 	}
 
+	/** As the boundary has them. */
 	struct ktcp_softirq_pages *raw() const noexcept
 	{
 		return pages_;

@@ -38,8 +38,8 @@ class tally {
 
 /** What moved through connections, and in how many turns. */
 struct traffic {
-	std::uint64_t bytes_in = 0;
-	std::uint64_t bytes_out = 0;
+	std::uint64_t bytes_in = 0; /**< received */
+	std::uint64_t bytes_out = 0; /**< taken by TCP */
 	std::uint64_t turns = 0; /**< times that a handler was gone on with */
 	std::uint64_t exhausted = 0; /**< of them, those that used up their share */
 
@@ -55,15 +55,15 @@ struct traffic {
 
 /** A server's numbers since it started. */
 struct statistics {
-	std::uint64_t accepted = 0;
+	std::uint64_t accepted = 0; /**< connections that were served, or are */
 	std::uint64_t active = 0; /**< just now */
 	std::uint64_t refused_full = 0; /**< max_connections were there */
 	std::uint64_t refused_source = 0; /**< max_per_source of that peer were */
-	std::uint64_t refused_memory = 0;
+	std::uint64_t refused_memory = 0; /**< there was none for them */
 	std::uint64_t closed = 0; /**< the handler returned */
-	std::uint64_t timed_out = 0;
+	std::uint64_t timed_out = 0; /**< the peer was quiet for too long */
 	std::uint64_t stopped = 0; /**< ended by stop() */
-	traffic moved;
+	traffic moved; /**< by all of them */
 };
 
 } // namespace ktcp

@@ -47,6 +47,7 @@ class mutex {
 		ktcp_mutex_lock(raw());
 	}
 
+	/** Whoever locked it. */
 	void unlock() noexcept
 	{
 		ktcp_mutex_unlock(raw());

@@ -58,6 +58,7 @@ class thread {
 			ktcp_kthread_stop(std::exchange(task_, nullptr));
 	}
 
+	/** Was it started, and not joined yet? */
 	bool started() const noexcept
 	{
 		return task_ != nullptr;

@@ -56,6 +56,7 @@ class workqueue {
 		return made;
 	}
 
+	/** The same with the options' defaults. */
 	static result<workqueue> create(const char *name) noexcept
 	{
 		return create(name, options());
@@ -83,6 +84,7 @@ class workqueue {
 		return ktcp_wq_max_active();
 	}
 
+	/** As the boundary has it. */
 	struct workqueue_struct *raw() noexcept
 	{
 		return queue_;
@@ -99,6 +101,7 @@ class workqueue {
 template <class Owner>
 class work {
     public:
+	/** What a run calls. */
 	using function = void (*)(Owner &);
 
 	work(Owner &owner, function run) noexcept : owner_(&owner), run_(run)
@@ -143,6 +146,7 @@ class work {
 template <class Owner>
 class delayed_work {
     public:
+	/** What a run calls. */
 	using function = void (*)(Owner &);
 
 	delayed_work(Owner &owner, function run) noexcept : owner_(&owner), run_(run)

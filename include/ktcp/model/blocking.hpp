@@ -25,7 +25,9 @@ class blocking_session : public session {
 	}
 
     protected:
+	/** @cond */
 	using session::session;
+	/** @endcond */
 
 	/** Until the handler is done. */
 	void run_to_end() noexcept

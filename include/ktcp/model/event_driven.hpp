@@ -131,6 +131,7 @@ class event_session : public session, protected ktcp_sock_hook {
 
 /** The default model, for everything. */
 struct event_driven {
+	/** What a server asks of it. */
 	static constexpr struct model table = {
 		.name = "event",
 		.session_size = sizeof(event_session),

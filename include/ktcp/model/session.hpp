@@ -51,6 +51,7 @@ class session : public connection {
 	session(session_table &table, ktcp::socket &&socket) noexcept;
 	~session() = default;
 
+	/** The table that it is in. */
 	session_table &table() noexcept
 	{
 		return table_;
@@ -104,16 +105,18 @@ struct model {
 /** The sessions of one server. Process context throughout. */
 class session_table {
     public:
+	/** Live sessions, linked through themselves. */
 	using session_list = list<session, &session::node_>;
+	/** What makes a handler's coroutine for a peer. */
 	using handler_function = task (*)(const void *handler, connection &peer);
 
 	/** What the table works with; fixed while sessions live. */
 	struct resources {
-		const struct model *model = nullptr;
-		handler_function handle = nullptr;
-		const void *handler = nullptr;
+		const struct model *model = nullptr; /**< how they wait */
+		handler_function handle = nullptr; /**< makes a handler's coroutine … */
+		const void *handler = nullptr; /**< … of this */
 		const char *name = "ktcp"; /**< threads are named after it */
-		enum placement placement = placement::incoming;
+		enum placement placement = placement::incoming; /**< on which CPU they run */
 		kmem_cache sessions; /**< objects of model->session_size */
 		page_pool buffers; /**< what read() borrows */
 		softirq_pages pages; /**< what a model in softirq sends from */
@@ -127,6 +130,7 @@ class session_table {
 	{
 	}
 
+	/** What the table works with. To be filled before the first add(). */
 	resources &use() noexcept
 	{
 		return use_;

@@ -65,6 +65,7 @@ class softirq_session : public event_session {
 
 /** The lowest cost per request, for handlers that never sleep. */
 struct softirq {
+	/** What a server asks of it. */
 	static constexpr struct model table = {
 		.name = "softirq",
 		.session_size = sizeof(softirq_session),

@@ -19,6 +19,7 @@ namespace ktcp
 /** The model of the first kecho and khttpd. */
 class thread_per_connection {
     public:
+	/** What a server asks of it. */
 	static const struct model table;
 
     private:
@@ -54,6 +55,7 @@ class thread_per_connection {
 	};
 };
 
+/** @cond for doxygen, which takes the initializers for members */
 inline constexpr struct model thread_per_connection::table = {
 	.name = "thread",
 	.session_size = sizeof(thread_session),
@@ -70,6 +72,7 @@ inline constexpr struct model thread_per_connection::table = {
 		},
 	.destroy = [](session &self) { static_cast<thread_session &>(self).~thread_session(); },
 };
+/** @endcond */
 
 } // namespace ktcp
 

@@ -17,6 +17,7 @@ namespace ktcp
 /** The model of kecho and khttpd with CMWQ. */
 class work_per_connection {
     public:
+	/** What a server asks of it. */
 	static const struct model table;
 
     private:
@@ -45,6 +46,7 @@ class work_per_connection {
 	};
 };
 
+/** @cond for doxygen, which takes the initializers for members */
 inline constexpr struct model work_per_connection::table = {
 	.name = "work",
 	.session_size = sizeof(work_session),
@@ -56,6 +58,7 @@ inline constexpr struct model work_per_connection::table = {
 	.start = [](session &self) -> result<void> {
 		static_cast<work_session &>(self).start();
 		return {};
+/** @endcond */
 	},
 	.wake =
 		[](session &self, std::uint32_t event) {
