@@ -58,7 +58,6 @@ inline constexpr struct model work_per_connection::table = {
 	.start = [](session &self) -> result<void> {
 		static_cast<work_session &>(self).start();
 		return {};
-/** @endcond */
 	},
 	.wake =
 		[](session &self, std::uint32_t event) {
@@ -67,6 +66,7 @@ inline constexpr struct model work_per_connection::table = {
 		},
 	.destroy = [](session &self) { static_cast<work_session &>(self).~work_session(); },
 };
+/** @endcond */
 
 } // namespace ktcp
 
