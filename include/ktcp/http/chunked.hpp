@@ -16,7 +16,8 @@ namespace ktcp::http
 
 /**
  * Decodes one chunked body. Neither allocates nor sleeps: any context. Sizes are hexadecimal
- * digits and nothing else, extensions are passed over, trailers are checked and dropped.
+ * digits and nothing else; extensions and trailers are checked, and dropped. White space in an
+ * extension is refused, bytes beyond ASCII, and trailers that frame a body.
  */
 class chunked_decoder {
     public:
@@ -80,7 +81,13 @@ class chunked_decoder {
 	enum class state : std::uint8_t {
 		size_first,
 		size,
-		extension,
+		name_first, /* of an extension … */
+		name,
+		value_first, /* … and what it is said to be */
+		value,
+		quoted,
+		quoted_pair,
+		quoted_end,
 		size_lf,
 		data,
 		data_cr,
@@ -131,20 +138,48 @@ class chunked_decoder {
 		return detail::is_field_text({ &c, 1 });
 	}
 
+	static constexpr bool is_ascii_text(char c) noexcept
+	{
+		return is_text(c) && static_cast<unsigned char>(c) < 0x80;
+	}
+
+	/* Behind a size and its extensions. */
+	constexpr bool after_size(char c) noexcept
+	{
+		return c == ';' ? extra(state::name_first) : go(state::size_lf, c == '\r');
+	}
+
 	constexpr bool take(char c) noexcept
 	{
 		switch (state_) {
 		case state::size:
-			if (c == ';')
-				return extra(state::extension);
-			if (c == '\r')
-				return go(state::size_lf);
+			if (c == ';' || c == '\r')
+				return after_size(c);
 			/* A digit behind nothing but zeros. */
 			return take_digit(c) && (left_ >> 4 ? go(state::size) : extra(state::size));
 		case state::size_first:
 			return take_digit(c) && go(state::size);
-		case state::extension:
-			return c == '\r' ? go(state::size_lf) : extra(state::extension, is_text(c));
+		case state::name_first:
+			return extra(state::name, detail::is_token(c));
+		case state::name:
+			if (c == '=')
+				return extra(state::value_first);
+			return detail::is_token(c) ? extra(state::name) : after_size(c);
+		case state::value_first:
+			if (c == '"')
+				return extra(state::quoted);
+			return extra(state::value, detail::is_token(c));
+		case state::value:
+			return detail::is_token(c) ? extra(state::value) : after_size(c);
+		case state::quoted:
+			return extra(c == '"'  ? state::quoted_end :
+				     c == '\\' ? state::quoted_pair :
+						 state::quoted,
+				     is_ascii_text(c));
+		case state::quoted_pair:
+			return extra(state::quoted, is_ascii_text(c));
+		case state::quoted_end:
+			return after_size(c);
 		case state::size_lf:
 			if (c != '\n')
 				return false;
@@ -159,10 +194,13 @@ class chunked_decoder {
 		case state::trailer_first:
 			if (c == '\r')
 				return go(state::last_lf);
-			return extra(state::trailer_name, detail::is_token(c));
+			name_ = {};
+			[[fallthrough]];
 		case state::trailer_name:
-			return extra(c == ':' ? state::trailer_value : state::trailer_name,
-				     c == ':' || detail::is_token(c));
+			if (c == ':')
+				return name_.is_harmless() && extra(state::trailer_value);
+			name_.take(c);
+			return extra(state::trailer_name, detail::is_token(c));
 		case state::trailer_value:
 			return c == '\r' ? go(state::trailer_lf) :
 					   extra(state::trailer_value, is_text(c));
@@ -177,12 +215,46 @@ class chunked_decoder {
 		return false;
 	}
 
+	/*
+	 * Of a trailer, as it comes: is it one that would frame the body? Who takes trailers for
+	 * headers would frame it anew.
+	 */
+	class trailer_name {
+	    public:
+		constexpr void take(char c) noexcept
+		{
+			for (std::size_t i = 0; i < count; i++)
+				if (length_ >= words[i].size() ||
+				    words[i][length_] != detail::lower(c))
+					differs_ |= 1 << i;
+			length_ += length_ < UINT8_MAX;
+		}
+
+		/* And it is not empty. */
+		constexpr bool is_harmless() const noexcept
+		{
+			for (std::size_t i = 0; i < count; i++)
+				if (length_ == words[i].size() && !(differs_ & 1 << i))
+					return false;
+			return length_;
+		}
+
+	    private:
+		static constexpr std::size_t count = 2;
+		static constexpr std::string_view words[count] = { "content-length",
+								   "transfer-encoding" };
+
+		std::uint8_t length_ = 0;
+		std::uint8_t differs_ = 0; /* a bit a word */
+	};
+
 	std::string_view piece_;
 	std::uint64_t left_ = 0; /* of the chunk */
 	std::uint64_t body_left_;
 	std::uint32_t overhead_left_;
 	std::uint16_t status_ = 0;
 	state state_ = state::size_first;
+	trailer_name name_;
 };
 
 } // namespace ktcp::http

@@ -384,6 +384,13 @@ class head_parser {
 		return false;
 	}
 
+	/* Around a value it is legal, but not everyone sees white space in it: then the body is not
+	 * framed as we think. */
+	static constexpr bool has_tab(std::string_view line) noexcept
+	{
+		return line.find('\t') != line.npos;
+	}
+
 	constexpr bool request_line(std::string_view line) noexcept;
 	constexpr bool take_target(std::string_view target) noexcept;
 	constexpr bool field_line(std::string_view line) noexcept;
@@ -572,17 +579,19 @@ constexpr bool head_parser::field_line(std::string_view line) noexcept
 		while (!value.empty()) {
 			const std::string_view option = detail::next_element(value);
 
+			if (!option.empty() && !detail::is_token(option))
+				return refuse(400);
 			close_ |= detail::same_text(option, "close");
 			keep_alive_ |= detail::same_text(option, "keep-alive");
 		}
 		break;
 	case 14:
 		if (detail::same_text(name, "content-length"))
-			return take_length(value);
+			return has_tab(line) ? refuse(400) : take_length(value);
 		break;
 	case 17:
 		if (detail::same_text(name, "transfer-encoding"))
-			return take_coding(value);
+			return has_tab(line) ? refuse(400) : take_coding(value);
 		break;
 	}
 	return true;
@@ -607,7 +616,8 @@ constexpr bool head_parser::take_length(std::string_view value) noexcept
 /* Chunked is the last, once, and alone what can be decoded here (RFC 9112, section 6.1). */
 constexpr bool head_parser::take_coding(std::string_view value) noexcept
 {
-	if (value.empty())
+	/* Others take an empty element at the end for the last coding. */
+	if (value.empty() || value.ends_with(','))
 		return refuse(400);
 	while (!value.empty()) {
 		const std::string_view coding = detail::next_element(value);

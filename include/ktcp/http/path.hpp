@@ -43,9 +43,11 @@ constexpr result<std::size_t> decode_path(std::string_view path, std::span<char>
 				return errc::einval;
 			c = static_cast<char>(high << 4 | low);
 			i += 2;
-			if (c == '\0' || c == '/')
+			if (c == '/')
 				return errc::einval;
 		}
+		if (c == '\0')
+			return errc::einval;
 		if (slash) {
 			const std::string_view name(out.data() + segment, size - segment);
 

@@ -171,7 +171,8 @@ inline response &response::status(unsigned int code) noexcept
 	if (begun_)
 		return *this;
 	stream_.take_back();
-	whole_ = true;
+	/* Who read the body first has had the output written, and its buffer given back. */
+	whole_ = static_cast<bool>(stream_.open());
 	status_ = static_cast<std::uint16_t>(code);
 	append("HTTP/1.1 ");
 	if (char *const digits = stream_.extend(4)) {

@@ -54,6 +54,8 @@ TEST(http_chunked, bodies)
 	EXPECT_EQ(decoded("5\r\nhello\r\n00A;x=\"y\"\r\n0123456789\r\n0\r\n\r\nGET"),
 		  "hello0123456789+3");
 	EXPECT_EQ(decoded("1\r\na\r\n0\r\nA: b\r\nC:\r\n\r\n"), "a+0");
+	EXPECT_EQ(decoded("1;a;b=c;d=\"\\\" ; ~\";e\r\na\r\n0;f\r\n\r\n"), "a+0");
+	EXPECT_EQ(decoded("0\r\nContent-Lengths: 5\r\nContent-Lengt: x\r\nT:\r\n\r\n"), "+0");
 	EXPECT_EQ(decoded("5\r\nhel"), "hel…");
 }
 
@@ -61,12 +63,38 @@ TEST(http_chunked, tricks)
 {
 	using namespace std::string_view_literals;
 
-	for (std::string_view bad :
-	     { "+5\r\nhello\r\n"sv, "0x5\r\nhello\r\n"sv, " 5\r\nhello\r\n"sv, "5 \r\nhello\r\n"sv,
-	       "\r\n"sv, ";a\r\n"sv, "5\nhello\r\n"sv, "5\r\nhello\n"sv, "5\r\nhello!\r\n"sv,
-	       "5;\0\r\n"sv, "5;a\n\r\n"sv, "-1\r\n"sv, "g\r\n"sv, "0\r\n\n"sv,
-	       "0\r\n A: b\r\n\r\n"sv, "0\r\nA : b\r\n\r\n"sv, "0\r\nA: b\n\r\n"sv,
-	       "0\r\nA: \0\r\n\r\n"sv, "5\rhello\r\n"sv })
+	for (std::string_view bad : { "+5\r\nhello\r\n"sv,
+				      "0x5\r\nhello\r\n"sv,
+				      " 5\r\nhello\r\n"sv,
+				      "5 \r\nhello\r\n"sv,
+				      "\r\n"sv,
+				      ";a\r\n"sv,
+				      "5\nhello\r\n"sv,
+				      "5\r\nhello\n"sv,
+				      "5\r\nhello!\r\n"sv,
+				      "5;\0\r\n"sv,
+				      "5;a\n\r\n"sv,
+				      "-1\r\n"sv,
+				      "g\r\n"sv,
+				      "0\r\n\n"sv,
+				      "0\r\n A: b\r\n\r\n"sv,
+				      "0\r\nA : b\r\n\r\n"sv,
+				      "0\r\nA: b\n\r\n"sv,
+				      "0\r\nA: \0\r\n\r\n"sv,
+				      "5\rhello\r\n"sv,
+				      "5;\r\n"sv,
+				      "5;a=\r\n"sv,
+				      "5;=b\r\n"sv,
+				      "5; a\r\n"sv,
+				      "5;a =b\r\n"sv,
+				      "5;a=\"b\r\n"sv,
+				      "5;a=\"b\\\r\n"sv,
+				      "5;a=\"b\"c\r\n"sv,
+				      "5;a=\"\xff\"\r\n"sv,
+				      "5;a\"\r\n"sv,
+				      "0\r\n:b\r\n\r\n"sv,
+				      "0\r\nContent-Length: 5\r\n\r\n"sv,
+				      "0\r\na: b\r\ntransfer-ENCODING:x\r\n\r\n"sv })
 		EXPECT_EQ(decoded(bad), "=400") << bad;
 }
 

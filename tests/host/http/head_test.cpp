@@ -176,7 +176,7 @@ TEST(http_head, lengths)
 	EXPECT_EQ(status(post("Content-Length: 1001\r\n")), 413u);
 	EXPECT_EQ(status(post("Content-Length: 18446744073709551617\r\n")), 413u);
 	EXPECT_EQ(status(post("")), 411u);
-	for (const char *bad : { "+5", "-1", "5, 5", "5 5", "0x5", "", "5;" })
+	for (const char *bad : { "+5", "-1", "5, 5", "5 5", "0x5", "", "5;", "5\t", "\t5" })
 		EXPECT_EQ(status(post("Content-Length: " + std::string(bad) + "\r\n")), 400u)
 			<< bad;
 	EXPECT_EQ(status(post("Content-Length: 5\r\nContent-Length: 5\r\n")), 400u);
@@ -187,8 +187,9 @@ TEST(http_head, codings)
 	EXPECT_EQ(status(post("Transfer-Encoding: Chunked\r\n")), 200u);
 	EXPECT_EQ(status(post("Transfer-Encoding: gzip, chunked\r\n")), 501u);
 	EXPECT_EQ(status(post("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n")), 501u);
-	for (const char *bad : { "", "gzip", "chunked, gzip", "chunked, chunked", "x chunked",
-				 "identity", ",chunked", "\vchunked" })
+	for (const char *bad :
+	     { "", "gzip", "chunked, gzip", "chunked, chunked", "x chunked", "identity", ",chunked",
+	       "\vchunked", "chunked,", "chunked ,\t", "chunked\t", "\tchunked" })
 		EXPECT_EQ(status(post("Transfer-Encoding: " + std::string(bad) + "\r\n")), 400u)
 			<< bad;
 	EXPECT_EQ(status(post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n")),
@@ -226,4 +227,7 @@ TEST(http_head, expectations_and_connection)
 	       [](head_parser &it) { EXPECT_TRUE(it.keep_alive()); });
 	parsed(get("Connection: keep-alive ,CLOSE\r\n"),
 	       [](head_parser &it) { EXPECT_FALSE(it.keep_alive()); });
+	EXPECT_EQ(status(get("Connection: ,, a ,\r\n")), 200u);
+	EXPECT_EQ(status(get("Connection: keep alive\r\n")), 400u);
+	EXPECT_EQ(status(get("Connection: close; x\r\n")), 400u);
 }

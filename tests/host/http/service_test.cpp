@@ -64,7 +64,27 @@ struct pages {
 			return {};
 		if (path == "/echo")
 			return echo(asked, to);
+		if (path == "/late")
+			return late(asked, to);
 		return other(asked, to);
+	}
+
+	/* Says nothing until it has read all. */
+	static answer late(request &asked, response &to)
+	{
+		std::string all;
+
+		for (;;) {
+			const auto piece = co_await asked.read_body();
+
+			if (!piece)
+				co_return piece.error();
+			if (piece->empty())
+				break;
+			all += text(*piece);
+		}
+		to.status(200);
+		co_return co_await to.send(all);
 	}
 
 	static answer other(request &asked, response &to)
@@ -471,6 +491,23 @@ TEST_F(http_service, reads_a_chunked_body)
 	}
 	EXPECT_EQ(body, "hello, world");
 	EXPECT_TRUE(sent.ends_with("\r\n0\r\n\r\n"));
+}
+
+TEST_F(http_service, answers_after_the_body)
+{
+	EXPECT_EQ(answers(post("/late", "some text")), ok("some text"));
+	EXPECT_EQ(answers("POST /late HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+			  "3\r\nabc\r\n1;x\r\nd\r\n0\r\n\r\n"),
+		  ok("abcd"));
+	/* There is still a status for what is wrong with it. */
+	EXPECT_EQ(answers("POST /late HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+			  "3\r\nabc\r\n0\r\nContent-Length: 3\r\n\r\n"),
+		  refused(400));
+	leave();
+	EXPECT_EQ(answers("POST /late HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+			  "3\r\nabc\r\nffffff\r\n"),
+		  refused(413));
+	leave();
 }
 
 TEST_F(http_service, passes_over_a_body_that_nobody_read)
