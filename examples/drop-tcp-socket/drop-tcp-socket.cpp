@@ -171,14 +171,15 @@ class dropper {
 		}
 
 		/**
-		 * Errors: EPERM; EINVAL for a malformed line that comes first; ENOENT if there was
-		 * one line, of which nothing was found; EFAULT, EINTR.
+		 * Errors: EPERM; EINVAL for a malformed line that comes first; ENOENT if all that
+		 * was written is one line, of which nothing was found; EFAULT, EINTR.
 		 */
 		result<std::size_t> write(const ktcp::proc_input &input) noexcept
 		{
 			if (!input.may_administer(owner_.net()))
 				return errc::eperm;
 
+			const bool begun = lines_.pending();
 			std::size_t taken = 0;
 
 			lines_in_write_ = dropped_in_write_ = 0;
@@ -211,7 +212,8 @@ class dropper {
 				}
 				taken += size;
 			}
-			if (lines_in_write_ == 1 && !dropped_in_write_)
+			if (lines_in_write_ == 1 && !dropped_in_write_ && !begun &&
+			    !lines_.pending())
 				return errc::enoent;
 			return taken;
 		}

@@ -80,6 +80,12 @@ class line_assembler {
 		return !held_ || sink(take());
 	}
 
+	/** Is a part of a line held, whose end has not come? */
+	bool pending() const noexcept
+	{
+		return held_;
+	}
+
     private:
 	void hold(std::string_view part) noexcept
 	{

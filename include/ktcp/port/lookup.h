@@ -82,7 +82,8 @@ size_t ktcp_tcp_count_listeners(struct net *net,
  * ktcp_tcp_abort() - drop a connection, as tcp_abort(): its owner and its peer see a reset,
  * a request is forgotten, TIME-WAIT ends.
  * @error: what the owner is told, a positive errno.
- * Return: 0; -ENOENT if it closed meanwhile; -EPERM for a listener, to which nothing is done.
+ * Return: 0; -ENOENT if it closed meanwhile; -EPERM if it has become a listener, to which nothing
+ *         is done. (One that becomes a listener during the call is ended.)
  * Context: process; no socket's lock held.
  */
 int ktcp_tcp_abort(struct sock *sk, int error);

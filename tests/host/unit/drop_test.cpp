@@ -207,6 +207,19 @@ TEST_F(drop_test, lines_in_pieces_and_a_malformed_one_that_began_before)
 	EXPECT_EQ(counts(), "1 0 0");
 }
 
+TEST_F(drop_test, is_an_error_if_not_found_only_as_the_one_line_that_was_written)
+{
+	EXPECT_EQ(write("1.1.1.1:1 2.2.2.2:2\n"), -ENOENT);
+	EXPECT_EQ(write("\n \n1.1.1.1:1 2.2.2.2:2\n\n"), -ENOENT);
+	EXPECT_EQ(write("1.1.1.1:1 2.2.2.2:2\n1.1.1.1:1 2.2.2.2:2\n"), 40);
+	/* The write of a longer list whose cuts fall anywhere. */
+	EXPECT_EQ(write("1.1.1.1:1 2.2.2.2:2\n1.1.1.1:1 2"), 31);
+	EXPECT_EQ(write(".2.2.2:2\n"), 9);
+	EXPECT_EQ(write("1.1.1.1:1 2.2.2.2:2"), 19);
+	EXPECT_EQ(write("\n"), 1);
+	EXPECT_EQ(counts(), "0 0 7");
+}
+
 TEST_F(drop_test, a_long_write_of_many_lines)
 {
 	std::string text;

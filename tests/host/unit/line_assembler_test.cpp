@@ -43,14 +43,17 @@ TEST_F(line_assembler_test, whole_ones)
 
 TEST_F(line_assembler_test, in_pieces)
 {
+	EXPECT_FALSE(assembler.pending());
 	EXPECT_TRUE(feed("o").accepted);
 	EXPECT_TRUE(feed("").accepted);
 	EXPECT_TRUE(feed("ne").accepted);
 	EXPECT_EQ(seen, lines());
+	EXPECT_TRUE(assembler.pending());
 	EXPECT_TRUE(feed("\ntw").accepted);
 	EXPECT_EQ(seen, (lines{ "one" }));
 	EXPECT_TRUE(feed("o\n").accepted);
 	EXPECT_EQ(seen, (lines{ "one", "two" }));
+	EXPECT_FALSE(assembler.pending());
 	EXPECT_TRUE(assembler.finish([](std::string_view) { return false; })) << "nothing is left";
 }
 

@@ -162,7 +162,7 @@ TEST_P(netns, unloading_while_namespaces_begin_and_end)
 {
 	std::atomic<bool> stop{ false };
 	std::vector<std::thread> makers;
-	for (int i = 0; i < 3; ++i)
+	for (int i = 0; i < 2; ++i)
 		makers.emplace_back([&, i] {
 			while (!stop)
 				in_new_namespace([&] {
@@ -171,9 +171,9 @@ TEST_P(netns, unloading_while_namespaces_begin_and_end)
 						peer.receive(5);
 				});
 		});
-	for (int i = 0; i < 10 && !HasFailure(); ++i) {
+	for (int i = 0; i < 4 && !HasFailure(); ++i) {
 		load_model("netns_all=1");
-		std::this_thread::sleep_for(std::chrono::milliseconds(20 + 10 * i));
+		std::this_thread::sleep_for(std::chrono::milliseconds(20 + 25 * i));
 		// It may wait for a namespace that is just ending.
 		EXPECT_EQ(unload_module(), 0);
 	}

@@ -154,28 +154,14 @@ size_t ktcp_tcp_count_listeners(struct net *net,
 
 int ktcp_tcp_abort(struct sock *sk, int error)
 {
-	struct inet_timewait_sock *tw;
-
-	switch (inet_sk_state_load(sk)) {
 	/*
-	 * It was in no table of listeners when it was found. Its owner may have disconnected it
-	 * and listened on it since; tcp_abort() would end it. (It may still do so after this:
-	 * the socket's lock is tcp_abort()'s to take.)
+	 * It was in no table of listeners when it was found, but its owner may have disconnected it
+	 * and listened on it since, and tcp_abort() would end that, too. Who does so only now, before
+	 * tcp_abort() has the socket's lock, comes too early: the lock is tcp_abort()'s to take.
 	 */
-	case TCP_LISTEN:
+	if (inet_sk_state_load(sk) == TCP_LISTEN)
 		return -EPERM;
-	case TCP_TIME_WAIT:
-		tw = inet_twsk(sk);
-		/* inet_twsk_deschedule_put() gives one back, and the caller has one still. */
-		refcount_inc(&tw->tw_refcnt);
-		/* It takes the table's lock, which softirqs take as well. */
-		local_bh_disable();
-		inet_twsk_deschedule_put(tw);
-		local_bh_enable();
-		return 0;
-	default:
-		return tcp_abort(sk, error);
-	}
+	return tcp_abort(sk, error);
 }
 
 void ktcp_tcp_put(struct sock *sk)
