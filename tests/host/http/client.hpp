@@ -31,6 +31,7 @@ struct socket {
 	std::string sent;
 	std::vector<std::size_t> sends; /* how much each call took */
 	std::size_t room = SIZE_MAX; /* what the client still reads */
+	std::size_t most = SIZE_MAX; /* of it, what a call takes */
 	bool shut = false; /* the server has finished sending, and listens on */
 	bool reset = false;
 	bool released = false;
@@ -54,6 +55,7 @@ class client {
 	explicit client(const Service &handler)
 	{
 		peer_.emplace(&socket_, pool_, call<Service>, &handler);
+		advance();
 	}
 
 	client(const client &) = delete;
@@ -79,6 +81,12 @@ class client {
 
 	/** Read all. */
 	void read_on();
+
+	/** Have a call take only so much. */
+	void take_at_most(std::size_t bytes) noexcept
+	{
+		socket_.most = bytes;
+	}
 
 	/** Time passes. */
 	void wait_ms(std::uint64_t ms);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* The port below client.hpp, and the client's turns. */
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -157,7 +158,7 @@ long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size)
 
 long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned int)
 {
-	const std::size_t taken = size < sock->room ? size : sock->room;
+	const std::size_t taken = std::min({ size, sock->room, sock->most });
 
 	if (sock->reset)
 		return -EPIPE;

@@ -5,33 +5,26 @@
  */
 #include <ktcp/http/service.hpp>
 
-#include <cerrno>
-#include <deque>
 #include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
 
-#include "support.hpp"
+#include "../../../examples/khttpd/pages.hpp"
+#include "exchange.hpp"
 
 using ktcp::http::method;
 using ktcp::http::request;
 using ktcp::http::response;
-using testing::_;
-using testing::Mock;
-using testing::NiceMock;
 using namespace std::string_literals;
 
 namespace
 {
 
-using answer = ktcp::task_of<void>;
+using handled = ktcp::task_of<void>;
 
 const std::string big(40'000, 'b');
 
 /* One page for each thing that a handler may do. */
 struct pages {
-	static answer echo(request &asked, response &to)
+	static handled echo(request &asked, response &to)
 	{
 		to.status(200);
 		if (const auto length = asked.body_length())
@@ -48,7 +41,7 @@ struct pages {
 		}
 	}
 
-	answer operator()(request &asked, response &to) const
+	handled operator()(request &asked, response &to) const
 	{
 		const std::string_view path = asked.path();
 
@@ -70,7 +63,7 @@ struct pages {
 	}
 
 	/* Says nothing until it has read all. */
-	static answer late(request &asked, response &to)
+	static handled late(request &asked, response &to)
 	{
 		std::string all;
 
@@ -81,13 +74,13 @@ struct pages {
 				co_return piece.error();
 			if (piece->empty())
 				break;
-			all += text(*piece);
+			all.append(reinterpret_cast<const char *>(piece->data()), piece->size());
 		}
 		to.status(200);
 		co_return co_await to.send(all);
 	}
 
-	static answer other(request &asked, response &to)
+	static handled other(request &asked, response &to)
 	{
 		const std::string_view path = asked.path();
 
@@ -156,207 +149,68 @@ struct pages {
 	}
 };
 
-/* The engine's side, open to the tests. */
-class tested_connection : public ktcp::connection {
-    public:
-	using connection::advance;
-	using connection::close;
-	using connection::expire;
-	using connection::progress;
-	using connection::until_deadline_ms;
-
-	tested_connection(::socket *raw, ktcp::page_pool &buffers, handler_function handle,
-			  const void *handler)
-		: connection(ktcp::socket(raw), buffers, handle, handler)
-	{
-	}
-};
-
-using progress = tested_connection::progress;
-
-std::string head(std::string_view status)
+/* Answered with a body, and the connection stays. */
+row ok(std::string request, std::string body)
 {
-	return "HTTP/1.1 " + std::string(status) +
-	       "\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\nServer: test\r\n";
+	return { std::move(request), "200 OK", "", std::move(body) };
 }
 
-std::string ok(std::string_view body)
+/* The same, and it is the last. */
+row last(std::string request, std::string body)
 {
-	return head("200 OK") + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
-	       std::string(body);
+	return { std::move(request), "200 OK", "Connection: close\r\n", std::move(body) };
 }
 
-std::string refused(unsigned int status)
+row refused(std::string request, unsigned int status)
 {
-	const std::string words(ktcp::http::advice_for(status));
-
-	return head(std::to_string(status) + " " + std::string(ktcp::http::reason_of(status))) +
-	       "Content-Type: text/plain; charset=utf-8\r\nContent-Length: " +
-	       std::to_string(words.size()) + "\r\nConnection: close\r\n\r\n" + words;
+	return refusal(std::move(request), status, "", true);
 }
 
-class http_service : public testing::Test {
-    protected:
-	NiceMock<mock::mock_port> port;
-	ktcp::page_pool pool = std::move(*ktcp::page_pool::create(16384));
-	ktcp::http::options how{ .head = { .line_bytes = 2000,
-					   .head_bytes = 4000,
-					   .fields = 20,
-					   .body_bytes = 100'000 },
-				 .server = "test" };
-	std::optional<ktcp::http::service<pages>> service;
-	std::optional<tested_connection> peer;
-	::socket *raw = nullptr;
-
-	std::deque<std::string> arriving; /* an empty one: the client has finished sending */
-	std::string sent;
-	long room = 1 << 30; /* what a send takes at most */
-	std::vector<std::size_t> sends;
-	bool reset = false, shut = false;
-
-	static ktcp::task handle(const void *service, ktcp::connection &peer)
-	{
-		return (*static_cast<const ktcp::http::service<pages> *>(service))(peer);
-	}
-
-	void connect()
-	{
-		arriving.clear();
-		sent.clear();
-		sends.clear();
-		reset = shut = false;
-		service.emplace(pages(), how);
-		raw = port.fake.new_socket();
-		peer.emplace(raw, pool, handle, &*service);
-		ON_CALL(port, sock_recv(raw, _, _))
-			.WillByDefault([this](auto *, void *to, std::size_t size) -> long {
-				if (arriving.empty())
-					return -EAGAIN;
-				std::string &next = arriving.front();
-				const std::size_t taken = next.copy(static_cast<char *>(to), size);
-
-				if (taken < next.size()) {
-					next.erase(0, taken);
-				} else if (taken) {
-					arriving.pop_front();
-				}
-				return static_cast<long>(taken);
-			});
-		ON_CALL(port, sock_send(raw, _, _, _))
-			.WillByDefault(
-				[this](auto *, const void *data, std::size_t size, auto) -> long {
-					const auto taken = std::min(static_cast<long>(size), room);
-
-					if (!taken)
-						return -EAGAIN;
-					sends.push_back(static_cast<std::size_t>(taken));
-					sent.append(static_cast<const char *>(data),
-						    static_cast<std::size_t>(taken));
-					return taken;
-				});
-		ON_CALL(port, sock_no_linger(raw)).WillByDefault([this](auto...) { reset = true; });
-		ON_CALL(port, sock_shutdown(raw, KTCP_SHUT_WR)).WillByDefault([this](auto...) {
-			shut = true;
-			return 0;
-		});
-	}
-
-	/* Advance until it waits or is over; true: it is over. */
-	bool run()
-	{
-		for (int turns = 0; turns < 100'000; turns++) {
-			switch (peer->advance()) {
-			case progress::waiting:
-				return false;
-			case progress::finished:
-				peer->close();
-				peer.reset();
-				EXPECT_EQ(port.fake.pool_buffers(), 0u) << "a buffer was kept";
-				return true;
-			default:
-				break;
-			}
-		}
-		ADD_FAILURE() << "it does not come to rest";
-		return true;
-	}
-
-	/* Send these pieces, each when the last was dealt with, then nothing; is it over? */
-	bool exchange(const std::vector<std::string> &pieces)
-	{
-		bool over = false;
-
-		if (peer)
-			leave();
-		connect();
-		for (const std::string &each : pieces) {
-			if (over)
-				break;
-			arriving.push_back(each);
-			over = run();
-		}
-		return over;
-	}
-
-	/* The client finishes sending, and the server lets go. */
-	void leave()
-	{
-		arriving.push_back("");
-		EXPECT_TRUE(run());
-	}
-
-	/*
-	 * The answer to @p asked in one piece; the same must come if it arrives byte by byte, or cut
-	 * at any place.
-	 */
-	std::string answers(const std::string &asked, bool *over = nullptr)
-	{
-		const bool whole_over = exchange({ asked });
-		const std::string whole = sent;
-		const bool whole_reset = reset;
-
-		if (over)
-			*over = whole_over;
-		if (asked.size() > 1200)
-			return whole;
-
-		std::vector<std::string> each;
-
-		for (char c : asked)
-			each.emplace_back(1, c);
-		EXPECT_EQ(exchange(each), whole_over) << asked;
-		EXPECT_EQ(sent, whole) << "byte by byte: " << asked;
-		EXPECT_EQ(reset, whole_reset);
-		for (std::size_t cut = 1; cut < asked.size(); cut++) {
-			EXPECT_EQ(exchange({ asked.substr(0, cut), asked.substr(cut) }), whole_over)
-				<< asked << " cut at " << cut;
-			EXPECT_EQ(sent, whole) << asked << " cut at " << cut;
-		}
-		return whole;
-	}
-
-	void TearDown() override
-	{
-		if (peer)
-			leave();
-		pool = ktcp::page_pool();
-	}
-};
-
-std::string get(std::string_view path, std::string_view more = "")
+std::string ok(std::string body)
 {
-	return "GET " + std::string(path) + " HTTP/1.1\r\nHost: h\r\n" + std::string(more) + "\r\n";
+	return text_of(ok("", std::move(body)));
 }
 
 std::string post(std::string_view path, std::string_view body)
 {
-	return "POST " + std::string(path) +
-	       " HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size()) +
-	       "\r\n\r\n" + std::string(body);
+	return request_of("POST", path, "Content-Length: " + std::to_string(body.size()) + "\r\n",
+			  body);
 }
 
-const std::string chunked_head =
-	"POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+std::string post_chunks(std::string_view path, std::string_view chunks)
+{
+	return request_of("POST", path, "Transfer-Encoding: chunked\r\n", chunks);
+}
+
+class http_service : public testing::Test {
+    protected:
+	ktcp::http::options how{ .head = { .line_bytes = 2000,
+					   .head_bytes = 4000,
+					   .fields = 20,
+					   .body_bytes = 100'000 } };
+	std::optional<ktcp::http::service<pages>> service;
+
+	void SetUp() override
+	{
+		open();
+	}
+
+	void open()
+	{
+		service.emplace(pages(), how);
+	}
+
+	void expect(std::initializer_list<row> rows)
+	{
+		expect_rows(*service, rows);
+	}
+
+	/* To the byte, where a row cannot say it. */
+	void expect_text(const std::string &request, const std::string &text)
+	{
+		EXPECT_EQ(answer(*service, request).received, text) << request;
+	}
+};
 
 } // namespace
 
@@ -364,221 +218,166 @@ static_assert(ktcp::http::request_handler<pages>);
 
 /* ---- responses ------------------------------------------------------------------------------ */
 
-TEST_F(http_service, answers_and_stays)
+TEST_F(http_service, frames_its_responses)
 {
-	bool over = true;
+	const std::string chunked = "Transfer-Encoding: chunked\r\n\r\n";
+	std::string pieces = head_of("200 OK") + chunked;
 
-	EXPECT_EQ(answers(get("/"), &over), ok("hello"));
-	EXPECT_FALSE(over);
-	EXPECT_EQ(port.fake.pool_buffers(), 0u) << "an idle connection holds a buffer";
+	for (int i = 0; i < 3; i++)
+		pieces += "9c40\r\n" + big + "\r\n";
+	expect({
+		ok(get("/"), "hello"),
+		ok(get("/reply"), "at once"),
+		ok(get("/reply-big"), big),
+		ok(get("/length"), "abcd"),
+		ok(get("/big"), big),
+		ok(get("/long"), "ab"), /* no more than was declared */
+		{ get("/no-content"), "204 No Content", "", "" },
+		{ get("/not-modified"), "304 Not Modified", "ETag: \"x\"\r\n", "" },
+		{ get("/again"), "200 OK", "Y: kept\r\n", "y" },
+	});
+	expect_text(get("/pieces"),
+		    head_of("200 OK") + chunked + "2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n");
+	expect_text(get("/big-pieces"), pieces + "0\r\n\r\n");
+	expect_text(request_of("HEAD", "/"), head_of("200 OK") + "Content-Length: 5\r\n\r\n");
+	expect_text(request_of("HEAD", "/pieces"), head_of("200 OK") + chunked);
+	expect_text(request_of("HEAD", "/reply-big"),
+		    head_of("200 OK") + "Content-Length: 40000\r\n\r\n");
+	/* A client of HTTP/1.0 knows no chunks. */
+	expect_text("GET /pieces HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+		    head_of("200 OK") + "Connection: close\r\n\r\nabcd");
 }
 
 TEST_F(http_service, head_and_small_body_leave_in_one_write)
 {
-	exchange({ get("/") });
-	EXPECT_EQ(sends.size(), 1u);
-	exchange({ get("/length") });
-	EXPECT_EQ(sends.size(), 1u);
-	exchange({ get("/pieces") });
-	EXPECT_EQ(sends.size(), 1u);
-}
+	for (const char *path : { "/", "/length", "/pieces" }) {
+		client one(*service);
 
-TEST_F(http_service, replies_without_a_coroutine)
-{
-	EXPECT_EQ(answers(get("/reply")), ok("at once"));
-	EXPECT_EQ(answers(get("/reply-big")), ok(big));
-}
-
-TEST_F(http_service, frames_a_body_of_known_length)
-{
-	EXPECT_EQ(answers(get("/length")), ok("abcd"));
-	EXPECT_EQ(answers(get("/big")), ok(big));
-}
-
-TEST_F(http_service, frames_a_body_in_chunks)
-{
-	EXPECT_EQ(answers(get("/pieces")), head("200 OK") + "Transfer-Encoding: chunked\r\n\r\n"
-							    "2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n");
-
-	std::string all = head("200 OK") + "Transfer-Encoding: chunked\r\n\r\n";
-
-	for (int i = 0; i < 3; i++)
-		all += "9c40\r\n" + big + "\r\n";
-	EXPECT_EQ(answers(get("/big-pieces")), all + "0\r\n\r\n");
-}
-
-TEST_F(http_service, ends_an_unframed_body_with_the_connection_for_a_client_of_1_0)
-{
-	bool over = false;
-
-	EXPECT_EQ(answers("GET /pieces HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", &over),
-		  head("200 OK") + "Connection: close\r\n\r\nabcd");
-	EXPECT_TRUE(over);
-	EXPECT_FALSE(reset);
-}
-
-TEST_F(http_service, sends_no_body_where_there_is_none)
-{
-	EXPECT_EQ(answers("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n"),
-		  head("200 OK") + "Content-Length: 5\r\n\r\n");
-	EXPECT_EQ(answers("HEAD /pieces HTTP/1.1\r\nHost: h\r\n\r\n"),
-		  head("200 OK") + "Transfer-Encoding: chunked\r\n\r\n");
-	EXPECT_EQ(answers("HEAD /reply-big HTTP/1.1\r\nHost: h\r\n\r\n"),
-		  head("200 OK") + "Content-Length: 40000\r\n\r\n");
-	EXPECT_EQ(answers(get("/no-content")), head("204 No Content") + "\r\n");
-	EXPECT_EQ(answers(get("/not-modified")), head("304 Not Modified") + "ETag: \"x\"\r\n\r\n");
+		one.send(get(path));
+		EXPECT_EQ(one.sends().size(), 1u) << path;
+		EXPECT_EQ(machine.buffers, 0u) << "an idle connection holds a buffer";
+	}
 }
 
 TEST_F(http_service, resets_what_is_not_complete)
 {
 	for (const char *path : { "/short", "/abandon" }) {
-		EXPECT_TRUE(exchange({ get(path) })) << path;
-		EXPECT_TRUE(reset) << path;
-	}
-}
+		const outcome got = answer(*service, get(path));
 
-TEST_F(http_service, does_not_send_more_than_was_declared)
-{
-	EXPECT_EQ(answers(get("/long")), ok("ab"));
+		EXPECT_TRUE(got.over && got.reset) << path;
+	}
 }
 
 TEST_F(http_service, makes_a_500_of_what_cannot_be_sent)
 {
-	const std::string failure = head("500 Internal Server Error") +
-				    "Content-Length: 0\r\nConnection: close\r\n\r\n";
-	bool over = false;
-
-	for (const char *path : { "/inject", "/overflow", "/none" }) {
-		EXPECT_EQ(answers(get(path), &over), failure) << path;
-		EXPECT_TRUE(over) << path;
-	}
-}
-
-TEST_F(http_service, a_second_status_begins_anew)
-{
-	EXPECT_EQ(answers(get("/again")), head("200 OK") + "Y: kept\r\nContent-Length: 1\r\n\r\ny");
+	for (const char *path : { "/inject", "/overflow", "/none" })
+		expect({ { get(path), "500 Internal Server Error", "Connection: close\r\n", "" } });
 }
 
 TEST_F(http_service, says_nothing_of_the_server_if_told_so)
 {
 	how.server = "";
-	exchange({ get("/") });
-	EXPECT_EQ(sent, "HTTP/1.1 200 OK\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\n"
-			"Content-Length: 5\r\n\r\nhello");
+	open();
+	expect_text(get("/"), "HTTP/1.1 200 OK\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\n"
+			      "Content-Length: 5\r\n\r\nhello");
 }
 
 /* ---- bodies --------------------------------------------------------------------------------- */
 
-TEST_F(http_service, reads_a_body_of_known_length)
+TEST_F(http_service, reads_bodies)
 {
-	EXPECT_EQ(answers(post("/echo", "some text")), ok("some text"));
-	EXPECT_EQ(answers(post("/echo", "")), ok(""));
-	EXPECT_EQ(answers(post("/echo", big)), ok(big));
-}
-
-TEST_F(http_service, reads_a_chunked_body)
-{
-	exchange({ chunked_head + "5\r\nhello\r\n7;x=y\r\n, world\r\n0\r\nT: r\r\n\r\n" });
-
-	std::string body;
-
-	for (std::size_t at = sent.find("\r\n\r\n") + 4; at < sent.size();) {
-		const auto size = std::stoul(sent.substr(at), nullptr, 16);
-
-		at = sent.find("\r\n", at) + 2;
-		body += sent.substr(at, size);
-		at += size + 2;
-	}
-	EXPECT_EQ(body, "hello, world");
-	EXPECT_TRUE(sent.ends_with("\r\n0\r\n\r\n"));
-}
-
-TEST_F(http_service, answers_after_the_body)
-{
-	EXPECT_EQ(answers(post("/late", "some text")), ok("some text"));
-	EXPECT_EQ(answers("POST /late HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
-			  "3\r\nabc\r\n1;x\r\nd\r\n0\r\n\r\n"),
-		  ok("abcd"));
-	/* There is still a status for what is wrong with it. */
-	EXPECT_EQ(answers("POST /late HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
-			  "3\r\nabc\r\n0\r\nContent-Length: 3\r\n\r\n"),
-		  refused(400));
-	leave();
-	EXPECT_EQ(answers("POST /late HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
-			  "3\r\nabc\r\nffffff\r\n"),
-		  refused(413));
-	leave();
+	expect({
+		ok(post("/echo", "some text"), "some text"),
+		ok(post("/echo", ""), ""),
+		ok(post("/echo", big), big),
+		/* A handler may say nothing until it has read all. */
+		ok(post("/late", "some text"), "some text"),
+		ok(post_chunks("/late", "5\r\nhello\r\n7;x=y\r\n, world\r\n0\r\nT: r\r\n\r\n"),
+		   "hello, world"),
+	});
+	/* In chunks, as it comes. */
+	EXPECT_EQ(send_in_pieces(*service,
+				 { post_chunks("/echo", "2\r\nab\r\n1\r\nc\r\n0\r\n\r\n") }, 200)
+			  .received,
+		  head_of("200 OK") + "Transfer-Encoding: chunked\r\n\r\n"
+				      "2\r\nab\r\n1\r\nc\r\n0\r\n\r\n");
 }
 
 TEST_F(http_service, passes_over_a_body_that_nobody_read)
 {
-	bool over = true;
+	expect_text(post("/", "ignored") + get("/"), ok("hello") + ok("hello"));
+	expect_text(post_chunks("/", "3\r\nabc\r\n0\r\n\r\n") + get("/"),
+		    ok("hello") + ok("hello"));
+	/* Up to a length; then it is heard out, since a reset would overtake the answer. */
+	expect({ last(post("/", big), "hello") });
 
-	EXPECT_EQ(answers(post("/", "ignored") + get("/"), &over), ok("hello") + ok("hello"));
-	EXPECT_FALSE(over);
-	EXPECT_EQ(answers("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
-			  "3\r\nabc\r\n0\r\n\r\n" +
-				  get("/"),
-			  &over),
-		  ok("hello") + ok("hello"));
-	EXPECT_FALSE(over);
-}
+	client one(*service);
 
-TEST_F(http_service, closes_rather_than_pass_over_a_long_one)
-{
-	EXPECT_TRUE(exchange({ post("/", big), "" }));
-	EXPECT_EQ(sent, head("200 OK") + "Content-Length: 5\r\nConnection: close\r\n\r\nhello");
-	EXPECT_TRUE(shut) << "a reset would overtake the answer";
-	EXPECT_FALSE(reset);
+	one.send(post("/", big));
+	EXPECT_TRUE(one.was_shut());
+	EXPECT_FALSE(one.was_reset());
 }
 
 TEST_F(http_service, tells_who_waits_to_continue)
 {
-	const std::string asked = "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n"
-				  "Expect: 100-continue\r\n\r\n";
+	const std::string asked = "Content-Length: 2\r\nExpect: 100-continue\r\n";
+	client one(*service);
 
-	EXPECT_FALSE(exchange({ asked }));
-	EXPECT_EQ(sent, "HTTP/1.1 100 Continue\r\n\r\n");
-	sent.clear();
-	arriving.push_back("ab");
-	EXPECT_FALSE(run());
-	EXPECT_EQ(sent, ok("ab"));
+	one.send(request_of("POST", "/echo", asked));
+	EXPECT_EQ(one.received(), "HTTP/1.1 100 Continue\r\n\r\n");
+	one.received().clear();
+	one.send("ab");
+	EXPECT_EQ(one.received(), ok("ab"));
 	/* Nothing to wait for: the body is there. */
-	exchange({ asked + "ab" });
-	EXPECT_EQ(sent, ok("ab"));
-}
-
-TEST_F(http_service, does_not_have_a_body_sent_that_it_does_not_read)
-{
-	EXPECT_TRUE(exchange({ "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n"
-			       "Expect: 100-continue\r\n\r\n",
-			       "" }));
-	EXPECT_EQ(sent, head("200 OK") + "Content-Length: 5\r\nConnection: close\r\n\r\nhello");
+	expect({ ok(request_of("POST", "/echo", asked, "ab"), "ab") });
+	/* One that is not going to be read is not asked for. */
+	one.received().clear();
+	one.send(request_of("POST", "/", asked));
+	EXPECT_EQ(one.received(), text_of(last("", "hello")));
+	/* HTTP/1.0 has no such thing. */
+	expect({ last("POST /echo HTTP/1.0\r\nContent-Length: 2\r\nExpect: tea\r\n\r\nab", "ab"),
+		 refused(request_of("POST", "/echo", "Content-Length: 2\r\nExpect: tea\r\n"), 417),
+		 ok(get("/", "Expect: 100-continue\r\n"), "hello") });
 }
 
 TEST_F(http_service, refuses_a_malformed_body)
 {
-	for (const auto &[body, status] :
-	     { std::pair("x\r\n", 400u), std::pair("5 \r\n", 400u), std::pair("5\nhello", 400u),
-	       std::pair("-1\r\n", 400u), std::pair("2;\n", 400u),
-	       std::pair("ffffffffffffffff\r\n", 413u), std::pair("1ffffffffffffffff\r\n", 413u),
-	       std::pair("20000\r\n", 413u) }) {
-		bool over = false;
-
-		EXPECT_EQ(answers(chunked_head + body, &over), refused(status)) << body;
-		leave();
-	}
+	for (const char *path : { "/echo", "/late" })
+		expect({
+			refused(post_chunks(path, "x\r\n"), 400),
+			refused(post_chunks(path, "5 \r\n"), 400),
+			refused(post_chunks(path, "5\nhello"), 400),
+			refused(post_chunks(path, "+5\r\nhello"), 400),
+			refused(post_chunks(path, "0x5\r\nhello"), 400),
+			refused(post_chunks(path, "2;\n"), 400),
+			refused(post_chunks(path, "ffffffffffffffff\r\n"), 413),
+			refused(post_chunks(path, "1ffffffffffffffff\r\n"), 413),
+			refused(post_chunks(path, "20000\r\n"), 413),
+			refused(post_chunks(path, "1;" + std::string(20'000, 'x')), 431),
+		});
+	expect({
+		refused(post_chunks("/late", "3\r\nabcd\r\n"), 400),
+		refused(post_chunks("/late", "3\r\nabc\r\n0\r\nContent-Length: 3\r\n\r\n"), 400),
+		refused(post_chunks("/late", "3\r\nabc\r\nffffff\r\n"), 413),
+	});
 	/* Too late for a status: the client must not take for whole what it gets. */
-	EXPECT_TRUE(exchange({ chunked_head + "2\r\nabc" }));
-	EXPECT_TRUE(reset);
-	EXPECT_FALSE(sent.ends_with("0\r\n\r\n"));
+	const outcome got = send_in_pieces(*service, { post_chunks("/echo", "2\r\nabc") }, 200);
+
+	EXPECT_TRUE(got.over && got.reset);
+	EXPECT_FALSE(got.received.ends_with("0\r\n\r\n"));
 }
 
-TEST_F(http_service, gives_up_on_a_client_that_leaves_in_its_body)
+TEST_F(http_service, gives_up_on_a_client_that_leaves)
 {
-	EXPECT_TRUE(
-		exchange({ "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nab", "" }));
-	EXPECT_FALSE(sent.find("\r\n\r\nab\r\n") != sent.npos);
+	for (const std::string &text : { request_of("POST", "/echo", "Content-Length: 5\r\n", "ab"),
+					 post_chunks("/echo", "5\r\nab"), "GET / HT"s, ""s }) {
+		client one(*service);
+
+		one.send(text);
+		one.finish();
+		EXPECT_TRUE(one.over());
+		EXPECT_EQ(one.received().find("0\r\n\r\n"), std::string::npos);
+	}
 }
 
 /* ---- requests ------------------------------------------------------------------------------- */
@@ -587,214 +386,252 @@ TEST_F(http_service, answers_a_pipeline_in_order_and_together)
 {
 	const std::string five = get("/") + get("/length") + post("/echo", "x") + get("/reply") +
 				 get("/");
-
-	EXPECT_EQ(answers(five), ok("hello") + ok("abcd") + ok("x") + ok("at once") + ok("hello"));
-	exchange({ five });
-	EXPECT_EQ(sends.size(), 1u);
-}
-
-TEST_F(http_service, answers_more_than_fits_in_a_buffer)
-{
 	std::string asked, expected;
 
+	expect_text(five, ok("hello") + ok("abcd") + ok("x") + ok("at once") + ok("hello"));
+	{
+		client one(*service);
+
+		one.send(five);
+		EXPECT_EQ(one.sends().size(), 1u);
+	}
+	/* More than fits in a buffer. */
 	for (int i = 0; i < 500; i++) {
 		asked += get("/");
 		expected += ok("hello");
 	}
-	exchange({ asked });
-	EXPECT_EQ(sent, expected);
+	EXPECT_EQ(send_in_pieces(*service, { asked }, asked.size()).received, expected);
+	/* What came before one that is refused is answered, and nothing behind it. */
+	expect_text(get("/") + "nonsense\r\n\r\n" + get("/"),
+		    ok("hello") + text_of(refused("", 400)));
+	expect_text(get("/", "Connection: close\r\n") + get("/"), text_of(last("", "hello")));
 }
 
-TEST_F(http_service, closes_when_asked_to)
+TEST_F(http_service, closes_or_stays_as_it_is_asked_to)
 {
-	bool over = false;
-	const std::string last = head("200 OK") +
-				 "Content-Length: 5\r\nConnection: close\r\n\r\nhello";
-
-	EXPECT_EQ(answers(get("/", "Connection: close\r\n"), &over), last);
-	EXPECT_TRUE(over);
-	EXPECT_EQ(answers("GET / HTTP/1.0\r\n\r\n", &over), last);
-	EXPECT_TRUE(over);
-	/* What comes behind it is not looked at. */
-	exchange({ get("/", "Connection: close\r\n") + get("/") });
-	EXPECT_EQ(sent, last);
-}
-
-TEST_F(http_service, stays_with_a_client_of_1_0_that_asks_for_it)
-{
-	bool over = true;
-
-	EXPECT_EQ(answers("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", &over),
-		  head("200 OK") + "Content-Length: 5\r\nConnection: keep-alive\r\n\r\nhello");
-	EXPECT_FALSE(over);
+	expect({
+		last(get("/", "Connection: close\r\n"), "hello"),
+		last("GET / HTTP/1.0\r\n\r\n", "hello"),
+		last("GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n", "hello"),
+	});
+	expect_text("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+		    head_of("200 OK") + "Content-Length: 5\r\nConnection: keep-alive\r\n\r\nhello");
 }
 
 TEST_F(http_service, refuses_with_the_proper_status_and_closes)
 {
-	const std::pair<std::string, unsigned int> rows[] = {
-		{ "GET / HTTP/1.1\r\n\r\n", 400 }, /* no Host */
-		{ "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400 },
-		{ "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400 },
-		{ "GET / HTTP/1.1\nHost: h\n\n", 400 }, /* bare LF */
-		{ "GET / HTTP/1.1\r\nHost: h\r\nX: a\r\n b\r\n\r\n", 400 }, /* obs-fold */
-		{ "GET / HTTP/1.1\r\nHost : h\r\n\r\n", 400 },
-		{ "GET / HTTP/1.1\r\nHost: h\r\nX: a\0b\r\n\r\n"s, 400 },
-		{ "GET  / HTTP/1.1\r\nHost: h\r\n\r\n", 400 },
-		{ "GET / HTTP/1.1 \r\nHost: h\r\n\r\n", 400 },
-		{ "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n"
-		  "Transfer-Encoding: chunked\r\n\r\n",
-		  400 },
-		{ "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-		  400 },
-		{ "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: +5\r\n\r\n", 400 },
-		{ "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked, chunked\r\n\r\n", 400 },
-		{ "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501 },
-		{ "POST / HTTP/1.1\r\nHost: h\r\n\r\n", 411 },
-		{ "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100001\r\n\r\n", 413 },
-		{ "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999999999999\r\n\r\n",
-		  413 },
-		{ "GET / HTTP/1.1\r\nHost: h\r\nExpect: a-miracle\r\n\r\n", 417 },
-		{ "TRACE / HTTP/1.1\r\nHost: h\r\n\r\n", 501 },
-		{ "CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n", 501 },
-		{ "BREW / HTTP/1.1\r\nHost: h\r\n\r\n", 501 },
-		{ "GET / HTTP/2.0\r\nHost: h\r\n\r\n", 505 },
-		{ "GET /" + std::string(3000, 'x') + " HTTP/1.1\r\nHost: h\r\n\r\n", 414 },
-		{ get("/", "X: " + std::string(5000, 'x') + "\r\n"), 431 },
+	const auto posted = [](std::string fields, unsigned int status) {
+		return refused(request_of("POST", "/", fields), status);
 	};
-
-	for (const auto &[asked, status] : rows) {
-		bool over = true;
-
-		EXPECT_EQ(answers(asked, &over), refused(status)) << asked;
-		EXPECT_FALSE(over) << "the client is heard out";
-		EXPECT_TRUE(shut) << asked;
-		EXPECT_FALSE(reset) << asked;
-		leave();
-	}
-
 	std::string many;
 
-	for (int i = 0; i < 21; i++)
+	for (int i = 0; i < 20; i++)
 		many += "X: y\r\n";
-	EXPECT_EQ(answers(get("/", many)), refused(431));
-}
-
-TEST_F(http_service, answers_what_came_before_a_refused_one)
-{
-	EXPECT_EQ(answers(get("/") + "nonsense\r\n\r\n"), ok("hello") + refused(400));
+	expect({
+		refused("GET / HTTP/1.1\r\n\r\n", 400), /* no Host */
+		refused(get("/", "Host: h\r\n"), 400), /* two */
+		refused("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
+		refused("GET / HTTP/1.1\nHost: h\n\n", 400), /* bare LF */
+		refused("GET / HTTP/1.1\r\nHost: h\n\r\n", 400),
+		refused(get("/", "X: a\r\n b\r\n"), 400), /* obs-fold */
+		refused(get("/", "X: a\r\n\tb\r\n"), 400),
+		refused(get("/", "X : a\r\n"), 400),
+		refused(get("/", "X\t: a\r\n"), 400),
+		refused(get("/", "X: a\0b\r\n"s), 400),
+		refused(get("/", "X: a\rb\r\n"), 400),
+		refused(get("/\0"s), 400),
+		refused("GET  / HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+		refused("GET / HTTP/1.1 \r\nHost: h\r\n\r\n", 400),
+		refused("GET /\r\n\r\n", 400), /* HTTP/0.9 */
+		posted("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", 400),
+		posted("Transfer-Encoding: chunked\r\nContent-Length: 1\r\n", 400),
+		posted("Content-Length: 1\r\nContent-Length: 2\r\n", 400),
+		posted("Content-Length: 1\r\nContent-Length: 1\r\n", 400),
+		posted("Content-Length: 1, 1\r\n", 400),
+		posted("Content-Length: +5\r\n", 400),
+		posted("Content-Length: -5\r\n", 400),
+		posted("Content-Length: 0x5\r\n", 400),
+		posted("Transfer-Encoding: chunked, chunked\r\n", 400),
+		posted("Transfer-Encoding: xchunked\r\n", 400),
+		posted("Transfer-Encoding: gzip, chunked\r\n", 501),
+		posted("", 411),
+		posted("Content-Length: 100001\r\n", 413),
+		posted("Content-Length: 99999999999999999999\r\n", 413),
+		refused(get("/", "Expect: a-miracle\r\n"), 417),
+		refused(request_of("TRACE", "/"), 501),
+		refused(request_of("CONNECT", "h:1"), 501),
+		refused(request_of("BREW", "/"), 501),
+		refused("GET / HTTP/2.0\r\nHost: h\r\n\r\n", 505),
+		refused("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+		refused(get("/" + std::string(3000, 'x')), 414),
+		refused(std::string(2001, 'x'), 414),
+		refused(get("/", "X: " + std::string(5000, 'x') + "\r\n"), 431),
+		ok(get("/", many.substr(6)), "hello"),
+		refused(get("/", many), 431),
+	});
 }
 
 TEST_F(http_service, passes_over_one_empty_line_before_a_request)
 {
-	EXPECT_EQ(answers("\r\n" + get("/")), ok("hello"));
-	EXPECT_EQ(answers("\r\n\r\n" + get("/")), refused(400));
+	expect({ ok("\r\n" + get("/"), "hello"), refused("\r\n\r\n" + get("/"), 400) });
+
+	/* It is no request by itself, and gets no answer. */
+	client one(*service);
+
+	one.send(get("/") + "\r\n");
+	one.wait_ms(10'000);
+	EXPECT_TRUE(one.over());
+	EXPECT_EQ(one.received(), ok("hello"));
 }
 
 /* ---- time ----------------------------------------------------------------------------------- */
 
 TEST_F(http_service, gives_each_part_its_time)
 {
-	exchange({});
-	run();
-	EXPECT_EQ(peer->until_deadline_ms(port.fake.now), 10'000) << "for the first request";
-	arriving.push_back("GET / HT");
-	port.fake.now += 9000;
-	EXPECT_FALSE(run());
-	EXPECT_EQ(peer->until_deadline_ms(port.fake.now), 10'000) << "for its head";
-	port.fake.now += 5000;
-	arriving.push_back("TP/1.1\r\n");
-	EXPECT_FALSE(run());
-	EXPECT_EQ(peer->until_deadline_ms(port.fake.now), 5000) << "all of it, not each part";
-	arriving.push_back("Host: h\r\n\r\n");
-	EXPECT_FALSE(run());
-	EXPECT_EQ(sent, ok("hello"));
-	EXPECT_EQ(peer->until_deadline_ms(port.fake.now), 60'000) << "until the next request";
-	arriving.push_back("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n");
-	EXPECT_FALSE(run());
-	EXPECT_EQ(peer->until_deadline_ms(port.fake.now), 20'000) << "for the body";
-	port.fake.now += 1000;
-	arriving.push_back("12345");
-	EXPECT_FALSE(run());
-	EXPECT_EQ(peer->until_deadline_ms(port.fake.now), 19'010) << "and a little for each byte";
+	client one(*service);
+
+	EXPECT_EQ(one.until_deadline_ms(), 10'000) << "for the first request";
+	machine.now_ms += 9000;
+	one.send("GET / HT");
+	EXPECT_EQ(one.until_deadline_ms(), 10'000) << "for its head";
+	machine.now_ms += 5000;
+	one.send("TP/1.1\r\n");
+	EXPECT_EQ(one.until_deadline_ms(), 5000) << "all of it, not each part";
+	one.send("Host: h\r\n\r\n");
+	EXPECT_EQ(one.received(), ok("hello"));
+	EXPECT_EQ(one.until_deadline_ms(), 60'000) << "until the next request";
+	one.send(request_of("POST", "/echo", "Content-Length: 9\r\n"));
+	EXPECT_EQ(one.until_deadline_ms(), 20'000) << "for the body";
+	machine.now_ms += 1000;
+	one.send("12345");
+	EXPECT_EQ(one.until_deadline_ms(), 19'010) << "and a little for each byte";
 }
 
-TEST_F(http_service, refuses_a_head_that_does_not_end)
+TEST_F(http_service, refuses_what_does_not_come_to_an_end)
 {
-	exchange({ "GET / HT" });
-	port.fake.now += 10'000;
-	EXPECT_TRUE(peer->expire(port.fake.now));
-	EXPECT_FALSE(run());
-	EXPECT_EQ(sent, refused(408));
-	EXPECT_TRUE(shut);
-	port.fake.now += 2000;
-	EXPECT_TRUE(peer->expire(port.fake.now)) << "it is not heard out for ever";
-	EXPECT_TRUE(run());
-}
+	for (const std::string &begun :
+	     { "G"s, "GET / HT"s, "GET / HTTP/1.1\r\nHost: h\r\n"s,
+	       request_of("POST", "/late", "Content-Length: 5\r\n", "ab"),
+	       post_chunks("/late", "5\r\nab") }) {
+		client one(*service);
 
-TEST_F(http_service, refuses_a_body_that_does_not_come)
-{
-	exchange({ "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n" });
-	EXPECT_EQ(sent, ok("hello"));
-	EXPECT_FALSE(shut);
-	port.fake.now += 20'000;
-	EXPECT_TRUE(peer->expire(port.fake.now));
-	EXPECT_FALSE(run());
-	EXPECT_EQ(sent, ok("hello"));
-	EXPECT_TRUE(shut);
-	leave();
+		one.send(begun);
+		EXPECT_FALSE(one.was_shut());
+		one.wait_ms(20'100);
+		EXPECT_EQ(one.received(), text_of(refused("", 408))) << begun;
+		EXPECT_TRUE(one.was_shut());
+		EXPECT_FALSE(one.was_reset());
+		one.wait_ms(2000); /* it is not heard out for ever */
+		EXPECT_TRUE(one.over());
+	}
+
+	/* A body that nobody wanted. */
+	client one(*service);
+
+	one.send(request_of("POST", "/", "Content-Length: 9\r\n"));
+	EXPECT_EQ(one.received(), ok("hello"));
+	one.wait_ms(20'000);
+	EXPECT_EQ(one.received(), ok("hello"));
+	EXPECT_TRUE(one.was_shut());
 }
 
 TEST_F(http_service, lets_an_idle_client_go_without_a_word)
 {
-	exchange({ get("/") });
-	sent.clear();
-	port.fake.now += 60'000;
-	EXPECT_TRUE(peer->expire(port.fake.now));
-	EXPECT_TRUE(run());
-	EXPECT_EQ(sent, "");
+	client one(*service), none(*service);
+
+	one.send(get("/"));
+	machine.now_ms += 50'000;
+	none.wait_ms(0);
+	EXPECT_TRUE(none.over());
+	EXPECT_EQ(none.received(), "");
+	one.wait_ms(9999);
+	EXPECT_FALSE(one.over());
+	one.wait_ms(1);
+	EXPECT_TRUE(one.over());
+	EXPECT_EQ(one.received(), ok("hello"));
 }
 
 TEST_F(http_service, gives_up_on_a_client_that_does_not_read)
 {
-	connect();
-	room = 0;
-	arriving.push_back(get("/big"));
-	EXPECT_FALSE(run());
-	EXPECT_GT(peer->until_deadline_ms(port.fake.now), 30'000);
-	port.fake.now += 200'000;
-	EXPECT_TRUE(peer->expire(port.fake.now));
-	EXPECT_TRUE(run());
-	room = 1 << 30;
+	client one(*service);
+
+	one.read_only(0);
+	one.send(get("/big"));
+	EXPECT_TRUE(one.is_waited_for());
+	EXPECT_GT(one.until_deadline_ms(), 30'000);
+	one.wait_ms(200'000);
+	EXPECT_TRUE(one.over());
 }
 
 TEST_F(http_service, sends_as_there_is_room)
 {
-	connect();
-	room = 1000;
-	arriving.push_back(get("/big-pieces"));
-	EXPECT_FALSE(run());
-	EXPECT_EQ(sent.size(), head("200 OK").size() + 28 + 2 + 3 * (6 + big.size() + 2) + 5);
+	client one(*service);
+
+	one.take_at_most(1000);
+	one.send(get("/big-pieces"));
+	EXPECT_EQ(one.received(), answer(*service, get("/big-pieces")).received);
 }
 
 /* ---- memory --------------------------------------------------------------------------------- */
 
 TEST_F(http_service, survives_every_allocation_that_fails)
 {
-	const std::string asked = get("/") + post("/echo", big) + get("/big-pieces");
+	const std::string asked = get("/") + post("/echo", big) +
+				  post_chunks("/late", "1\r\na\r\n") + get("/big-pieces");
+	bool all_came = false;
 
-	for (int nth = 0; nth < 40; nth++) {
-		int calls = 0;
+	for (std::size_t nth = 0; nth < 200 && !all_came; nth++) {
+		machine.allocations = 0;
+		machine.failing = nth;
+		{
+			client one(*service);
 
-		connect();
-		ON_CALL(port, kmalloc(_, _)).WillByDefault([&](std::size_t size, ktcp_gfp gfp) {
-			return calls++ == nth ? nullptr : port.fake.kmalloc(size, gfp);
-		});
-		ON_CALL(port, page_pool_get(_, _)).WillByDefault([&](auto *from, ktcp_gfp gfp) {
-			return calls++ == nth ? nullptr : port.fake.page_pool_get(from, gfp);
-		});
-		arriving.push_back(asked);
-		if (!run())
-			leave();
-		EXPECT_EQ(port.fake.pool_buffers(), 0u);
+			one.send(asked.substr(0, 100));
+			one.send(asked.substr(100));
+		}
+		machine.failing = SIZE_MAX;
+		all_came = machine.allocations <= nth;
 	}
+	EXPECT_TRUE(all_came) << "there are more allocations than were tried";
+}
+
+/* ---- khttpd without a root ------------------------------------------------------------------ */
+
+TEST(khttpd_pages, what_they_answer)
+{
+	struct site {
+		handled operator()(request &asked, response &to) const
+		{
+			return khttpd::pages::serve(asked, to);
+		}
+	};
+	const ktcp::http::service<site> service{ site() };
+	const std::string html = "Content-Type: text/html\r\n",
+			  text = "Content-Type: text/plain\r\n";
+	const auto words = [](std::string asked, unsigned int status, std::string fields) {
+		row made = refusal(std::move(asked), status);
+
+		made.fields = std::move(fields);
+		return made;
+	};
+
+	expect_rows(service,
+		    {
+			    { get("/"), "200 OK", html, std::string(khttpd::front_page) },
+			    { get("/?q"), "200 OK", html, std::string(khttpd::front_page) },
+			    { get("http://h"), "200 OK", html, std::string(khttpd::front_page) },
+			    { request_of("OPTIONS", "/"), "204 No Content",
+			      "Allow: GET, HEAD, OPTIONS\r\n", "" },
+			    { request_of("OPTIONS", "/echo"), "204 No Content",
+			      "Allow: POST, OPTIONS\r\n", "" },
+			    words(post("/", "x"), 405, "Allow: GET, HEAD, OPTIONS\r\n" + text),
+			    words(get("/echo"), 405, "Allow: POST, OPTIONS\r\n" + text),
+			    words(get("/x"), 404, text),
+			    words(get("/echo/"), 404, text),
+			    { post("/echo", "a\0b"s), "200 OK",
+			      "Content-Type: application/octet-stream\r\n", "a\0b"s },
+			    { request_of("POST", "/echo",
+					 "Content-Length: 2\r\nContent-Type: a/b\r\n", "ab"),
+			      "200 OK", "Content-Type: a/b\r\n", "ab" },
+		    });
 }
