@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo new check host kunit vm docs vm-debug lint bench bench-quick kecho clean
+.PHONY: help run demo new check host kunit vm docs vm-debug install deb deb-check lint bench bench-quick kecho clean
 
 help:
 	@echo 'make run      kecho in a virtual machine, to talk to: telnet localhost 12345'
@@ -18,6 +18,10 @@ help:
 	@echo 'make bench    kecho and user-space servers side by side, in virtual machines; long'
 	@echo '              (PEER=path/to/other.ko: another echo module on port 12345)'
 	@echo 'make bench-quick  only what a change is judged by, against bench/baseline.csv'
+	@echo 'make install  headers, Kbuild fragment, CMake and pkg-config files, ktcp-new and ktcp-top'
+	@echo '              (PREFIX=/usr/local DESTDIR=)'
+	@echo 'make deb      a DKMS package for Debian, in build/deb/'
+	@echo 'make deb-check  installs it in a fresh Debian root, uses it, and removes it; long'
 	@echo 'make kecho    only the module, for the running kernel (or KDIR=...)'
 	@echo 'make clean    removes what was built (kernels stay in their cache)'
 
@@ -50,6 +54,19 @@ bench:
 
 bench-quick:
 	@bench/run --quick
+
+PREFIX ?= /usr/local
+
+install:
+	@tools/deps install
+	@cmake -S . -B build/install -DKTCP_TESTS=OFF -DCMAKE_INSTALL_PREFIX='$(abspath $(PREFIX))' >/dev/null
+	@DESTDIR='$(DESTDIR)' cmake --install build/install
+
+deb:
+	@tools/deb
+
+deb-check:
+	@tests/package/run
 
 kecho:
 	@tools/deps build
