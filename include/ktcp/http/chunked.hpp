@@ -21,6 +21,7 @@ namespace ktcp::http
  */
 class chunked_decoder {
     public:
+	/** What came of looking at some input. */
 	enum class outcome {
 		more, /**< the input is used up */
 		piece, /**< piece() is the next part of the body */

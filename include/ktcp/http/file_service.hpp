@@ -27,6 +27,7 @@ namespace ktcp::http
 /** Serves what is below one root. */
 class file_service {
     public:
+	/** What it shows, and how. */
 	struct options {
 		/** Show directories that have no index.html; else they are 403. */
 		bool listing = true;

@@ -235,6 +235,7 @@ struct field {
  */
 class head_parser {
     public:
+	/** What came of looking at a text. */
 	enum class outcome {
 		more, /**< all is well so far, and the end has not come */
 		complete, /**< length() bytes of the text were the head */
@@ -268,6 +269,7 @@ class head_parser {
 		return line_;
 	}
 
+	/** Of the request; once the head is complete, as all that follow. */
 	constexpr http::method method() const noexcept
 	{
 		return method_;
@@ -303,6 +305,7 @@ class head_parser {
 		return at(absolute_ ? authority_ : host_);
 	}
 
+	/** How long the body is said to be (RFC 9112, section 6.3). */
 	constexpr framing body() const noexcept
 	{
 		return chunked_ ? framing::chunked : has_length_ ? framing::length : framing::none;

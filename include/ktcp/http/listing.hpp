@@ -22,12 +22,13 @@ namespace ktcp::http
 /** The entries of a directory: directories first, then by name. */
 class listing {
     public:
+	/** One entry, as the listing keeps it. */
 	struct entry {
-		std::uint64_t size;
-		std::int64_t mtime;
+		std::uint64_t size; /**< bytes of the file */
+		std::int64_t mtime; /**< seconds since 1970 */
 		std::uint8_t kind; /**< enum ktcp_file_kind */
-		std::uint8_t length;
-		char name[];
+		std::uint8_t length; /**< of the name */
+		char name[]; /**< without a NUL */
 	};
 
 	/** Errors: ENOMEM. Process context. */
@@ -82,16 +83,19 @@ class listing {
 		return {};
 	}
 
+	/** How many entries there are. */
 	std::uint32_t size() const noexcept
 	{
 		return count_;
 	}
 
+	/** The @p i-th in order, from 0 to size() - 1. */
 	entry &at(std::uint32_t i) noexcept
 	{
 		return entry_at(index()[i]);
 	}
 
+	/** Its name, any bytes but NUL and the slash. */
 	static std::string_view name_of(const entry &one) noexcept
 	{
 		return { one.name, one.length };

@@ -81,6 +81,7 @@ class text_builder {
 		return whole_;
 	}
 
+	/** What there is so far. */
 	constexpr std::string_view text() const noexcept
 	{
 		return { memory_.data(), size_ };
@@ -93,6 +94,7 @@ class text_builder {
 		whole_ = true;
 	}
 
+	/** One more character. */
 	constexpr text_builder &add(char c) noexcept
 	{
 		if (size_ < memory_.size())
@@ -102,6 +104,7 @@ class text_builder {
 		return *this;
 	}
 
+	/** More text. */
 	constexpr text_builder &add(std::string_view text) noexcept
 	{
 		for (char c : text)

@@ -16,8 +16,8 @@ namespace ktcp::http
 
 /** Bytes of a representation, from its first. */
 struct byte_range {
-	std::uint64_t first;
-	std::uint64_t size;
+	std::uint64_t first; /**< the first byte's number, from 0 */
+	std::uint64_t size; /**< bytes */
 };
 
 /** The field Range, for a representation of a known size. Any context. */
@@ -26,6 +26,7 @@ class range_set {
 	/** More are not served: the field is ignored then, as section 14.2 allows. */
 	static constexpr unsigned int most = 16;
 
+	/** What to answer. */
 	enum class outcome {
 		all, /**< no range, or one to be ignored: 200 */
 		some, /**< 206 */
@@ -38,6 +39,7 @@ class range_set {
 	{
 	}
 
+	/** What to answer. */
 	constexpr outcome what() const noexcept
 	{
 		return outcome_;
@@ -53,6 +55,7 @@ class range_set {
 		return ranges_ + count_;
 	}
 
+	/** How many ranges there are, none unless what() is some. */
 	constexpr unsigned int size() const noexcept
 	{
 		return count_;

@@ -87,6 +87,7 @@ class response {
 	 * Errors: the connection's.
 	 */
 	[[nodiscard]] operation send(std::span<const std::byte> body) noexcept;
+	/** The same for text. */
 	[[nodiscard]] operation send(std::string_view body) noexcept;
 
 	/**
@@ -96,6 +97,7 @@ class response {
 	 * Errors: EMSGSIZE (more than the length(); nothing was sent), the connection's.
 	 */
 	[[nodiscard]] operation write(std::span<const std::byte> piece) noexcept;
+	/** The same for text. */
 	[[nodiscard]] operation write(std::string_view piece) noexcept;
 
 	/**
@@ -247,7 +249,7 @@ inline void response::begin_failure() noexcept
 	begin();
 }
 
-/* One await on a response. What fits in the output needs no coroutine of its own. */
+/** What send(), write() and end() return, to be awaited. What fits in the output needs no coroutine of its own. */
 class response::operation {
     public:
 	bool await_ready() noexcept
@@ -338,7 +340,7 @@ inline result<void> response::prepare(std::size_t size) noexcept
 	return {};
 }
 
-/* A chunk's size as it goes before it (RFC 9112, section 7.1). */
+/** A chunk's size as it goes before it (RFC 9112, section 7.1). */
 class chunk_line {
     public:
 	explicit chunk_line(std::size_t size) noexcept
@@ -350,6 +352,7 @@ class chunk_line {
 		while (size >>= 4);
 	}
 
+	/** The line, for as long as this lives. */
 	std::string_view text() const noexcept
 	{
 		return { first_, static_cast<std::size_t>(line_ + sizeof(line_) - first_) };

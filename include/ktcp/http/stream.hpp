@@ -42,6 +42,7 @@ class stream {
 	{
 	}
 
+	/** The connection below. */
 	connection &peer() noexcept
 	{
 		return peer_;
@@ -53,11 +54,13 @@ class stream {
 		return peer_;
 	}
 
+	/** As the service was made with. */
 	const struct options &options() const noexcept
 	{
 		return options_;
 	}
 
+	/** For the field Date. */
 	date_clock &clock() noexcept
 	{
 		return clock_;
