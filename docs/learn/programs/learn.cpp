@@ -5,7 +5,7 @@
  *	learn epoll		what level and edge triggered epoll say of the same socket
  *	learn hold PORT N	N connections, held until it is killed; prints "held" when they are there
  *	learn ask PORT		sends a message, and says what came of it within two seconds
- *	learn again PORT	connects from port 40000 and closes first; says whether it could
+ *	learn again PORT	connects from port 20000 and closes first; says whether it could
  */
 #include <arpa/inet.h>
 #include <cerrno>
@@ -104,7 +104,7 @@ void ask(int port)
 
 void again(int port)
 {
-	const int fd = connected(port, 40000);
+	const int fd = connected(port, 20000);
 	char byte;
 
 	if (fd < 0) {
