@@ -73,10 +73,10 @@ class response {
 		return status_;
 	}
 
-	/** Bytes of the body that were sent or queued. */
+	/** Bytes of the body that were sent or queued; none are where there is no body. */
 	std::uint64_t sent() const noexcept
 	{
-		return sent_;
+		return has_body() ? sent_ : 0;
 	}
 
 	class operation;

@@ -252,6 +252,31 @@ TEST_F(http_files, folders_have_a_slash)
 	});
 }
 
+TEST(http_media_types, by_the_end_of_a_name)
+{
+	using ktcp::http::media_type_of;
+
+	for (const auto &[name, type] :
+	     std::initializer_list<std::pair<const char *, const char *>>{
+		     { "a.html", "text/html; charset=utf-8" },
+		     { "b/A.HTM", "text/html; charset=utf-8" },
+		     { "a.css", "text/css; charset=utf-8" },
+		     { "a.min.js", "text/javascript; charset=utf-8" },
+		     { "a.json", "application/json" },
+		     { "a.svg", "image/svg+xml" },
+		     { "a.JPeG", "image/jpeg" },
+		     { "a.woff2", "font/woff2" },
+		     { "a.wasm", "application/wasm" },
+		     { "a.tar.gz", "application/gzip" },
+		     { ".txt", "text/plain; charset=utf-8" },
+		     { "html", "application/octet-stream" },
+		     { "a.", "application/octet-stream" },
+		     { "a.htmlx", "application/octet-stream" },
+		     { "a.html/b", "application/octet-stream" },
+		     { "", "application/octet-stream" } })
+		EXPECT_EQ(media_type_of(name), type) << name;
+}
+
 /* ---- methods and versions ------------------------------------------------------------------- */
 
 TEST_F(http_files, methods)

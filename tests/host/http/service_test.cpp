@@ -595,6 +595,39 @@ TEST_F(http_service, survives_every_allocation_that_fails)
 	EXPECT_TRUE(all_came) << "there are more allocations than were tried";
 }
 
+/* ---- the log -------------------------------------------------------------------------------- */
+
+TEST(http_done, hears_of_every_response)
+{
+	struct logging : pages {
+		std::string *log;
+
+		void done(const request &asked, const response &given) const
+		{
+			*log += std::string(asked.target()) + " " + std::to_string(given.status()) +
+				" " + std::to_string(given.sent()) + "\n";
+		}
+	};
+	std::string log;
+	const ktcp::http::service<logging> service{ logging{ {}, &log } };
+
+	for (const std::string &asked :
+	     { get("/?q"), request_of("HEAD", "/"), get("/big"), post("/echo", "abc"),
+	       get("/short"), get("/none"), get("/no-content"), get("/x", "Host: h\r\n"),
+	       "BREW /y HTTP/1.1\r\n"s, post_chunks("/late", "x") })
+		send_in_pieces(service, { asked }, asked.size());
+	EXPECT_EQ(log, "/?q 200 5\n"
+		       "/ 200 0\n"
+		       "/big 200 40000\n"
+		       "/echo 200 3\n"
+		       "/short 200 2\n"
+		       "/none 500 0\n"
+		       "/no-content 204 0\n"
+		       "/x 400 138\n"
+		       " 501 137\n"
+		       "/late 400 138\n");
+}
+
 /* ---- khttpd without a root ------------------------------------------------------------------ */
 
 TEST(khttpd_pages, what_they_answer)
