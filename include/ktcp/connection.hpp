@@ -244,6 +244,15 @@ class connection : public executor {
 	 */
 	progress advance_in_softirq(const softirq_pages &pages) noexcept;
 
+	/**
+	 * Did the handler ask to sleep in its last turn? Then its next one begins where it may,
+	 * for it is likely to ask again. For who advances.
+	 */
+	bool asked_to_sleep() const noexcept
+	{
+		return asked_to_sleep_;
+	}
+
 	/** After progress::waiting: the events that are worth an advance(). */
 	std::uint32_t interest() const noexcept
 	{
@@ -424,7 +433,7 @@ class connection : public executor {
 	unsigned char told_ = 0;
 	bool started_ = false;
 	bool may_sleep_ = false; /* in this turn */
-	bool asked_to_sleep_ = false; /* in the next */
+	bool asked_to_sleep_ = false; /* in this turn, and so it will in the next */
 	bool reset_at_end_ = false;
 	bool denied_ = false; /* the last send found no memory */
 	atomic<bool> starved_ = false; /* two in a row did */
@@ -586,7 +595,7 @@ inline bool connection::attempt(operation &op) noexcept
 		return true;
 	}
 	if (op.kind_ == operation::kind::may_sleep) {
-		asked_to_sleep_ = !may_sleep_;
+		asked_to_sleep_ = true;
 		return may_sleep_;
 	}
 	if (budget_ == 0)
@@ -759,7 +768,7 @@ inline connection::progress connection::advance_in_softirq(const softirq_pages &
 	softirq_ = &pages;
 	set_frame_flags(gfp::atomic);
 	budget_ = budget_per_softirq;
-	may_sleep_ = false;
+	may_sleep_ = asked_to_sleep_ = false;
 
 	const progress outcome = go_on();
 
@@ -797,7 +806,7 @@ inline connection::progress connection::stopped_at() noexcept
 {
 	if (told_ == patience)
 		return progress::finished;
-	if (asked_to_sleep_)
+	if (asked_to_sleep_ && !may_sleep_)
 		return progress::asked_to_sleep;
 	if (budget_)
 		return progress::waiting;

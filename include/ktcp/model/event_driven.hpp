@@ -83,16 +83,13 @@ class event_session : public session, protected ktcp_sock_hook {
 		return true;
 	}
 
-	/** Pass the claim on to the work item. */
+	/** Pass the claim on to the work item, where the turn may sleep if it is likely to. */
 	void queue() noexcept
 	{
-		turn_.queue_on(table().use().queue, cpu());
-	}
-
-	/** The same where the turn may sleep. */
-	void queue_to_sleep() noexcept
-	{
-		turn_.queue_on(table().use().sleepers, -1);
+		if (asked_to_sleep())
+			turn_.queue_on(table().use().sleepers, -1);
+		else
+			turn_.queue_on(table().use().queue, cpu());
 	}
 
     private:
@@ -111,10 +108,8 @@ class event_session : public session, protected ktcp_sock_hook {
 			case progress::waiting:
 				break;
 			case progress::yielded:
-				queue();
-				return;
 			case progress::asked_to_sleep:
-				queue_to_sleep();
+				queue();
 				return;
 			case progress::finished:
 				::ktcp_sock_unhook(socket().raw(), this);

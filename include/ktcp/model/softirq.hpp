@@ -46,15 +46,17 @@ class softirq_session : public event_session {
 	{
 		if (!claim(events))
 			return;
+		if (asked_to_sleep()) {
+			queue();
+			return;
+		}
 		do {
 			take_events();
 			switch (advance_in_softirq(table().use().pages)) {
 			case progress::waiting:
 				break;
-			case progress::asked_to_sleep:
-				queue_to_sleep();
-				return;
 			case progress::yielded:
+			case progress::asked_to_sleep:
 			case progress::finished:
 				queue();
 				return;

@@ -36,6 +36,7 @@ class tested_connection : public ktcp::connection {
 	using connection::advance;
 	using connection::advance_in_softirq;
 	using connection::age_ms;
+	using connection::asked_to_sleep;
 	using connection::close;
 	using connection::end;
 	using connection::event_ended;
@@ -1152,10 +1153,30 @@ TEST_F(connection_test, asks_for_a_place_to_sleep_and_goes_on_there)
 	EXPECT_EQ(peer->advance(), progress::waiting);
 	EXPECT_EQ(statuses, (std::vector{ 0, 0 })) << "the second time it is there already";
 	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("x"));
-	EXPECT_EQ(peer->advance(), progress::asked_to_sleep)
-		<< "one turn does not hold for the next";
-	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_TRUE(peer->asked_to_sleep());
+	EXPECT_EQ(peer->advance(), progress::finished) << "the next turn is there from the start";
 	EXPECT_EQ(statuses, (std::vector{ 0, 0, 0 }));
+}
+
+TEST_F(connection_test, who_did_not_ask_in_a_turn_may_not_sleep_in_the_next)
+{
+	serve([this](ktcp::connection &peer) -> task {
+		statuses.push_back((co_await peer.may_sleep()).code());
+		static_cast<void>(co_await peer.read());
+		static_cast<void>(co_await peer.read());
+		statuses.push_back((co_await peer.may_sleep()).code());
+	});
+	EXPECT_EQ(peer->advance(), progress::asked_to_sleep);
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_TRUE(peer->asked_to_sleep());
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("x")).WillOnce(Return(-EAGAIN));
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_FALSE(peer->asked_to_sleep());
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("x"));
+	EXPECT_EQ(peer->advance(), progress::asked_to_sleep);
+	EXPECT_EQ(statuses, std::vector{ 0 });
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(statuses, (std::vector{ 0, 0 }));
 }
 
 TEST_F(connection_test, who_is_ended_does_not_sleep)

@@ -398,7 +398,9 @@ TEST_F(event_driven_test, sleeps_on_the_queue_for_that_and_nowhere_else)
 
 	handle = [&](ktcp::connection &peer) -> ktcp::task {
 		while (auto received = co_await peer.read()) {
-			EXPECT_EQ(port.fake.last_queue, table->use().queue.raw());
+			/* Who slept is likely to do so again, and goes on there. */
+			EXPECT_EQ(port.fake.last_queue,
+				  slept ? table->use().sleepers.raw() : table->use().queue.raw());
 			EXPECT_TRUE(co_await peer.may_sleep());
 			EXPECT_EQ(port.fake.last_queue, table->use().sleepers.raw());
 			slept++;
@@ -412,7 +414,7 @@ TEST_F(event_driven_test, sleeps_on_the_queue_for_that_and_nowhere_else)
 			.WillOnce(receive("x"))
 			.WillOnce(Return(-EAGAIN));
 		announce(raw, KTCP_SOCK_READABLE);
-		EXPECT_EQ(port.fake.run_all(), 2u);
+		EXPECT_EQ(port.fake.run_all(), i == 1 ? 2u : 1u);
 		EXPECT_EQ(slept, i);
 		Mock::VerifyAndClearExpectations(&port);
 	}

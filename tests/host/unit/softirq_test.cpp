@@ -194,12 +194,12 @@ TEST_F(softirq_test, a_full_send_buffer_waits_for_room)
 
 TEST_F(softirq_test, a_handler_that_asks_sleeps_in_process_context)
 {
-	bool slept = false;
+	int slept = 0;
 
 	handle = [&](ktcp::connection &peer) -> ktcp::task {
 		while (auto received = co_await peer.read()) {
 			EXPECT_TRUE(co_await peer.may_sleep());
-			slept = true;
+			slept++;
 		}
 	};
 
@@ -208,7 +208,16 @@ TEST_F(softirq_test, a_handler_that_asks_sleeps_in_process_context)
 	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).WillOnce(receive("x"));
 	EXPECT_CALL(port, queue_work(-1, table->use().sleepers.raw(), _)).Times(1);
 	announce(raw, in_softirq);
-	EXPECT_FALSE(slept);
+	EXPECT_EQ(slept, 0);
 	EXPECT_EQ(port.fake.run_all(), 1u);
-	EXPECT_TRUE(slept);
+	EXPECT_EQ(slept, 1);
+	Mock::VerifyAndClearExpectations(&port);
+
+	/* Who slept is likely to do so again, and is not begun in softirq. */
+	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).Times(0);
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("x")).WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, queue_work(-1, table->use().sleepers.raw(), _)).Times(1);
+	announce(raw, in_softirq);
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(slept, 2);
 }

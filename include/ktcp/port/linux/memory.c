@@ -63,6 +63,8 @@ static const struct {
 	{ 256, KBUILD_MODNAME "_frame_256" },
 	{ 384, KBUILD_MODNAME "_frame_384" },
 	{ 512, KBUILD_MODNAME "_frame_512" },
+	/* Such as those of handlers that serve files. */
+	{ 1024, KBUILD_MODNAME "_frame_1024" },
 };
 static struct kmem_cache *ktcp_frame_caches[ARRAY_SIZE(ktcp_frame_classes)];
 
@@ -94,7 +96,7 @@ static __maybe_unused int ktcp_frames_create(void)
 /* NULL: kmalloc()'s. The caches are there for all of the frames or for none. */
 static struct kmem_cache *ktcp_frame_cache(size_t size)
 {
-	static const unsigned char class_of[] = { 0, 0, 0, 1, 2, 2, 3, 3 };
+	static const unsigned char class_of[] = { 0, 0, 0, 1, 2, 2, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4 };
 	const size_t step = (size - 1) / 64;
 
 	return step < ARRAY_SIZE(class_of) ? ktcp_frame_caches[class_of[step]] : NULL;
