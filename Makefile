@@ -15,7 +15,7 @@ help:
 	@echo "make vm       kecho on Debian's 6.1 and 6.12 kernels, in virtual machines"
 	@echo 'make vm-debug the same on a kernel with KASAN, lockdep and more, built first'
 	@echo 'make lint     formatting and static analysis'
-	@echo 'make bench    kecho and user-space servers side by side, in virtual machines; long'
+	@echo 'make bench    kecho, khttpd, and user-space servers beside them, in virtual machines; long'
 	@echo '              (PEER=path/to/other.ko: another echo module on port 12345)'
 	@echo 'make bench-quick  only what a change is judged by, against bench/baseline.csv'
 	@echo 'make install  headers, Kbuild fragment, CMake and pkg-config files, ktcp-new and ktcp-top'

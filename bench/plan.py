@@ -14,18 +14,36 @@ class Server:
     connections: int          # how many it serves at once
     what: str                 # in the table's legend
     idle: bool = True         # worth holding idle connections with
+    programs: list = field(default_factory=list)    # of this machine, with their libraries
+    with_files: str = ""      # added to the command where it is files that are asked for
+    http: bool = False        # or echo
+    standard_only: bool = False    # not worth the other workloads' time
 
 
 @dataclass
 class Workload:
-    """One measurement of one server; the options are echo-load's."""
+    """One measurement of one server."""
     section: str              # the table or figure that it belongs to
     connections: int = 1
-    size: str = "64"
+    size: str = "64"          # of a message; of HTTP: of a file, or "page", which is none
     per_request: bool = False
     idle: int = 0
     beside: str = ""          # a second load at the same time
     extra: list = field(default_factory=list)
+    client: str = "echo-load"
+
+    @property
+    def http(self):
+        return self.client != "echo-load"
+
+    def load(self, warmup, duration, threads=1):
+        """The client's command in the guest."""
+        if self.http:
+            path = "/" if self.size == "page" else f"/{self.size}"
+            amount = 1 if self.client != "ab" else {"64K": 3000, "1M": 500}.get(self.size, 5000)
+            return f"/http-load {self.client} {self.connections} " \
+                   f"{min(threads, self.connections)} {path} {amount}"
+        return f"{ECHO_LOAD} --json {self.options(warmup, duration, threads)}"
 
     def options(self, warmup, duration, threads=1):
         words = [f"--connections {self.connections}", f"--size {self.size}",
@@ -38,37 +56,48 @@ class Workload:
         return " ".join(words + self.extra)
 
 
+ECHO_LOAD = "/echo-load --quiet --wait 10s"
 UNLIMITED = 1_000_000
+BODIES = ["page", "12", "4K", "64K", "1M"]
+LONG = ["--duration 1s"]     # where a request is long
 SIZES = ["1", "64", "4K", "16K", "64K", "1M"]
 CONNECTIONS = [1, 16, 128, 1024, 10_000]
 IDLE = [0, 10_000, 100_000]
 
 
-MODELS = {"event": "kecho, event-driven",
-          "softirq": "kecho, in softirq",
-          "work": "kecho, a work item per connection",
-          "thread": "kecho, a kernel thread per connection"}
+MODELS = {"event": "event-driven",
+          "softirq": "in softirq",
+          "work": "a work item per connection",
+          "thread": "a kernel thread per connection"}
+# The bound workqueue of 6.1 runs at most 512 items at once.
+MOST = {"work": 500, "thread": 20_000}
 
 
 def models_of(module):
-    """The models that this build of kecho has, as its parameter's description tells."""
+    """The models that this build of a module has, as its parameter's description tells."""
     parameters = subprocess.run(["/sbin/modinfo", "-F", "parm", module], check=True, text=True,
                                 stdout=subprocess.PIPE).stdout
     text = next(line for line in parameters.splitlines() if line.startswith("model:"))
     return [model for model in MODELS if re.search(rf"\b{model}\b", text)]
 
 
-def kecho(model, module, most):
+def kernel_servers(name, module, **others):
+    """A module of ours, in each of its models."""
     # In the guest every module is in the root folder.
-    return Server(f"kecho-{model}",
-                  f"/kecho.ko model={model} backlog=4096 max_connections=1000000", [module], most,
-                  MODELS[model])
-
-
-def kecho_servers(module):
-    # The bound workqueue of 6.1 runs at most 512 items at once.
-    return [kecho(model, module, {"work": 500, "thread": 20_000}.get(model, UNLIMITED))
+    return [Server(f"{name}-{model}",
+                   f"/{name}.ko model={model} backlog=4096 max_connections=1000000", [module],
+                   MOST.get(model, UNLIMITED), f"{name}, {MODELS[model]}", **others)
             for model in models_of(module)]
+
+
+def http_servers(khttpd, nginx):
+    """khttpd's module, and nginx's program with its configuration."""
+    models = kernel_servers("khttpd", khttpd, idle=False, http=True, with_files=" root=/www")
+    for each in models:
+        each.standard_only = each.name not in ("khttpd-event", "khttpd-softirq")
+    return models + [
+        Server("nginx", "/sbin/nginx -c /nginx.conf", [nginx[1]], UNLIMITED,
+               "nginx, a worker for each CPU", idle=False, programs=[nginx[0]], http=True)]
 
 
 def peer_server(module):
@@ -107,9 +136,10 @@ def standard():
 
 def sweeps():
     # Long enough for each connection to be past its first message, which costs more.
-    rows = [Workload("connections", each, extra=["--warmup 1s", "--duration 2s"])
+    rows = [Workload("connections", each, extra=["--warmup 500ms", "--duration 700ms"])
             for each in CONNECTIONS if each > 128]
-    rows += [Workload("sizes", 16, each) for each in SIZES if each not in ("64", "16K")]
+    rows += [Workload("sizes", 16, each, extra=LONG if each in ("64K", "1M") else [])
+             for each in SIZES if each not in ("64", "16K")]
     rows += [Workload("per-request", each, per_request=True) for each in (1, 128)]
     rows.append(beside(16))
     return rows
@@ -117,7 +147,26 @@ def sweeps():
 
 def beside(connections):
     """How much a peer that sends as fast as it can takes from others."""
-    return Workload("beside", connections, beside="--connections 1 --size 1M --duration 10m")
+    return Workload("beside", connections,
+                    beside=f"{ECHO_LOAD} --connections 1 --size 1M --duration 10m")
+
+
+def http_standard():
+    """The same for HTTP."""
+    return [Workload("http", 16, "page", client="wrk"), Workload("http", 16, "12", client="wrk"),
+            Workload("http", 16, "1M", client="wrk"),
+            Workload("http", 16, "page", per_request=True, client="ab"),
+            Workload("http", 16, "12", per_request=True, client="ab")]
+
+
+def http():
+    rows = [Workload("http", 16, size, client="wrk") for size in BODIES]
+    rows += [Workload("http", 16, size, per_request=True, client="ab") for size in BODIES]
+    rows += [Workload("http-sweeps", each, size, client="wrk")
+             for size in BODIES for each in (1, 128)]
+    # Another client, in case the first one favours somebody.
+    rows.append(Workload("http-sweeps", 16, "12", client="h2load"))
+    return rows
 
 
 def idle(largest):
@@ -125,6 +174,9 @@ def idle(largest):
 
 
 def serves(server, workload):
+    if server.http != workload.http or \
+            (server.standard_only and workload.section.endswith("sweeps")):
+        return False
     # Whoever serves one at a time still serves short connections one after the other.
     at_once = 1 if workload.per_request else workload.connections
     return at_once + workload.idle + (1 if workload.beside else 0) <= server.connections

@@ -17,9 +17,10 @@ import subprocess
 import sys
 
 FIELDS = ["section", "server", "cpus", "turn", "connections", "size", "per_request", "idle",
-          "beside", "ns_per_request", "requests", "seconds", "requests_per_s", "mib_per_s",
+          "beside", "client", "ns_per_request", "requests", "seconds", "requests_per_s", "mib_per_s",
           "p50_ns", "p90_ns", "p99_ns", "p99.9_ns", "p99.99_ns", "max_ns", "cpu_idle_percent",
           "fresh_bytes", "fresh_slab", "echoed_bytes", "echoed_slab", "failed"]
+OURS = ("kecho-", "khttpd-")
 UNITS = {"K": 1 << 10, "M": 1 << 20}
 
 
@@ -28,19 +29,23 @@ def size_in_bytes(text):
 
 
 def readable(size):
+    if size == "page":
+        return size
     return f"{size[:-1]} {size[-1]}iB" if size[-1] in UNITS else f"{size} B"
 
 
 def key(result):
     """The workload, whichever the server."""
     return (result["connections"], result["size"], bool(result["per_request"]),
-            int(result["idle"]), bool(result["beside"]))
+            int(result["idle"]), bool(result["beside"]), result.get("client", "echo-load"))
 
 
 def title(workload):
-    connections, size, per_request, idle, beside = workload
+    connections, size, per_request, idle, beside, client = workload
     text = f"{readable(size)} x{connections:,}"
-    if per_request:
+    if client != "echo-load":
+        text = f"{client} {text}"
+    elif per_request:
         text = f"conn/request x{connections:,}"
     if idle:
         text += f", {idle:,} idle"
@@ -95,7 +100,7 @@ def read(folder):
             for name, value in row.items():
                 if value == "":
                     continue
-                if name in ("section", "server", "size", "failed"):
+                if name in ("section", "server", "size", "client", "failed"):
                     result[name] = value
                 elif name in ("cpus", "turn", "connections", "idle", "per_request", "beside"):
                     result[name] = int(value)
@@ -151,8 +156,8 @@ def latency(name):
     return lambda result: f"{result[name] / 1e3:,.0f}"
 
 
-def workload(connections, size="64", per_request=False, idle=0, beside=False):
-    return (connections, size, per_request, idle, beside)
+def workload(connections, size="64", per_request=False, idle=0, beside=False, client="echo-load"):
+    return (connections, size, per_request, idle, beside, client)
 
 
 STANDARD = [workload(1), workload(16), workload(128), workload(16, "16K"), workload(16, per_request=True)]
@@ -160,12 +165,22 @@ CONNECTIONS = [workload(each) for each in (1, 16, 128, 1024, 10_000)]
 SIZES = [workload(16, each) for each in ("1", "64", "4K", "16K", "64K", "1M")]
 SHORT = [workload(each, per_request=True) for each in (1, 16, 128)]
 IDLE = [workload(1, per_request=True, idle=each) for each in (0, 10_000, 100_000)]
+BODIES = ("page", "12", "4K", "64K", "1M")
+HTTP = {each: [workload(each, size, client="wrk") for size in BODIES] for each in (1, 16, 128)}
+HTTP_SHORT = [workload(16, size, per_request=True, client="ab") for size in BODIES]
+HTTP_OTHER = [workload(16, "12", client="h2load")]
 
 
-def wall_tables(results, against="epoll"):
+def is_http(result):
+    return result.get("client", "echo-load") != "echo-load"
+
+
+def wall_tables(results, http):
     """Each server's rate over the reference's in the same turn: the median, and the extremes."""
+    against, of_what = ("nginx", "HTTP requests") if http else ("epoll", "Requests")
     runs = {(result["cpus"], key(result), result["server"], result["turn"]): result
-            for result in results if result["section"] == "wall" and "failed" not in result}
+            for result in results if result["section"] == "wall" and "failed" not in result and
+            is_http(result) == http}
     tables = []
     for cpus in sorted({each[0] for each in runs}):
         columns = list(dict.fromkeys(what for c, what, _, _ in runs if c == cpus))
@@ -180,7 +195,7 @@ def wall_tables(results, against="epoll"):
                 cells.append(f"{statistics.median(ratios):.2f} [{min(ratios):.2f} {max(ratios):.2f}]"
                              if ratios else "")
             rows.append([server] + cells)
-        tables.append((f"Requests per second by the wall clock, {cpus} CPU{'s' if cpus > 1 else ''}, "
+        tables.append((f"{of_what} per second by the wall clock, {cpus} CPU{'s' if cpus > 1 else ''}, "
                        f"times the {against} server's: median [least most]",
                        grid(["server"] + [title(what) for what in columns], rows), ""))
     return tables
@@ -190,7 +205,8 @@ def wall_tail(results):
     """p99 latency over the median, of the turns' medians."""
     found = {}
     for result in results:
-        if result["section"] == "wall" and "failed" not in result and result["connections"] == 128:
+        if result["section"] == "wall" and "failed" not in result and result["connections"] == 128 \
+                and not is_http(result):
             found.setdefault((result["server"], result["cpus"]), []).append(
                 result["p99_ns"] / result["p50_ns"])
     cpus = sorted({each for _, each in found})
@@ -226,7 +242,15 @@ def parts(results):
          by_workload(idle, IDLE[1:], lambda each: f"{each['fresh_bytes']:,.0f}"), "idle-memory"),
         ("The same once each has echoed a message",
          by_workload(idle, IDLE[1:], lambda each: f"{each['echoed_bytes']:,.0f}"), ""),
-        *wall_tables(results),
+        ("Guest instructions per HTTP request, the client's included, keep-alive",
+         by_workload(counted, HTTP[16] + HTTP_OTHER, instructions), "http"),
+        ("The same with one connection, and with 128",
+         by_workload(counted, HTTP[1] + HTTP[128], instructions), ""),
+        ("The same, a connection per request", by_workload(counted, HTTP_SHORT, instructions), ""),
+        ("p99 latency of HTTP requests, us of instructions",
+         by_workload(counted, HTTP[16], latency("p99_ns")), ""),
+        *wall_tables(results, http=False),
+        *wall_tables(results, http=True),
         ("p99 latency over p50 by the wall clock, 64 B x128, median of the turns",
          wall_tail(results), ""),
     ]
@@ -264,11 +288,12 @@ def write_baseline(path, conditions, results):
         for name, value in conditions.items():
             file.write(f"# {name}: {value}\n")
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["server", "connections", "size", "per_request", "instructions"])
+        writer.writerow(["server", "client", "connections", "size", "per_request", "instructions"])
         for result in results:
-            if result["section"] == "standard":
-                writer.writerow([result["server"], result["connections"], result["size"],
-                                 int(result["per_request"]), round(result["ns_per_request"])])
+            if result["section"] in ("standard", "http"):
+                writer.writerow([result["server"], result["client"], result["connections"],
+                                 result["size"], int(result["per_request"]),
+                                 round(result["ns_per_request"])])
 
 
 def read_baseline(path):
@@ -280,7 +305,8 @@ def read_baseline(path):
             name, value = line[2:].split(": ", 1)
             conditions[name] = value
     for row in csv.DictReader(line for line in lines if not line.startswith("#")):
-        what = workload(int(row["connections"]), row["size"], row["per_request"] == "1")
+        what = workload(int(row["connections"]), row["size"], row["per_request"] == "1",
+                        client=row["client"])
         figures[row["server"], what] = float(row["instructions"])
     return conditions, figures
 
@@ -293,7 +319,8 @@ def compare(path, conditions, results, tolerance):
     different = [f"{name} is {conditions.get(name)}, was {value}"
                  for name, value in old_conditions.items() if conditions.get(name) != value]
     new = {(result["server"], key(result)): result["ns_per_request"]
-           for result in results if result["section"] == "standard" and "failed" not in result}
+           for result in results if result["section"] in ("standard", "http") and
+           "failed" not in result}
     rows, regressions, gains = [], 0, 0
     for (server, what), figure in new.items():
         before = old.get((server, what))
@@ -302,22 +329,23 @@ def compare(path, conditions, results, tolerance):
             continue
         # Elsewhere the user-space server tells what the kernel and the machine have changed.
         scale = 1.0
-        if different and ("epoll", what) in new and ("epoll", what) in old:
-            scale = new["epoll", what] / old["epoll", what]
+        reference = ("epoll" if what[-1] == "echo-load" else "nginx", what)
+        if different and reference in new and reference in old:
+            scale = new[reference] / old[reference]
         change = 100 * (figure / (before * scale) - 1)
         verdict = ""
-        if change > tolerance and server.startswith("kecho-"):
+        if change > tolerance and server.startswith(OURS):
             verdict, regressions = "REGRESSION", regressions + 1
         elif change < -tolerance:
             verdict, gains = "better", gains + 1
         rows.append([server, title(what), f"{before * scale:,.0f}", f"{figure:,.0f}",
                      f"{change:+.1f} %", verdict])
     missing = [f"{server}, {title(what)}" for server, what in old
-               if (server, what) not in new and server.startswith("kecho-")]
+               if (server, what) not in new and server.startswith(OURS)]
     text = [f"Compared with the baseline (tolerance {tolerance:g} %)"]
     if different:
-        text += ["The conditions differ: the baseline is scaled by what the epoll server's figure "
-                 "has changed."] + different
+        text += ["The conditions differ: the baseline is scaled by what the figure of epoll, or "
+                 "nginx, has changed."] + different
     text.append(grid(["server", "workload", "baseline", "now", "change", ""], rows))
     for each in missing:
         text.append(f"not measured: {each}")
@@ -362,7 +390,7 @@ def lines(output, name, x, y, more, series):
         data = "\n".join(f"{a} {b}" for a, b in points)
         script += f"$data{number} << END\n{data}\nEND\n"
         # The kernel's are solid and thick, those of user space thin and dashed.
-        kernel = legend.startswith(("kecho", "peer"))
+        kernel = legend.startswith((*OURS, "peer"))
         style = "lw 3" if kernel else "lw 1.5 dt 2"
         plots.append(f'$data{number} using 1:2 with linespoints '
                      f'lc rgb "{COLOURS[number % len(COLOURS)]}" pt {number % 13 + 1} {style} title "{legend}"')
@@ -379,14 +407,14 @@ def along(results, workloads, x, y):
     return series
 
 
-def bars(output, name, y, groups, series):
+def bars(output, name, y, groups, series, x=""):
     """For each (legend, [value, ...]) a bar in each group."""
     series = [(legend, values) for legend, values in series if any(values)]
     if not series:
         return
-    script = HEADER.format(output=output, title=name, x="", y=y,
+    script = HEADER.format(output=output, title=name, x=x, y=y,
                            more="set style data histograms\nset style histogram clustered gap 1\n"
-                                "set style fill solid 0.8 border -1\nset yrange [0:*]\nset grid noxtics\nset bmargin 4")
+                                "set style fill solid 0.8 border -1\nset yrange [0:*]\nset grid noxtics\nset bmargin 5\nset xlabel offset 0,-1")
     plots = []
     for number, (legend, values) in enumerate(series):
         data = "\n".join(f'"{group}" {value or "NaN"}' for group, value in zip(groups, values))
@@ -413,7 +441,14 @@ def figures(folder, to=None):
                     if (server, each) in found and ("epoll", each) in found else None
                     for each in STANDARD])
           for server in servers_of(counted)
-          if server not in ("select", "poll", "pool", "prefork", "fork", "iterative")])
+          if not server.startswith(("khttpd", "nginx")) and server not in ("select", "poll", "pool", "prefork", "fork", "iterative")])
+    served = [each for each in HTTP[16] + HTTP_SHORT if ("nginx", each) in found]
+    bars(to / "http.svg", "khttpd and nginx, 16 connections", "guest instructions per request, nginx's = 1",
+         [readable(each[1]) + ("\\n+ connect" if each[2] else "") for each in served],
+         [(server, [found[server, each] / found["nginx", each] if (server, each) in found else None
+                    for each in served])
+          for server in servers_of(counted) if server.startswith(("khttpd", "nginx"))],
+         x="the response's body; + connect: a connection per request, else keep-alive")
     lines(to / "connections.svg", "64-byte messages, closed loop", "connections", cost,
           'set logscale x\nset yrange [0:60000]',
           along(counted, CONNECTIONS, lambda each: each["connections"],
