@@ -156,12 +156,11 @@ class service {
 
 				if (parsed != request::outcome::more)
 					co_return parsed;
-			} else if (got) {
-				co_return request::outcome::more; /* it has left */
-			} else if (got.error() == errc::etimedout && asked.begun()) {
-				co_return asked.refuse(408);
+			} else if (got || (got.error() == errc::etimedout && !asked.begun())) {
+				/* It has left, or sent an empty line, which is no request. */
+				co_return request::outcome::more;
 			} else if (got.error() == errc::etimedout) {
-				co_return request::outcome::more; /* an empty line is no request */
+				co_return asked.refuse(408);
 			} else if (got.error() == errc::enobufs) {
 				co_return asked.refuse(431);
 			} else {
