@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo new check host kunit vm docs vm-debug install deb deb-check lint bench bench-quick kecho clean
+.PHONY: help run demo new check host kunit vm docs vm-debug install deb deb-check fresh-check lint bench bench-quick kecho clean
 
 help:
 	@echo 'make run      kecho in a virtual machine, to talk to: telnet localhost 12345'
@@ -22,6 +22,7 @@ help:
 	@echo '              (PREFIX=/usr/local DESTDIR=)'
 	@echo 'make deb      a DKMS package for Debian, in build/deb/'
 	@echo 'make deb-check  installs it in a fresh Debian root, uses it, and removes it; long'
+	@echo 'make fresh-check  a fresh clone in a fresh Debian root: the demo and the tutorial; long'
 	@echo 'make kecho    only the module, for the running kernel (or KDIR=...)'
 	@echo 'make clean    removes what was built (kernels stay in their cache)'
 
@@ -67,6 +68,9 @@ deb:
 
 deb-check:
 	@tests/package/run
+
+fresh-check:
+	@tests/package/fresh
 
 kecho:
 	@tools/deps build
