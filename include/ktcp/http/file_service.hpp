@@ -102,6 +102,7 @@ class file_service {
 		case 1: /* EPERM */
 		case 13: /* EACCES */
 			return 403;
+		case 11: /* EAGAIN */
 		case 12: /* ENOMEM */
 		case 23: /* ENFILE */
 		case 24: /* EMFILE */

@@ -37,8 +37,8 @@ struct ktcp_file_page {
 };
 
 /**
- * ktcp_file_root_open() - pin a directory, and make the credentials that all below it is read
- * with: @uid, @gid, no other group and no capability.
+ * ktcp_file_root_open() - pin a directory, and make the credentials that all below it is looked
+ * up, opened and read with: @uid, @gid, no other group, no capability and no key.
  * @path: as kern_path() takes it, looked up with the caller's own credentials.
  * @symlinks: follow symbolic links that stay below the root; else none is followed.
  * Return: 0, -ENOENT, -ENOTDIR, -EINVAL (no such user), -ENOMEM …
@@ -55,7 +55,8 @@ void ktcp_file_root_close(struct ktcp_file_root *root);
  * @path: relative; "" is the root itself.
  * @status: filled in.
  * Return: 0, -ENOENT, -ENOTDIR, -EXDEV (it leads out of the root), -ELOOP (a symbolic link),
- *         -EACCES (not for this user, or neither file nor directory), -ENAMETOOLONG, -ENOMEM …
+ *         -EACCES (not for this user, or neither file nor directory), -ENAMETOOLONG, -ENOMEM,
+ *         -EAGAIN (leased to a writer, or renamed again and again: try later) …
  */
 int ktcp_file_open(struct ktcp_file_root *root, const char *path, struct file **out,
 		   struct ktcp_file_status *status);
@@ -66,7 +67,8 @@ int ktcp_file_stat(struct ktcp_file_root *root, const char *path, struct ktcp_fi
 /**
  * ktcp_file_close() - at once (__fput_sync()): a delayed fput() of a kernel thread's would keep
  * the file system busy after the module has gone. In softirq it is delayed all the same, until
- * ktcp_file_root_close() at the latest. Any context.
+ * ktcp_file_root_close() at the latest; in a user's process until that leaves the kernel. Any
+ * context.
  */
 void ktcp_file_close(struct file *file);
 

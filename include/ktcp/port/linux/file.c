@@ -3,10 +3,13 @@
 #include <linux/cred.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/ima.h>
 #include <linux/mm.h>
 #include <linux/mount.h>
 #include <linux/namei.h>
 #include <linux/pipe_fs_i.h>
+#include <linux/sched/task.h>
+#include <linux/security.h>
 #include <linux/slab.h>
 #include <linux/splice.h>
 #include <linux/stat.h>
@@ -25,9 +28,10 @@ struct ktcp_file_root {
 	unsigned int flags; /* LOOKUP_… */
 };
 
+/* From a kernel thread's, not the loader's: the keys in those are a user's as well. */
 static struct cred *ktcp_unprivileged(uint32_t uid, uint32_t gid)
 {
-	struct cred *cred = prepare_creds();
+	struct cred *cred = prepare_kernel_cred(&init_task);
 	struct group_info *groups;
 
 	if (!cred)
@@ -60,8 +64,10 @@ int ktcp_file_root_open(const char *path, uint32_t uid, uint32_t gid, bool symli
 
 	if (!root)
 		return -ENOMEM;
-	root->flags = LOOKUP_BENEATH | LOOKUP_NO_MAGICLINKS;
-	root->flags |= symlinks ? LOOKUP_FOLLOW : LOOKUP_NO_SYMLINKS;
+	/* LOOKUP_FOLLOW: or a link at the end of a path would be found, not refused. */
+	root->flags = LOOKUP_BENEATH | LOOKUP_NO_MAGICLINKS | LOOKUP_FOLLOW;
+	if (!symlinks)
+		root->flags |= LOOKUP_NO_SYMLINKS;
 	root->cred = ktcp_unprivileged(uid, gid);
 	if (IS_ERR(root->cred)) {
 		status = PTR_ERR(root->cred);
@@ -88,16 +94,24 @@ void ktcp_file_root_close(struct ktcp_file_root *root)
 	kfree(root);
 }
 
+enum { KTCP_LOOKUPS = 8 };
+
 /* With the root's credentials. */
 static int ktcp_file_find(struct ktcp_file_root *root, const char *name, struct path *path,
 			  struct ktcp_file_status *out)
 {
 	struct kstat stat;
-	int status;
+	int status, i;
 
 	if (*name) {
-		status = vfs_path_lookup(root->path.dentry, root->path.mnt, name, root->flags,
-					 path);
+		/* -EAGAIN: something was renamed or mounted while a link led upwards. Anything,
+		 * anywhere in the system; as openat2()'s callers do, try again. */
+		for (i = 0; i < KTCP_LOOKUPS; i++) {
+			status = vfs_path_lookup(root->path.dentry, root->path.mnt, name,
+						 root->flags, path);
+			if (status != -EAGAIN)
+				break;
+		}
 		if (status)
 			return status;
 	} else {
@@ -130,6 +144,16 @@ int ktcp_file_stat(struct ktcp_file_root *root, const char *name, struct ktcp_fi
 	return found;
 }
 
+/* The integrity measurement of what is opened on behalf of others, as nfsd asks for it. */
+static int ktcp_file_opened(struct file *file)
+{
+#ifdef KTCP_HAVE_SECURITY_FILE_POST_OPEN
+	return security_file_post_open(file, MAY_READ | MAY_OPEN);
+#else
+	return ima_file_check(file, MAY_READ | MAY_OPEN);
+#endif
+}
+
 /* dentry_open() itself asks nobody: permission comes first, as in path_openat(). */
 static int ktcp_file_open_path(struct ktcp_file_root *root, const struct path *path,
 			       enum ktcp_file_kind kind, struct file **out)
@@ -145,6 +169,11 @@ static int ktcp_file_open_path(struct ktcp_file_root *root, const struct path *p
 	file = dentry_open(path, O_RDONLY | O_LARGEFILE | O_NONBLOCK, root->cred);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
+	status = ktcp_file_opened(file);
+	if (status) {
+		ktcp_file_close(file);
+		return status;
+	}
 	*out = file;
 	return 0;
 }
@@ -166,8 +195,9 @@ int ktcp_file_open(struct ktcp_file_root *root, const char *name, struct file **
 
 void ktcp_file_close(struct file *file)
 {
-	/* A coroutine that fails where it cannot sleep closes its file all the same. */
-	if (in_softirq())
+	/* A coroutine that fails where it cannot sleep closes its file all the same; and a user's
+	 * process does by itself on its way out of the kernel. */
+	if (in_interrupt() || !(current->flags & PF_KTHREAD))
 		fput(file);
 	else
 		__fput_sync(file);
@@ -175,9 +205,12 @@ void ktcp_file_close(struct file *file)
 
 long ktcp_file_read(struct file *file, void *buffer, size_t size, uint64_t offset)
 {
+	const struct cred *before = override_creds(file->f_cred);
 	loff_t at = offset;
+	long got = kernel_read(file, buffer, size, &at);
 
-	return kernel_read(file, buffer, size, &at);
+	revert_creds(before);
+	return got;
 }
 
 struct ktcp_file_collected {
@@ -217,8 +250,13 @@ long ktcp_file_read_pages(struct file *file, uint64_t offset, size_t size,
 		.pos = offset,
 		.u.data = &into,
 	};
-	long got = splice_direct_to_actor(file, &sd, ktcp_file_actor);
+	const struct cred *before = override_creds(file->f_cred);
+	/* From 6.8 on the splice leaves this to its callers. */
+	long got = rw_verify_area(READ, file, &sd.pos, sd.total_len);
 
+	if (!got)
+		got = splice_direct_to_actor(file, &sd, ktcp_file_actor);
+	revert_creds(before);
 	*count = into.count;
 	return got;
 }
@@ -247,6 +285,9 @@ int ktcp_file_list(struct file *directory,
 		.each = each,
 		.of = context,
 	};
+	const struct cred *before = override_creds(directory->f_cred);
+	int status = iterate_dir(directory, &names.context);
 
-	return iterate_dir(directory, &names.context);
+	revert_creds(before);
+	return status;
 }
