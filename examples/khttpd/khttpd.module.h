@@ -7,6 +7,8 @@ KTCP_PARAM_INT(listing, 1, 0, 1, "1: folders without an index.html are listed; 0
 KTCP_PARAM_INT(symlinks, 0, 0, 1, "1: symbolic links that stay below root are followed")
 KTCP_PARAM_INT(uid, 65534, 0, 2147483647, "the user with whose rights files are read")
 KTCP_PARAM_INT(gid, 65534, 0, 2147483647, "and its group")
-KTCP_PARAM_INT(access_log, 0, 0, 1, "1: a line in the kernel's log for each request, rate-limited")
+KTCP_PARAM_INT(
+	access_log, 0, 0, 1,
+	"1: a line in the kernel's log for each request: \"METHOD TARGET\" STATUS BYTES; rate-limited")
 #include <ktcp/http/params.h>
 #include <ktcp/server_params.h>

@@ -28,15 +28,55 @@ class site {
 	void done(const ktcp::http::request &request,
 		  const ktcp::http::response &response) const noexcept
 	{
-		/* A target is visible ASCII: the parser has seen to that. */
-		if (ktcp::params::access_log())
-			KTCP_LOG_NOTE_RATELIMITED("%.*s %u %llu",
-						  static_cast<int>(request.target().size()),
-						  request.target().data(), response.status(),
-						  static_cast<unsigned long long>(response.sent()));
+		if (!ktcp::params::access_log())
+			return;
+
+		/* A target is visible ASCII: the parser has seen to that, and kept no other. */
+		const std::string_view target = request.target();
+
+		if (target.empty())
+			KTCP_LOG_NOTE_RATELIMITED("- %u %llu", response.status(), sent(response));
+		else
+			KTCP_LOG_NOTE_RATELIMITED("\"%s %.*s\" %u %llu", name_of(request.method()),
+						  shown(target), target.data(), response.status(),
+						  sent(response));
 	}
 
     private:
+	static unsigned long long sent(const ktcp::http::response &response) noexcept
+	{
+		return response.sent();
+	}
+
+	/* A line of the kernel's log holds some thousand bytes. */
+	static int shown(std::string_view target) noexcept
+	{
+		return static_cast<int>(target.size() < 512 ? target.size() : 512);
+	}
+
+	static const char *name_of(ktcp::http::method method) noexcept
+	{
+		using enum ktcp::http::method;
+
+		switch (method) {
+		case get:
+			return "GET";
+		case head:
+			return "HEAD";
+		case post:
+			return "POST";
+		case put:
+			return "PUT";
+		case del:
+			return "DELETE";
+		case options:
+			return "OPTIONS";
+		case patch:
+			return "PATCH";
+		}
+		return "-";
+	}
+
 	const ktcp::file_root &root_;
 	ktcp::http::file_service files_;
 };
