@@ -163,9 +163,14 @@ inline void listing_head(text_builder &out, std::string_view path) noexcept
 		"<meta name=\"viewport\" content=\"width=device-width\">\n<title>")
 		.add(dots)
 		.html_escaped(shown)
-		.add("</title>\n<style>body{font:16px/1.5 system-ui,sans-serif;margin:2em}"
-		     "td{padding:0 1.5em 0 0}td+td{text-align:right;font-variant-numeric:"
-		     "tabular-nums;color:#555}</style>\n<h1>")
+		.add("</title>\n<style>:root{color-scheme:light dark}"
+		     "body{font:16px/1.6 system-ui,sans-serif;max-width:56em;margin:2em auto;"
+		     "padding:0 1em}h1{font-size:1.4em;overflow-wrap:anywhere}"
+		     "table{width:100%;border-collapse:collapse}tr:hover{background:#8881}"
+		     "td{padding:.2em .5em;border-bottom:1px solid #8883;overflow-wrap:anywhere}"
+		     "td+td{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums;"
+		     "opacity:.7}a{text-decoration:none}a:hover{text-decoration:underline}"
+		     "</style>\n<h1>")
 		.add(dots)
 		.html_escaped(shown)
 		.add("</h1>\n<table>\n");
