@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo new check host kunit vm docs vm-debug install deb deb-check fresh-check lint bench bench-quick kecho clean
+.PHONY: help run demo new check host kunit vm browser docs vm-debug install deb deb-check fresh-check lint bench bench-quick kecho khttpd clean
 
 help:
-	@echo 'make run      kecho in a virtual machine, to talk to: telnet localhost 12345'
-	@echo '              (MODEL=event|softirq|work|thread, PARAMS="max_connections=10 ...", HOST_PORT=12345)'
+	@echo 'make run      kecho and khttpd in a virtual machine, to talk to: telnet localhost 12345,'
+	@echo '              and a browser at http://localhost:8081/ (MODEL=event|softirq|work|thread,'
+	@echo '              PARAMS="max_connections=10 ...", HOST_PORT=12345, HTTP_PORT=8081)'
 	@echo 'make demo     the same with a scripted conversation, which ends by itself'
 	@echo 'make new      a module of your own, to build on: NAME=mything (DIR=../mything)'
-	@echo 'make check    all tests: host, kunit, vm, docs, bench-quick, lint'
+	@echo 'make check    all tests: host, kunit, vm, browser, docs, bench-quick, lint'
 	@echo 'make host     the types and the simulation, in user space'
 	@echo 'make kunit    the kernel port and the types, in a User-Mode Linux kernel'
 	@echo 'make docs     the documentation: its commands are run, its examples built'
-	@echo "make vm       kecho on Debian's 6.1 and 6.12 kernels, in virtual machines"
+	@echo "make vm       the modules on Debian's 6.1 and 6.12 kernels, in virtual machines"
+	@echo 'make browser  khttpd before a real browser, without a window'
 	@echo 'make vm-debug the same on a kernel with KASAN, lockdep and more, built first'
 	@echo 'make lint     formatting and static analysis'
 	@echo 'make bench    kecho, khttpd, and user-space servers beside them, in virtual machines; long'
@@ -23,11 +25,11 @@ help:
 	@echo 'make deb      a DKMS package for Debian, in build/deb/'
 	@echo 'make deb-check  installs it in a fresh Debian root, uses it, and removes it; long'
 	@echo 'make fresh-check  a fresh clone in a fresh Debian root: the demo and the tutorial; long'
-	@echo 'make kecho    only the module, for the running kernel (or KDIR=...)'
+	@echo 'make kecho, make khttpd   only the module, for the running kernel (or KDIR=...)'
 	@echo 'make clean    removes what was built (kernels stay in their cache)'
 
 # Exported where they are given, on the command line or in the environment.
-export MODEL PARAMS HOST_PORT PEER
+export MODEL PARAMS HOST_PORT HTTP_PORT PEER
 
 run:
 	@tools/run
@@ -41,7 +43,7 @@ new:
 check:
 	@tools/check
 
-host kunit vm docs:
+host kunit vm browser docs:
 	@tests/$@/run
 
 vm-debug:
@@ -72,10 +74,10 @@ deb-check:
 fresh-check:
 	@tests/package/fresh
 
-kecho:
+kecho khttpd:
 	@tools/deps build
-	$(MAKE) -C examples/kecho
+	$(MAKE) -C examples/$@
 
 clean:
 	rm -rf build
-	@if [ -f examples/kecho/Makefile ]; then $(MAKE) -C examples/kecho clean; fi
+	@for each in examples/*/Makefile; do $(MAKE) -C $${each%/*} clean; done

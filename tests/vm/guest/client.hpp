@@ -35,6 +35,7 @@ struct options {
 	std::string address = "::1";
 	int receive_buffer = 0; // 0: the kernel's default
 	int send_buffer = 0;
+	unsigned port = server_port;
 };
 
 class client {
@@ -62,13 +63,13 @@ class client {
 			    0); // also to ::ffff:127.0.0.1, whatever the default
 			sockaddr_in6 to{};
 			to.sin6_family = AF_INET6;
-			to.sin6_port = htons(server_port);
+			to.sin6_port = htons(with.port);
 			::inet_pton(AF_INET6, with.address.c_str(), &to.sin6_addr);
 			result = ::connect(socket_, reinterpret_cast<sockaddr *>(&to), sizeof to);
 		} else {
 			sockaddr_in to{};
 			to.sin_family = AF_INET;
-			to.sin_port = htons(server_port);
+			to.sin_port = htons(with.port);
 			::inet_pton(AF_INET, with.address.c_str(), &to.sin_addr);
 			result = ::connect(socket_, reinterpret_cast<sockaddr *>(&to), sizeof to);
 		}

@@ -22,8 +22,22 @@ inline std::string text(const std::vector<std::string> &items)
 	return all;
 }
 
+// A module that is a server, and the port that it listens on by itself.
+struct server_under_test {
+	const char *name;
+	unsigned port;
+};
+
 class server : public testing::Test {
     protected:
+	explicit server(const server_under_test &which = { module_name, server_port })
+		: under_test(which)
+	{
+	}
+
+	const server_under_test under_test;
+	const std::string object_file = std::string("/") + under_test.name + ".ko";
+
 	// Unloading ends within this whatever the clients do.
 	// On a kernel that checks everything no bound is known: one boot's limit is all.
 	const std::chrono::seconds unload_bound = debug_kernel() ? 3600s : 2s;
@@ -36,23 +50,23 @@ class server : public testing::Test {
 	// Loads the module, which must succeed.
 	void load(const std::string &parameters)
 	{
-		const int error = load_module(parameters);
-		ASSERT_EQ(error, 0)
-			<< "insmod kecho.ko " << parameters << ": " << std::strerror(error);
+		const int error = load_module(parameters, object_file.c_str());
+		ASSERT_EQ(error, 0) << "insmod " << object_file << " " << parameters << ": "
+				    << std::strerror(error);
 	}
 
 	// Unloads the module, which must succeed, in time.
 	void unload()
 	{
 		const auto start = clock::now();
-		const int error = unload_module();
+		const int error = unload_module(under_test.name);
 		const auto took = clock::now() - start;
 		EXPECT_EQ(error, 0) << "rmmod: " << std::strerror(error);
 		EXPECT_LT(took, unload_bound);
 		// At once, not soon: nothing of the module may run or be reached now.
-		EXPECT_EQ(text(module_tasks()), "");
-		EXPECT_EQ(text(module_leftovers()), "");
-		for (const auto &state : tcp_states(server_port))
+		EXPECT_EQ(text(module_tasks(under_test.name)), "");
+		EXPECT_EQ(text(module_leftovers(under_test.name)), "");
+		for (const auto &state : tcp_states(under_test.port))
 			EXPECT_NE(state, "0A") << "a listener is left";
 	}
 
@@ -75,8 +89,7 @@ class server : public testing::Test {
 		std::vector<std::string> found;
 		const std::regex matches(expression);
 		for (const auto &line : log.lines())
-			if (line.text.rfind("kecho: ", 0) == 0 &&
-			    std::regex_search(line.text, matches))
+			if (is_ours(line) && std::regex_search(line.text, matches))
 				found.push_back(line.text);
 		return found;
 	}
@@ -90,8 +103,8 @@ class server : public testing::Test {
 	// The server's own ends are gone: no orphan, no socket but TIME-WAIT.
 	void expect_sockets_gone()
 	{
-		const auto others = [] {
-			std::vector<std::string> states = tcp_states(server_port);
+		const auto others = [this] {
+			std::vector<std::string> states = tcp_states(under_test.port);
 			std::erase(states, "06");
 			return states;
 		};
@@ -107,14 +120,19 @@ class server : public testing::Test {
 
 	void TearDown() override
 	{
-		if (module_loaded())
+		if (module_loaded(under_test.name))
 			unload();
-		EXPECT_FALSE(module_loaded());
+		EXPECT_FALSE(module_loaded(under_test.name));
 		expect_sockets_gone();
 		audit_log();
 	}
 
     private:
+	bool is_ours(const kernel_log::line &line) const
+	{
+		return line.text.rfind(std::string(under_test.name) + ": ", 0) == 0;
+	}
+
 	void audit_log()
 	{
 		// What the kernel says in a healthy guest, whatever the module does.
@@ -132,7 +150,7 @@ class server : public testing::Test {
 						return std::regex_search(line.text, each);
 					}))
 				continue;
-			const bool ours = line.text.rfind("kecho: ", 0) == 0;
+			const bool ours = is_ours(line);
 			bool allowed = ours && line.level > 4;
 			for (const auto &expression : allowed_)
 				allowed = allowed ||

@@ -179,7 +179,7 @@ inline long tcp_sockstat(const std::string &key)
 }
 
 // Tasks that are the module's, and kernel workers that run its work now.
-inline std::vector<std::string> module_tasks()
+inline std::vector<std::string> module_tasks(const std::string &module = module_name)
 {
 	std::vector<std::string> found;
 	std::error_code ignored;
@@ -190,27 +190,26 @@ inline std::vector<std::string> module_tasks()
 		std::string name = read_file(entry.path() / "comm");
 		if (!name.empty() && name.back() == '\n')
 			name.pop_back();
-		if (name.rfind(module_name, 0) == 0 ||
-		    name.find(std::string("+") + module_name) != std::string::npos)
+		if (name.rfind(module, 0) == 0 || name.find("+" + module) != std::string::npos)
 			found.push_back(name);
 	}
 	return found;
 }
 
 // Slab caches, /proc and /sys entries that carry the module's name.
-inline std::vector<std::string> module_leftovers()
+inline std::vector<std::string> module_leftovers(const std::string &module = module_name)
 {
 	std::vector<std::string> found;
 	std::istringstream slabs(read_file("/proc/slabinfo"));
 	std::string line;
 	while (std::getline(slabs, line))
-		if (line.rfind(module_name, 0) == 0)
+		if (line.rfind(module, 0) == 0)
 			found.push_back("slab cache " + line.substr(0, line.find(' ')));
 	for (const char *folder : { "/proc", "/proc/net", "/sys/kernel/slab", "/sys/module",
 				    "/sys/devices/virtual/workqueue" }) {
 		std::error_code ignored;
 		for (const auto &entry : std::filesystem::directory_iterator(folder, ignored))
-			if (entry.path().filename().string().rfind(module_name, 0) == 0)
+			if (entry.path().filename().string().rfind(module, 0) == 0)
 				found.push_back(entry.path());
 	}
 	return found;

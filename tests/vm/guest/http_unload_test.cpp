@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//
+// khttpd unloads whoever is connected, and whatever they are doing: the browser that keeps its
+// connection made earlier ones fault.
+#include "http.hpp"
+
+#include <atomic>
+
+namespace vm
+{
+namespace
+{
+
+class http_unloading : public http_test {
+    protected:
+	web_root root;
+};
+FOR_EVERY_HTTP_MODEL(http_unloading);
+
+TEST_P(http_unloading, with_clients_in_every_state)
+{
+	root.file("large", content(30 << 20, 1));
+	root.file("small", "small");
+	load_root("backlog=512 max_body=1000000");
+	std::vector<http_client> kept(40), silent(10), mid_head(10), mid_body(10), deaf;
+	for (auto &each : kept)
+		EXPECT_EQ(each.get("/small").status, 200);
+	for (auto &each : mid_head)
+		EXPECT_TRUE(each.send("GET / HTTP/1.1\r\nHost: gu"));
+	for (auto &each : mid_body)
+		EXPECT_TRUE(each.send(
+			http_client::request("/small", "GET", "Content-Length: 100000\r\n") +
+			"half"));
+	for (int i = 0; i < 5; ++i) {
+		deaf.emplace_back(options{ .receive_buffer = 16384 });
+		deaf.back().send(http_client::request("/large"));
+		EXPECT_TRUE(deaf.back().answered());
+	}
+
+	unload();
+
+	// While they are all still there; the server's ends do not wait for them.
+	expect_no_orphans();
+	for (auto *group : { &kept, &silent, &mid_head, &mid_body, &deaf })
+		for (auto &each : *group)
+			EXPECT_TRUE(each.peer().ended()) << std::strerror(each.peer().error());
+}
+
+TEST_P(http_unloading, again_and_again_under_traffic)
+{
+	root.file("large", content(300000, 2));
+	const std::string large = content(300000, 2);
+	std::atomic<bool> stop = false;
+	std::atomic<int> served = 0;
+	std::vector<std::thread> traffic;
+	for (int thread = 0; thread < 3; ++thread)
+		traffic.emplace_back([&, thread] {
+			std::mt19937 random(thread);
+			while (!stop) {
+				http_client client;
+				if (!client.peer().connected()) {
+					// Nobody listens at the moment.
+					std::this_thread::sleep_for(1ms);
+					continue;
+				}
+				for (int i = 0; i < 10 && !stop; ++i) {
+					const reply got = client.get(random() % 2 ? "/large" :
+										    "/nothing");
+					if (!got.whole)
+						break;
+					ASSERT_TRUE(got.status == 404 || got.body == large);
+					++served;
+				}
+				if (random() % 4 == 0)
+					client.peer().reset();
+			}
+		});
+	std::mt19937 random(3);
+	int times = 0;
+	for (; times < 8 && !HasFailure(); ++times) {
+		load_root();
+		std::this_thread::sleep_for(std::chrono::milliseconds(random() % 100));
+		unload();
+	}
+	stop = true;
+	for (auto &each : traffic)
+		each.join();
+	EXPECT_EQ(times, 8);
+	EXPECT_GT(served, 20);
+}
+
+} // namespace
+} // namespace vm
