@@ -54,7 +54,11 @@ void ktcp_kmem_cache_free(struct kmem_cache *cache, void *object)
  * spares: where the kernel zeroes all that it allocates, and Debian's does, a frame of half a
  * kilobyte costs 500 instructions more. A module has them from its start to its end; where
  * there is no module (KUnit), and for larger frames, kmalloc() serves.
+ * Their sizes are those of the slabs' objects: a constructor keeps SLUB's free pointer out of the
+ * frame, so that it comes behind it.
  */
+#define KTCP_FREE_POINTER sizeof(void *)
+
 static const struct {
 	unsigned int size;
 	const char *name;
@@ -83,8 +87,8 @@ static __maybe_unused int ktcp_frames_create(void)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(ktcp_frame_caches); i++) {
-		ktcp_frame_caches[i] = ktcp_kmem_cache_create(ktcp_frame_classes[i].name,
-							      ktcp_frame_classes[i].size);
+		ktcp_frame_caches[i] = ktcp_kmem_cache_create(
+			ktcp_frame_classes[i].name, ktcp_frame_classes[i].size - KTCP_FREE_POINTER);
 		if (!ktcp_frame_caches[i]) {
 			ktcp_frames_destroy();
 			return -ENOMEM;
@@ -97,7 +101,7 @@ static __maybe_unused int ktcp_frames_create(void)
 static struct kmem_cache *ktcp_frame_cache(size_t size)
 {
 	static const unsigned char class_of[] = { 0, 0, 0, 1, 2, 2, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4 };
-	const size_t step = (size - 1) / 64;
+	const size_t step = (size + KTCP_FREE_POINTER - 1) / 64;
 
 	return step < ARRAY_SIZE(class_of) ? ktcp_frame_caches[class_of[step]] : NULL;
 }
