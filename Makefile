@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo new check host kunit vm browser docs vm-debug install deb deb-check fresh-check lint bench bench-quick kecho khttpd clean
+.PHONY: help run demo new check host kunit vm browser docs vm-debug matrix coverage proof install deb deb-check fresh-check lint bench bench-quick kecho khttpd clean
 
 help:
 	@echo 'make run      kecho and khttpd in a virtual machine, to talk to: telnet localhost 12345,'
@@ -16,6 +16,9 @@ help:
 	@echo "make vm       the modules on Debian's 6.1 and 6.12 kernels, in virtual machines"
 	@echo 'make browser  khttpd before a real browser, without a window'
 	@echo 'make vm-debug the same on a kernel with KASAN, lockdep and more, built first'
+	@echo "make matrix   the same on Debian's 6.1, 6.12 and the newest of its backports, as a table"
+	@echo 'make coverage how much of the headers the host tests run'
+	@echo 'make proof    all the evidence for docs/reliability.md, storms and faults too; hours'
 	@echo 'make lint     formatting and static analysis'
 	@echo 'make bench    kecho, khttpd, and user-space servers beside them, in virtual machines; long'
 	@echo '              (PEER=path/to/other.ko: another echo module on port 12345)'
@@ -48,6 +51,15 @@ host kunit vm browser docs:
 
 vm-debug:
 	@tests/vm/run --kernel 6.1-debug
+
+matrix:
+	@tools/matrix
+
+coverage:
+	@tools/coverage
+
+proof:
+	@tools/proof
 
 lint:
 	@tools/lint

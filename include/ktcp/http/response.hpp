@@ -151,6 +151,7 @@ class response {
 	result<void> prepare(std::size_t size) noexcept;
 	bool queue(std::span<const std::byte> piece) noexcept;
 	task_of<void> write_through(std::span<const std::byte> piece);
+	void cut_short() noexcept;
 	result<void> finish() noexcept;
 	bool fail(unsigned int code) noexcept;
 
@@ -433,6 +434,15 @@ inline task_of<void> response::write(file_pages &pages)
 	if (!done)
 		abandon();
 	co_return done;
+}
+
+/* The handler ended with an error: what it leaves may not be taken for success, or for whole. */
+inline void response::cut_short() noexcept
+{
+	if (!begun_ && status_ < 400)
+		status_ = 0;
+	else if (begun_ && has_body() && !(declared_ && sent_ == *declared_))
+		abandon();
 }
 
 /*

@@ -115,7 +115,8 @@ class service {
 		/* One that has replied at once is no coroutine; one that had no memory for its frame
 		 * has not answered, and finish() does. */
 		if (const auto handled = handler_(asked, answer)) {
-			static_cast<void>(co_await handled);
+			if (const auto ended = co_await handled; !ended)
+				answer.cut_short();
 		} else if (!answer.rest_.empty()) {
 			const auto through =
 				answer.write_through(std::as_bytes(std::span(answer.rest_)));

@@ -4,7 +4,9 @@
  *
  * A work item runs in process context on one CPU at a time and never beside
  * itself; queueing it while it runs makes it run once more. It may free the memory
- * that it is embedded in, or queue itself again.
+ * that it is embedded in, or queue itself again. On *another* workqueue it may begin while it is
+ * still returning from the first (__queue_work()): an item that changes queues touches nothing of
+ * its own after that.
  */
 #ifndef KTCP_PORT_WORK_H
 #define KTCP_PORT_WORK_H

@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include "kernel.hpp"
+
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -84,8 +87,26 @@ unsigned how_many(unsigned seeds)
 {
 	const char *factor = getenv("KTCP_SEEDS");
 
-	return factor ? unsigned(seeds * strtod(factor, nullptr)) : seeds;
+	return factor ? std::max(1u, unsigned(seeds * strtod(factor, nullptr))) : seeds;
 }
+
+/* All runs of the process, and what was made to fail in them. */
+uint64_t runs_in_all;
+
+class summary : public testing::Environment {
+	void TearDown() override
+	{
+		if (!runs_in_all)
+			return;
+		printf("simulation: %llu schedules", (unsigned long long)runs_in_all);
+		for (const auto &[call, times] : injections())
+			printf("\n             %s failed %llu times", call.c_str(),
+			       (unsigned long long)times);
+		printf("\n");
+	}
+};
+
+[[maybe_unused]] const auto *summary_ = testing::AddGlobalTestEnvironment(new summary);
 
 /* One run, and if it fails once more with a trace. */
 class runner {
@@ -114,6 +135,7 @@ class runner {
 		report r = run(seed, how, body);
 
 		runs_++;
+		runs_in_all++;
 		steps_ += r.steps;
 		if (wanted_seed())
 			fprintf(stderr, "%s", r.trace.c_str());
@@ -151,6 +173,11 @@ class runner {
 };
 
 } // namespace
+
+const std::map<std::string, uint64_t> &injections()
+{
+	return kernel::injections();
+}
 
 void explore(unsigned seeds, const options &how, const test_body &body)
 {

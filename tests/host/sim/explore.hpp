@@ -15,6 +15,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <string>
 
 #include "world.hpp"
 
@@ -31,6 +33,9 @@ void explore(unsigned seeds, const options &how, const test_body &body);
  * on until a run has fewer.
  */
 void explore_failures(unsigned seeds, const options &how, const test_body &body);
+
+/* The fallible calls that were made to fail so far, and how often each. */
+const std::map<std::string, uint64_t> &injections();
 
 /* For each of a few seeds: @body with step 0, 1 … until it returns false (see wait_for_step). */
 void explore_steps(unsigned seeds, const options &how,

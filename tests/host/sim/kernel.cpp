@@ -103,6 +103,13 @@ void kernel::must_be_able_to_sleep(const char *function)
 		fail("%s: called in atomic context, from an event callback", function);
 }
 
+std::map<std::string, uint64_t> &kernel::injections()
+{
+	static std::map<std::string, uint64_t> counts;
+
+	return counts;
+}
+
 bool kernel::fails(const char *what)
 {
 	unsigned n = fallible_calls++;
@@ -110,6 +117,7 @@ bool kernel::fails(const char *what)
 	if (how.fail_nth != long(n) && !chance.chance(how.fail_chance))
 		return false;
 	injected = true;
+	injections()[what]++;
 	trace("fails by injection: %s (fallible call %u)", what, n);
 	return true;
 }

@@ -94,6 +94,8 @@ class kernel {
 	void must_be_able_to_sleep(const char *function);
 	/* The next fallible call of the module's: shall it fail? */
 	bool fails(const char *what);
+	/* How often each was made to, by all runs of the process. */
+	static std::map<std::string, uint64_t> &injections();
 
 	uint64_t now_ms() const
 	{

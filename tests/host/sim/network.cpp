@@ -254,6 +254,13 @@ void network::reset(tcp &s)
 		become_done(s, 0);
 }
 
+void network::abort(tcp &s, int error)
+{
+	reset(s);
+	s.error = error;
+	announce(s, KTCP_SOCK_STATE);
+}
+
 /* Telling */
 
 void network::announce(tcp &s, unsigned events)

@@ -171,6 +171,8 @@ class network {
 	/* Tell the socket's hook, or whoever waits. */
 	void announce(tcp &s, unsigned events);
 	void reset(tcp &s);
+	/* As tcp_abort(): the connection breaks, with its hook told; under the lock. */
+	void abort(tcp &s, int error);
 
 	::net *new_namespace();
 	void dismantle(::net *ns);

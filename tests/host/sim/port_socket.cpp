@@ -99,6 +99,15 @@ class locked_call : public call {
 	bool locked_ = true;
 };
 
+/* Injected: the connection breaks just when @what is done with it, and that call says so. */
+bool breaks(kernel &k, tcp &s, const char *what)
+{
+	if (s.state != sim::tcp_state::established || !k.fails(what))
+		return false;
+	k.net->abort(s, 0);
+	return true;
+}
+
 } // namespace
 
 int ktcp_sock_create(struct net *net, enum ktcp_family family, struct socket **out)
@@ -193,6 +202,8 @@ long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size)
 {
 	locked_call c(sock, "ktcp_sock_recv");
 
+	if (breaks(c.k, c.s, "ktcp_sock_recv"))
+		return c.done(long(-ETIMEDOUT));
 	return c.done(c.k.net->recv(c.s, buffer, size));
 }
 
@@ -216,6 +227,8 @@ long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned
 
 	(void)flags;
 	c.k.heap->check_written(data, size, "ktcp_sock_send");
+	if (breaks(c.k, c.s, "ktcp_sock_send, for good"))
+		return c.done(long(-EPIPE));
 	if (scarce && s.state == sim::tcp_state::established && !s.snd_shutdown && !s.error) {
 		/* tcp_sendmsg_locked() at do_error: with empty queues it calls sk_write_space. */
 		s.nospace = queued;
@@ -245,10 +258,6 @@ long ktcp_sock_send_page(struct socket *sock, struct page *page, size_t offset, 
 {
 	/* A page of the simulation's is its bytes. */
 	return ktcp_sock_send(sock, reinterpret_cast<const char *>(page) + offset, size, flags);
-}
-
-void ktcp_put_page(struct page *)
-{
 }
 
 struct ktcp_softirq_pages {
@@ -288,7 +297,7 @@ long ktcp_sock_softirq_recv(struct socket *sock, void *buffer, size_t size)
 	kernel &k = kernel::now("ktcp_sock_softirq_recv");
 
 	/* As before an urgent byte. */
-	if (k.how.scarce_memory && k.chance.below(16) == 0)
+	if ((k.how.scarce_memory && k.chance.below(16) == 0) || k.fails("ktcp_sock_softirq_recv"))
 		return -EINPROGRESS;
 	return k.net->recv(s, buffer, size);
 }
@@ -346,7 +355,7 @@ int ktcp_sock_shutdown(struct socket *sock, enum ktcp_shutdown how)
 	if (sock->released)
 		k.fail("ktcp_sock_shutdown: %s was released meanwhile", s.name.c_str());
 	k.trace("shutdown %s", s.name.c_str());
-	status = k.net->shutdown(s, how);
+	status = breaks(k, s, "ktcp_sock_shutdown") ? -ENOTCONN : k.net->shutdown(s, how);
 	k.point();
 	k.net->unlock(s);
 	return status;
@@ -354,16 +363,18 @@ int ktcp_sock_shutdown(struct socket *sock, enum ktcp_shutdown how)
 
 int ktcp_sock_local(struct socket *sock, struct ktcp_endpoint *out)
 {
-	enter(sock, "ktcp_sock_local");
+	if (enter(sock, "ktcp_sock_local").fails("ktcp_sock_local"))
+		return -ENOBUFS;
 	*out = sock->sk->local;
 	return 0;
 }
 
 int ktcp_sock_remote(struct socket *sock, struct ktcp_endpoint *out)
 {
-	enter(sock, "ktcp_sock_remote");
+	kernel &k = enter(sock, "ktcp_sock_remote");
+
 	/* inet_getname(): a socket that was closed has no peer any more */
-	if (sock->sk->state != sim::tcp_state::established)
+	if (sock->sk->state != sim::tcp_state::established || k.fails("ktcp_sock_remote"))
 		return -ENOTCONN;
 	*out = sock->sk->remote;
 	return 0;

@@ -91,6 +91,16 @@ const workqueues::running *workqueues::find_running(const work_struct *work) con
 	return nullptr;
 }
 
+/* As __queue_work() and process_one_work(): what runs on another queue does not keep it back. */
+const workqueues::running *workqueues::find_running(const work_struct *work,
+						    const workqueue_struct *wq) const
+{
+	for (const running &r : running_)
+		if (r.work == work && r.function == work->function && r.wq == wq)
+			return &r;
+	return nullptr;
+}
+
 bool workqueues::runs_for(const workqueue_struct *wq) const
 {
 	return std::any_of(running_.begin(), running_.end(),
@@ -109,10 +119,10 @@ bool workqueues::queue(int cpu, workqueue_struct *wq, work_struct *work)
 	    }))
 		kernel_.fail("ktcp_queue_work: workqueue %s is being destroyed", wq->name.c_str());
 
-	const running *beside = find_running(work);
+	const running *beside = find_running(work, wq);
 	int pools = int(wq->pools.size());
 
-	if (beside && beside->wq == wq) /* never beside itself: where it runs */
+	if (beside) /* never beside itself: where it runs */
 		work->pool = uint8_t(beside->pool);
 	else if (cpu >= 0 && cpu < pools)
 		work->pool = uint8_t(cpu);
@@ -131,7 +141,7 @@ void workqueues::start_workers(workqueue_struct *wq)
 	for (size_t i = 0; i < wq->pools.size(); i++) {
 		workqueue_struct::pool &p = wq->pools[i];
 		int could = int(std::count_if(p.waiting.begin(), p.waiting.end(),
-					      [&](work_struct *w) { return !find_running(w); }));
+					      [&](work_struct *w) { return !find_running(w, wq); }));
 
 		while (p.active < wq->max_active && p.starting < could) {
 			p.active++;
@@ -146,7 +156,7 @@ void workqueues::work_once(workqueue_struct *wq, int index)
 {
 	workqueue_struct::pool &p = wq->pools[index];
 	auto found = std::find_if(p.waiting.begin(), p.waiting.end(),
-				  [this](work_struct *w) { return !find_running(w); });
+				  [this, wq](work_struct *w) { return !find_running(w, wq); });
 
 	p.starting--;
 	if (found != p.waiting.end()) {

@@ -53,6 +53,7 @@ class workqueues {
 	};
 
 	const running *find_running(const work_struct *work) const;
+	const running *find_running(const work_struct *work, const workqueue_struct *wq) const;
 	bool runs_for(const workqueue_struct *wq) const;
 	bool dequeue(work_struct *work);
 	void start_workers(workqueue_struct *wq);

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //
 // Addresses, and what happens when the network fails.
-#include "fixture.hpp"
-
-#include <linux/sockios.h>
-#include <optional>
-#include <sched.h>
-#include <sys/ioctl.h>
+#include "cable.hpp"
 
 namespace vm
 {
@@ -55,75 +50,6 @@ TEST_P(no_ipv6, IPv4_alone_and_a_line_that_says_so)
 	EXPECT_EQ(logged("IPv4").size(), 1u) << text(logged("."));
 }
 
-// The clients in a network namespace of their own, at the other end of a cable:
-//     server  ktcp0 10.9.0.1 ---- 10.9.0.2 ktcp1  clients
-class cable : public every_model {
-    protected:
-	void SetUp() override
-	{
-		ASSERT_TRUE(shell(
-			"/sbin/ip netns add clients && "
-			"/sbin/ip link add ktcp0 type veth peer name ktcp1 netns clients && "
-			"/sbin/ip addr add 10.9.0.1/24 dev ktcp0 && /sbin/ip link set ktcp0 up && "
-			"/sbin/ip -n clients addr add 10.9.0.2/24 dev ktcp1 && /sbin/ip -n clients link set ktcp1 up && "
-			"/sbin/ip -n clients link set lo up"));
-		// Replies are to queue in the server, not in the client: its socket
-		// may hold megabytes from the start, the client's hardly anything.
-		ASSERT_TRUE(write_file(wmem, "4096 4194304 4194304"));
-	}
-	void TearDown() override
-	{
-		every_model::TearDown();
-		EXPECT_TRUE(write_file(wmem, "4096 16384 4194304"));
-		EXPECT_TRUE(shell("/sbin/ip link del ktcp0 && /sbin/ip netns del clients"));
-	}
-
-	// A socket belongs to the namespace that its thread was in.
-	client connect()
-	{
-		std::optional<client> peer;
-		std::thread([&] {
-			const int space = ::open("/run/netns/clients", O_RDONLY | O_CLOEXEC);
-			ASSERT_EQ(::setns(space, CLONE_NEWNET), 0) << std::strerror(errno);
-			::close(space);
-			peer.emplace(options{ .address = "10.9.0.1", .receive_buffer = 32768 });
-		}).join();
-		return std::move(*peer);
-	}
-
-	// What the server sends is lost; what it receives is not, so that it learns
-	// of the half-close.
-	void cut_replies()
-	{
-		ASSERT_TRUE(shell("/sbin/tc qdisc add dev ktcp0 root netem loss 100%"));
-	}
-	void cut_requests()
-	{
-		ASSERT_TRUE(shell("/sbin/tc -n clients qdisc add dev ktcp1 root netem loss 100%"));
-	}
-	void heal()
-	{
-		shell("/sbin/tc qdisc del dev ktcp0 root 2>/dev/null");
-		shell("/sbin/tc -n clients qdisc del dev ktcp1 root 2>/dev/null");
-	}
-
-	// Sends everything without reading, until the server has taken all of it.
-	void fill(client &peer, const bytes &data)
-	{
-		ASSERT_TRUE(peer.connected()) << std::strerror(peer.error());
-		ASSERT_TRUE(peer.send(data));
-		ASSERT_TRUE(eventually(20s, [&] {
-			int unacknowledged = -1;
-			::ioctl(peer.descriptor(), SIOCOUTQ, &unacknowledged);
-			return unacknowledged == 0;
-		})) << "the server does not take it";
-		// Taken by its socket; give it the time to echo it, too.
-		std::this_thread::sleep_for(500ms);
-	}
-
-	const std::string wmem = "/proc/sys/net/ipv4/tcp_wmem";
-	const bytes data = pattern(2 << 20, 7);
-};
 FOR_EVERY_MODEL(cable);
 
 TEST_P(cable, closing_delivers_what_a_dead_link_held_up)

@@ -291,3 +291,10 @@ int ktcp_file_list(struct file *directory,
 	revert_creds(before);
 	return status;
 }
+
+/* As inject.c. */
+ALLOW_ERROR_INJECTION(ktcp_file_open, ERRNO);
+ALLOW_ERROR_INJECTION(ktcp_file_stat, ERRNO);
+ALLOW_ERROR_INJECTION(ktcp_file_read, ERRNO);
+ALLOW_ERROR_INJECTION(ktcp_file_read_pages, ERRNO);
+ALLOW_ERROR_INJECTION(ktcp_file_list, ERRNO);

@@ -23,3 +23,5 @@
 #include "thread.c"
 #include "time.c"
 #include "work.c"
+
+#include "inject.c"

@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//
+// What can fail fails: calls of the boundary by fail_function, allocations by failslab and
+// fail_page_alloc (Documentation/fault-injection), while loading, accepting, receiving, sending,
+// serving files and unloading. Only kernels of tools/debug-kernel can do that: tests/vm/run
+// leaves these out elsewhere.
+#include "fixture.hpp"
+#include "namespaces.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <cstdio>
+
+namespace vm
+{
+namespace
+{
+
+const std::string debug = "/sys/kernel/debug/";
+
+void set(const std::string &file, const std::string &value)
+{
+	const int to = ::open((debug + file).c_str(), O_WRONLY | O_CLOEXEC);
+	ASSERT_GE(to, 0) << file << ": " << std::strerror(errno);
+	EXPECT_EQ(::write(to, value.data(), value.size()), static_cast<ssize_t>(value.size()))
+		<< file << ": " << std::strerror(errno);
+	::close(to);
+}
+
+// Of so many calls in a hundred.
+void set_chance(const std::string &kind, int percent)
+{
+	set(kind + "/probability", std::to_string(percent));
+	set(kind + "/interval", "1");
+	set(kind + "/times", "-1");
+	set(kind + "/verbose", "0");
+}
+
+// A call of the boundary, and how it fails.
+struct call {
+	const char *name;
+	int error; // 0: by NULL
+};
+
+// Functions of the loaded module fail as long as this lives.
+class failing {
+    public:
+	failing(std::initializer_list<call> calls, int percent)
+	{
+		for (const call &each : calls) {
+			set("fail_function/inject", each.name);
+			char value[32];
+			std::snprintf(value, sizeof value, "%#llx",
+				      static_cast<unsigned long long>(-each.error));
+			set(std::string("fail_function/") + each.name + "/retval", value);
+		}
+		set_chance("fail_function", percent);
+	}
+	~failing()
+	{
+		set("fail_function/probability", "0");
+		set("fail_function/inject", "\n"); // none any more
+	}
+	failing(const failing &) = delete;
+	failing &operator=(const failing &) = delete;
+};
+
+class faults : public every_model {
+    protected:
+	void SetUp() override
+	{
+		// What the module says of its failures; never of a bug.
+		allow_log("");
+		allow_other("^TCP: |net_ratelimit: |page allocation failure");
+	}
+
+	// Clients that do what clients do. Whatever is answered is right as far as it goes.
+	void traffic(unsigned seed)
+	{
+		std::vector<std::thread> clients;
+		for (unsigned i = 0; i < 4; ++i)
+			clients.emplace_back([this, seed, i] {
+				std::mt19937 random(seed * 4 + i);
+				for (int round = 0; round < 6; ++round)
+					converse(random);
+			});
+		for (auto &each : clients)
+			each.join();
+	}
+
+	void converse(std::mt19937 &random)
+	{
+		client peer;
+		if (!peer.connected())
+			return;
+		const bytes data = pattern(1 + random() % 20000, random());
+		std::thread sender([&] {
+			std::span<const unsigned char> rest(data);
+			while (!rest.empty()) {
+				const ssize_t sent = ::send(
+					peer.descriptor(), rest.data(),
+					std::min<std::size_t>(rest.size(), 3000), MSG_NOSIGNAL);
+				if (sent <= 0)
+					return;
+				rest = rest.subspan(sent);
+			}
+			if (random() % 2)
+				peer.half_close();
+		});
+		const bytes back = peer.receive(data.size());
+		if (back.size() < data.size()) {
+			EXPECT_NE(peer.error(), EAGAIN) << "the server neither goes on nor closes";
+			::shutdown(peer.descriptor(), SHUT_RDWR);
+		}
+		sender.join();
+		EXPECT_TRUE(std::equal(back.begin(), back.end(), data.begin()));
+		++conversations_;
+		if (back.size() < data.size())
+			++cut_short_;
+		if (random() % 4 == 0)
+			peer.reset();
+	}
+
+	// Once nothing fails any more, everything works.
+	void expect_recovered()
+	{
+		EXPECT_TRUE(eventually(30s, [] {
+			client peer;
+			return echo(peer, pattern(5000, 1)).empty();
+		}));
+	}
+
+	std::atomic<int> conversations_{ 0 }, cut_short_{ 0 };
+};
+FOR_EVERY_MODEL(faults);
+
+constexpr call serving[] = {
+	{ "ktcp_kmalloc", 0 },
+	{ "ktcp_kmem_cache_alloc", 0 },
+	{ "ktcp_frame_alloc", 0 },
+	{ "ktcp_page_pool_get", 0 },
+	{ "ktcp_kthread_run", ENOMEM },
+	{ "ktcp_sock_accept", ENOMEM },
+	{ "ktcp_sock_accept", ENFILE },
+	{ "ktcp_sock_remote", ENOTCONN },
+	{ "ktcp_sock_recv", ETIMEDOUT },
+	{ "ktcp_sock_send", EPIPE },
+	{ "ktcp_sock_send", ENOBUFS },
+	{ "ktcp_sock_softirq_recv", EINPROGRESS },
+	{ "ktcp_sock_softirq_send", EINPROGRESS },
+	{ "ktcp_sock_hold_net", ENONET },
+};
+
+TEST_P(faults, each_call_while_serving)
+{
+	load_model("max_per_source=100");
+	unsigned seed = 0;
+	for (const call &each : serving) {
+		SCOPED_TRACE(std::string(each.name) + " fails with " + std::to_string(each.error));
+		{
+			failing now({ each }, 20);
+			traffic(++seed);
+		}
+		expect_recovered();
+	}
+	std::printf("%d conversations, %d of them cut short\n", conversations_.load(),
+		    cut_short_.load());
+	EXPECT_GT(cut_short_, 0) << "nothing failed";
+	EXPECT_LT(cut_short_, conversations_);
+}
+
+TEST_P(faults, all_calls_at_once_and_while_unloading)
+{
+	for (unsigned round = 0; round < 5 && !HasFailure(); ++round) {
+		load_model("drain_ms=100");
+		failing now({ { "ktcp_kmem_cache_alloc", 0 },
+			      { "ktcp_frame_alloc", 0 },
+			      { "ktcp_page_pool_get", 0 },
+			      { "ktcp_sock_accept", ENOMEM },
+			      { "ktcp_sock_recv", ETIMEDOUT },
+			      { "ktcp_sock_send", EPIPE },
+			      { "ktcp_sock_softirq_send", EINPROGRESS },
+			      { "ktcp_sock_hold_net", ENONET } },
+			    5);
+		std::thread clients([&] { traffic(100 + round); });
+		std::this_thread::sleep_for(std::chrono::milliseconds(200 * round));
+		unload();
+		clients.join();
+	}
+}
+
+// The server's caches, and those of sockets and packets, as tests/vm/run says to the kernel.
+TEST_P(faults, allocations_by_chance)
+{
+	load_model();
+	for (const char *cache : { "TCP", "skbuff_head_cache", "kecho_session" })
+		EXPECT_EQ(read_file(std::string("/sys/kernel/slab/") + cache + "/failslab"), "1\n")
+			<< cache;
+	set("failslab/cache-filter", "Y");
+	set("failslab/ignore-gfp-wait", "N");
+	// Of pages, those alone that nobody may wait for: the others are user space's as well.
+	set("fail_page_alloc/ignore-gfp-wait", "Y");
+	set("fail_page_alloc/min-order", "0");
+	set_chance("fail_page_alloc", 10);
+	set_chance("failslab", 3);
+	traffic(7);
+	std::thread clients([&] { traffic(8); });
+	std::this_thread::sleep_for(500ms);
+	unload();
+	set("failslab/probability", "0");
+	set("fail_page_alloc/probability", "0");
+	clients.join();
+	set("failslab/cache-filter", "N");
+	load_model();
+	expect_recovered();
+}
+
+// A namespace begins, with a server in it, or does not.
+TEST_P(faults, beginning_in_a_namespace)
+{
+	load_model("netns_all=1");
+	int began = 0, refused = 0;
+	for (const call &each :
+	     { call{ "ktcp_sock_create", ENOMEM }, call{ "ktcp_sock_bind", ENOMEM },
+	       call{ "ktcp_sock_listen", EADDRINUSE }, call{ "ktcp_kmalloc", 0 },
+	       call{ "ktcp_alloc_workqueue", 0 }, call{ "ktcp_kthread_run", EINTR },
+	       call{ "ktcp_sock_local", ENOBUFS }, call{ "ktcp_proc_mkdir", ENOMEM },
+	       call{ "ktcp_proc_create", ENOMEM } }) {
+		failing now({ each }, 50);
+		for (int i = 0; i < 4; ++i)
+			std::thread([&] { ::unshare(CLONE_NEWNET) ? ++refused : ++began; }).join();
+	}
+	std::printf("%d namespaces began, %d did not\n", began, refused);
+	EXPECT_GT(began, 0);
+	expect_recovered();
+}
+
+class faults_loading : public server {};
+
+// Each single allocation of loading and of unloading fails, one a time: fail-nth counts those of
+// the thread that loads.
+TEST_F(faults_loading, each_allocation)
+{
+	allow_log("");
+	allow_other("^kobject|sysfs|cannot allocate|could not|Failed to");
+	set("failslab/ignore-gfp-wait", "N");
+	set("failslab/verbose", "0");
+	int loaded = 0, refused = 0;
+	// Open beforehand: opening it would fail as well.
+	const int counter = ::open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	ASSERT_GE(counter, 0) << std::strerror(errno);
+	const auto nth = [counter](unsigned n) {
+		const std::string text = std::to_string(n);
+		EXPECT_EQ(::pwrite(counter, text.data(), text.size(), 0),
+			  static_cast<ssize_t>(text.size()))
+			<< std::strerror(errno);
+	};
+	const auto left = [counter] {
+		char text[16] = {};
+		EXPECT_GT(::pread(counter, text, sizeof text - 1, 0), 0) << std::strerror(errno);
+		return std::atoi(text);
+	};
+	for (unsigned n = 1; n < 5000; ++n) {
+		nth(n);
+		const int error = load_module("");
+		const bool injected = left() == 0;
+		nth(0);
+		error ? ++refused : ++loaded;
+		if (error) {
+			ASSERT_TRUE(injected) << std::strerror(error);
+			ASSERT_FALSE(module_loaded());
+			continue;
+		}
+		// As far as it loaded, it serves.
+		client peer;
+		EXPECT_EQ(echo(peer, "hello"), "") << n;
+		peer.close();
+		nth(1 + n % 20);
+		const int error_again = unload_module();
+		nth(0);
+		EXPECT_EQ(error_again, 0) << std::strerror(error_again);
+		if (!injected)
+			break;
+	}
+	::close(counter);
+	std::printf("%d times refused, %d times loaded\n", refused, loaded);
+	EXPECT_GT(refused, 20);
+	EXPECT_FALSE(module_loaded());
+}
+
+// khttpd with a root: the file system's calls fail as well.
+class faults_files : public server {
+    protected:
+	static constexpr unsigned http_port = 8081;
+	static std::string get(const std::string &path)
+	{
+		const int peer = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		sockaddr_in to{};
+		to.sin_family = AF_INET;
+		to.sin_port = htons(http_port);
+		to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		const timeval limit{ patience_seconds, 0 };
+		::setsockopt(peer, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+		std::string all;
+		const std::string request = "GET " + path +
+					    " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+		if (!::connect(peer, reinterpret_cast<sockaddr *>(&to), sizeof to) &&
+		    ::send(peer, request.data(), request.size(), MSG_NOSIGNAL) > 0) {
+			char part[16384];
+			ssize_t got;
+			while ((got = ::recv(peer, part, sizeof part, 0)) > 0)
+				all.append(part, got);
+			EXPECT_FALSE(got < 0 && errno == EAGAIN)
+				<< "the server neither goes on nor closes";
+		}
+		::close(peer);
+		return all;
+	}
+	// The body of a whole response of 200; else nothing.
+	static std::string body(const std::string &answer)
+	{
+		const auto head = answer.find("\r\n\r\n");
+		const auto at = answer.find("\r\nContent-Length: ");
+		if (answer.rfind("HTTP/1.1 200", 0) || at > head || head == std::string::npos ||
+		    answer.size() - head - 4 != std::stoul(answer.substr(at + 18)))
+			return {};
+		return answer.substr(head + 4);
+	}
+};
+
+TEST_F(faults_files, each_call_while_serving)
+{
+	allow_other("^khttpd: ");
+	std::filesystem::create_directories("/tmp/site");
+	const bytes large = pattern(300000, 5);
+	const std::string text(large.begin(), large.end());
+	ASSERT_TRUE(write_file("/tmp/site/large", text) && write_file("/tmp/site/small", "small\n"));
+	for (const char *model : { "event", "softirq", "work", "thread" }) {
+		const std::string with = "port=" + std::to_string(http_port) +
+					 " root=/tmp/site model=" + model;
+		ASSERT_EQ(load_module(with, "/khttpd.ko"), 0) << model;
+		int whole = 0, asked = 0;
+		const auto ask = [&] {
+			for (const char *path : { "/large", "/small", "/", "/large" }) {
+				const std::string got = body(get(path));
+				++asked;
+				whole += !got.empty();
+				if (path[1] == 'l' && !got.empty()) {
+					EXPECT_TRUE(got == text) << "of another content";
+				}
+			}
+		};
+		for (const call &each :
+		     { call{ "ktcp_file_open", ENFILE }, call{ "ktcp_file_stat", EACCES },
+		       call{ "ktcp_file_read", EIO }, call{ "ktcp_file_read_pages", EIO },
+		       call{ "ktcp_file_list", EIO }, call{ "ktcp_sock_send_page", EPIPE },
+		       call{ "ktcp_sock_send", EPIPE }, call{ "ktcp_frame_alloc", 0 },
+		       call{ "ktcp_kmalloc", 0 }, call{ "ktcp_page_pool_get", 0 } }) {
+			SCOPED_TRACE(std::string(model) + ": " + each.name);
+			{
+				failing now({ each }, 25);
+				for (int i = 0; i < 4; ++i)
+					ask();
+			}
+			EXPECT_TRUE(body(get("/large")) == text) << "not recovered";
+		}
+		std::printf("%s: %d of %d responses were whole\n", model, whole, asked);
+		EXPECT_LT(whole, asked);
+		EXPECT_GT(whole, 0);
+		ASSERT_EQ(unload_module("khttpd"), 0);
+	}
+	std::filesystem::remove_all("/tmp/site");
+}
+
+} // namespace
+} // namespace vm
