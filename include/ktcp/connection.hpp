@@ -735,15 +735,9 @@ inline result<std::size_t> connection::send(const operation &op) noexcept
 {
 	unsigned int flags = op.more_ ? KTCP_SEND_MORE : 0;
 
-	if (op.kind_ == operation::kind::write_pages) {
-		const ktcp_file_page &part = op.pages_->front();
-
-		/* All of them in as few segments as they fill. */
-		if (part.size < op.size_)
-			flags |= KTCP_SEND_MORE;
+	if (op.kind_ == operation::kind::write_pages)
 		return softirq_ ? result<std::size_t>(errc::einprogress) :
-				  socket_.try_send_page(part.page, part.offset, part.size, flags);
-	}
+				  socket_.try_send_pages(op.pages_->rest(), flags);
 
 	const std::span data(op.data_, op.size_);
 

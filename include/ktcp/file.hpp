@@ -33,8 +33,8 @@ using file_status = ktcp_file_status;
 /** Pages of a file, on their way into a socket. Any context. */
 class file_pages {
     public:
-	/** So many at once: 64 KiB. */
-	static constexpr unsigned int most = 16;
+	/** So many at once. */
+	static constexpr unsigned int most = KTCP_FILE_PAGES_MOST;
 
 	file_pages() noexcept = default;
 	file_pages(const file_pages &) = delete;
@@ -52,10 +52,10 @@ class file_pages {
 		return first_ == count_;
 	}
 
-	/** The next; there must be one. */
-	const ktcp_file_page &front() const noexcept
+	/** Those that are left. */
+	std::span<const ktcp_file_page> rest() const noexcept
 	{
-		return pages_[first_];
+		return { pages_ + first_, count_ - first_ };
 	}
 
 	/** Bytes in all. */
@@ -63,18 +63,22 @@ class file_pages {
 	{
 		std::size_t all = 0;
 
-		for (unsigned int i = first_; i < count_; i++)
-			all += pages_[i].size;
+		for (const ktcp_file_page &each : rest())
+			all += each.size;
 		return all;
 	}
 
-	/** The first @p bytes of the front are done with. */
+	/** The first @p bytes, no more than size(), are done with. */
 	void remove_prefix(std::size_t bytes) noexcept
 	{
-		pages_[first_].offset += static_cast<std::uint32_t>(bytes);
-		pages_[first_].size -= static_cast<std::uint32_t>(bytes);
-		if (!pages_[first_].size)
+		while (bytes && bytes >= pages_[first_].size) {
+			bytes -= pages_[first_].size;
 			drop_first();
+		}
+		if (bytes) {
+			pages_[first_].offset += static_cast<std::uint32_t>(bytes);
+			pages_[first_].size -= static_cast<std::uint32_t>(bytes);
+		}
 	}
 
     private:

@@ -12,7 +12,7 @@
  * try_send() and try_recv() never wait; send_all() and recv() sleep until they can.
  * One context at a time uses a socket, but shutdown() and the addresses may be had from
  * any process context while the socket lives.
- * Kernel: struct socket, kernel_sendmsg(), kernel_recvmsg() …
+ * Kernel: struct socket, tcp_read_sock(), tcp_sendmsg_locked() …
  */
 #ifndef KTCP_SOCKET_HPP
 #define KTCP_SOCKET_HPP
@@ -22,6 +22,7 @@
 #include <utility>
 
 #include <ktcp/endpoint.hpp>
+#include <ktcp/port/file.h>
 #include <ktcp/port/socket.h>
 #include <ktcp/result.hpp>
 
@@ -352,12 +353,13 @@ class socket {
 	}
 
 	/**
-	 * As try_send(), part of a page, without copying; see ktcp_sock_send_page().
+	 * As try_send(), parts of pages, without copying; see ktcp_sock_send_pages().
 	 */
-	result<std::size_t> try_send_page(struct page *page, std::size_t offset, std::size_t size,
-					  unsigned int flags) noexcept
+	result<std::size_t> try_send_pages(std::span<const ktcp_file_page> pages,
+					   unsigned int flags) noexcept
 	{
-		return count(ktcp_sock_send_page(socket_, page, offset, size, flags));
+		return count(ktcp_sock_send_pages(socket_, pages.data(),
+						  static_cast<unsigned int>(pages.size()), flags));
 	}
 
 	/** The CPU that handled its last packet, a hint; -1 if none did. Any context. */

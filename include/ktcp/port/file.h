@@ -29,6 +29,9 @@ struct ktcp_file_status {
 	enum ktcp_file_kind kind;
 };
 
+/* So many at once: 64 KiB. */
+enum { KTCP_FILE_PAGES_MOST = 16 };
+
 /* Part of a file in the page cache, with a reference to its page. */
 struct ktcp_file_page {
 	struct page *page;

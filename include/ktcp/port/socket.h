@@ -115,7 +115,8 @@ int ktcp_sock_connect(struct socket *sock, const struct ktcp_endpoint *remote);
 bool ktcp_sock_readable(const struct socket *sock);
 
 /**
- * ktcp_sock_recv() - receive what is there, without waiting.
+ * ktcp_sock_recv() - receive what is there, without waiting, by tcp_read_sock(); an urgent byte
+ * is passed over, by tcp_recvmsg().
  * @buffer: at least @size bytes; only as many as are returned have been written.
  * Return: bytes; 0 at the end of the stream; -EAGAIN if there is nothing yet,
  *         and then KTCP_SOCK_READABLE follows; -ECONNRESET, -ETIMEDOUT …
@@ -129,7 +130,8 @@ enum ktcp_send_flags {
 };
 
 /**
- * ktcp_sock_send() - send as much as there is room for, without waiting.
+ * ktcp_sock_send() - send as much as there is room for, without waiting, by
+ * tcp_sendmsg_locked(). As all of these it asks no security module: the socket is the kernel's.
  * @flags: enum ktcp_send_flags.
  * Return: bytes taken, fewer than @size when the send buffer filled up; -EAGAIN
  *         if there is no room, and then KTCP_SOCK_WRITABLE follows (perhaps from
@@ -142,12 +144,16 @@ enum ktcp_send_flags {
  */
 long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned int flags);
 
+struct ktcp_file_page;
+
 /**
- * ktcp_sock_send_page() - as ktcp_sock_send(), part of a page, without copying: TCP takes a
- * reference of its own, and what is sent is what the page holds when it goes out.
+ * ktcp_sock_send_pages() - as ktcp_sock_send(), the parts of pages one after the other, without
+ * copying: TCP takes references of its own, and what is sent is what a page holds when it goes
+ * out.
+ * @count: how many, 1 to KTCP_FILE_PAGES_MOST; none of them empty.
  */
-long ktcp_sock_send_page(struct socket *sock, struct page *page, size_t offset, size_t size,
-			 unsigned int flags);
+long ktcp_sock_send_pages(struct socket *sock, const struct ktcp_file_page *pages,
+			  unsigned int count, unsigned int flags);
 
 /**
  * ktcp_sock_wait() - sleep until one of @events, a shutdown or an error.

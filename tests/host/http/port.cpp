@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include <ktcp/port/layout.h>
+#include <ktcp/port/posix/send_pages.hpp>
 #include <ktcp/port/random.h>
 #include <ktcp/port/thread.h>
 #include <ktcp/port/time.h>
@@ -170,10 +171,10 @@ long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned
 	return static_cast<long>(taken);
 }
 
-long ktcp_sock_send_page(struct socket *sock, struct page *page, size_t offset, size_t size,
-			 unsigned int flags)
+long ktcp_sock_send_pages(struct socket *sock, const ktcp_file_page *pages, unsigned int count,
+			  unsigned int flags)
 {
-	return ktcp_sock_send(sock, ktcp_posix_page_bytes(page) + offset, size, flags);
+	return ktcp_posix_send_pages(sock, pages, count, flags, ktcp_posix_page_bytes);
 }
 
 int ktcp_sock_shutdown(struct socket *sock, enum ktcp_shutdown how)

@@ -9,6 +9,7 @@
 
 #include <ktcp/port/layout.h>
 #include <ktcp/port/pages.h>
+#include <ktcp/port/posix/send_pages.hpp>
 #include <ktcp/port/random.h>
 
 namespace mock
@@ -412,11 +413,13 @@ long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size)
 	return port().sock_recv(sock, buffer, size);
 }
 
-long ktcp_sock_send_page(struct socket *sock, struct page *page, size_t offset, size_t size,
-			 unsigned int flags)
+long ktcp_sock_send_pages(struct socket *sock, const ktcp_file_page *pages, unsigned int count,
+			  unsigned int flags)
 {
 	/* A page of the mock's is its bytes. */
-	return port().sock_send(sock, reinterpret_cast<const char *>(page) + offset, size, flags);
+	return ktcp_posix_send_pages(sock, pages, count, flags, [](struct page *page) {
+		return reinterpret_cast<const char *>(page);
+	});
 }
 
 void ktcp_put_page(struct page *)

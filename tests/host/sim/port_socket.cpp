@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <ktcp/port/memory.h>
 #include <ktcp/port/pages.h>
+#include <ktcp/port/posix/send_pages.hpp>
 #include <ktcp/port/socket.h>
 
 #include "kernel.hpp"
@@ -253,11 +254,13 @@ long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned
 
 /* Softirq: inside an event, with the socket's lock, and nobody in one of the calls above. */
 
-long ktcp_sock_send_page(struct socket *sock, struct page *page, size_t offset, size_t size,
-			 unsigned int flags)
+long ktcp_sock_send_pages(struct socket *sock, const ktcp_file_page *pages, unsigned int count,
+			  unsigned int flags)
 {
 	/* A page of the simulation's is its bytes. */
-	return ktcp_sock_send(sock, reinterpret_cast<const char *>(page) + offset, size, flags);
+	return ktcp_posix_send_pages(sock, pages, count, flags, [](struct page *page) {
+		return reinterpret_cast<const char *>(page);
+	});
 }
 
 struct ktcp_softirq_pages {

@@ -353,7 +353,7 @@ TEST_F(faults_files, each_call_while_serving)
 		for (const call &each :
 		     { call{ "ktcp_file_open", ENFILE }, call{ "ktcp_file_stat", EACCES },
 		       call{ "ktcp_file_read", EIO }, call{ "ktcp_file_read_pages", EIO },
-		       call{ "ktcp_file_list", EIO }, call{ "ktcp_sock_send_page", EPIPE },
+		       call{ "ktcp_file_list", EIO }, call{ "ktcp_sock_send_pages", EPIPE },
 		       call{ "ktcp_sock_send", EPIPE }, call{ "ktcp_frame_alloc", 0 },
 		       call{ "ktcp_kmalloc", 0 }, call{ "ktcp_page_pool_get", 0 } }) {
 			SCOPED_TRACE(std::string(model) + ": " + each.name);

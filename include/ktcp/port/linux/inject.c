@@ -23,7 +23,7 @@ ALLOW_ERROR_INJECTION(ktcp_sock_local, ERRNO);
 ALLOW_ERROR_INJECTION(ktcp_sock_remote, ERRNO);
 ALLOW_ERROR_INJECTION(ktcp_sock_recv, ERRNO);
 ALLOW_ERROR_INJECTION(ktcp_sock_send, ERRNO);
-ALLOW_ERROR_INJECTION(ktcp_sock_send_page, ERRNO);
+ALLOW_ERROR_INJECTION(ktcp_sock_send_pages, ERRNO);
 ALLOW_ERROR_INJECTION(ktcp_sock_softirq_recv, ERRNO);
 ALLOW_ERROR_INJECTION(ktcp_sock_softirq_send, ERRNO);
 ALLOW_ERROR_INJECTION(ktcp_sock_hold_net, ERRNO);

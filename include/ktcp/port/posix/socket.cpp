@@ -25,6 +25,7 @@
 #include <thread>
 #include <vector>
 
+#include <ktcp/port/posix/send_pages.hpp>
 #include <ktcp/port/posix/thread.hpp>
 #include <ktcp/port/socket.h>
 #include <ktcp/port/sync.h>
@@ -366,10 +367,10 @@ long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned
 	return sent < 0 ? -errno : sent;
 }
 
-long ktcp_sock_send_page(struct socket *sock, struct page *page, size_t offset, size_t size,
-			 unsigned int flags)
+long ktcp_sock_send_pages(struct socket *sock, const ktcp_file_page *pages, unsigned int count,
+			  unsigned int flags)
 {
-	return ktcp_sock_send(sock, ktcp_posix_page_bytes(page) + offset, size, flags);
+	return ktcp_posix_send_pages(sock, pages, count, flags, ktcp_posix_page_bytes);
 }
 
 int ktcp_sock_wait(struct socket *sock, unsigned int events, int timeout_ms)
