@@ -7,6 +7,7 @@
 #define KTCP_TEXT_HPP
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace ktcp
@@ -30,6 +31,27 @@ constexpr std::size_t offset_of(std::string_view text, std::string_view part) no
 {
 	return static_cast<std::size_t>(part.data() - text.data());
 }
+
+/** A number as text, in decimal or to another base up to 16; for as long as this lives. Any context. */
+class number_text {
+    public:
+	constexpr explicit number_text(std::uint64_t number, unsigned int base = 10) noexcept
+	{
+		do
+			digits_[--first_] = "0123456789abcdef"[number % base];
+		while (number /= base);
+	}
+
+	/** The digits, without leading zeros. */
+	constexpr std::string_view text() const noexcept
+	{
+		return { digits_ + first_, sizeof(digits_) - first_ };
+	}
+
+    private:
+	unsigned int first_ = 64;
+	char digits_[64]; /* to base 2 */
+};
 
 } // namespace ktcp
 

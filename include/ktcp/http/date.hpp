@@ -120,16 +120,17 @@ constexpr void format_date(std::span<char, date_length> out, std::uint64_t secon
 {
 	const std::uint64_t days = seconds / 86400;
 	const auto of_day = static_cast<unsigned int>(seconds % 86400);
-	int year = 1970 + static_cast<int>(days / 366);
-
-	while (detail::days_of(year + 1, 1, 1) <= static_cast<std::int64_t>(days))
-		year++;
-	auto day = static_cast<unsigned int>(static_cast<std::int64_t>(days) -
-					     detail::days_of(year, 1, 1));
-	unsigned int month = 1;
-
-	for (; day >= detail::days_in(year, month); month++)
-		day -= detail::days_in(year, month);
+	/* Years that begin in March, the leap day last, in cycles of 400: from 1 March of year 0. */
+	const std::uint64_t since = days + 719468;
+	const auto of_cycle = static_cast<unsigned int>(since % 146097);
+	const unsigned int of_400 =
+		(of_cycle - of_cycle / 1460 + of_cycle / 36524 - of_cycle / 146096) / 365;
+	const unsigned int of_year = of_cycle - (365 * of_400 + of_400 / 4 - of_400 / 100);
+	/* Five months in a row have 153 days. */
+	const unsigned int from_march = (5 * of_year + 2) / 153;
+	const unsigned int day = of_year - (153 * from_march + 2) / 5;
+	const unsigned int month = from_march < 10 ? from_march + 3 : from_march - 9;
+	const auto year = static_cast<unsigned int>(since / 146097 * 400 + of_400 + (month < 3));
 
 	const auto text = [&](std::size_t at, std::string_view what) {
 		for (char c : what)
@@ -146,8 +147,8 @@ constexpr void format_date(std::span<char, date_length> out, std::uint64_t secon
 	out[7] = ' ';
 	text(8, { detail::month_names + 3 * (month - 1), 3 });
 	out[11] = ' ';
-	two(12, static_cast<unsigned int>(year) / 100);
-	two(14, static_cast<unsigned int>(year) % 100);
+	two(12, year / 100);
+	two(14, year % 100);
 	out[16] = ' ';
 	two(17, of_day / 3600);
 	out[19] = ':';

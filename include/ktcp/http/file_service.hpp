@@ -74,8 +74,8 @@ class file_service {
 		/* What a 304 says as well as a 200. */
 		void validate(response &to, const options &how) const noexcept
 		{
-			to.field("ETag", { etag, etag_size })
-				.field("Last-Modified", { date, date_length });
+			to.field("ETag", std::string_view(etag, etag_size))
+				.field("Last-Modified", std::string_view(date, date_length));
 			if (how.precompressed)
 				to.field("Vary", "Accept-Encoding");
 		}
@@ -125,12 +125,14 @@ class file_service {
 
 	task_of<void> find(request &asked, response &to) const;
 	chosen choose(request &asked, file opened, std::span<char> path) const noexcept;
-	task_of<void> redirect(request &asked, response &to, std::span<char> memory) const;
+	static void redirect(const request &asked, response &to, std::span<char> memory) noexcept;
 	task_of<void> list(request &asked, response &to, file directory, std::span<char> path,
 			   std::span<char> memory) const;
-	task_of<void> send(request &asked, response &to, chosen what, std::span<char> memory) const;
+	task_of<void> send(request &asked, response &to, chosen &what,
+			   std::span<char> memory) const;
+	static task_of<void> send_copy(response &to, std::string_view body);
 	task_of<void> send_parts(request &asked, response &to, const chosen &what,
-				 const range_set &ranges) const;
+				 range_set ranges) const;
 	task_of<void> send_bytes(request &asked, response &to, const file &from,
 				 byte_range range) const;
 	task_of<void> copy_bytes(request &asked, response &to, const file &from,
@@ -191,8 +193,10 @@ inline task_of<void> file_service::find(request &asked, response &to) const
 	auto found = root_->open_below(path.data());
 
 	if (found && found->is_directory()) {
-		if (!slash)
-			co_return co_await redirect(asked, to, rest);
+		if (!slash) {
+			redirect(asked, to, rest);
+			co_return result<void>();
+		}
 
 		text_builder name(path.subspan(*length));
 
@@ -217,7 +221,12 @@ inline task_of<void> file_service::find(request &asked, response &to) const
 		static_cast<void>(refuse(to, found ? 404 : status_for(found.error())));
 		co_return result<void>();
 	}
-	co_return co_await send(asked, to, choose(asked, std::move(*found), path), rest);
+
+	chosen what = choose(asked, std::move(*found), path);
+
+	if (const auto more = send(asked, to, what, rest))
+		co_return co_await more;
+	co_return result<void>();
 }
 
 /* The file that was asked for, or its compressed neighbour. */
@@ -240,8 +249,8 @@ inline file_service::chosen file_service::choose(request &asked, file opened,
 }
 
 /* To the same with a slash, so that what is relative in it is found. */
-inline task_of<void> file_service::redirect(request &asked, response &to,
-					    std::span<char> memory) const
+inline void file_service::redirect(const request &asked, response &to,
+				   std::span<char> memory) noexcept
 {
 	text_builder where(memory);
 
@@ -253,8 +262,7 @@ inline task_of<void> file_service::redirect(request &asked, response &to,
 	where.add(path).add('/');
 	if (!asked.query().empty())
 		where.add('?').add(asked.query());
-	to.status(301).field("Location", where.text());
-	co_return co_await to.send(std::string_view());
+	to.status(301).field("Location", where.text()).reply({});
 }
 
 inline task_of<void> file_service::list(request &asked, response &to, file directory,
@@ -303,7 +311,8 @@ inline task_of<void> file_service::list(request &asked, response &to, file direc
 	co_return result<void>();
 }
 
-inline task_of<void> file_service::send(request &asked, response &to, chosen what,
+/* Empty where all of it could be replied at once; @what must outlive what is not. */
+inline task_of<void> file_service::send(request &asked, response &to, chosen &what,
 					std::span<char> memory) const
 {
 	const validators known = { { what.etag, what.etag_size },
@@ -314,12 +323,11 @@ inline task_of<void> file_service::send(request &asked, response &to, chosen wha
 
 	switch (given.outcome()) {
 	case condition::failed:
-		static_cast<void>(refuse(to, 412));
-		co_return result<void>();
+		return refuse(to, 412);
 	case condition::not_modified:
 		to.status(304);
 		what.validate(to, how_);
-		co_return result<void>();
+		return {};
 	case condition::proceed:
 		break;
 	}
@@ -335,11 +343,11 @@ inline task_of<void> file_service::send(request &asked, response &to, chosen wha
 
 		to.status(416).field("Content-Range",
 				     all.add("bytes */").number(what.size()).text());
-		to.field("Content-Type", "text/plain; charset=utf-8");
-		co_return co_await to.send(advice_for(416));
+		to.field("Content-Type", "text/plain; charset=utf-8").reply(advice_for(416));
+		return {};
 	}
 	if (ranges.size() > 1)
-		co_return co_await send_parts(asked, to, what, ranges);
+		return send_parts(asked, to, what, ranges);
 	to.status(ranges.size() ? 206 : 200).field("Content-Type", what.type);
 	what.describe(to, how_);
 	if (ranges.size()) {
@@ -356,9 +364,9 @@ inline task_of<void> file_service::send(request &asked, response &to, chosen wha
 	}
 	to.length(part.size);
 	if (head || !part.size)
-		co_return result<void>();
+		return {};
 	if (part.size > small_bytes)
-		co_return co_await send_bytes(asked, to, what.file, part);
+		return send_bytes(asked, to, what.file, part);
 
 	const auto got = what.file.read(
 		std::as_writable_bytes(memory.first(static_cast<std::size_t>(part.size))),
@@ -366,17 +374,27 @@ inline task_of<void> file_service::send(request &asked, response &to, chosen wha
 
 	if (!got || *got < part.size) {
 		/* It has just become shorter, or cannot be read. */
-		to.status(500);
-		to.length(0);
-		co_return got ? errc::eio : got.error();
+		to.status(500).reply({});
+		return {};
 	}
+
+	const std::string_view body(memory.data(), *got);
+
 	what.file = file(); /* while it may sleep: the rest may go on anywhere */
-	co_return co_await to.write(std::string_view(memory.data(), *got));
+	if (!to.has_room_for(body.size()))
+		return send_copy(to, body);
+	to.reply(body);
+	return {};
+}
+
+inline task_of<void> file_service::send_copy(response &to, std::string_view body)
+{
+	co_return co_await to.write(body);
 }
 
 /* multipart/byteranges (RFC 9110, section 14.6) */
 inline task_of<void> file_service::send_parts(request &asked, response &to, const chosen &what,
-					      const range_set &ranges) const
+					      range_set ranges) const
 {
 	char boundary_text[16], memory[192];
 	text_builder made(boundary_text);

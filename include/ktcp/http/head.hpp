@@ -10,6 +10,7 @@
 #ifndef KTCP_HTTP_HEAD_HPP
 #define KTCP_HTTP_HEAD_HPP
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -51,6 +52,35 @@ constexpr bool same_text(std::string_view a, std::string_view b) noexcept
 		if (lower(a[i]) != b[i])
 			return false;
 	return true;
+}
+
+/* Of characters and a literal, one after the other: without a loop, or a call of memcmp(). */
+template <std::size_t Size, class Fold>
+constexpr bool same_as(std::string_view a, const char (&b)[Size], Fold fold) noexcept
+{
+	if (a.size() != Size - 1)
+		return false;
+
+	unsigned int differences = 0;
+
+#pragma GCC unroll 32
+	for (std::size_t i = 0; i < Size - 1; i++)
+		differences |= static_cast<unsigned int>((a[i] | fold(b[i])) ^ b[i]);
+	return !differences;
+}
+
+/** The same for a literal. */
+template <std::size_t Size>
+constexpr bool same_text(std::string_view a, const char (&b)[Size]) noexcept
+{
+	return same_as(a, b, [](char c) { return c >= 'a' && c <= 'z' ? 0x20 : 0; });
+}
+
+/** Equal to a literal. */
+template <std::size_t Size>
+constexpr bool is_text(std::string_view a, const char (&b)[Size]) noexcept
+{
+	return same_as(a, b, [](char) { return 0; });
 }
 
 constexpr bool is_digit(char c) noexcept
@@ -147,14 +177,21 @@ constexpr std::uint64_t any_below(std::uint64_t eight, unsigned char limit) noex
 
 constexpr bool is_field_text(std::string_view text) noexcept
 {
-	/* Whatever is no blank and no more may be an HTAB, and DEL is alone: look closer then. */
-	if (!std::is_constant_evaluated())
-		for (; text.size() >= 8; text.remove_prefix(8)) {
-			const std::uint64_t eight = load_eight(text.data());
+	if (!std::is_constant_evaluated() && text.size() >= 8) {
+		const auto suspect = [&](std::size_t from) {
+			const std::uint64_t eight = load_eight(text.data() + from);
 
-			if (any_below(eight, 0x20) | any_below(eight ^ each_byte * 0x7f, 1))
-				break;
-		}
+			return any_below(eight, 0x20) | any_below(eight ^ each_byte * 0x7f, 1);
+		};
+		/* The last eight may be looked at a second time. */
+		std::uint64_t found = suspect(text.size() - 8);
+
+		for (std::size_t from = 0; from + 8 < text.size(); from += 8)
+			found |= suspect(from);
+		if (!found)
+			return true;
+		/* A control character; it may be an HTAB. */
+	}
 	return span_of(in_field, text) == text.size();
 }
 
@@ -166,8 +203,10 @@ constexpr std::size_t find_line_end(std::string_view text, std::size_t from) noe
 			const std::uint64_t found =
 				any_below(load_eight(text.data() + from) ^ each_byte * '\n', 1);
 
+			/* The first is the lowest, and that bit is right. */
 			if (found)
-				break;
+				return from +
+				       static_cast<unsigned int>(std::countr_zero(found)) / 8;
 		}
 	for (; from < text.size(); from++)
 		if (text[from] == '\n')
@@ -336,16 +375,16 @@ class head_parser {
 	 */
 	constexpr field next_field(std::size_t &cursor) const noexcept
 	{
-		const std::string_view fields = slice(at(fields_), cursor);
-		const std::size_t end = fields.find('\n');
+		const std::string_view fields = at(fields_);
+		const std::size_t end = detail::find_line_end(fields, cursor);
 
 		if (end == fields.npos)
 			return {};
-		cursor += end + 1;
 
-		const std::string_view line = slice(fields, 0, end - 1);
-		const std::size_t colon = line.find(':');
+		const std::string_view line = slice(fields, cursor, end - 1 - cursor);
+		const std::size_t colon = detail::span_of(detail::in_token, line);
 
+		cursor = end + 1;
 		return { slice(line, 0, colon), detail::trimmed(slice(line, colon + 1)) };
 	}
 
@@ -482,28 +521,30 @@ constexpr bool head_parser::request_line(std::string_view line) noexcept
 
 	const std::string_view version = slice(line, 1);
 
-	if (version.size() != 8 || !version.starts_with("HTTP/") || !detail::is_digit(version[5]) ||
-	    version[6] != '.' || !detail::is_digit(version[7]))
+	if (version.size() != 8 || !detail::is_text(slice(version, 0, 5), "HTTP/") ||
+	    !detail::is_digit(version[5]) || version[6] != '.' || !detail::is_digit(version[7]))
 		return refuse(400);
 	if (version[5] != '1')
 		return refuse(505);
 	minor_ = version[7] != '0';
 
-	struct known {
-		std::string_view name;
-		http::method method;
-	};
-	constexpr known all[] = { { "GET", method::get },    { "HEAD", method::head },
-				  { "POST", method::post },  { "PUT", method::put },
-				  { "DELETE", method::del }, { "OPTIONS", method::options },
-				  { "PATCH", method::patch } };
-
-	for (const known &each : all)
-		if (name == each.name) {
-			method_ = each.method;
-			return take_target(target);
-		}
-	return refuse(501); /* TRACE and CONNECT too */
+	if (detail::is_text(name, "GET"))
+		method_ = method::get;
+	else if (detail::is_text(name, "HEAD"))
+		method_ = method::head;
+	else if (detail::is_text(name, "POST"))
+		method_ = method::post;
+	else if (detail::is_text(name, "PUT"))
+		method_ = method::put;
+	else if (detail::is_text(name, "DELETE"))
+		method_ = method::del;
+	else if (detail::is_text(name, "OPTIONS"))
+		method_ = method::options;
+	else if (detail::is_text(name, "PATCH"))
+		method_ = method::patch;
+	else
+		return refuse(501); /* TRACE and CONNECT too */
+	return take_target(target);
 }
 
 /* RFC 9112, section 3.2 */
@@ -512,7 +553,7 @@ constexpr bool head_parser::take_target(std::string_view target) noexcept
 	std::string_view path = target;
 
 	target_ = range_of(target);
-	if (target == "*") {
+	if (detail::is_text(target, "*")) {
 		path_ = target_;
 		return method_ == method::options || refuse(400);
 	}

@@ -6,6 +6,7 @@
 #ifndef KTCP_HTTP_PATH_HPP
 #define KTCP_HTTP_PATH_HPP
 
+#include <algorithm>
 #include <span>
 #include <string_view>
 
@@ -107,8 +108,11 @@ class text_builder {
 	/** More text. */
 	constexpr text_builder &add(std::string_view text) noexcept
 	{
-		for (char c : text)
-			add(c);
+		const std::size_t size = std::min(text.size(), memory_.size() - size_);
+
+		std::copy_n(text.data(), size, memory_.data() + size_);
+		size_ += size;
+		whole_ = whole_ && size == text.size();
 		return *this;
 	}
 
@@ -116,17 +120,11 @@ class text_builder {
 	constexpr text_builder &number(std::uint64_t value, unsigned int base = 10,
 				       unsigned int width = 1) noexcept
 	{
-		char digits[20] = {};
-		unsigned int count = 0;
+		const number_text number(value, base);
 
-		do
-			digits[count++] = "0123456789abcdef"[value % base];
-		while (value /= base);
-		for (; width > count; width--)
+		for (; width > number.text().size(); width--)
 			add('0');
-		while (count)
-			add(digits[--count]);
-		return *this;
+		return add(number.text());
 	}
 
 	/** As part of a URL's path (RFC 3986, section 2). */

@@ -22,11 +22,63 @@
 #ifndef KTCP_HTTP_RESPONSE_HPP
 #define KTCP_HTTP_RESPONSE_HPP
 
+#include <concepts>
+#include <span>
+#include <string_view>
+
 #include <ktcp/http/request.hpp>
 #include <ktcp/http/status.hpp>
 
 namespace ktcp::http
 {
+
+/** Text of a certain kind: a literal is checked when it is compiled, other text when it is used. */
+template <bool (*Check)(std::string_view) noexcept>
+class checked_text {
+    public:
+	/** A literal; what is not of the kind does not compile. */
+	template <std::size_t Size>
+	consteval checked_text(const char (&text)[Size]) noexcept
+		: text_(text, Size - 1), valid_(Check(text_))
+	{
+		if (!valid_)
+			not_allowed_here();
+	}
+
+	/** Any other. */
+	template <class Text>
+		requires std::convertible_to<const Text &, std::string_view>
+		checked_text(const Text &text)
+	noexcept : text_(text), valid_(Check(text_))
+	{
+	}
+
+	/** As it is sent. */
+	std::string_view text() const noexcept
+	{
+		return text_;
+	}
+
+	/** Is it of the kind? */
+	bool valid() const noexcept
+	{
+		return valid_;
+	}
+
+    private:
+	/* Being no constant expression, it ends the compilation where it is called. */
+	static void not_allowed_here() noexcept
+	{
+	}
+
+	std::string_view text_;
+	bool valid_;
+};
+
+/** The name of a field: a token (RFC 9110, section 5.1). */
+using field_name = checked_text<detail::is_token>;
+/** What a field says: no control characters but HTAB (RFC 9110, section 5.5). */
+using field_value = checked_text<detail::is_field_text>;
 
 /** What is to be answered. Used by the request's handler, until it returns. */
 class response {
@@ -49,10 +101,11 @@ class response {
 
 	/**
 	 * Add a field to the head; without a status it is a 200. What cannot be sent as it is
-	 * (a line end in it, more than a buffer in all) makes a 500 of the whole response.
+	 * (a line end in it, more than a buffer in all) makes a 500 of the whole response, and does
+	 * not compile where it is a literal.
 	 * Content-Length, Transfer-Encoding, Connection, Date and Server are not the handler's.
 	 */
-	response &field(std::string_view name, std::string_view value) noexcept;
+	response &field(field_name name, field_value value) noexcept;
 
 	/** The body's length in bytes, for write(). send() knows by itself. */
 	response &length(std::uint64_t bytes) noexcept
@@ -112,6 +165,12 @@ class response {
 	 */
 	void reply(std::string_view body) noexcept;
 
+	/** Would reply() take a body of this size into the output, so that it need not outlive it? */
+	bool has_room_for(std::size_t size) const noexcept
+	{
+		return size + end_of_head_most <= stream_.room();
+	}
+
 	/** The body will not be complete: reset the connection, so that the client knows. */
 	void abandon() noexcept
 	{
@@ -127,23 +186,19 @@ class response {
 	{
 	}
 
+	/* Framing, Connection and the empty line. */
+	static constexpr std::size_t end_of_head_most = 128;
+
 	/* HEAD, 204 and 304 have none (RFC 9110, section 6.4.1), whatever they say of it. */
 	bool has_body() const noexcept
 	{
 		return request_.method() != method::head && status_ != 204 && status_ != 304;
 	}
 
-	template <class Text>
-	void append(const Text &text) noexcept
+	template <class... Text>
+	void append(const Text &...text) noexcept
 	{
-		whole_ = stream_.append(text) && whole_;
-	}
-
-	void append_length(std::uint64_t bytes) noexcept
-	{
-		append("Content-Length: ");
-		whole_ = stream_.append_number(bytes) && whole_;
-		append("\r\n");
+		whole_ = stream_.append(text...) && whole_;
 	}
 
 	void begin() noexcept;
@@ -177,15 +232,10 @@ inline response &response::status(unsigned int code) noexcept
 	/* Who read the body first has had the output written, and its buffer given back. */
 	whole_ = static_cast<bool>(stream_.open());
 	status_ = static_cast<std::uint16_t>(code);
-	append("HTTP/1.1 ");
-	if (char *const digits = stream_.extend(4)) {
-		digits[0] = static_cast<char>('0' + code / 100 % 10);
-		digits[1] = static_cast<char>('0' + code / 10 % 10);
-		digits[2] = static_cast<char>('0' + code % 10);
-		digits[3] = ' ';
-	}
-	append(reason_of(code));
-	append("\r\n");
+	if (const std::string_view line = status_line_of(code); !line.empty())
+		append(line);
+	else
+		append("HTTP/1.1 ", number_text(code), " ", reason_of(code), "\r\n");
 	if (stream_.room() >= date_clock::most)
 		stream_.extend(stream_.clock().now(stream_.end()));
 	else
@@ -193,17 +243,14 @@ inline response &response::status(unsigned int code) noexcept
 	return *this;
 }
 
-inline response &response::field(std::string_view name, std::string_view value) noexcept
+inline response &response::field(field_name name, field_value value) noexcept
 {
 	if (begun_)
 		return *this;
 	if (!status_)
 		status(200);
-	whole_ = whole_ && detail::is_token(name) && detail::is_field_text(value);
-	append(name);
-	append(": ");
-	append(value);
-	append("\r\n");
+	whole_ = whole_ && name.valid() && value.valid() &&
+		 stream_.append(name.text(), ": ", value.text(), "\r\n");
 	return *this;
 }
 
@@ -222,19 +269,21 @@ inline void response::begin() noexcept
 		 request_.waits_for_continue() ||
 		 (request_.has_body() && !request_.body_begun_ &&
 		  request_.left_ > stream_.options().unread_bytes);
+	/* Without a length, the end of the connection is the end of the body. */
+	close_ = close_ || (framed && !declared_ && !request_.minor_version());
+
+	const std::string_view end = close_		      ? "Connection: close\r\n\r\n" :
+				     request_.minor_version() ? "\r\n" :
+								"Connection: keep-alive\r\n\r\n";
+
 	if (framed && declared_) {
-		append_length(*declared_);
+		append("Content-Length: ", number_text(*declared_), "\r\n", end);
 	} else if (framed && request_.minor_version()) {
 		chunked_ = has_body();
-		append("Transfer-Encoding: chunked\r\n");
-	} else if (framed) {
-		close_ = true; /* the end of the connection is the end of the body */
+		append("Transfer-Encoding: chunked\r\n", end);
+	} else {
+		append(end);
 	}
-	if (close_)
-		append("Connection: close\r\n");
-	else if (!request_.minor_version())
-		append("Connection: keep-alive\r\n");
-	append("\r\n");
 	begun_ = true;
 	if (whole_)
 		stream_.settle();
@@ -341,30 +390,7 @@ inline result<void> response::prepare(std::size_t size) noexcept
 	return {};
 }
 
-/** A chunk's size as it goes before it (RFC 9112, section 7.1). */
-class chunk_line {
-    public:
-	explicit chunk_line(std::size_t size) noexcept
-	{
-		*--first_ = '\n';
-		*--first_ = '\r';
-		do
-			*--first_ = "0123456789abcdef"[size & 15];
-		while (size >>= 4);
-	}
-
-	/** The line, for as long as this lives. */
-	std::string_view text() const noexcept
-	{
-		return { first_, static_cast<std::size_t>(line_ + sizeof(line_) - first_) };
-	}
-
-    private:
-	char line_[18];
-	char *first_ = line_ + sizeof(line_);
-};
-
-/* Into the output, if all of it fits. */
+/* Into the output, if all of it fits. A chunk's size goes before it (RFC 9112, section 7.1). */
 inline bool response::queue(std::span<const std::byte> piece) noexcept
 {
 	if (!has_body() || piece.empty())
@@ -372,18 +398,9 @@ inline bool response::queue(std::span<const std::byte> piece) noexcept
 
 	const std::string_view text(reinterpret_cast<const char *>(piece.data()), piece.size());
 
-	if (!chunked_) {
-		if (!stream_.append(text))
-			return false;
-	} else {
-		const chunk_line line(text.size());
-
-		if (line.text().size() + text.size() + 2 > stream_.room())
-			return false;
-		stream_.append(line.text());
-		stream_.append(text);
-		stream_.append("\r\n");
-	}
+	if (!(chunked_ ? stream_.append(number_text(text.size(), 16), "\r\n", text, "\r\n") :
+			 stream_.append(text)))
+		return false;
 	stream_.settle();
 	return true;
 }
@@ -392,7 +409,9 @@ inline bool response::queue(std::span<const std::byte> piece) noexcept
 inline task_of<void> response::write_through(std::span<const std::byte> piece)
 {
 	stream_.expect_to_write(stream_.output().size() + piece.size());
-	if (chunked_ && !stream_.append(chunk_line(piece.size()).text())) {
+	const number_text size(piece.size(), 16);
+
+	if (chunked_ && !stream_.append(size, "\r\n")) {
 		const auto flushed = co_await stream_.peer().write(stream_.output(), true);
 
 		stream_.written();
@@ -400,7 +419,7 @@ inline task_of<void> response::write_through(std::span<const std::byte> piece)
 			co_return flushed;
 		if (!stream_.open())
 			co_return errc::enomem;
-		stream_.append(chunk_line(piece.size()).text());
+		stream_.append(size, "\r\n");
 	}
 	stream_.settle();
 

@@ -115,24 +115,19 @@ class stream {
 		return {};
 	}
 
-	/** False, and nothing added, if there is not enough room. */
-	bool append(std::string_view text) noexcept
+	/** Texts, literals and numbers, one after the other; false, and nothing added, if there is not enough room. */
+	template <class... Text>
+	bool append(const Text &...text) noexcept
 	{
-		if (text.size() > room())
-			return false;
-		copy(chars() + used_, text);
-		used_ += text.size();
-		return true;
-	}
+		const std::size_t size = (length_of(text) + ...);
 
-	/** The same for a literal, whose length the compiler knows. */
-	template <std::size_t Size>
-	bool append(const char (&text)[Size]) noexcept
-	{
-		if (Size - 1 > room())
+		if (size > room())
 			return false;
-		__builtin_memcpy(chars() + used_, text, Size - 1);
-		used_ += Size - 1;
+
+		char *to = end();
+
+		((to = copy(to, text)), ...);
+		used_ += size;
 		return true;
 	}
 
@@ -149,18 +144,6 @@ class stream {
 			return nullptr;
 		used_ += size;
 		return chars() + used_ - size;
-	}
-
-	/** In decimal. */
-	bool append_number(std::uint64_t number) noexcept
-	{
-		char digits[20];
-		char *first = digits + sizeof(digits);
-
-		do
-			*--first = static_cast<char>('0' + number % 10);
-		while (number /= 10);
-		return append({ first, static_cast<std::size_t>(digits + sizeof(digits) - first) });
 	}
 
 	/** All that was appended may go out. */
@@ -195,20 +178,56 @@ class stream {
 	/** @} */
 
     private:
-	/* Names and values are short: a call would cost more than the copy. */
-	static void copy(char *to, std::string_view text) noexcept
+	static std::size_t length_of(std::string_view text) noexcept
 	{
-		const char *from = text.data();
-		std::size_t size = text.size();
+		return text.size();
+	}
 
-		if (size > 64) {
+	/* Of a literal the compiler knows it. */
+	template <std::size_t Size>
+	static constexpr std::size_t length_of(const char (&)[Size]) noexcept
+	{
+		return Size - 1;
+	}
+
+	/* Most texts are short: a call, and the start of a string instruction, would cost more than
+	 * the copy. Returns its end. */
+	static char *copy(char *to, std::string_view text) noexcept
+	{
+		const char *const from = text.data();
+		const std::size_t size = text.size();
+
+		if (size > 256) {
 			__builtin_memcpy(to, from, size);
-			return;
+		} else if (size >= 8) {
+			/* The last eight may be copied a second time. */
+			for (std::size_t i = 0; i + 8 < size; i += 8)
+				__builtin_memcpy(to + i, from + i, 8);
+			__builtin_memcpy(to + size - 8, from + size - 8, 8);
+		} else {
+			for (std::size_t i = 0; i < size; i++)
+				to[i] = from[i];
 		}
-		for (; size >= 8; size -= 8, from += 8, to += 8)
-			__builtin_memcpy(to, from, 8);
-		while (size--)
-			*to++ = *from++;
+		return to + size;
+	}
+
+	static std::size_t length_of(const number_text &number) noexcept
+	{
+		return number.text().size();
+	}
+
+	static char *copy(char *to, const number_text &number) noexcept
+	{
+		for (char digit : number.text())
+			*to++ = digit;
+		return to;
+	}
+
+	template <std::size_t Size>
+	static char *copy(char *to, const char (&text)[Size]) noexcept
+	{
+		__builtin_memcpy(to, text, Size - 1);
+		return to + Size - 1;
 	}
 
 	char *chars() const noexcept

@@ -129,7 +129,7 @@ struct pages {
 			co_return co_await to.send("not to be seen");
 		}
 		if (path == "/inject") {
-			to.status(200).field("X", "a\r\nY: b");
+			to.status(200).field("X", std::string_view("a\r\nY: b"));
 			static_cast<void>(co_await to.send("no"));
 			co_return ktcp::result<void>();
 		}
