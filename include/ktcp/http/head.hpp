@@ -285,8 +285,9 @@ class head_parser {
 	{
 	}
 
+	/* flatten: the parts of a parser are called once each, but the compiler cannot know. */
 	/** @param text  everything since the head's first byte; what follows it is left alone. */
-	constexpr outcome parse(std::string_view text) noexcept;
+	[[gnu::flatten]] constexpr outcome parse(std::string_view text) noexcept;
 
 	/** 400, 411, 413, 414, 417, 431, 501 or 505: why it was refused. */
 	constexpr unsigned int status() const noexcept

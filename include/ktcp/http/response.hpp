@@ -97,7 +97,7 @@ class response {
 	 * the head was sent: see begun().
 	 * @param code  200..599.
 	 */
-	response &status(unsigned int code) noexcept;
+	[[gnu::flatten]] response &status(unsigned int code) noexcept;
 
 	/**
 	 * Add a field to the head; without a status it is a 200. What cannot be sent as it is
@@ -163,7 +163,7 @@ class response {
 	 * All of the response without waiting: as send(), for a handler that is no coroutine and
 	 * returns an empty task. @p body must outlive the handler: a literal, say.
 	 */
-	void reply(std::string_view body) noexcept;
+	[[gnu::flatten]] void reply(std::string_view body) noexcept;
 
 	/** Would reply() take a body of this size into the output, so that it need not outlive it? */
 	bool has_room_for(std::size_t size) const noexcept
@@ -201,7 +201,7 @@ class response {
 		whole_ = stream_.append(text...) && whole_;
 	}
 
-	void begin() noexcept;
+	[[gnu::flatten]] void begin() noexcept;
 	void begin_failure() noexcept;
 	result<void> prepare(std::size_t size) noexcept;
 	bool queue(std::span<const std::byte> piece) noexcept;
