@@ -174,6 +174,7 @@ class kernel {
 	std::map<timer_id, std::function<void()>> timers_;
 	uint64_t timer_serial_ = 0;
 	uint64_t now_ms_;
+	uint64_t waited_ms_ = 0; /* of that, with nobody able to run */
 	uint64_t start_ms_;
 
 	/* How this seed preempts. */

@@ -520,4 +520,28 @@ TEST(Time, PassesWhenAllSleep)
 	EXPECT_TRUE(r.ok) << r.what;
 }
 
+/* The limit is of waiting, not of timers that fire though others could run. */
+TEST(Time, PassesHastilyWithoutALimit)
+{
+	options how;
+
+	how.hasty_time = true;
+	how.time_limit_ms = 1000;
+
+	const auto sleeper = [](world &w) {
+		bool slept = false;
+
+		w.spawn("sleeper", [&] {
+			w.sleep_ms(60000);
+			slept = true;
+		});
+		/* Somebody can run all the time. */
+		while (!slept)
+			w.point();
+	};
+
+	EXPECT_EQ(complaint(sleeper, how), "nothing");
+	EXPECT_SAYS("no end within", complaint([](world &w) { w.sleep_ms(60000); }, how, 2));
+}
+
 } // namespace

@@ -41,7 +41,7 @@ struct options {
 	unsigned buffer_bytes = 0;
 	/* A socket may be left closing without a timer. */
 	bool allow_orphans = false;
-	/* No end within so many scheduling points, or so much time: the run fails. */
+	/* No end within so many scheduling points, or so much time spent waiting: the run fails. */
 	uint64_t step_limit = 3'000'000;
 	uint64_t time_limit_ms = 3'600'000;
 	/* Keep the last lines of what happened, for report::trace. */

@@ -27,11 +27,11 @@ void set(const std::string &file, const std::string &value)
 	::close(to);
 }
 
-// Of so many calls in a hundred.
-void set_chance(const std::string &kind, int percent)
+// Of so many calls in a hundred, or each so-and-so-many-th.
+void set_chance(const std::string &kind, int percent, int interval = 1)
 {
 	set(kind + "/probability", std::to_string(percent));
-	set(kind + "/interval", "1");
+	set(kind + "/interval", std::to_string(interval));
 	set(kind + "/times", "-1");
 	set(kind + "/verbose", "0");
 }
@@ -45,7 +45,8 @@ struct call {
 // Functions of the loaded module fail as long as this lives.
 class failing {
     public:
-	failing(std::initializer_list<call> calls, int percent)
+	// Not by chance: see tools/debug-kernel.
+	failing(std::initializer_list<call> calls, int interval)
 	{
 		for (const call &each : calls) {
 			set("fail_function/inject", each.name);
@@ -54,11 +55,12 @@ class failing {
 				      static_cast<unsigned long long>(-each.error));
 			set(std::string("fail_function/") + each.name + "/retval", value);
 		}
-		set_chance("fail_function", percent);
+		set_chance("fail_function", 100, interval);
 	}
 	~failing()
 	{
 		set("fail_function/probability", "0");
+		set("fail_function/interval", "1");
 		set("fail_function/inject", "\n"); // none any more
 	}
 	failing(const failing &) = delete;
@@ -69,9 +71,10 @@ class faults : public every_model {
     protected:
 	void SetUp() override
 	{
-		// What the module says of its failures; never of a bug.
+		// What the module says of its failures, and the kernel of its own, with where
+		// it was; never of a mistake.
 		allow_log("");
-		allow_other("^TCP: |net_ratelimit: |page allocation failure");
+		allow_other("");
 	}
 
 	// Clients that do what clients do. Whatever is answered is right as far as it goes.
@@ -158,7 +161,7 @@ TEST_P(faults, each_call_while_serving)
 	for (const call &each : serving) {
 		SCOPED_TRACE(std::string(each.name) + " fails with " + std::to_string(each.error));
 		{
-			failing now({ each }, 20);
+			failing now({ each }, 5);
 			traffic(++seed);
 		}
 		expect_recovered();
@@ -181,7 +184,7 @@ TEST_P(faults, all_calls_at_once_and_while_unloading)
 			      { "ktcp_sock_send", EPIPE },
 			      { "ktcp_sock_softirq_send", EINPROGRESS },
 			      { "ktcp_sock_hold_net", ENONET } },
-			    5);
+			    20);
 		std::thread clients([&] { traffic(100 + round); });
 		std::this_thread::sleep_for(std::chrono::milliseconds(200 * round));
 		unload();
@@ -192,6 +195,8 @@ TEST_P(faults, all_calls_at_once_and_while_unloading)
 // The server's caches, and those of sockets and packets, as tests/vm/run says to the kernel.
 TEST_P(faults, allocations_by_chance)
 {
+	// A client whose reset could not be allocated leaves the server's end waiting so long.
+	ASSERT_TRUE(write_file("/proc/sys/net/ipv4/tcp_fin_timeout", "5"));
 	load_model();
 	for (const char *cache : { "TCP", "skbuff_head_cache", "kecho_session" })
 		EXPECT_EQ(read_file(std::string("/sys/kernel/slab/") + cache + "/failslab"), "1\n")
@@ -213,6 +218,7 @@ TEST_P(faults, allocations_by_chance)
 	set("failslab/cache-filter", "N");
 	load_model();
 	expect_recovered();
+	ASSERT_TRUE(write_file("/proc/sys/net/ipv4/tcp_fin_timeout", "60"));
 }
 
 // A namespace begins, with a server in it, or does not.
@@ -226,7 +232,7 @@ TEST_P(faults, beginning_in_a_namespace)
 	       call{ "ktcp_alloc_workqueue", 0 }, call{ "ktcp_kthread_run", EINTR },
 	       call{ "ktcp_sock_local", ENOBUFS }, call{ "ktcp_proc_mkdir", ENOMEM },
 	       call{ "ktcp_proc_create", ENOMEM } }) {
-		failing now({ each }, 50);
+		failing now({ each }, 3);
 		for (int i = 0; i < 4; ++i)
 			std::thread([&] { ::unshare(CLONE_NEWNET) ? ++refused : ++began; }).join();
 	}
@@ -242,7 +248,7 @@ class faults_loading : public server {};
 TEST_F(faults_loading, each_allocation)
 {
 	allow_log("");
-	allow_other("^kobject|sysfs|cannot allocate|could not|Failed to");
+	allow_other("");
 	set("failslab/ignore-gfp-wait", "N");
 	set("failslab/verbose", "0");
 	int loaded = 0, refused = 0;
@@ -261,6 +267,7 @@ TEST_F(faults_loading, each_allocation)
 		return std::atoi(text);
 	};
 	for (unsigned n = 1; n < 5000; ++n) {
+		log.lines(); // before the kernel overwrites them
 		nth(n);
 		const int error = load_module("");
 		const bool injected = left() == 0;
@@ -330,7 +337,8 @@ class faults_files : public server {
 
 TEST_F(faults_files, each_call_while_serving)
 {
-	allow_other("^khttpd: ");
+	allow_log("");
+	allow_other("");
 	std::filesystem::create_directories("/tmp/site");
 	const bytes large = pattern(300000, 5);
 	const std::string text(large.begin(), large.end());
@@ -358,7 +366,7 @@ TEST_F(faults_files, each_call_while_serving)
 		       call{ "ktcp_kmalloc", 0 }, call{ "ktcp_page_pool_get", 0 } }) {
 			SCOPED_TRACE(std::string(model) + ": " + each.name);
 			{
-				failing now({ each }, 25);
+				failing now({ each }, 3);
 				for (int i = 0; i < 4; ++i)
 					ask();
 			}

@@ -142,7 +142,15 @@ class server : public testing::Test {
 						 "|^clocksource: |^tsc: |^hrtimer: interrupt took"
 						 "| used greatest stack depth: "
 						 "|^(ktcp[01]|lo): |^random: crng");
+		// Whatever else a test allows: how a kernel that looks out for mistakes begins.
+		static const std::regex mistake(
+			"^(BUG|WARNING|INFO|Oops|UBSAN|ODEBUG|KASAN|general protection)\\b"
+			"|^kernel BUG|^list_(add|del) corruption|^refcount_t|^kmemleak: [1-9]"
+			"|WARNING: | lock(ing|up)? .*detected|inconsistent lock|suspicious RCU"
+			"|sleeping function called|log lines were lost");
 		for (const auto &line : log.lines()) {
+			EXPECT_FALSE(std::regex_search(line.text, mistake))
+				<< "in the kernel's log: " << line.text;
 			if (std::regex_search(line.text, harmless))
 				continue;
 			if (std::any_of(allowed_others_.begin(), allowed_others_.end(),
