@@ -85,7 +85,7 @@ constexpr bool may_sleep = requires
 struct server_options {
 	const char *name = "ktcp"; /**< in the log, of threads, queues and caches; see start() */
 	std::uint16_t port = 0; /**< to listen on, all addresses, IPv4 and IPv6 */
-	int backlog = 1024; /**< connections waiting to be accepted (cut at somaxconn) */
+	int backlog = 1024; /**< connections that may wait to be accepted */
 	std::string_view model = "event"; /**< server<Handler, any_model>: which */
 	enum placement placement = placement::incoming; /**< where sessions run */
 	unsigned int max_connections = 65536; /**< beyond this, new ones are reset at once */
@@ -423,8 +423,8 @@ inline result<void> server_base::running::listen() noexcept
 			"with port=",
 			options.port);
 	else
-		KTCP_LOG_ERR("cannot listen on port %u (error %d)", options.port,
-			     made.error().code());
+		KTCP_LOG_ERR("cannot listen on port %u (error %d); choose another with port=",
+			     options.port, made.error().code());
 	return made.error();
 }
 

@@ -141,7 +141,8 @@ class socket {
 		return result<void>::from(ktcp_sock_bind(socket_, &local.raw()));
 	}
 
-	/** @param backlog  connections that may wait to be accepted (cut at somaxconn). */
+	/** @param backlog  connections that may wait to be accepted; net.core.somaxconn bounds
+	 *                 it in user space, not in the kernel. */
 	result<void> listen(int backlog) noexcept
 	{
 		return result<void>::from(ktcp_sock_listen(socket_, backlog));

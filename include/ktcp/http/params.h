@@ -5,19 +5,20 @@
  * Without include guards: lists are read several times.
  */
 KTCP_PARAM_INT(head_timeout_ms, 10000, 0, 86400000,
-	       "milliseconds in which the head of a request must come (408), 0: no limit")
-KTCP_PARAM_INT(body_timeout_ms, 20000, 0, 86400000,
-	       "milliseconds for its body, and a second more per min_rate bytes (408), 0: no limit")
+	       "milliseconds in which the head of a request must come, or it gets 408; 0: no limit")
+KTCP_PARAM_INT(
+	body_timeout_ms, 20000, 0, 86400000,
+	"milliseconds in which a request's body must come, and a second more per min_rate bytes, or it gets 408; 0: no limit")
 KTCP_PARAM_INT(keep_alive_timeout_ms, 60000, 0, 86400000,
 	       "milliseconds that a connection may wait for its next request, 0: no limit")
 KTCP_PARAM_INT(
 	send_timeout_ms, 30000, 0, 86400000,
-	"milliseconds for a part of a response, and a second more per min_rate bytes, 0: no limit")
+	"milliseconds in which a part of a response must be taken, and a second more per min_rate bytes; 0: no limit")
 KTCP_PARAM_INT(min_rate, 500, 0, 1000000000,
-	       "bytes a second that extend those timeouts, 0: nothing does")
+	       "bytes that extend body_timeout_ms and send_timeout_ms by a second; 0: nothing does")
 KTCP_PARAM_INT(max_line, 8192, 64, 16384, "bytes of a request line; longer ones get 414")
-KTCP_PARAM_INT(max_head, 16384, 128, 16384, "bytes of line and header fields; more get 431")
-KTCP_PARAM_INT(max_fields, 100, 1, 4096, "header fields; more get 431")
+KTCP_PARAM_INT(max_head, 16384, 128, 16384, "bytes of request line and header fields; more get 431")
+KTCP_PARAM_INT(max_fields, 100, 1, 4096, "header fields of a request; more get 431")
 KTCP_PARAM_INT(max_body, 1048576, 0, 1099511627776,
 	       "bytes of a request's body; longer ones get 413")
 KTCP_PARAM_STRING(server, "khttpd", "the header field Server; empty: none is sent")

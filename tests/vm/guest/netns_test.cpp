@@ -126,7 +126,10 @@ TEST_P(netns, goes_away_with_its_namespace_and_its_connections)
 TEST_P(netns, unloading_with_busy_clients_in_many)
 {
 	constexpr int spaces = 10;
+	// No server drains then, nor does the first namespace's: unload() ends long before.
 	load_model("netns_all=1 drain_ms=30000");
+	client outside(v4);
+	EXPECT_EQ(echo(outside, "hello"), "");
 	std::latch served(spaces), unloaded(1);
 	std::vector<std::thread> threads;
 	std::atomic<bool> stop{ false };
@@ -152,6 +155,7 @@ TEST_P(netns, unloading_with_busy_clients_in_many)
 		});
 	served.wait();
 	unload();
+	EXPECT_TRUE(outside.ended()) << std::strerror(outside.error());
 	stop = true;
 	unloaded.count_down();
 	for (auto &thread : threads)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //
 // What insmod is given: refused with an errno and one line that helps, or done.
-#include "fixture.hpp"
+#include "http.hpp"
 
 #include <algorithm>
 
@@ -87,30 +87,20 @@ void PrintTo(const bad &one, std::ostream *out)
 
 class bad_parameters : public server, public testing::WithParamInterface<bad> {};
 
-constexpr const char *a_range =
-	R"(\d+\s*(to|and|through|\.\.|-|–)\s*\d+|at least \d+|\d+ or (more|greater|1)|[><]=? ?\d+)";
 constexpr const char *port_range = R"(\b1\b.*\b65535\b)";
 constexpr const char *model_names = "event.*work.*thread";
-constexpr const char *zero_or_one = R"(\b0\b.*\b1\b)";
 
-INSTANTIATE_TEST_SUITE_P(
-	values, bad_parameters,
-	testing::Values(bad{ "port", "0", port_range }, bad{ "port", "65536", port_range },
-			bad{ "port", "-1", port_range }, bad{ "port", "abc", port_range },
-			bad{ "port", "99999999999999999999", port_range },
-			bad{ "model", "foo", model_names }, bad{ "model", "", model_names },
-			bad{ "max_connections", "-1", a_range },
-			bad{ "idle_timeout_ms", "-1", a_range }, bad{ "backlog", "-1", a_range },
-			bad{ "unbound", "2", zero_or_one }, bad{ "unbound", "-1", zero_or_one }),
-	[](const auto &info) {
-		std::string name = std::string(info.param.parameter) + "_" + info.param.value;
-		if (!*info.param.value)
-			name += "empty";
-		for (auto &c : name)
-			if (c == '-')
-				c = 'm';
-		return name;
-	});
+INSTANTIATE_TEST_SUITE_P(values, bad_parameters,
+			 testing::Values(bad{ "port", "99999999999999999999", port_range },
+					 bad{ "model", "foo", model_names },
+					 bad{ "model", "", model_names }),
+			 [](const auto &info) {
+				 std::string name = std::string(info.param.parameter) + "_" +
+						    info.param.value;
+				 if (!*info.param.value)
+					 name += "empty";
+				 return name;
+			 });
 
 TEST_P(bad_parameters, are_refused_with_a_line_that_helps)
 {
@@ -134,6 +124,94 @@ TEST_P(bad_parameters, are_refused_with_a_line_that_helps)
 	load("");
 	client peer;
 	EXPECT_EQ(echo(peer, "hello"), "");
+}
+
+// A parameter as modinfo shows it.
+struct parameter {
+	std::string name, type, text;
+};
+
+std::vector<parameter> parameters_of(const std::string &object_file)
+{
+	std::vector<parameter> found;
+	std::istringstream object(read_file(object_file));
+	static const std::regex parm("parm(type)?=([^:]+):(.*)");
+	std::smatch part;
+	// Of an object file's strings, the section .modinfo has those.
+	for (std::string each; std::getline(object, each, '\0');) {
+		if (each.rfind("parm", 0) || !std::regex_match(each, part, parm))
+			continue;
+		const std::string name = part[2];
+		auto which = std::ranges::find(found, name, &parameter::name);
+		if (which == found.end())
+			which = found.insert(found.end(), parameter{ name, "", "" });
+		(part[1].length() ? which->type : which->text) = part[3];
+	}
+	return found;
+}
+
+class parameters : public server, public testing::WithParamInterface<server_under_test> {
+    protected:
+	parameters() : server(GetParam())
+	{
+	}
+
+	const std::vector<parameter> all = parameters_of(object_file);
+	const std::regex range{ R"( \((-?\d+) to (\d+); default (-?\d+)\)$)" };
+};
+
+INSTANTIATE_TEST_SUITE_P(modules, parameters,
+			 testing::Values(server_under_test{ module_name, server_port }, khttpd),
+			 [](const auto &info) { return std::string(info.param.name); });
+
+TEST_P(parameters, say_what_they_are_and_what_they_may_be)
+{
+	EXPECT_GE(all.size(), 12u);
+	for (const parameter &each : all) {
+		std::smatch part;
+		SCOPED_TRACE(each.name + " (" + each.type + "): " + each.text);
+		if (each.type == "charp") {
+			EXPECT_TRUE(std::regex_search(each.text,
+						      std::regex(R"(.{20} \(default ".*"\)$)")));
+			continue;
+		}
+		EXPECT_EQ(each.type, "int");
+		ASSERT_TRUE(std::regex_search(each.text, part, range));
+		const std::string what = part.prefix();
+		// What a switch's two places do; what other numbers count.
+		EXPECT_TRUE(std::regex_search(
+			what,
+			std::regex(part[1] == "0" && part[2] == "1" ?
+					   "1: .{10,}0: .{4,}" :
+					   "milliseconds|bytes|connections|fields|port|number of")));
+		EXPECT_LE(std::stoll(part[1]), std::stoll(part[3]));
+		EXPECT_LE(std::stoll(part[3]), std::stoll(part[2]));
+	}
+}
+
+TEST_P(parameters, beyond_their_range_are_refused_with_a_line_that_helps)
+{
+	for (const parameter &each : all) {
+		std::smatch part;
+		if (!std::regex_search(each.text, part, range))
+			continue;
+		const std::string least = part[1], most = part[2];
+		allow_log("\\b" + each.name + "\\b");
+		for (const std::string &value :
+		     { std::to_string(std::stoll(least) - 1), std::to_string(std::stoll(most) + 1),
+		       std::string("many"), std::string() }) {
+			const std::string given = each.name + "=" + value;
+			const std::string line = given + ": must be a whole number from " + least +
+						 " to " + most;
+			EXPECT_EQ(load_module(given, object_file.c_str()), EINVAL) << given;
+			ASSERT_FALSE(module_loaded(under_test.name)) << given;
+			EXPECT_EQ(logged(line + "$").size(), 1u) << given << ", but the log says:\n"
+								 << text(logged(each.name));
+		}
+	}
+	EXPECT_EQ(text(module_leftovers(under_test.name)), "");
+	// And nothing is in the way of a good one.
+	load("");
 }
 
 } // namespace

@@ -61,7 +61,7 @@ static const struct kernel_param_ops ktcp_param_int_ops = {
 	extern char *ktcp_param_##name_;                            \
 	char *ktcp_param_##name_ = (initial_);                      \
 	module_param_named(name_, ktcp_param_##name_, charp, 0444); \
-	MODULE_PARM_DESC(name_, text_ " (default " initial_ ")");
+	MODULE_PARM_DESC(name_, text_ " (default \"" initial_ "\")");
 
 #include KTCP_MODULE_LIST
 

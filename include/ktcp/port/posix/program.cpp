@@ -69,7 +69,7 @@ void print_help(FILE *to, const char *program)
 				each.what, each.number->least, each.number->most,
 				each.number->value);
 		else
-			fprintf(to, "  --%-18s %s (default %s)\n", each.name, each.what,
+			fprintf(to, "  --%-18s %s (default \"%s\")\n", each.name, each.what,
 				*each.text);
 	fprintf(to,
 		"  --%-18s this text\n  --%-18s the version\n\n"
