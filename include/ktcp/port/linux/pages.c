@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* port/pages.h over compound pages, a stack of them on each CPU. */
+#include <linux/bottom_half.h>
 #include <linux/gfp.h>
-#include <linux/irqflags.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/slab.h>
@@ -72,14 +72,13 @@ static void *ktcp_page_pool_take(struct ktcp_kept_pages *kept)
 
 void *ktcp_page_pool_get(struct ktcp_page_pool *pool, enum ktcp_gfp gfp)
 {
-	unsigned long flags;
 	struct page *page;
 	void *buffer;
 
-	/* This CPU's stack is ours meanwhile, in softirq as in process context. */
-	local_irq_save(flags);
+	/* In softirq as in process context this CPU's stack is ours meanwhile. */
+	local_bh_disable();
 	buffer = ktcp_page_pool_take(this_cpu_ptr(pool->kept));
-	local_irq_restore(flags);
+	local_bh_enable();
 	if (buffer)
 		return buffer;
 	page = alloc_pages((gfp == KTCP_GFP_KERNEL ? GFP_KERNEL : GFP_ATOMIC) | __GFP_NOWARN |
@@ -91,15 +90,14 @@ void *ktcp_page_pool_get(struct ktcp_page_pool *pool, enum ktcp_gfp gfp)
 void ktcp_page_pool_put(struct ktcp_page_pool *pool, void *buffer)
 {
 	struct ktcp_kept_pages *kept;
-	unsigned long flags;
 
-	local_irq_save(flags);
+	local_bh_disable();
 	kept = this_cpu_ptr(pool->kept);
 	if (kept->count < KTCP_PAGES_KEPT) {
 		kept->buffers[kept->count++] = buffer;
 		buffer = NULL;
 	}
-	local_irq_restore(flags);
+	local_bh_enable();
 	if (buffer)
 		put_page(virt_to_page(buffer));
 }
