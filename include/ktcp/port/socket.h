@@ -119,7 +119,7 @@ bool ktcp_sock_readable(const struct socket *sock);
  * is passed over, by tcp_recvmsg().
  * @buffer: at least @size bytes; only as many as are returned have been written.
  * Return: bytes; 0 at the end of the stream; -EAGAIN if there is nothing yet,
- *         and then KTCP_SOCK_READABLE follows; -ECONNRESET, -ETIMEDOUT …
+ *         and then KTCP_SOCK_READABLE follows; -ECONNRESET, -ETIMEDOUT, -ENOTCONN …
  * Context: process.
  */
 long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size);

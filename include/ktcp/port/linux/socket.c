@@ -267,7 +267,8 @@ static long ktcp_recv_locked(struct sock *sk, void *buffer, size_t size)
 		return sock_error(sk);
 	if (sk->sk_shutdown & RCV_SHUTDOWN)
 		return 0;
-	return -EAGAIN;
+	/* As tcp_recvmsg(): there never was a connection. */
+	return sk->sk_state == TCP_CLOSE ? -ENOTCONN : -EAGAIN;
 }
 
 /* Not by kernel_recvmsg(), which for a short message is twice the way. */
