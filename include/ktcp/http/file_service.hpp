@@ -13,6 +13,8 @@
 #ifndef KTCP_HTTP_FILE_SERVICE_HPP
 #define KTCP_HTTP_FILE_SERVICE_HPP
 
+#include <optional>
+
 #include <ktcp/http/coding.hpp>
 #include <ktcp/http/conditional.hpp>
 #include <ktcp/http/listing.hpp>
@@ -128,8 +130,8 @@ class file_service {
 	static void redirect(const request &asked, response &to, std::span<char> memory) noexcept;
 	task_of<void> list(request &asked, response &to, file directory, std::span<char> path,
 			   std::span<char> memory) const;
-	task_of<void> send(request &asked, response &to, chosen &what,
-			   std::span<char> memory) const;
+	std::optional<task_of<void>> send(request &asked, response &to, chosen &what,
+					  std::span<char> memory) const;
 	static task_of<void> send_copy(response &to, std::string_view body);
 	task_of<void> send_parts(request &asked, response &to, const chosen &what,
 				 range_set ranges) const;
@@ -225,7 +227,7 @@ inline task_of<void> file_service::find(request &asked, response &to) const
 	chosen what = choose(asked, std::move(*found), path);
 
 	if (const auto more = send(asked, to, what, rest))
-		co_return co_await more;
+		co_return co_await *more;
 	co_return result<void>();
 }
 
@@ -311,9 +313,9 @@ inline task_of<void> file_service::list(request &asked, response &to, file direc
 	co_return result<void>();
 }
 
-/* Empty where all of it could be replied at once; @what must outlive what is not. */
-inline task_of<void> file_service::send(request &asked, response &to, chosen &what,
-					std::span<char> memory) const
+/* What is still to be awaited, for which @what must stay; nothing where all was replied at once. */
+inline std::optional<task_of<void>> file_service::send(request &asked, response &to, chosen &what,
+						       std::span<char> memory) const
 {
 	const validators known = { { what.etag, what.etag_size },
 				   what.modified,
@@ -323,7 +325,8 @@ inline task_of<void> file_service::send(request &asked, response &to, chosen &wh
 
 	switch (given.outcome()) {
 	case condition::failed:
-		return refuse(to, 412);
+		static_cast<void>(refuse(to, 412));
+		return {};
 	case condition::not_modified:
 		to.status(304);
 		what.validate(to, how_);

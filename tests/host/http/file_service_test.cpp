@@ -703,6 +703,30 @@ TEST_F(http_files, survives_every_allocation_that_fails)
 	EXPECT_TRUE(all_came) << "there are more allocations than were tried";
 }
 
+/* Where there was memory to find the file, there is an answer: that it cannot be sent, if need be. */
+TEST_F(http_files, says_that_there_is_no_memory_to_send)
+{
+	for (const char *range : { "", "Range: bytes=0-9999\r\n" }) {
+		bool answered = false, whole = false;
+
+		for (std::size_t nth = 1; nth < 50 && !whole; nth++) {
+			machine.allocations = 0;
+
+			client one(*service);
+
+			machine.failing = nth;
+			one.send(get("/big.bin", range));
+			whole = machine.allocations <= nth;
+			machine.failing = SIZE_MAX;
+			one.finish();
+			answered |= !one.received().empty();
+			EXPECT_EQ(one.received().empty(), !answered)
+				<< "allocation " << nth << ", " << range;
+		}
+		EXPECT_TRUE(whole) << "there are more allocations than were tried";
+	}
+}
+
 /* ---- listings ------------------------------------------------------------------------------- */
 
 namespace
