@@ -9,7 +9,7 @@ help:
 	@echo '              PARAMS="max_connections=10 ...", HOST_PORT=12345, HTTP_PORT=8081)'
 	@echo 'make demo     the same with a scripted conversation, which ends by itself'
 	@echo 'make new      a module of your own, to build on: NAME=mything (DIR=../mything)'
-	@echo 'make check    all tests: host, kunit, vm, browser, docs, bench-quick, lint'
+	@echo 'make check    all tests: host, coverage, kunit, vm, browser, docs, bench-quick, lint'
 	@echo 'make host     the types and the simulation, in user space'
 	@echo 'make kunit    the kernel port and the types, in a User-Mode Linux kernel'
 	@echo 'make docs     the documentation: its commands are run, its examples built'
