@@ -3,6 +3,7 @@
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/err.h>
+#include <linux/kprobes.h>
 #include <linux/net.h>
 #include <linux/netdevice.h>
 #include <linux/percpu_counter.h>
@@ -16,6 +17,22 @@
 #include <net/tcp.h>
 
 #include "net.h"
+
+/* Functions that modules are not given: where they are, a probe knows that is never armed. */
+#ifdef MODULE
+static void *ktcp_kunit_find(const char *name)
+{
+	struct kprobe probe = { .symbol_name = name, .flags = KPROBE_FLAG_DISABLED };
+
+	if (register_kprobe(&probe))
+		return NULL;
+	unregister_kprobe(&probe);
+	return probe.addr;
+}
+#define KTCP_KUNIT_FUNCTION(name) ((typeof(&(name)))ktcp_kunit_find(#name))
+#else
+#define KTCP_KUNIT_FUNCTION(name) (&(name))
+#endif
 
 static int ktcp_kunit_loopback_of(struct net *net, bool up)
 {
@@ -49,11 +66,12 @@ static struct pernet_operations ktcp_kunit_net_ops = {
 
 struct net *ktcp_kunit_net_create(void)
 {
+	typeof(&copy_net_ns) copy = KTCP_KUNIT_FUNCTION(copy_net_ns);
 	struct net *net;
 
-	if (register_pernet_subsys(&ktcp_kunit_net_ops))
+	if (!copy || register_pernet_subsys(&ktcp_kunit_net_ops))
 		return NULL;
-	net = copy_net_ns(CLONE_NEWNET, &init_user_ns, &init_net);
+	net = copy(CLONE_NEWNET, &init_user_ns, &init_net);
 	if (IS_ERR(net)) {
 		unregister_pernet_subsys(&ktcp_kunit_net_ops);
 		return NULL;
@@ -77,7 +95,7 @@ bool ktcp_kunit_net_gone(struct net *net)
 
 long ktcp_kunit_tcp_sockets(void)
 {
-	return percpu_counter_sum(&tcp_sockets_allocated);
+	return percpu_counter_sum(tcp_prot.sockets_allocated);
 }
 
 long ktcp_kunit_tcp_sockets_settled(long expected)
@@ -144,6 +162,7 @@ bool ktcp_kunit_has_own_callbacks(struct socket *sock)
 {
 	struct sock *sk = sock->sk;
 
-	return sk->sk_data_ready == sock_def_readable &&
-	       sk->sk_write_space == sk_stream_write_space && !sk->sk_user_data;
+	return sk->sk_data_ready == KTCP_KUNIT_FUNCTION(sock_def_readable) &&
+	       sk->sk_write_space == KTCP_KUNIT_FUNCTION(sk_stream_write_space) &&
+	       !sk->sk_user_data;
 }

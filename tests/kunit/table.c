@@ -5,6 +5,7 @@
  */
 #include <kunit/test.h>
 #include <linux/container_of.h>
+#include <linux/module.h>
 #include <linux/string.h>
 
 #include "../conformance/conformance.h"
@@ -133,3 +134,6 @@ static struct kunit_suite ktcp_kunit_suite = {
 	.test_cases = ktcp_kunit_cases,
 };
 kunit_test_suite(ktcp_kunit_suite);
+
+MODULE_DESCRIPTION("KUnit tests for ktcp");
+MODULE_LICENSE("Dual MIT/GPL");
