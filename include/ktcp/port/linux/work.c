@@ -47,10 +47,10 @@ void ktcp_init_work(struct work_struct *work, void (*function)(struct work_struc
 bool ktcp_queue_work(int cpu, struct workqueue_struct *wq, struct work_struct *work)
 {
 	/*
-	 * The CPU may go offline between the test and the use: the item then runs on
-	 * whichever CPU took over its worker pool.
+	 * cpu_online() reads past its mask where no CPU can be. The CPU may go offline between
+	 * the test and the use: the item then runs on whichever CPU took over its worker pool.
 	 */
-	if (cpu < 0 || !cpu_online(cpu))
+	if (cpu < 0 || (unsigned int)cpu >= nr_cpu_ids || !cpu_online(cpu))
 		cpu = WORK_CPU_UNBOUND;
 	return queue_work_on(cpu, wq, work);
 }
