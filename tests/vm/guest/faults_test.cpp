@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 #include <cstdio>
+#include <set>
 
 namespace vm
 {
@@ -137,6 +138,7 @@ class faults : public every_model {
 };
 FOR_EVERY_MODEL(faults);
 
+// While accepting, receiving and sending.
 constexpr call serving[] = {
 	{ "ktcp_kmalloc", 0 },
 	{ "ktcp_kmem_cache_alloc", 0 },
@@ -153,6 +155,77 @@ constexpr call serving[] = {
 	{ "ktcp_sock_softirq_send", EINPROGRESS },
 	{ "ktcp_sock_hold_net", ENONET },
 };
+
+// While a namespace begins, and a server in it.
+constexpr call beginning[] = {
+	{ "ktcp_kmalloc", 0 },
+	{ "ktcp_kmem_cache_create", 0 },
+	{ "ktcp_page_pool_create", 0 },
+	{ "ktcp_softirq_pages_create", 0 },
+	{ "ktcp_alloc_workqueue", 0 },
+	{ "ktcp_kthread_run", EINTR },
+	{ "ktcp_sock_create", ENOMEM },
+	{ "ktcp_sock_bind", ENOMEM },
+	{ "ktcp_sock_listen", EADDRINUSE },
+	{ "ktcp_sock_local", ENOBUFS },
+	{ "ktcp_proc_mkdir", ENOMEM },
+	{ "ktcp_proc_create", ENOMEM },
+};
+
+// While khttpd answers with files.
+constexpr call serving_files[] = {
+	{ "ktcp_file_open", ENFILE },	   { "ktcp_file_stat", EACCES },
+	{ "ktcp_file_read", EIO },	   { "ktcp_file_read_pages", EIO },
+	{ "ktcp_file_list", EIO },	   { "ktcp_alloc_pages", 0 },
+	{ "ktcp_sock_send_pages", EPIPE }, { "ktcp_sock_send", EPIPE },
+	{ "ktcp_frame_alloc", 0 },	   { "ktcp_kmalloc", 0 },
+	{ "ktcp_page_pool_get", 0 },
+};
+
+// While drop-tcp-socket is written to.
+constexpr call dropping[] = {
+	{ "ktcp_kmalloc", 0 },
+	{ "ktcp_proc_copy", EFAULT },
+	{ "ktcp_tcp_abort", ENOENT },
+};
+
+// While a namespace begins, and drop-tcp-socket's file in it.
+constexpr call beginning_to_drop[] = { { "ktcp_proc_create_net", ENOMEM } };
+
+// The functions of the loaded module that may be made to fail.
+std::set<std::string> injectable()
+{
+	std::set<std::string> names;
+	std::istringstream text(read_file(debug + "error_injection/list"));
+	for (std::string line; std::getline(text, line);)
+		if (line.rfind("ktcp_", 0) == 0)
+			names.insert(line.substr(0, line.find_first_of(" \t")));
+	return names;
+}
+
+class faults_any : public server {};
+
+// None is left out: what the boundary says may fail, some test here makes fail.
+TEST_F(faults_any, of_the_boundary_is_in_a_test)
+{
+	std::set<std::string> made_to_fail;
+	for (const std::span<const call> each :
+	     { std::span<const call>(serving), std::span<const call>(beginning),
+	       std::span<const call>(serving_files), std::span<const call>(dropping),
+	       std::span<const call>(beginning_to_drop) })
+		for (const call &call : each)
+			made_to_fail.insert(call.name);
+	// Of the three, khttpd has all that there is.
+	allow_other("^khttpd: ");
+	ASSERT_EQ(load_module("", "/khttpd.ko"), 0);
+	const std::set<std::string> all = injectable();
+	EXPECT_EQ(unload_module("khttpd"), 0);
+	EXPECT_GT(all.size(), 20u);
+	for (const auto &name : all)
+		EXPECT_TRUE(made_to_fail.contains(name)) << name << " fails in no test";
+	for (const auto &name : made_to_fail)
+		EXPECT_TRUE(all.contains(name)) << name << " is none that can be made to fail";
+}
 
 TEST_P(faults, each_call_while_serving)
 {
@@ -226,12 +299,7 @@ TEST_P(faults, beginning_in_a_namespace)
 {
 	load_model("netns_all=1");
 	int began = 0, refused = 0;
-	for (const call &each :
-	     { call{ "ktcp_sock_create", ENOMEM }, call{ "ktcp_sock_bind", ENOMEM },
-	       call{ "ktcp_sock_listen", EADDRINUSE }, call{ "ktcp_kmalloc", 0 },
-	       call{ "ktcp_alloc_workqueue", 0 }, call{ "ktcp_kthread_run", EINTR },
-	       call{ "ktcp_sock_local", ENOBUFS }, call{ "ktcp_proc_mkdir", ENOMEM },
-	       call{ "ktcp_proc_create", ENOMEM } }) {
+	for (const call &each : beginning) {
 		failing now({ each }, 3);
 		for (int i = 0; i < 4; ++i)
 			std::thread([&] { ::unshare(CLONE_NEWNET) ? ++refused : ++began; }).join();
@@ -241,12 +309,57 @@ TEST_P(faults, beginning_in_a_namespace)
 	expect_recovered();
 }
 
-class faults_loading : public server {};
+constexpr unsigned http_port = 8081;
+
+// What khttpd answers; the end of the connection ends it.
+std::string get(const std::string &path)
+{
+	client peer({ .address = "127.0.0.1", .port = http_port });
+	peer.send("GET " + path + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+	const bytes all = peer.receive_to_end();
+	EXPECT_NE(peer.error(), EAGAIN) << "the server neither goes on nor closes";
+	return { all.begin(), all.end() };
+}
+
+// A module, a wrong parameter of it if it has any, and whether it does what it is for.
+struct loading {
+	const char *name, *file, *parameters, *wrong;
+	bool (*works)();
+};
+
+void PrintTo(const loading &which, std::ostream *to)
+{
+	*to << which.name;
+}
+
+bool echoes()
+{
+	client peer({ .address = "127.0.0.1" });
+	return echo(peer, "hello").empty();
+}
+
+const loading modules[] = {
+	{ "kecho", "/kecho.ko", "", "model=none", echoes },
+	{ "khttpd", "/khttpd.ko", "port=8081 root=/tmp", "model=none",
+	  [] { return get("/").rfind("HTTP/1.1 200", 0) == 0; } },
+	{ "drop_tcp_socket", "/drop-tcp-socket.ko", "", "",
+	  [] { return read_file("/proc/net/drop_tcp_sock").rfind("dropped ", 0) == 0; } },
+};
+
+class faults_loading : public server, public testing::WithParamInterface<loading> {
+    protected:
+	faults_loading() : server({ GetParam().name, 1 })
+	{
+	}
+};
+INSTANTIATE_TEST_SUITE_P(modules, faults_loading, testing::ValuesIn(modules),
+			 [](const auto &info) { return std::string(info.param.name); });
 
 // Each single allocation of loading and of unloading fails, one a time: fail-nth counts those of
 // the thread that loads.
-TEST_F(faults_loading, each_allocation)
+TEST_P(faults_loading, each_allocation)
 {
+	const loading &which = GetParam();
 	allow_log("");
 	allow_other("");
 	set("failslab/ignore-gfp-wait", "N");
@@ -266,63 +379,53 @@ TEST_F(faults_loading, each_allocation)
 		EXPECT_GT(::pread(counter, text, sizeof text - 1, 0), 0) << std::strerror(errno);
 		return std::atoi(text);
 	};
-	for (unsigned n = 1; n < 5000; ++n) {
+	// The loader's own come first, several hundred: until the module is refused for what is
+	// seen before it allocates anything, a parameter or that it is there already.
+	constexpr int far_away = 1000000;
+	const bool twice = !*which.wrong;
+	if (twice) {
+		ASSERT_EQ(load_module("", which.file), 0);
+	}
+	nth(far_away);
+	EXPECT_EQ(load_module(which.wrong, which.file), twice ? EEXIST : EINVAL);
+	const int before = far_away - left();
+	nth(0);
+	if (twice) {
+		ASSERT_EQ(unload_module(which.name), 0);
+	}
+	ASSERT_GT(before, 0);
+	const unsigned first = std::max(before - 50, 1);
+	for (unsigned n = first; n < first + 5000; ++n) {
 		log.lines(); // before the kernel overwrites them
 		nth(n);
-		const int error = load_module("");
+		const int error = load_module(which.parameters, which.file);
 		const bool injected = left() == 0;
 		nth(0);
 		error ? ++refused : ++loaded;
 		if (error) {
 			ASSERT_TRUE(injected) << std::strerror(error);
-			ASSERT_FALSE(module_loaded());
+			ASSERT_FALSE(module_loaded(which.name));
 			continue;
 		}
-		// As far as it loaded, it serves.
-		client peer;
-		EXPECT_EQ(echo(peer, "hello"), "") << n;
-		peer.close();
+		// As far as it loaded, it works.
+		EXPECT_TRUE(which.works()) << n;
 		nth(1 + n % 20);
-		const int error_again = unload_module();
+		const int error_again = unload_module(which.name);
 		nth(0);
 		EXPECT_EQ(error_again, 0) << std::strerror(error_again);
 		if (!injected)
 			break;
 	}
 	::close(counter);
-	std::printf("%d times refused, %d times loaded\n", refused, loaded);
+	std::printf("%s: %d times refused, %d times loaded, from the %uth allocation on\n",
+		    which.name, refused, loaded, first);
 	EXPECT_GT(refused, 20);
-	EXPECT_FALSE(module_loaded());
+	EXPECT_FALSE(module_loaded(which.name));
 }
 
 // khttpd with a root: the file system's calls fail as well.
 class faults_files : public server {
     protected:
-	static constexpr unsigned http_port = 8081;
-	static std::string get(const std::string &path)
-	{
-		const int peer = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		sockaddr_in to{};
-		to.sin_family = AF_INET;
-		to.sin_port = htons(http_port);
-		to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-		const timeval limit{ patience_seconds, 0 };
-		::setsockopt(peer, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-		std::string all;
-		const std::string request = "GET " + path +
-					    " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-		if (!::connect(peer, reinterpret_cast<sockaddr *>(&to), sizeof to) &&
-		    ::send(peer, request.data(), request.size(), MSG_NOSIGNAL) > 0) {
-			char part[16384];
-			ssize_t got;
-			while ((got = ::recv(peer, part, sizeof part, 0)) > 0)
-				all.append(part, got);
-			EXPECT_FALSE(got < 0 && errno == EAGAIN)
-				<< "the server neither goes on nor closes";
-		}
-		::close(peer);
-		return all;
-	}
 	// The body of a whole response of 200; else nothing.
 	static std::string body(const std::string &answer)
 	{
@@ -358,12 +461,7 @@ TEST_F(faults_files, each_call_while_serving)
 				}
 			}
 		};
-		for (const call &each :
-		     { call{ "ktcp_file_open", ENFILE }, call{ "ktcp_file_stat", EACCES },
-		       call{ "ktcp_file_read", EIO }, call{ "ktcp_file_read_pages", EIO },
-		       call{ "ktcp_file_list", EIO }, call{ "ktcp_sock_send_pages", EPIPE },
-		       call{ "ktcp_sock_send", EPIPE }, call{ "ktcp_frame_alloc", 0 },
-		       call{ "ktcp_kmalloc", 0 }, call{ "ktcp_page_pool_get", 0 } }) {
+		for (const call &each : serving_files) {
 			SCOPED_TRACE(std::string(model) + ": " + each.name);
 			{
 				failing now({ each }, 3);
@@ -378,6 +476,57 @@ TEST_F(faults_files, each_call_while_serving)
 		ASSERT_EQ(unload_module("khttpd"), 0);
 	}
 	std::filesystem::remove_all("/tmp/site");
+}
+
+// drop-tcp-socket: what is written is dropped, or not, and a namespace has its file, or is not made.
+TEST_F(faults_any, of_drop_tcp_socket)
+{
+	allow_log("");
+	allow_other("");
+	const char *const file = "/proc/thread-self/net/drop_tcp_sock";
+	// The errno of a write, or 0.
+	const auto drop = [file](const std::string &text) {
+		const int to = ::open(file, O_WRONLY | O_CLOEXEC);
+		if (to < 0)
+			return errno;
+		const int error = ::write(to, text.data(), text.size()) < 0 ? errno : 0;
+		::close(to);
+		return error;
+	};
+	// Connections to drop: nobody needs to accept them.
+	const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	sockaddr_in at{};
+	at.sin_family = AF_INET;
+	at.sin_port = htons(server_port);
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr *>(&at), sizeof at), 0);
+	ASSERT_EQ(::listen(listener, 100), 0);
+	const auto connect_and_drop = [&] {
+		client peer({ .address = "127.0.0.1" });
+		EXPECT_TRUE(peer.connected()) << std::strerror(peer.error());
+		return drop("* 127.0.0.1:" + std::to_string(server_port) + "\n");
+	};
+	// No other of ktcp's modules beside it: their functions have the same names.
+	ASSERT_EQ(load_module("", "/drop-tcp-socket.ko"), 0);
+	for (const call &each : dropping) {
+		SCOPED_TRACE(each.name);
+		{
+			failing now({ each }, 1);
+			for (int i = 0; i < 3; ++i)
+				EXPECT_NE(connect_and_drop(), 0) << "nothing failed";
+		}
+		EXPECT_EQ(connect_and_drop(), 0) << "not recovered";
+	}
+	int began = 0, not_begun = 0;
+	{
+		failing now({ beginning_to_drop[0] }, 2);
+		for (int i = 0; i < 8; ++i)
+			std::thread([&] { ::unshare(CLONE_NEWNET) ? ++not_begun : ++began; }).join();
+	}
+	EXPECT_EQ(began, 4);
+	EXPECT_EQ(not_begun, 4);
+	EXPECT_EQ(unload_module("drop_tcp_socket"), 0);
+	::close(listener);
 }
 
 } // namespace

@@ -7,14 +7,20 @@
 #include <linux/error-injection.h>
 
 ALLOW_ERROR_INJECTION(ktcp_kmalloc, NULL);
+ALLOW_ERROR_INJECTION(ktcp_kmem_cache_create, NULL);
 ALLOW_ERROR_INJECTION(ktcp_kmem_cache_alloc, NULL);
 ALLOW_ERROR_INJECTION(ktcp_frame_alloc, NULL);
 ALLOW_ERROR_INJECTION(ktcp_alloc_pages, NULL);
+ALLOW_ERROR_INJECTION(ktcp_page_pool_create, NULL);
 ALLOW_ERROR_INJECTION(ktcp_page_pool_get, NULL);
+ALLOW_ERROR_INJECTION(ktcp_softirq_pages_create, NULL);
 ALLOW_ERROR_INJECTION(ktcp_alloc_workqueue, NULL);
 ALLOW_ERROR_INJECTION(ktcp_kthread_run, ERRNO);
 ALLOW_ERROR_INJECTION(ktcp_proc_mkdir, ERRNO);
 ALLOW_ERROR_INJECTION(ktcp_proc_create, ERRNO);
+ALLOW_ERROR_INJECTION(ktcp_proc_create_net, ERRNO);
+ALLOW_ERROR_INJECTION(ktcp_proc_copy, ERRNO);
+ALLOW_ERROR_INJECTION(ktcp_tcp_abort, ERRNO);
 ALLOW_ERROR_INJECTION(ktcp_sock_create, ERRNO);
 ALLOW_ERROR_INJECTION(ktcp_sock_bind, ERRNO);
 ALLOW_ERROR_INJECTION(ktcp_sock_listen, ERRNO);
