@@ -6,6 +6,7 @@
 #
 #   COMDAT groups   the kernel's link of several objects discards one of two copies, and the
 #                   other's mitigation tables refer to it
+#   the x87         the kernel's code leaves the user's registers alone (g++ refuses by itself)
 #   .init_array     run-time constructors run only on kernels with CONFIG_CONSTRUCTORS
 #                   ("constructors"), so they would work on debug kernels alone
 set -eu
@@ -15,6 +16,12 @@ sections=$(${READELF:-readelf} -SW "$object")
 
 if ${READELF:-readelf} -gW "$object" | grep -q 'COMDAT'; then
 	echo "$object: COMDAT groups are left; link C++ objects with --force-group-allocation" >&2
+	rm -f "$object"
+	exit 1
+fi
+if ${OBJDUMP:-objdump} -d --no-show-raw-insn "$object" |
+		grep -Eq ':[[:space:]]+f(ld|ild|st|ist|add|sub|mul|div|ucom|com)'; then
+	echo "$object: floating point; a module has none" >&2
 	rm -f "$object"
 	exit 1
 fi

@@ -649,7 +649,9 @@ static void ktcp_disinherit(struct sock *listener, struct sock *child)
 		return;
 	read_lock_bh(&listener->sk_callback_lock);
 	hook = ktcp_hook_of(listener);
-	ready = hook ? hook->saved[KTCP_SAVED_DATA_READY] : listener->sk_data_ready;
+	ready = listener->sk_data_ready;
+	if (hook)
+		ready = hook->saved[KTCP_SAVED_DATA_READY];
 	read_unlock_bh(&listener->sk_callback_lock);
 
 	lock_sock(child);
