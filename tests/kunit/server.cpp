@@ -17,7 +17,13 @@ namespace
 {
 
 constexpr int patience_ms = 10000;
+/* As a module it is on a debug kernel in an emulated machine (tests/vm), where no bound in time is
+ * known: it is to end. */
+#ifdef MODULE
+constexpr uint64_t stop_limit_ms = 60000;
+#else
 constexpr uint64_t stop_limit_ms = 2000;
+#endif
 
 struct echo {
 	ktcp::task operator()(ktcp::connection &peer) const
@@ -471,7 +477,8 @@ struct in_model {
 		{
 			auto third = dial(server.port());
 
-			KTCP_CHECK(third && ended(*third));
+			/* With two processors the reset may be there before connect() is back. */
+			KTCP_CHECK(third ? ended(*third) : third.error() == errc::econnreset);
 		}
 		KTCP_CHECK(echoed(*first, 10, *space) == 10);
 
