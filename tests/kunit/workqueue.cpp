@@ -108,7 +108,8 @@ void queues_itself(ktcp_test::context &context)
 
 void cancel(ktcp_test::context &context)
 {
-	auto queue = workqueue::create("ktcp_kunit", { .max_active = 1 });
+	/* Unbound: a bound queue has so many on each processor. */
+	auto queue = workqueue::create("ktcp_kunit", { .unbound = true, .max_active = 1 });
 	auto blocker = ktcp_test::make<item>(*queue);
 	auto one = ktcp_test::make<item>(*queue);
 
