@@ -58,15 +58,11 @@ class server : public testing::Test {
 	// Unloads the module, which must succeed, in time.
 	void unload()
 	{
-		unload_within(unload_bound);
-	}
-	void unload_within(clock::duration bound)
-	{
 		const auto start = clock::now();
 		const int error = unload_module(under_test.name);
 		const auto took = clock::now() - start;
 		EXPECT_EQ(error, 0) << "rmmod: " << std::strerror(error);
-		EXPECT_LT(took, bound);
+		EXPECT_LT(took, unload_bound);
 		// At once, not soon: nothing of the module may run or be reached now.
 		EXPECT_EQ(text(module_tasks(under_test.name)), "");
 		EXPECT_EQ(text(module_leftovers(under_test.name)), "");
