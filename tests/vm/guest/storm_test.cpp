@@ -53,11 +53,6 @@ class storm : public cable {
 	{
 		count_ = more.empty() ? what : what + "; " + more;
 	}
-	// A kernel that checks everything takes so many times as long: a fifth has to do there.
-	static int many(int count)
-	{
-		return debug_kernel() ? count / 5 : count;
-	}
 
     private:
 	std::string count_ = "nothing was counted";
@@ -94,7 +89,7 @@ TEST_P(storm, load_and_unload_under_traffic)
 		});
 	});
 	std::mt19937 random(9);
-	const int wanted = many(125);
+	const int wanted = 125;
 	int times = 0;
 	for (; times < wanted && !HasFailure(); ++times) {
 		load_model();
@@ -116,7 +111,7 @@ TEST_P(storm, of_connects_and_resets)
 {
 	load_model("backlog=64");
 	std::atomic<int> connected = 0;
-	const int each = many(1000);
+	const int each = 1000;
 	at_once(4, [&](unsigned, std::mt19937 &random) {
 		for (int i = 0; i < each; ++i) {
 			client peer({ .address = "127.0.0.1" });
@@ -210,7 +205,7 @@ INSTANTIATE_TEST_SUITE_P(models, storm_many, testing::Values("event", "softirq")
 
 TEST_P(storm_many, ten_thousand_closed_at_once)
 {
-	const std::size_t count = many(10000);
+	const std::size_t count = 10000;
 	ASSERT_TRUE(write_file("/proc/sys/net/ipv4/tcp_max_orphans", "65536"));
 	load_model("backlog=4096");
 	std::vector<client> peers;
