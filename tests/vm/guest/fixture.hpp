@@ -159,8 +159,11 @@ class server : public testing::Test {
 						 "|^clocksource: |^tsc: |^hrtimer: interrupt took"
 						 "| used greatest stack depth: "
 						 "|^(ktcp[01]|lo): |^random: crng");
-		// Whatever else a test allows.
-		static const std::regex mistake(mistakes() + "|log lines were lost");
+		// Whatever else a test allows; while it runs, even these words alone.
+		static const std::regex mistake(
+			mistakes() + "|\\b(BUG|WARNING|INFO|UBSAN|ODEBUG|KASAN)\\b"
+				     "|inconsistent lock state"
+				     "|(locking|dependency|usage) detected|log lines were lost");
 		for (const auto &line : log.lines()) {
 			EXPECT_FALSE(std::regex_search(line.text, mistake))
 				<< "in the kernel's log: " << line.text;
