@@ -34,41 +34,45 @@ help:
 # Exported where they are given, on the command line or in the environment.
 export MODEL PARAMS HOST_PORT HTTP_PORT PEER
 
+# The jobs of a make that runs a whole suite are the suite's own affair: without this, each make
+# within it would say that it has none.
+alone := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
+
 run:
-	@tools/run
+	@$(alone) tools/run
 
 demo:
-	@tools/run --demo
+	@$(alone) tools/run --demo
 
 new:
 	@tools/new '$(NAME)' '$(DIR)'
 
 check:
-	@tools/check
+	@$(alone) tools/check
 
 host kunit vm browser docs:
-	@tests/$@/run
+	@$(alone) tests/$@/run
 
 vm-debug:
-	@tests/vm/run --kernel 6.1-debug
+	@$(alone) tests/vm/run --kernel 6.1-debug
 
 matrix:
-	@tools/matrix
+	@$(alone) tools/matrix
 
 coverage:
-	@tools/coverage
+	@$(alone) tools/coverage
 
 proof:
-	@tools/proof
+	@$(alone) tools/proof
 
 lint:
-	@tools/lint
+	@$(alone) tools/lint
 
 bench:
-	@bench/run
+	@$(alone) bench/run
 
 bench-quick:
-	@bench/run --quick
+	@$(alone) bench/run --quick
 
 PREFIX ?= /usr/local
 
@@ -78,13 +82,13 @@ install:
 	@DESTDIR='$(DESTDIR)' cmake --install build/install
 
 deb:
-	@tools/deb
+	@$(alone) tools/deb
 
 deb-check:
-	@tests/package/run
+	@$(alone) tests/package/run
 
 fresh-check:
-	@tests/package/fresh
+	@$(alone) tests/package/fresh
 
 kecho khttpd:
 	@tools/deps build

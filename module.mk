@@ -12,7 +12,14 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 OUT ?= $(CURDIR)
 
 ktcp-folder := $(CURDIR)
-ktcp-make = $(MAKE) -C $(KDIR) M=$(abspath $(OUT)) --no-print-directory
+# Behind $(MAKE), which stands in each recipe's own text: make looks for it there when it decides
+# who may share its jobs.
+ktcp-kernel = -C $(KDIR) M=$(abspath $(OUT)) --no-print-directory
+
+# The kernel's own name for a build folder means another thing there.
+ifeq ($(origin O),command line)
+$(error O=$(O) names a build folder of the kernel. A module's is OUT: make OUT=$(O))
+endif
 
 .PHONY: modules clean FORCE
 
@@ -21,10 +28,10 @@ modules: $(if $(filter-out $(CURDIR),$(abspath $(OUT))),$(OUT)/Kbuild)
 		echo "No kernel headers in $(KDIR)." >&2; \
 		echo "Install those of your kernel (Debian: linux-headers-$$(uname -r))," >&2; \
 		echo "or name a kernel's build folder with KDIR=." >&2; exit 1; }
-	@$(ktcp-make) modules
+	@$(MAKE) $(ktcp-kernel) modules
 
 clean:
-	@test ! -e $(OUT)/Kbuild || $(ktcp-make) clean
+	@test ! -e $(OUT)/Kbuild || $(MAKE) $(ktcp-kernel) clean
 
 # Elsewhere, the kernel's make finds a Kbuild that leads it back to the sources; written anew
 # when it leads to others.

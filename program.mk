@@ -8,6 +8,10 @@
 #
 #	make [OUT=...] [SANITIZE=thread|address,undefined]
 
+ifeq ($(origin O),command line)
+$(error O=$(O) names a build folder of the kernel. A program's is OUT: make OUT=$(O))
+endif
+
 OUT ?= .
 CXX ?= g++
 CXXFLAGS ?= -O2 -g
