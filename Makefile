@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo new check host kunit vm browser docs vm-debug matrix coverage proof install deb deb-check fresh-check lint bench bench-quick kecho khttpd clean
+.PHONY: help run demo new check host kunit vm browser docs vm-debug matrix coverage proof install deb deb-check fresh-check lint bench bench-quick profile kecho khttpd clean
 
 help:
 	@echo 'make run      kecho and khttpd in a virtual machine, to talk to: telnet localhost 12345,'
@@ -23,6 +23,8 @@ help:
 	@echo 'make bench    kecho, khttpd, and user-space servers beside them, in virtual machines; long'
 	@echo '              (PEER=path/to/other.ko: another echo module on port 12345)'
 	@echo 'make bench-quick  only what a change is judged by, against bench/baseline.csv'
+	@echo 'make profile  where the instructions of a request go: tables and a flame graph in build/profile/'
+	@echo '              (SERVER="kecho-event epoll" WORKLOAD=x16 KERNEL="6.1 6.12")'
 	@echo 'make install  headers, Kbuild fragment, CMake and pkg-config files, ktcp-new and ktcp-top'
 	@echo '              (PREFIX=/usr/local DESTDIR=)'
 	@echo 'make deb      a DKMS package for Debian, in build/deb/'
@@ -73,6 +75,9 @@ bench:
 
 bench-quick:
 	@$(alone) bench/run --quick
+
+profile:
+	@bench/profile/run $(or $(SERVER),kecho-event) $(or $(WORKLOAD),x16) --kernel $(or $(KERNEL),6.1)
 
 PREFIX ?= /usr/local
 

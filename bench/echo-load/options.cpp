@@ -45,6 +45,7 @@ throughput and latency.
   --no-header         CSV without its first line
   --progress          a line each second, to stderr; default on a terminal
   --quiet             no progress
+  --mark              execute what bench/profile's emulator begins and ends its count by
   --help              this text
 
 Ends with 0 if all went well, 1 if there were errors, 2 if it was called wrongly.
@@ -272,6 +273,7 @@ command_line parse(const std::vector<std::string> &arguments)
 		flag("no-header", o.header, false),
 		flag("progress", o.progress),
 		flag("quiet", o.quiet),
+		flag("mark", o.mark),
 		flag("help", result.help),
 	};
 

@@ -43,6 +43,7 @@ struct options {
 	bool header = true;
 	bool progress = false;
 	bool quiet = false;
+	bool mark = false;
 
 	uint32_t largest() const;
 	uint32_t source_addresses() const;

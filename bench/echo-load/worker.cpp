@@ -16,6 +16,7 @@
 #include <limits>
 #include <system_error>
 
+#include "../profile/mark.h"
 #include "load.hpp"
 
 namespace load
@@ -66,8 +67,8 @@ worker::worker(const options &all, const endpoint &server, const unsigned char *
 	       unsigned number)
 	: options_(all), server_(server), pattern_(pattern),
 	  fixed_size_(all.sizes.size() == 1 ? all.sizes[0].size : 0),
-	  connections_(part(all.connections, all.threads, number)), random_(number + 1),
-	  phase_(static_cast<double>(number) / all.threads),
+	  marks_(all.mark && number == 0), connections_(part(all.connections, all.threads, number)),
+	  random_(number + 1), phase_(static_cast<double>(number) / all.threads),
 	  share_(part(all.requests, all.threads, number)),
 	  buffer_(std::make_unique<unsigned char[]>(buffer_size))
 {
@@ -331,6 +332,15 @@ bool worker::over(int64_t time) const
 					   time >= when_.end && time - when_.end > options_.timeout;
 }
 
+/* Where the measurement begins. */
+void worker::mark(int64_t time)
+{
+	if (!marks_ || marked_ || time < when_.start)
+		return;
+	marked_ = true;
+	PROFILE_MARK(PROFILE_BEGIN);
+}
+
 void worker::run(const window &when, const std::function<void(int64_t)> &tick)
 {
 	epoll_event events[256];
@@ -406,6 +416,7 @@ void worker::run(const window &when, const std::function<void(int64_t)> &tick)
 				send(which);
 		}
 		time = timed || beat ? now() : last_;
+		mark(time);
 		if (timed)
 			release_due(time);
 		if (!beat)
@@ -433,6 +444,8 @@ void worker::run(const window &when, const std::function<void(int64_t)> &tick)
 		}
 		tick(time);
 	}
+	if (marked_)
+		PROFILE_MARK(PROFILE_END);
 	/* The open loop's debts. */
 	if (interval_ > 0 && !interrupted)
 		errors_.timeout += due_until_end_ - issued_ + outstanding_;

@@ -117,6 +117,7 @@ class worker {
 	void fail(connection &which, uint64_t &counter, int error, int64_t time);
 	void overdue(int64_t time);
 	bool over(int64_t time) const;
+	void mark(int64_t time);
 	int64_t next_due() const;
 	uint32_t pick_size();
 
@@ -124,6 +125,8 @@ class worker {
 	const endpoint &server_;
 	const unsigned char *const pattern_;
 	const uint32_t fixed_size_; /* 0: a mix */
+	const bool marks_; /* for bench/profile */
+	bool marked_ = false;
 
 	int epoll_ = -1;
 	int heartbeat_ = -1;
