@@ -368,6 +368,7 @@ class connection : public executor {
 	bool attempt(operation &op) noexcept;
 	bool attempt_read(operation &op) noexcept;
 	bool make_room(operation &op) noexcept;
+	void move_to(std::byte *buffer, received &held) noexcept;
 	bool attempt_write(operation &op) noexcept;
 	result<std::size_t> recv(std::span<std::byte> into) noexcept;
 	result<std::size_t> send(const operation &op) noexcept;
@@ -606,7 +607,7 @@ inline bool connection::attempt(operation &op) noexcept
 		       attempt_read(op);
 }
 
-/* Have a buffer with room to receive into: op.data_, the room at its end. */
+/* Have a buffer with room to receive into, at its end: op.data_, the held one if it has any. */
 inline bool connection::make_room(operation &op) noexcept
 {
 	const std::size_t whole = buffers_.buffer_size();
@@ -627,16 +628,18 @@ inline bool connection::make_room(operation &op) noexcept
 		op.status_ = error_code(errc::enomem).code();
 		return false;
 	}
-	if (held) {
-		/* Into another buffer: TCP may still be sending from this one. */
-		const auto rest = **held;
-
-		std::copy(rest.begin(), rest.end(), op.data_);
-		give_back(std::exchange(held->data_, op.data_));
-		held->begin_ = 0;
-		held->end_ = static_cast<std::uint32_t>(rest.size());
-	}
 	return true;
+}
+
+/* Into another buffer: TCP may still be sending from this one. */
+inline void connection::move_to(std::byte *buffer, received &held) noexcept
+{
+	const auto rest = *held;
+
+	std::copy(rest.begin(), rest.end(), buffer);
+	give_back(std::exchange(held.data_, buffer));
+	held.begin_ = 0;
+	held.end_ = static_cast<std::uint32_t>(rest.size());
 }
 
 inline bool connection::attempt_read(operation &op) noexcept
@@ -650,10 +653,14 @@ inline bool connection::attempt_read(operation &op) noexcept
 	received *const held = op.kind_ == operation::kind::read_more ?
 				       &static_cast<read_more_operation &>(op).held_ :
 				       nullptr;
-	const std::size_t used = held ? held->end_ : 0;
+	/* The bytes that are there move when others have come, and not before. */
+	const bool moves = held && held->data_ != op.data_;
+	const std::size_t used = !held ? 0 : moves ? (**held).size() : held->end_;
 	const auto got = recv({ op.data_ + used, buffers_.buffer_size() - used });
 
 	if (got && *got) {
+		if (moves)
+			move_to(op.data_, *held);
 		if (held)
 			held->end_ += static_cast<std::uint32_t>(*got);
 		op.size_ = *got;
@@ -662,7 +669,7 @@ inline bool connection::attempt_read(operation &op) noexcept
 		moved_some(*got);
 		return true;
 	}
-	if (!held)
+	if (!held || moves)
 		buffers_.put(op.data_);
 	op.data_ = nullptr;
 	if (got)

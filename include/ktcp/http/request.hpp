@@ -19,6 +19,7 @@
 #include <span>
 
 #include <ktcp/http/chunked.hpp>
+#include <ktcp/http/exchange.hpp>
 #include <ktcp/http/request_handler.hpp>
 #include <ktcp/http/stream.hpp>
 #include <ktcp/task.hpp>
@@ -71,7 +72,8 @@ class request : private head_parser {
 	/**
 	 * `co_await request.read_body()`: a result<span>, the next bytes of the body, decoded; empty
 	 * at its end. They live until the next call. A client that waits for it is told to
-	 * continue. After an error the response has a status by itself, unless it has begun.
+	 * continue, unless the response has begun. After an error the response has a status by
+	 * itself, unless it has begun.
 	 * Errors: EBADMSG (malformed), EMSGSIZE (too long), ETIMEDOUT, ECONNRESET (the client
 	 * left in the midst of it), and the connection's.
 	 */
@@ -82,8 +84,8 @@ class request : private head_parser {
 	friend class service;
 	friend class response;
 
-	explicit request(http::stream &stream) noexcept
-		: head_parser(stream.options().head), stream_(stream)
+	request(http::stream &stream, exchange &state) noexcept
+		: head_parser(stream.options().head), stream_(stream), exchange_(state)
 	{
 	}
 
@@ -107,6 +109,12 @@ class request : private head_parser {
 	unsigned int failed() const noexcept
 	{
 		return failed_ ? failed_ : head_parser::status();
+	}
+
+	/* The input's bytes may have moved. What the head says is where they are now. */
+	outcome parse_input() noexcept
+	{
+		return parse(stream::text(stream_.input()));
 	}
 
 	/* Does the client still wait to be told to send its body? */
@@ -138,6 +146,7 @@ class request : private head_parser {
 	bool next_piece(received &from, std::span<const std::byte> &piece) noexcept;
 
 	http::stream &stream_;
+	exchange &exchange_;
 	received body_; /* what came behind the stream's input */
 	std::optional<chunked_decoder> chunks_;
 	std::uint64_t left_ = 0; /* of a body whose length is known */
@@ -196,7 +205,7 @@ inline task_of<std::span<const std::byte>> request::read_body()
 		auto told = co_await peer().write(stream_.output());
 
 		stream_.written();
-		if (told && waits_for_continue())
+		if (told && waits_for_continue() && !exchange_.begun)
 			told = co_await peer().write(
 				std::string_view("HTTP/1.1 100 Continue\r\n\r\n"));
 		if (!told)

@@ -101,8 +101,8 @@ class response {
 
 	/**
 	 * Add a field to the head; without a status it is a 200. What cannot be sent as it is
-	 * (a line end in it, more than a buffer in all) makes a 500 of the whole response, and does
-	 * not compile where it is a literal.
+	 * (a line end in it) makes a 500 of the whole response, and does not compile where it is a
+	 * literal. So does a head of more than 4096 bytes beyond the length of the request's head.
 	 * Content-Length, Transfer-Encoding, Connection, Date and Server are not the handler's.
 	 */
 	response &field(field_name name, field_value value) noexcept;
@@ -117,7 +117,7 @@ class response {
 	/** Has the head been finished, so that nothing of it can be changed? */
 	bool begun() const noexcept
 	{
-		return begun_;
+		return exchange_.begun;
 	}
 
 	/** Its status; 0 while it has none. */
@@ -160,8 +160,9 @@ class response {
 	[[nodiscard]] task_of<void> write(file_pages &pages);
 
 	/**
-	 * All of the response without waiting: as send(), for a handler that is no coroutine and
-	 * returns an empty task. @p body must outlive the handler: a literal, say.
+	 * All of the response without waiting: as send(), but what there is no room for leaves when
+	 * the handler has returned. A handler that is no coroutine may then return an empty task.
+	 * @p body must outlive the handler: a literal, say.
 	 */
 	[[gnu::flatten]] void reply(std::string_view body) noexcept;
 
@@ -181,8 +182,8 @@ class response {
 	template <request_handler Handler>
 	friend class service;
 
-	response(http::stream &stream, request &request) noexcept
-		: stream_(stream), request_(request)
+	response(http::stream &stream, request &request, exchange &state) noexcept
+		: stream_(stream), request_(request), exchange_(state)
 	{
 	}
 
@@ -204,6 +205,7 @@ class response {
 	[[gnu::flatten]] void begin() noexcept;
 	void begin_failure() noexcept;
 	result<void> prepare(std::size_t size) noexcept;
+	task_of<void> send_rest();
 	bool queue(std::span<const std::byte> piece) noexcept;
 	task_of<void> write_through(std::span<const std::byte> piece);
 	void cut_short() noexcept;
@@ -212,21 +214,20 @@ class response {
 
 	http::stream &stream_;
 	request &request_;
+	exchange &exchange_;
 	task_of<void> through_; /* a write that waits */
 	std::string_view rest_; /* of a reply() */
 	std::optional<std::uint64_t> declared_;
 	std::uint64_t sent_ = 0;
 	std::uint16_t status_ = 0;
-	bool begun_ = false;
 	bool whole_ = true; /* the head fits, and is well-formed */
 	bool chunked_ = false;
 	bool abandoned_ = false;
-	bool close_ = false; /* the connection ends with this */
 };
 
 inline response &response::status(unsigned int code) noexcept
 {
-	if (begun_)
+	if (begun())
 		return *this;
 	stream_.take_back();
 	/* Who read the body first has had the output written, and its buffer given back. */
@@ -245,7 +246,7 @@ inline response &response::status(unsigned int code) noexcept
 
 inline response &response::field(field_name name, field_value value) noexcept
 {
-	if (begun_)
+	if (begun())
 		return *this;
 	if (!status_)
 		status(200);
@@ -265,14 +266,14 @@ inline void response::begin() noexcept
 
 	/* What is left of a request's body is read over if that is little; else, and where the
 	 * client waits to be told, the connection ends here. */
-	close_ = close_ || !request_.keep_alive() || request_.failed() ||
-		 request_.waits_for_continue() ||
-		 (request_.has_body() && !request_.body_begun_ &&
-		  request_.left_ > stream_.options().unread_bytes);
+	exchange_.close = exchange_.close || !request_.keep_alive() || request_.failed() ||
+			  request_.waits_for_continue() ||
+			  (request_.has_body() && !request_.body_begun_ &&
+			   request_.left_ > stream_.options().unread_bytes);
 	/* Without a length, the end of the connection is the end of the body. */
-	close_ = close_ || (framed && !declared_ && !request_.minor_version());
+	exchange_.close = exchange_.close || (framed && !declared_ && !request_.minor_version());
 
-	const std::string_view end = close_		      ? "Connection: close\r\n\r\n" :
+	const std::string_view end = exchange_.close	      ? "Connection: close\r\n\r\n" :
 				     request_.minor_version() ? "\r\n" :
 								"Connection: keep-alive\r\n\r\n";
 
@@ -284,7 +285,9 @@ inline void response::begin() noexcept
 	} else {
 		append(end);
 	}
-	begun_ = true;
+	exchange_.begun = true;
+	/* Less than the room that may be there by chance: how much is, depends on what came before. */
+	whole_ = whole_ && stream_.unsettled() <= exchange_.head_room;
 	if (whole_)
 		stream_.settle();
 }
@@ -292,9 +295,9 @@ inline void response::begin() noexcept
 /* This instead of a head that does not fit or that nobody made. */
 inline void response::begin_failure() noexcept
 {
-	begun_ = false;
+	exchange_.begun = false;
 	status(500);
-	close_ = true;
+	exchange_.close = true;
 	declared_ = 0;
 	begin();
 }
@@ -377,24 +380,25 @@ inline result<void> response::prepare(std::size_t size) noexcept
 {
 	if (abandoned_)
 		return errc::epipe;
-	if (!begun_) {
+	if (!begun()) {
 		begin();
 		if (!whole_) {
 			begin_failure();
 			return errc::einval;
 		}
 	}
-	if (declared_ && size > *declared_ - sent_)
+	if (declared_ && size > *declared_ - sent_ - rest_.size())
 		return errc::emsgsize;
-	sent_ += size;
 	return {};
 }
 
 /* Into the output, if all of it fits. A chunk's size goes before it (RFC 9112, section 7.1). */
 inline bool response::queue(std::span<const std::byte> piece) noexcept
 {
-	if (!has_body() || piece.empty())
+	if (!has_body() || piece.empty()) {
+		sent_ += piece.size();
 		return true;
+	}
 
 	const std::string_view text(reinterpret_cast<const char *>(piece.data()), piece.size());
 
@@ -402,6 +406,7 @@ inline bool response::queue(std::span<const std::byte> piece) noexcept
 			 stream_.append(text)))
 		return false;
 	stream_.settle();
+	sent_ += piece.size();
 	return true;
 }
 
@@ -429,6 +434,8 @@ inline task_of<void> response::write_through(std::span<const std::byte> piece)
 	if (done)
 		done = co_await stream_.peer().write(piece);
 	if (done)
+		sent_ += piece.size();
+	if (done)
 		done = stream_.open();
 	if (done && chunked_) {
 		stream_.append("\r\n");
@@ -439,28 +446,44 @@ inline task_of<void> response::write_through(std::span<const std::byte> piece)
 
 inline task_of<void> response::write(file_pages &pages)
 {
-	const auto ready = declared_ ? prepare(pages.size()) : result<void>(errc::einval);
+	const std::size_t size = pages.size();
+	const auto ready = declared_ ? prepare(size) : result<void>(errc::einval);
 
-	if (!ready || !has_body())
+	if (!ready || !has_body()) {
+		sent_ += ready ? size : 0;
 		co_return ready;
-	stream_.expect_to_write(stream_.output().size() + pages.size());
+	}
+	stream_.expect_to_write(stream_.output().size() + size);
 
 	auto done = co_await stream_.peer().write(stream_.output(), true);
 
 	stream_.written();
 	if (done)
-		done = co_await stream_.peer().write(pages, sent_ < *declared_);
-	if (!done)
+		done = co_await stream_.peer().write(pages, sent_ + size < *declared_);
+	if (done)
+		sent_ += size;
+	else
 		abandon();
 	co_return done;
+}
+
+/* What a reply() had no room for, however the handler ended. */
+inline task_of<void> response::send_rest()
+{
+	const auto sent = co_await write_through(std::as_bytes(std::span(rest_)));
+
+	rest_ = {};
+	if (!sent)
+		abandon();
+	co_return sent;
 }
 
 /* The handler ended with an error: what it leaves may not be taken for success, or for whole. */
 inline void response::cut_short() noexcept
 {
-	if (!begun_ && status_ < 400)
+	if (!begun() && status_ < 400)
 		status_ = 0;
-	else if (begun_ && has_body() && !(declared_ && sent_ == *declared_))
+	else if (begun() && has_body() && !(declared_ && sent_ == *declared_))
 		abandon();
 }
 
@@ -470,14 +493,14 @@ inline void response::cut_short() noexcept
  */
 inline result<void> response::finish() noexcept
 {
-	if (!begun_ && request_.failed()) {
+	if (!begun() && request_.failed()) {
 		if (!fail(request_.failed()))
 			return errc::epipe;
 		return {};
 	}
-	if (!begun_ && !status_) {
+	if (!begun() && !status_) {
 		begin_failure(); /* no word from the handler */
-	} else if (!begun_) {
+	} else if (!begun()) {
 		if (!declared_)
 			declared_ = 0;
 		begin();
@@ -501,7 +524,7 @@ inline bool response::fail(unsigned int code) noexcept
 {
 	const std::string_view words = advice_for(code);
 
-	close_ = true;
+	exchange_.close = true;
 	status(code).field("Content-Type", "text/plain; charset=utf-8").length(words.size());
 	return prepare(words.size()) && queue(std::as_bytes(std::span(words)));
 }

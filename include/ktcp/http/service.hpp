@@ -80,18 +80,17 @@ class service {
 		reset,
 	};
 
-	/* How long, and for how many bytes, a client that was refused is listened to. */
-	static constexpr unsigned int linger_ms = 2000;
-	static constexpr std::size_t linger_bytes = 1 << 20;
-	/* For a head: many responses of a pipeline leave together, but it must fit. */
-	static constexpr std::size_t least_room = 4096;
+	/* How long a client is listened to after the last word: in all, and without a byte. */
+	static constexpr unsigned int linger_ms = 30'000;
+	static constexpr unsigned int linger_silence_ms = 5000;
 
 	/* Answer the request that begins with the input; its response may still be in output(). */
 	task_of<after> serve(stream &bytes) const
 	{
-		request asked(bytes);
-		response answer(bytes, asked);
-		auto parsed = asked.parse(stream::text(bytes.input()));
+		exchange state;
+		request asked(bytes, state);
+		response answer(bytes, asked, state);
+		auto parsed = asked.parse_input();
 
 		if (parsed == request::outcome::more) {
 			const auto whole = co_await receive_head(bytes, asked);
@@ -102,7 +101,11 @@ class service {
 		}
 		if (!bytes.open())
 			co_return after::reset;
-		if (bytes.room() < least_room && !co_await flush(bytes))
+		/* Many responses of a pipeline leave together, but a head has its room whatever was
+		 * before it. */
+		if (parsed == request::outcome::complete)
+			state.head_room = std::min(state.head_room + asked.length(), bytes.size());
+		if (bytes.room() < state.head_room && !co_await flush(bytes))
 			co_return after::reset;
 		if (parsed != request::outcome::complete) {
 			/* Nobody waits for an answer who has sent nothing, or has left. */
@@ -114,16 +117,14 @@ class service {
 		asked.accept_head();
 		/* One that has replied at once is no coroutine; one that had no memory for its frame
 		 * has not answered, and finish() does. */
-		if (const auto handled = handler_(asked, answer)) {
-			if (const auto ended = co_await handled; !ended)
-				answer.cut_short();
-		} else if (!answer.rest_.empty()) {
-			const auto through =
-				answer.write_through(std::as_bytes(std::span(answer.rest_)));
+		bool ended_well = true;
 
-			if (!co_await through)
-				answer.abandon();
-		}
+		if (const auto handled = handler_(asked, answer))
+			ended_well = static_cast<bool>(co_await handled);
+		if (!answer.rest_.empty())
+			static_cast<void>(co_await answer.send_rest());
+		if (!ended_well)
+			answer.cut_short();
 
 		auto finished = answer.finish();
 
@@ -132,12 +133,16 @@ class service {
 		done(asked, answer);
 		if (!finished)
 			co_return after::reset;
-		if (asked.has_body() && !answer.close_ && !co_await pass_over_body(asked))
+		if (asked.has_body() && !state.close && !co_await pass_over_body(asked))
 			co_return after::linger;
 		asked.leave_rest();
-		if (asked.has_body() || asked.failed())
-			co_return after::linger;
-		co_return answer.close_ ? after::close : after::next_request;
+		if (!state.close && !asked.failed())
+			co_return after::next_request;
+		/* A client that asked for the end sends no more, unless it already has. */
+		co_return asked.keep_alive() || asked.has_body() || bytes.input() ||
+				bytes.peer().socket().readable() ?
+			after::linger :
+			after::close;
 	}
 
 	/* Go on until the head is complete, or must be refused. */
@@ -151,10 +156,11 @@ class service {
 		peer.expires_after(options_.head_ms);
 		for (;;) {
 			const auto got = co_await peer.read_more(bytes.input());
+			/* Also where nothing came: the bytes may have moved, and a refusal is logged with
+			 * its target. */
+			const auto parsed = asked.parse_input();
 
 			if (got && *got) {
-				const auto parsed = asked.parse(stream::text(bytes.input()));
-
 				if (parsed != request::outcome::more)
 					co_return parsed;
 			} else if (got || (got.error() == errc::etimedout && !asked.begun())) {
@@ -213,13 +219,14 @@ class service {
 		bytes.written();
 		if (!co_await peer.may_sleep() || !peer.socket().shutdown(shutdown_how::wr))
 			co_return;
-		peer.expires_after(linger_ms);
-		for (std::size_t heard = 0; heard < linger_bytes;) {
-			const auto more = co_await peer.read();
 
-			if (!more)
+		const std::uint64_t until = ktcp_now_ms() + linger_ms;
+
+		for (std::uint64_t now; (now = ktcp_now_ms()) < until;) {
+			peer.expires_after(static_cast<unsigned int>(
+				std::min<std::uint64_t>(until - now, linger_silence_ms)));
+			if (!co_await peer.read())
 				break;
-			heard += (*more).size();
 		}
 	}
 

@@ -101,6 +101,12 @@ class stream {
 			out_.reset();
 	}
 
+	/** What a buffer of the output holds; 0 before open(). */
+	std::size_t size() const noexcept
+	{
+		return out_.bytes().size();
+	}
+
 	/** What append() still has room for. */
 	std::size_t room() const noexcept
 	{
@@ -144,6 +150,12 @@ class stream {
 			return nullptr;
 		used_ += size;
 		return chars() + used_ - size;
+	}
+
+	/** Bytes that were appended since settle(). */
+	std::size_t unsettled() const noexcept
+	{
+		return used_ - settled_;
 	}
 
 	/** All that was appended may go out. */

@@ -9,6 +9,9 @@
  *   KTCP_PARAM_INT(name, default, least, most, "what it is")
  *   KTCP_PARAM_STRING(name, "default", "what it is, and what is allowed")
  *
+ * A text with control characters is refused: what is said in it goes into responses, paths
+ * and the log.
+ *
  * From it the generated C file makes MODULE_DESCRIPTION() and friends, parameters
  * that refuse what is out of range and say so, and what modinfo prints;
  * <ktcp/module.hpp> makes ktcp::params::name().
@@ -26,6 +29,20 @@ struct ktcp_param_int {
 	long least;
 	long most;
 };
+
+/** ktcp_param_shown() - how many characters of @text come before a control character, or its end. */
+static inline size_t ktcp_param_shown(const char *text)
+{
+	size_t length = 0;
+
+	while ((unsigned char)text[length] >= 0x20 && text[length] != 0x7f)
+		length++;
+	return length;
+}
+
+/** For the log: a parameter's name, and where in its text the first control character is. */
+#define KTCP_PARAM_TEXT_REFUSED \
+	"%s: character %zu is a control character, such as a line end; leave it out"
 
 /**
  * ktcp_module_start() - called once at insmod, after the parameters were read.

@@ -32,6 +32,7 @@ struct socket {
 	std::vector<std::size_t> sends; /* how much each call took */
 	std::size_t room = SIZE_MAX; /* what the client still reads */
 	std::size_t most = SIZE_MAX; /* of it, what a call takes */
+	bool seems_readable = false; /* a receive is tried though nothing has come */
 	bool shut = false; /* the server has finished sending, and listens on */
 	bool reset = false;
 	bool released = false;
@@ -86,6 +87,14 @@ class client {
 	void take_at_most(std::size_t bytes) noexcept
 	{
 		socket_.most = bytes;
+	}
+
+	/** Have the server try to receive where nothing has come, as after a bare acknowledgement. */
+	void seem_readable()
+	{
+		socket_.seems_readable = true;
+		advance();
+		socket_.seems_readable = false;
 	}
 
 	/** Time passes. */

@@ -29,8 +29,7 @@ struct row {
 /* What came of sending something. */
 struct outcome {
 	std::string received;
-	bool over; /* the server has let go */
-	bool shut; /* it only listens on */
+	bool ended; /* the server has said its last word, and may still listen */
 	bool reset;
 
 	bool operator==(const outcome &) const = default;
@@ -38,7 +37,7 @@ struct outcome {
 
 inline std::ostream &operator<<(std::ostream &out, const outcome &what)
 {
-	return out << what.received << (what.over ? "[over]" : "") << (what.shut ? "[shut]" : "")
+	return out << what.received << (what.ended ? "[ended]" : "")
 		   << (what.reset ? "[reset]" : "");
 }
 
@@ -52,7 +51,7 @@ outcome send_in_pieces(const Service &service, std::initializer_list<std::string
 		for (std::size_t at = 0; at < each.size(); at += step)
 			one.send(each.substr(at, step));
 
-	outcome what{ one.received(), one.over(), one.was_shut(), one.was_reset() };
+	outcome what{ one.received(), one.over() || one.was_shut(), one.was_reset() };
 
 	/* A 100 is for a client that waits; one that has sent all did not. */
 	const std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -111,8 +110,7 @@ void expect_row(const Service &service, const row &each)
 	const outcome got = answer(service, each.request);
 
 	EXPECT_EQ(got.received, text_of(each)) << each.request;
-	EXPECT_EQ(got.over || got.shut, each.fields.ends_with("Connection: close\r\n"))
-		<< each.request;
+	EXPECT_EQ(got.ended, each.fields.ends_with("Connection: close\r\n")) << each.request;
 	EXPECT_FALSE(got.reset) << each.request;
 }
 

@@ -318,7 +318,7 @@ TEST_F(http_files, versions_and_connections)
 
 	EXPECT_EQ(stays.received, head_of("200 OK") + hello_fields + length_of(hello) +
 					  "Connection: keep-alive\r\n\r\n" + hello);
-	EXPECT_FALSE(stays.over || stays.shut);
+	EXPECT_FALSE(stays.ended);
 }
 
 TEST_F(http_files, a_pipeline_is_answered_in_order)
@@ -333,7 +333,7 @@ TEST_F(http_files, a_pipeline_is_answered_in_order)
 			  text_of({ "", "206 Partial Content",
 				    ten_fields + "Content-Range: bytes 1-2/10\r\n", "12" }) +
 			  text_of({ "", "200 OK", described(text_type, 0), "" }));
-	EXPECT_FALSE(five.over || five.shut);
+	EXPECT_FALSE(five.ended);
 }
 
 TEST_F(http_files, head_has_the_fields_of_get)
@@ -348,7 +348,7 @@ TEST_F(http_files, head_has_the_fields_of_get)
 			EXPECT_EQ(head.received,
 				  whole.received.substr(0, whole.received.find("\r\n\r\n") + 4))
 				<< target << fields;
-			EXPECT_EQ(head.over, whole.over);
+			EXPECT_EQ(head.ended, whole.ended);
 		}
 	/* It has no ranges (RFC 9110, section 14.2). */
 	EXPECT_EQ(answer(*service, request_of("HEAD", "/ten", "Range: bytes=0-1\r\n")).received,

@@ -139,7 +139,7 @@ void ktcp_page_pool_put(struct ktcp_page_pool *, void *buffer)
 
 bool ktcp_sock_readable(const struct socket *sock)
 {
-	return !sock->arriving.empty();
+	return sock->seems_readable || !sock->arriving.empty();
 }
 
 long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size)
@@ -199,6 +199,8 @@ void ktcp_sock_set_user_timeout(struct socket *, unsigned int)
 
 void ktcp_sock_release(struct socket *sock)
 {
+	/* TCP resets where bytes were not read, and the reset overtakes what was sent. */
+	sock->reset |= !sock->arriving.empty() && !sock->arriving.front().empty();
 	sock->released = true;
 }
 

@@ -57,9 +57,29 @@ struct pages {
 			return {};
 		if (path == "/echo")
 			return echo(asked, to);
+		if (path == "/before")
+			return before(asked, to);
+		if (path == "/reply-late" || path == "/reply-fail")
+			return reply_late(asked, to);
 		if (path == "/late")
 			return late(asked, to);
 		return other(asked, to);
+	}
+
+	/* Does not wait for the body with its first words. */
+	static handled before(request &asked, response &to)
+	{
+		to.status(200);
+		static_cast<void>(co_await to.write("first "));
+		co_return co_await echo(asked, to);
+	}
+
+	/* A reply from a coroutine, which then reports that it failed. */
+	static handled reply_late(request &asked, response &to)
+	{
+		static_cast<void>(co_await asked.read_body());
+		to.status(200).reply(big);
+		co_return asked.path() == "/reply-fail" ? ktcp::errc::eio : ktcp::result<void>();
 	}
 
 	/* Says nothing until it has read all. */
@@ -137,6 +157,12 @@ struct pages {
 			to.status(200);
 			for (int i = 0; i < 2000; i++)
 				to.field("Some-Field", "some value");
+			co_return co_await to.send("no");
+		}
+		if (path == "/large-head") {
+			to.status(200).field("Y", asked.query());
+			for (int i = 0; i < 3; i++)
+				to.field("Z", std::string(1250, 'z'));
 			co_return co_await to.send("no");
 		}
 		if (path == "/again") {
@@ -264,7 +290,7 @@ TEST_F(http_service, resets_what_is_not_complete)
 	for (const char *path : { "/short", "/abandon" }) {
 		const outcome got = answer(*service, get(path));
 
-		EXPECT_TRUE(got.over && got.reset) << path;
+		EXPECT_TRUE(got.ended && got.reset) << path;
 	}
 }
 
@@ -272,6 +298,47 @@ TEST_F(http_service, makes_a_500_of_what_cannot_be_sent)
 {
 	for (const char *path : { "/inject", "/overflow", "/none" })
 		expect({ { get(path), "500 Internal Server Error", "Connection: close\r\n", "" } });
+}
+
+TEST_F(http_service, sends_all_of_a_reply_whoever_makes_it)
+{
+	for (const std::string path : { "/reply-late", "/reply-fail" }) {
+		expect({ ok(get(path), big), ok(post(path, "x"), big) });
+		expect_text(get("/") + get(path) + get("/"), ok("hello") + ok(big) + ok("hello"));
+		expect_text(request_of("HEAD", path) + get("/"),
+			    head_of("200 OK") + "Content-Length: 40000\r\n\r\n" + ok("hello"));
+	}
+}
+
+TEST_F(http_service, gives_a_head_the_same_room_whatever_came_before_it)
+{
+	how.head = {};
+	open();
+
+	const std::string long_type(9000, 't'), z = "Z: " + std::string(1250, 'z') + "\r\n",
+						fits = "/large-head?" + std::string(200, 'y');
+	const auto typed = [&](std::string_view type) {
+		return head_of("200 OK") + "Y: " + std::string(type) + "\r\n" + z + z + z +
+		       "Content-Length: 2\r\n\r\nno";
+	};
+
+	for (int before : { 0, 1, 20, 40, 60, 100, 200 }) {
+		std::string asked, expected;
+
+		for (int i = 0; i < before; i++) {
+			asked += get("/");
+			expected += ok("hello");
+		}
+		/* What is echoed of the request fits, and a little of one's own. */
+		expect_text(asked + get("/large-head?" + long_type.substr(0, 7000)) + get("/"),
+			    expected + typed(long_type.substr(0, 7000)) + ok("hello"));
+		expect_text(asked + get(fits) + get("/"),
+			    expected + typed(std::string(200, 'y')) + ok("hello"));
+		/* More does not, however much room there is. */
+		expect_text(asked + get("/overflow") + get("/"),
+			    expected + head_of("500 Internal Server Error") +
+				    "Content-Length: 0\r\nConnection: close\r\n\r\n");
+	}
 }
 
 TEST_F(http_service, says_nothing_of_the_server_if_told_so)
@@ -340,6 +407,24 @@ TEST_F(http_service, tells_who_waits_to_continue)
 		 ok(get("/", "Expect: 100-continue\r\n"), "hello") });
 }
 
+TEST_F(http_service, says_nothing_interim_within_a_response)
+{
+	const std::string begun = head_of("200 OK") +
+				  "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+				  "6\r\nfirst \r\n";
+
+	for (const std::string length :
+	     { "Content-Length: 2\r\n", "Transfer-Encoding: chunked\r\n" }) {
+		client one(*service);
+
+		one.send(request_of("POST", "/before", length + "Expect: 100-continue\r\n"));
+		EXPECT_EQ(one.received(), begun);
+		one.send(length[0] == 'C' ? "ab" : "2\r\nab\r\n0\r\n\r\n");
+		EXPECT_EQ(one.received(), begun + "2\r\nab\r\n0\r\n\r\n");
+		EXPECT_FALSE(one.was_reset());
+	}
+}
+
 TEST_F(http_service, refuses_a_malformed_body)
 {
 	for (const char *path : { "/echo", "/late" })
@@ -363,7 +448,7 @@ TEST_F(http_service, refuses_a_malformed_body)
 	/* Too late for a status: the client must not take for whole what it gets. */
 	const outcome got = send_in_pieces(*service, { post_chunks("/echo", "2\r\nabc") }, 200);
 
-	EXPECT_TRUE(got.over && got.reset);
+	EXPECT_TRUE(got.ended && got.reset);
 	EXPECT_FALSE(got.received.ends_with("0\r\n\r\n"));
 }
 
@@ -416,6 +501,63 @@ TEST_F(http_service, closes_or_stays_as_it_is_asked_to)
 	});
 	expect_text("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
 		    head_of("200 OK") + "Content-Length: 5\r\nConnection: keep-alive\r\n\r\nhello");
+}
+
+TEST_F(http_service, delivers_its_last_answer_though_more_came_behind_it)
+{
+	for (const char *path : { "/", "/big", "/big-pieces", "/no-content" }) {
+		const std::string asked = get(path, "Connection: close\r\n");
+		const std::string expected = answer(*service, asked).received;
+
+		/* In the same buffer, and beyond it. */
+		for (std::size_t behind : { 1, 10, 2000 }) {
+			client one(*service);
+			std::string all = asked;
+
+			for (std::size_t i = 0; i < behind; i++)
+				all += get("/");
+			one.send(all);
+			EXPECT_EQ(one.received(), expected) << path;
+			EXPECT_TRUE(one.was_shut()) << path;
+			one.finish();
+			EXPECT_TRUE(one.over()) << path;
+			EXPECT_FALSE(one.was_reset()) << path;
+		}
+
+		/* Nothing more is to come: nobody is waited for. */
+		client one(*service);
+
+		one.send(asked);
+		EXPECT_TRUE(one.over()) << path;
+		EXPECT_FALSE(one.was_shut()) << path;
+	}
+}
+
+TEST_F(http_service, hears_a_refused_client_out_while_it_goes_on_sending)
+{
+	const std::string words = text_of(refused("", 413));
+	client one(*service);
+
+	/* More than a megabyte, and for longer than its words take to arrive. */
+	one.send(request_of("POST", "/echo", "Content-Length: 100000000\r\n"));
+	for (int i = 0; i < 7; i++) {
+		EXPECT_EQ(one.received(), words) << i;
+		EXPECT_FALSE(one.over()) << i;
+		one.wait_ms(4000);
+		one.send(std::string(1 << 20, 'x'));
+	}
+	one.wait_ms(1999);
+	EXPECT_FALSE(one.over());
+	one.wait_ms(1);
+	EXPECT_TRUE(one.over()) << "not for ever";
+
+	client silent(*service);
+
+	silent.send(request_of("POST", "/echo", "Content-Length: 100000000\r\n"));
+	silent.wait_ms(4999);
+	EXPECT_FALSE(silent.over());
+	silent.wait_ms(1);
+	EXPECT_TRUE(silent.over()) << "a silent one has read what it is going to read";
 }
 
 TEST_F(http_service, refuses_with_the_proper_status_and_closes)
@@ -521,7 +663,7 @@ TEST_F(http_service, refuses_what_does_not_come_to_an_end)
 		EXPECT_EQ(one.received(), text_of(refused("", 408))) << begun;
 		EXPECT_TRUE(one.was_shut());
 		EXPECT_FALSE(one.was_reset());
-		one.wait_ms(2000); /* it is not heard out for ever */
+		one.wait_ms(5000); /* it is not heard out for ever */
 		EXPECT_TRUE(one.over());
 	}
 
@@ -597,17 +739,50 @@ TEST_F(http_service, survives_every_allocation_that_fails)
 
 /* ---- the log -------------------------------------------------------------------------------- */
 
+namespace
+{
+
+struct logging : pages {
+	std::string *log;
+
+	void done(const request &asked, const response &given) const
+	{
+		*log += std::string(asked.target()) + " " + std::to_string(given.status()) + " " +
+			std::to_string(given.sent()) + "\n";
+	}
+};
+
+} // namespace
+
+/* Its buffer may have been exchanged for another, and be anyone's by then. */
+TEST(http_done, hears_of_an_unfinished_head_as_it_came)
+{
+	const std::string part = "GET /an/unfinished/one HTTP/1.1\r\nHost: h\r\n";
+
+	for (std::size_t short_of_end : { 0, 1 }) {
+		std::string log, asked;
+		const ktcp::http::service<logging> service{ logging{ {}, &log } };
+
+		/* It ends where the buffer does. */
+		while (asked.size() + 2 * get("/").size() + part.size() < 16384)
+			asked += get("/");
+		asked += get("/?" + std::string(16384 - short_of_end - asked.size() - part.size() -
+							get("/?").size(),
+						'q'));
+		ASSERT_EQ(asked.size() + part.size(), 16384 - short_of_end);
+
+		client one(service);
+
+		one.send(asked + part);
+		one.seem_readable();
+		log.clear();
+		one.wait_ms(10'000);
+		EXPECT_EQ(log, "/an/unfinished/one 408 61\n");
+	}
+}
+
 TEST(http_done, hears_of_every_response)
 {
-	struct logging : pages {
-		std::string *log;
-
-		void done(const request &asked, const response &given) const
-		{
-			*log += std::string(asked.target()) + " " + std::to_string(given.status()) +
-				" " + std::to_string(given.sent()) + "\n";
-		}
-	};
 	std::string log;
 	const ktcp::http::service<logging> service{ logging{ {}, &log } };
 

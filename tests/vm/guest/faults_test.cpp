@@ -2,7 +2,7 @@
 //
 // What can fail fails: calls of the boundary by fail_function, allocations by failslab and
 // fail_page_alloc (Documentation/fault-injection), while loading, accepting, receiving, sending,
-// serving files and unloading. Only kernels of tools/debug-kernel can do that: tests/vm/run
+// serving files and unloading. Only debug kernels can do that: tests/vm/run
 // leaves these out elsewhere.
 #include "fixture.hpp"
 #include "namespaces.hpp"
@@ -46,7 +46,7 @@ struct call {
 // Functions of the loaded module fail as long as this lives.
 class failing {
     public:
-	// Not by chance: see tools/debug-kernel.
+	// Not by chance: see tools/harness/kernel.py.
 	failing(std::initializer_list<call> calls, int interval)
 	{
 		for (const call &each : calls) {

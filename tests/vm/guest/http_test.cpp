@@ -100,6 +100,65 @@ TEST_P(http_pages, a_pipeline_is_answered_in_order)
 	}
 }
 
+TEST_P(http_pages, a_long_head_behind_others_is_answered_as_if_alone)
+{
+	load_model();
+	const std::string type(9000, 't');
+	std::string all;
+	for (int i = 0; i < 40; ++i)
+		all += http_client::request("/");
+	all += http_client::request("/echo", "POST",
+				    "Content-Length: 2\r\nContent-Type: " + type + "\r\n") +
+	       "ab" + http_client::request("/");
+	http_client client;
+	ASSERT_TRUE(client.send(all));
+	for (int i = 0; i < 42; ++i) {
+		const reply got = client.read();
+		ASSERT_EQ(got.status, 200) << i << got.trouble;
+		if (i == 40) {
+			EXPECT_EQ(got.field("content-type"), type);
+			EXPECT_EQ(got.body, "ab");
+		}
+	}
+}
+
+TEST_P(http_pages, a_last_answer_is_not_cut_by_what_came_behind_it)
+{
+	web_root root;
+	load_root();
+	for (const std::size_t size : { 8000, 4 << 20 }) {
+		const std::string body = content(size, size);
+		root.file("last", body);
+		// More than the server's buffer holds, and small buffers: the end is there before
+		// the answer has been read.
+		std::string all = http_client::request("/last", "GET", "Connection: close\r\n");
+		for (int i = 0; i < 2000; ++i)
+			all += http_client::request("/last");
+		http_client client({ .receive_buffer = 4096 });
+		client.send(all);
+		std::this_thread::sleep_for(100ms);
+		const reply got = client.read();
+		EXPECT_EQ(got.status, 200) << got.trouble;
+		EXPECT_TRUE(got.whole) << size << " " << got.trouble;
+		EXPECT_TRUE(got.body == body) << size << " " << got.body.size();
+	}
+	unload();
+}
+
+TEST_P(http_pages, a_refusal_is_read_though_its_client_goes_on_sending)
+{
+	load_model("max_body=1000");
+	http_client client;
+	const std::string part(1 << 20, 'x');
+	client.send(http_client::request("/echo", "POST", "Content-Length: 8388608\r\n"));
+	for (int i = 0; i < 8; ++i)
+		EXPECT_TRUE(client.send(part)) << i << " MiB: " << std::strerror(errno);
+	const reply got = client.read();
+	EXPECT_EQ(got.status, 413) << got.trouble;
+	EXPECT_TRUE(got.whole) << got.trouble;
+	EXPECT_TRUE(client.ended());
+}
+
 TEST_P(http_pages, a_byte_a_segment_makes_no_difference)
 {
 	load_model();

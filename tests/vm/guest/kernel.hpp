@@ -65,7 +65,7 @@ inline bool write_file(const std::string &path, const std::string &text)
 	return file.good();
 }
 
-// Is it a kernel that looks out for mistakes (tools/debug-kernel)? It is several times slower, and
+// Is it a kernel that looks out for mistakes (6.1-debug and the like)? It is several times slower, and
 // its objects are larger: sizes and times are not what is tested there.
 inline bool debug_kernel()
 {

@@ -214,5 +214,30 @@ TEST_P(parameters, beyond_their_range_are_refused_with_a_line_that_helps)
 	load("");
 }
 
+// They go into responses, paths and the log, where a line end would forge a line.
+TEST_P(parameters, texts_with_control_characters_are_refused_with_a_line_that_helps)
+{
+	std::size_t texts = 0;
+	for (const parameter &each : all) {
+		if (each.type != "charp")
+			continue;
+		++texts;
+		allow_log("\\b" + each.name + "\\b");
+		for (const char *value :
+		     { "event\r\nX: y", "event\n", "event\x7f", "event\x1b[0m" }) {
+			const std::string line = each.name + ": character 6 is a control character";
+			const std::size_t before = logged(line).size();
+			EXPECT_EQ(load_module(each.name + "=\"" + value + "\"", object_file.c_str()),
+				  EINVAL)
+				<< each.name;
+			ASSERT_FALSE(module_loaded(under_test.name)) << each.name;
+			EXPECT_EQ(logged(line).size(), before + 1) << text(logged("."));
+		}
+	}
+	EXPECT_GE(texts, 1u);
+	EXPECT_EQ(text(module_leftovers(under_test.name)), "");
+	load("");
+}
+
 } // namespace
 } // namespace vm

@@ -17,13 +17,35 @@ static int ktcp_param_int_set(const char *text, const struct kernel_param *kp)
 	long value;
 
 	if (kstrtol(text, 0, &value) < 0 || value < param->least || value > param->most) {
-		ktcp_printk(KTCP_LOG_ERROR, "%s=%.32s: must be a whole number from %ld to %ld",
-			    param->name, text, param->least, param->most);
+		ktcp_printk(KTCP_LOG_ERROR, "%s=%.*s: must be a whole number from %ld to %ld",
+			    param->name, (int)min_t(size_t, ktcp_param_shown(text), 32), text,
+			    param->least, param->most);
 		return -EINVAL;
 	}
 	param->value = value;
 	return 0;
 }
+
+/*
+ * What a text says goes into responses, paths and the log: a line end in it would forge a line
+ * there.
+ */
+static int ktcp_param_text_set(const char *text, const struct kernel_param *kp)
+{
+	size_t shown = ktcp_param_shown(text);
+
+	if (text[shown]) {
+		ktcp_printk(KTCP_LOG_ERROR, KTCP_PARAM_TEXT_REFUSED, kp->name, shown + 1);
+		return -EINVAL;
+	}
+	return param_set_charp(text, kp);
+}
+
+static const struct kernel_param_ops ktcp_param_text_ops = {
+	.set = ktcp_param_text_set,
+	.get = param_get_charp,
+	.free = param_free_charp,
+};
 
 static int ktcp_param_int_get(char *text, const struct kernel_param *kp)
 {
@@ -57,10 +79,11 @@ static const struct kernel_param_ops ktcp_param_int_ops = {
 					most_) ";"                                      \
 					       " default " __stringify(initial_) ")");
 
-#define KTCP_PARAM_STRING(name_, initial_, text_)                   \
-	extern char *ktcp_param_##name_;                            \
-	char *ktcp_param_##name_ = (initial_);                      \
-	module_param_named(name_, ktcp_param_##name_, charp, 0444); \
+#define KTCP_PARAM_STRING(name_, initial_, text_)                                \
+	extern char *ktcp_param_##name_;                                         \
+	char *ktcp_param_##name_ = (initial_);                                   \
+	module_param_cb(name_, &ktcp_param_text_ops, &ktcp_param_##name_, 0444); \
+	__MODULE_PARM_TYPE(name_, "charp");                                      \
 	MODULE_PARM_DESC(name_, text_ " (default \"" initial_ "\")");
 
 #include KTCP_MODULE_LIST

@@ -79,9 +79,13 @@ void print_help(FILE *to, const char *program)
 
 bool set(const parameter &which, char *value)
 {
+	const size_t shown = ktcp_param_shown(value);
+
 	if (which.text) {
+		if (value[shown])
+			ktcp_printk(KTCP_LOG_ERROR, KTCP_PARAM_TEXT_REFUSED, which.name, shown + 1);
 		*which.text = value;
-		return true;
+		return !value[shown];
 	}
 
 	char *end;
@@ -92,8 +96,9 @@ bool set(const parameter &which, char *value)
 
 	if (errno || end == value || *end || number < which.number->least ||
 	    number > which.number->most) {
-		ktcp_printk(KTCP_LOG_ERROR, "%s=%.32s: must be a whole number from %ld to %ld",
-			    which.name, value, which.number->least, which.number->most);
+		ktcp_printk(KTCP_LOG_ERROR, "%s=%.*s: must be a whole number from %ld to %ld",
+			    which.name, static_cast<int>(shown < 32 ? shown : 32), value,
+			    which.number->least, which.number->most);
 		return false;
 	}
 	which.number->value = number;

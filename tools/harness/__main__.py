@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+"""
+What the scripts in tools/ that are no more than a name stand for; and what scripts in other languages
+ask of the package:
+
+    tools/deps GROUP...          packages.install()
+    tools/kernel NAME [headers]  kernel.get(), kernel.headers(): variables for a shell
+    tools/emulator               emulator.qemu()
+    tools/fetch PACKAGE          packages.fetch() into the current folder
+    tools/release [VARIABLE]     debian.release(): variables for a shell, or the value of one
+    tools/within ROOT FOLDER COMMAND...     kernel.within()
+    tests/vm/accel VMLINUZ       emulator.acceleration()
+"""
+
+import os
+import pathlib
+import shlex
+import sys
+
+# Run as a folder: the package is to be found beside itself.
+sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
+
+import harness
+from harness import Problem, debian, emulator, kernel, packages
+
+
+def show(variables):
+    """For a shell to read."""
+    for name, value in variables.items():
+        print(f"{name}={shlex.quote(str(value))}")
+
+
+def deps(*groups):
+    if not groups:
+        raise Problem("usage: tools/deps GROUP...   groups: "
+                      + " ".join(debian.groups(debian.release())))
+    packages.install(*groups)
+
+
+def kernel_(name="", what=""):
+    if not name or what not in ("", "headers"):
+        raise Problem(f"usage: tools/kernel {'|'.join(debian.release().kernels)} [headers]")
+    one = kernel.headers(name) if what else kernel.get(name)
+    variables = {"RELEASE": one.release, "KDIR": one.kdir, "COMPILER": one.compiler}
+    if one.vmlinuz:
+        variables |= {"VMLINUZ": one.vmlinuz, "MODULES": one.modules, "ROOT": one.root or ""}
+    show(variables)
+
+
+def release(variable=""):
+    variables = debian.release().variables
+    if not variable:
+        show(variables)
+    elif variable in variables:
+        print(variables[variable])
+    else:
+        raise Problem(f"usage: tools/release [{'|'.join(variables)}]")
+
+
+def within(root, folder, *command):
+    words = [*kernel.within(root, folder), *command]
+    os.execvp(words[0], words)
+
+
+COMMANDS = {
+    "deps": deps,
+    "kernel": kernel_,
+    "emulator": lambda: print(emulator.qemu()),
+    "fetch": lambda package: packages.fetch(package, ".") and None,
+    "release": release,
+    "within": within,
+    "accel": lambda vmlinuz: print(emulator.acceleration(vmlinuz)),
+}
+
+if __name__ == "__main__":
+    harness.main(sys.argv[1], COMMANDS[sys.argv[1]], *sys.argv[2:])

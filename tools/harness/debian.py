@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+"""
+Everything that follows Debian's release: kernels, compilers, names of packages.
+
+A release is added here, as one Release; a kernel of it in that Release (docs/porting.md).
+"""
+
+import dataclasses
+import functools
+import pathlib
+import platform
+
+from . import Problem
+
+
+@dataclasses.dataclass(frozen=True)
+class Release:
+    """One release of Debian."""
+
+    number: int
+    name: str
+    gcc: str
+    """The version of gcc and g++ that programs and tests are built by."""
+    clang: str
+    """That of clang, clang-format and clang-tidy."""
+    headers: dict
+    """Each stock kernel's name, and the package that depends on its newest headers."""
+    checked: tuple
+    """The kernels that the modules are tested on by themselves, the usual one first."""
+    sources: dict
+    """What debug kernels (NAME-debug) are built from."""
+    kunit: str
+    """The source in which KUnit's suites run."""
+    next: str
+    """The release whose backports' newest kernel is called `backports`."""
+    ssl: str
+    """OpenSSL's library, of which the package's name changes."""
+    architecture: str = "amd64"
+
+    @property
+    def usual(self):
+        """The name of the kernel for those who name none."""
+        return self.checked[0]
+
+    @property
+    def kernels(self):
+        """Every kernel's name."""
+        return (*self.headers, *(f"{name}-debug" for name in self.sources), "backports")
+
+    @property
+    def cc(self):
+        return f"gcc-{self.gcc}"
+
+    @property
+    def cxx(self):
+        return f"g++-{self.gcc}"
+
+    @property
+    def tidy(self):
+        return f"clang-tidy-{self.clang}"
+
+    @property
+    def variables(self):
+        """What scripts ask for (tools/release)."""
+        return {"RELEASE_NAME": self.name, "CC": self.cc, "CXX": self.cxx, "CLANG": self.clang,
+                "KERNEL": self.usual, "KERNELS": " ".join(self.checked)}
+
+    def __str__(self):
+        return f"Debian {self.number} ({self.name}), {self.architecture}"
+
+
+RELEASES = (
+    Release(
+        number=12, name="bookworm", gcc="12", clang="14",
+        headers={"6.1": "linux-headers-cloud-amd64", "6.12": "linux-headers-6.12-cloud-amd64"},
+        checked=("6.1", "6.12"),
+        sources={"6.1": "linux-source-6.1", "6.12": "linux-source-6.12"},
+        kunit="linux-source-6.1", next="trixie", ssl="libssl3",
+    ),
+    Release(
+        number=13, name="trixie", gcc="14", clang="19",
+        headers={"6.12": "linux-headers-cloud-amd64"},
+        checked=("6.12", "backports"),
+        sources={"6.12": "linux-source-6.12"},
+        kunit="linux-source-6.12", next="trixie", ssl="libssl3t64",
+    ),
+)
+
+
+def identify(fields, machine):
+    """The Release that /etc/os-release (a dict) and uname's machine name, or a Problem."""
+    for each in RELEASES:
+        if (fields.get("ID"), fields.get("VERSION_CODENAME"), machine) == ("debian", each.name, "x86_64"):
+            return each
+    here = fields.get("PRETTY_NAME") or fields.get("ID") or "no known distribution"
+    raise Problem(
+        f"ktcp's commands run on {' and on '.join(map(str, RELEASES))}; this is {here}, {machine}: "
+        "here `make -C examples/kecho` builds a module for the running kernel, where its headers, the "
+        "gcc that built it and the g++ of the same version are installed.")
+
+
+@functools.cache
+def release():
+    """This machine's Release. On another system a Problem, which says in one line what works there."""
+    try:
+        text = pathlib.Path("/etc/os-release").read_text(encoding="utf-8")
+    except OSError:
+        text = ""
+    fields = {}
+    for line in text.splitlines():
+        name, _, value = line.partition("=")
+        fields[name] = value.strip("\"'")
+    return identify(fields, platform.machine())
+
+
+def groups(of):
+    """The packages that each of ktcp's commands needs on a Release, by the name of the group."""
+    compilers = [of.cc, of.cxx]
+    kernel = ["make", *compilers, "binutils", "libelf-dev", "xz-utils", "kmod"]
+    result = {
+        # What these scripts are run by.
+        "python": ["python3"],
+        # What a module needs: compilers, and the headers of the kernels it is built for. 6.12's
+        # headers depend on their kernel's image, so apt installs that too; nothing here boots it.
+        "build": [*kernel, *of.headers.values()],
+        # What a guest needs: the machine, what its initramfs is made of, the test framework,
+        # clients that go into it, and clients to talk to the server from the host.
+        "vm": ["qemu-system-x86", "busybox-static", "cpio", "gzip", "kmod", "xz-utils", "iproute2",
+               "libgtest-dev", "netcat-openbsd", "telnet", "procps", "util-linux", "curl",
+               "apache2-utils", "wrk", "nghttp2-client", "slowhttptest", "python3", "python3-h11",
+               "e2fsprogs"],
+        # The browser that looks at khttpd, what drives it, and letters to see.
+        "browser": ["chromium", "chromium-driver", "python3", "fonts-dejavu-core", "curl"],
+        # Tests and checks in user space.
+        "host": ["make", "cmake", "ccache", "git", of.cxx, "libgtest-dev", "libgmock-dev", "clang", f"clang-{of.clang}",
+                 f"libclang-rt-{of.clang}-dev", f"clang-format-{of.clang}", of.tidy, "cppcheck",
+                 "sparse", "shellcheck", "python3", "liburing-dev", "netcat-openbsd", "procps", "curl",
+                 "apache2-utils", "wrk", "libboost-dev", "node-llhttp", "python3-h11"],
+        # The kernel's own test runner, from the kernel's source.
+        "kunit": [*kernel, of.kunit, "flex", "bison", "bc", "libssl-dev", "dwarves", "cpio", "rsync",
+                  "python3"],
+        # Copies of the tree with defects in them (tests/mutants).
+        "mutants": ["git", "patch", "rsync"],
+        # The kernel of the next release's backports, with that release's compiler.
+        "backports": [*kernel] if of.next == of.name else ["debootstrap"],
+        # The benchmark: its scripts, the io_uring server, the figures, clients of HTTP, and the
+        # libraries of nginx, which is fetched without being installed.
+        "bench": ["make", of.cxx, "python3", "liburing-dev", "gnuplot-nox", "wrk", "apache2-utils",
+                  "nghttp2-client", "libcrypt1", "libpcre2-8-0", of.ssl, "zlib1g"],
+        # The documentation's tests, and the reference.
+        "docs": ["make", "python3", "perl", "doxygen", "graphviz", "ipvsadm", "tmux", "mawk",
+                 "busybox-static", "fonts-dejavu-core"],
+        # make install and make deb; debootstrap is for trying the package.
+        "install": ["make", "cmake", of.cxx],
+        "deb": ["git", "make", "cmake", of.cxx, "debhelper", "dh-dkms", "dpkg-dev", "fakeroot",
+                "debootstrap", "python3"],
+        # Fresh roots of each release (tests/package).
+        "root": ["debootstrap"],
+    }
+    # The debug kernels are built from source as well.
+    for name, source in of.sources.items():
+        result[f"debug-{name}"] = [source]
+    result["all"] = sorted({each for name in ("build", "vm", "browser", "host", "kunit", "bench", "docs")
+                            for each in result[name]})
+    return result

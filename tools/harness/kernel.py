@@ -1,0 +1,366 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+"""
+The kernels that modules are built for and guests boot: `get("6.1")`.
+
+Nothing of them is installed but the headers of the stock ones: images are unpacked in the cache, one
+folder a version, and debug kernels are built there.
+"""
+
+import dataclasses
+import hashlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+
+from . import TOP, Problem, cache, debian, packages, process, say
+
+
+@dataclasses.dataclass(frozen=True)
+class Kernel:
+    """A kernel to build modules for and to boot."""
+
+    name: str
+    """By which it is asked for, as 6.1, 6.12-debug or backports."""
+    release: str
+    """What uname -r says in the guest."""
+    kdir: pathlib.Path
+    """Where modules are built against: headers, or a build tree."""
+    vmlinuz: pathlib.Path | None
+    """What boots; None where only the headers were asked for."""
+    modules: pathlib.Path | None
+    """Its /lib/modules/RELEASE."""
+    root: pathlib.Path | None = None
+    """A small system in which kdir and the compiler are (prefix()); None: this one."""
+    debug: bool = False
+    """Does it look out for mistakes (KASAN, lockdep)? It is some five times slower then."""
+    architecture: str = "amd64"
+
+    @property
+    def compiler(self):
+        """The C compiler that built it, by name, as gcc-12: its modules are built by the same."""
+        words = self._option("CC_VERSION_TEXT").strip('"').split()
+        if self._option("CC_IS_CLANG") == "y":
+            return f"clang-{int(self._option('CLANG_VERSION')) // 10000}"
+        if not words or not re.search(r"-\d+$", words[0]):
+            return f"gcc-{int(self._option('GCC_VERSION') or 0) // 10000}"
+        return words[0]
+
+    @property
+    def kunit(self):
+        """Does it have KUnit?"""
+        return self._option("KUNIT") == "y"
+
+    def prefix(self, folder):
+        """What precedes a command that builds for it, with a folder that it is to find; words."""
+        return within(self.root, folder) if self.root else []
+
+    def make(self, folder, out, *arguments):
+        """The command that builds the module of a folder into another; words."""
+        return [*self.prefix(TOP), "make", "-s", "--no-print-directory", "-C", str(folder),
+                f"KDIR={self.kdir}", f"OUT={out}", f"CC={self.compiler}", *arguments]
+
+    def _option(self, name):
+        kdir = pathlib.Path(f"{self.root or ''}{self.kdir}")
+        for line in (kdir / ".config").read_text(encoding="utf-8").splitlines():
+            if line.startswith(f"CONFIG_{name}="):
+                return line.partition("=")[2]
+        return ""
+
+
+def get(name=None):
+    """The kernel of that name (None: the usual one), fetched or built first where it is not there."""
+    of = debian.release()
+    name = name or of.usual
+    if name not in of.kernels:
+        raise Problem(f"there is no kernel {name} here: {of} has {', '.join(of.kernels)}")
+    packages.install("build")
+    if name in of.headers:
+        return _stock(name, of)
+    if name == "backports":
+        return _backports(of)
+    return _debug(name, of)
+
+
+def headers(name):
+    """A stock kernel without what boots: nothing is fetched."""
+    of = debian.release()
+    if name not in of.headers:
+        raise Problem(f"{name} is no stock kernel here: {of} has {', '.join(of.headers)}")
+    packages.install("build")
+    release = _release_of(name, of)
+    return Kernel(name, release, pathlib.Path(f"/usr/src/linux-headers-{release}"), None, None)
+
+
+def within(root, folder):
+    """
+    What runs a command in the small system in root, where a folder is found under its own name:
+    words. The mounts are the command's alone and go with it. Needs root.
+    """
+    return [*process.WITH_US, "unshare", "--mount", "sh", "-euc", """
+        root=$0 folder=$1
+        shift
+        mkdir -p "$root$folder"
+        mount --bind "$folder" "$root$folder"
+        mount -t proc proc "$root/proc"
+        exec chroot "$root" "$@"
+    """, str(root), str(folder)]
+
+
+# ---- Debian's own ----------------------------------------------------------------------------------
+
+def _release_of(name, of):
+    """What uname -r says: the package depends on the headers of one exact version."""
+    depends = packages.query(of.headers[name], "${Depends}")
+    found = re.search(r"linux-headers-(\d\S*?)(?:[\s,(]|$)", depends)
+    if not found or not found[1].startswith(f"{name}."):
+        raise Problem(f"{of.headers[name]} is for another kernel than {name} here ({depends}): "
+                      f"{of}'s own package is needed")
+    return found[1]
+
+
+def _stock(name, of):
+    """Its image is the one of exactly the installed headers' version."""
+    release = _release_of(name, of)
+    version = packages.query(f"linux-headers-{release}", "${Version}")
+    folder = cache.folder("kernel")
+    place = folder / f"{release}_{version}"
+    if not place.exists():
+        with _new(folder) as new:
+            say("kernel", f"fetching linux-image-{release} {version}")
+            try:
+                image = packages.fetch(f"linux-image-{release}={version}", new)
+            except Problem as problem:
+                raise Problem(
+                    f"{problem}\n{version} is the version of the installed headers. If the archive has "
+                    f"moved on, upgrade them: apt-get update && apt-get install {of.headers[name]}"
+                ) from None
+            root = new / "root"
+            packages.unpack(image, root)
+            _install_image(root, release, new / "kernel")
+            _keep(new / "kernel", place)
+    return Kernel(name, release, pathlib.Path(f"/usr/src/linux-headers-{release}"),
+                  place / "vmlinuz", place / "modules")
+
+
+def _install_image(root, release, place):
+    """What boots, and its modules, of the unpacked packages in root; moved into place."""
+    modules = next(each for each in (root / "usr/lib/modules" / release, root / "lib/modules" / release)
+                   if each.is_dir())
+    # depmod wants lib/modules/RELEASE.
+    if not (root / "lib").exists():
+        (root / "lib").symlink_to("usr/lib")
+    process.run(["depmod", "-b", root, release])
+    vmlinuz = modules / "vmlinuz"
+    if not vmlinuz.exists():
+        vmlinuz = root / f"boot/vmlinuz-{release}"
+    place.mkdir()
+    shutil.move(vmlinuz, place / "vmlinuz")
+    shutil.move(modules, place / "modules")
+
+
+def _new(folder):
+    """A folder beside those that are kept, in which one is made; it goes with the `with`."""
+    return _Temporary(prefix=".new.", dir=folder)
+
+
+class _Temporary(tempfile.TemporaryDirectory):
+    def __enter__(self):
+        return pathlib.Path(super().__enter__())
+
+
+def _keep(new, place):
+    """All of it appears at once. Another run may have been quicker; its result is the same."""
+    try:
+        new.rename(place)
+    except OSError:
+        if not place.is_dir():
+            raise
+
+
+# ---- the newest of the backports -----------------------------------------------------------------------
+
+BACKPORTS = "linux-headers-cloud-amd64"
+
+
+def _backports(of):
+    """
+    The newest stock kernel of a release's backports, with what modules for it are built with. It stays
+    what it was, however the archive moves on, until its folder in the cache is removed.
+    """
+    folder = cache.folder("backports-kernel")
+    with cache.Lock(folder / ".lock", "kernel: waiting for another run that fetches the backports' kernel"):
+        if of.next == of.name:
+            return _backports_beside(of, folder)
+        return _backports_in_root(of, folder)
+
+
+def _backports_beside(of, folder):
+    """Where its compiler is this release's own, its headers are unpacked beside it."""
+    place = folder / of.name
+    if not place.exists():
+        packages.install("backports")
+        log = folder / "log"
+        log.write_bytes(b"")
+        with _new(folder) as new:
+            suite = packages.Suite(f"{of.next}-backports", new / "apt", log)
+            release = _newest(suite.depends(BACKPORTS))
+            say("kernel", f"fetching {release} of {of.next}'s backports")
+            common = re.sub(r"-cloud-.*", "", release)
+            root = new / "root"
+            for each in suite.download([f"linux-headers-{release}", f"linux-headers-{common}-common",
+                                        f"linux-kbuild-{common}", f"linux-base-{release}",
+                                        f"linux-binary-{release}", f"linux-modules-{release}"], new):
+                packages.unpack(each, root)
+            kept = new / "kernel"
+            _install_image(root, release, kept)
+            # The headers' makefile names the folders that they are installed in.
+            makefile = root / f"usr/src/linux-headers-{release}" / "Makefile"
+            makefile.write_text(makefile.read_text(encoding="utf-8").replace(
+                "/usr/src/", f"{place}/usr/src/"), encoding="utf-8")
+            shutil.move(root / "usr", kept / "usr")
+            (kept / "release").write_text(release, encoding="utf-8")
+            _keep(kept, place)
+    release = (place / "release").read_text(encoding="utf-8")
+    return Kernel("backports", release, place / f"usr/src/linux-headers-{release}",
+                  place / "vmlinuz", place / "modules")
+
+
+def _newest(depends):
+    """The release of the headers among what their package depends on."""
+    for each in depends:
+        if re.match(r"linux-headers-\d", each):
+            return each.removeprefix("linux-headers-")
+    raise Problem(f"{BACKPORTS} depends on no headers: {', '.join(depends)}")
+
+
+def _backports_in_root(of, folder):
+    """Where this release lacks its compiler, headers and compiler are in a small system of the next."""
+    root, done = folder / "root", folder / "release"
+    if not done.exists():
+        packages.install("backports")
+        if os.getuid() != 0:
+            raise Problem(f"making a {of.next} in a folder needs root, once: "
+                          "sudo -E tools/kernel backports")
+        shutil.rmtree(root, ignore_errors=True)
+        log = folder / "log"
+        log.write_bytes(b"")
+        say("kernel", f"making a {of.next} in a folder (debootstrap)")
+        archive, suite = packages.mirror(), f"{of.next}-backports"
+        process.run(["debootstrap", "--variant=minbase", of.next, root, archive], log)
+        (root / "etc/apt/sources.list").write_text(
+            f"deb {archive} {of.next} main\ndeb {archive} {suite} main\n", encoding="ascii")
+        # No process of its packages is to run on here.
+        inside = [*within(root, folder), "env", "DEBIAN_FRONTEND=noninteractive"]
+        apt = [*inside, "apt-get", "-q", "-y", "--no-install-recommends"]
+        process.run([*apt, "update"], log)
+        process.run([*apt, "install", "-t", suite, BACKPORTS], log)
+        release = _newest(process.output(
+            [*inside, "dpkg-query", "-W", "-f", "${Depends}", BACKPORTS]).replace(",", " ").split())
+        compiler = next(each for each in debian.RELEASES if each.name == of.next)
+        process.run([*apt, "install", "make", compiler.cc, compiler.cxx, "libelf1t64", "kmod"], log)
+        say("kernel", f"the kernel itself, {release}")
+        # Unpacked only: nothing is to be installed that would want to boot it.
+        process.run([*inside, "sh", "-euc", f"""
+            cd /tmp
+            apt-get -q -o APT::Sandbox::User=root download linux-binary-{release} linux-modules-{release}
+            for each in *.deb; do dpkg -x "$each" /; done
+            rm *.deb
+            depmod {release}
+            apt-get clean
+        """], log)
+        done.write_text(f"{release}\n", encoding="utf-8")
+    release = done.read_text(encoding="utf-8").strip()
+    modules = root / "usr/lib/modules" / release
+    vmlinuz = modules / "vmlinuz"
+    if not vmlinuz.exists():
+        vmlinuz = root / f"boot/vmlinuz-{release}"
+    return Kernel("backports", release, pathlib.Path(f"/usr/src/linux-headers-{release}"), vmlinuz,
+                  modules, root=root)
+
+
+# ---- kernels that look out for mistakes ------------------------------------------------------------------
+
+# A probability of 100 asks for no random number: fail_function decides in a breakpoint's handler,
+# where to ask for one may take a lock that is held where the breakpoint was hit. lockdep says so,
+# and looks out for nothing any more after that.
+CERTAIN = "s/if (attr->probability <= /if (attr->probability < 100 \\&\\& attr->probability <= /"
+
+
+def _debug(name, of):
+    """
+    Built from Debian's source with KASAN, PROVE_LOCKING and more (tests/vm/debug.config), keyed by the
+    source's version, the compiler and the configuration. A quarter of an hour on two cores, once.
+    """
+    packages.install("kunit", f"debug-{name.removesuffix('-debug')}")
+    short = name.removesuffix("-debug")
+    version = packages.query(of.sources[short], "${Version}")
+    config = (TOP / "tests/vm/debug.config").read_text(encoding="utf-8")
+    key = hashlib.sha256("".join((
+        f"{version}\n", process.output([of.cc, "--version"]), process.output(["ld", "--version"]),
+        config, f"{CERTAIN}\n")).encode()).hexdigest()[:12]
+    folder = cache.folder("debug-kernel")
+    place = folder / f"{short}_{version}_{key}"
+    # What is there waits for nobody who builds another.
+    if not (place / "done").exists():
+        with cache.Lock(folder / ".lock", "kernel: waiting for another build of a debug kernel"):
+            if not (place / "done").exists():
+                _build_debug(place, of, short, version, config)
+    build = place / "build"
+    release = (build / "include/config/kernel.release").read_text(encoding="utf-8").strip()
+    return Kernel(name, release, build, build / "arch/x86/boot/bzImage",
+                  place / "root/lib/modules" / release, debug=True)
+
+
+def _build_debug(place, of, short, version, config):
+    source = of.sources[short]
+    shutil.rmtree(place, ignore_errors=True)
+    tree, build, log = place / "tree", place / "build", place / "log"
+    tree.mkdir(parents=True)
+    build.mkdir()
+    say("kernel", f"unpacking {source} {version}")
+    process.run(["tar", "-xf", f"/usr/src/{source}.tar.xz", "-C", tree, "--strip-components=1"])
+    inject = tree / "lib/fault-inject.c"
+    process.run(["sed", "-i", CERTAIN, inject])
+    if "probability < 100 && " not in inject.read_text(encoding="utf-8"):
+        raise Problem(f"lib/fault-inject.c of {source} {version} is another: CERTAIN in "
+                      "tools/harness/kernel.py does not match it")
+    make = ["make", "-s", "-C", tree, f"O={build}", f"CC={of.cc}", f"HOSTCC={of.cc}"]
+    process.run([*make, "allnoconfig"], log,
+                env={"KCONFIG_ALLCONFIG": str(TOP / "tests/vm/debug.config")})
+    # What has gone by another name is better known than missed.
+    taken = (build / ".config").read_text(encoding="utf-8").splitlines()
+    for line in config.splitlines():
+        if line.startswith("CONFIG") and line not in taken:
+            say("kernel", f"not taken: {line}")
+    with _Progress(build):
+        process.run(["nice", *make, f"-j{os.cpu_count()}", "bzImage", "modules"], log)
+        process.run([*make, "modules_prepare"], log)
+        process.run([*make, f"INSTALL_MOD_PATH={place}/root", "modules_install"], log)
+    (place / "done").touch()
+
+
+class _Progress:
+    """Shows that a kernel's long build is alive."""
+
+    def __init__(self, build):
+        self.build, self.done = build, threading.Event()
+        self.thread = threading.Thread(target=self._tell, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+
+    def __exit__(self, *_):
+        self.done.set()
+        self.thread.join()
+
+    def _tell(self):
+        start = time.monotonic()
+        while not self.done.wait(30):
+            objects = subprocess.run(["find", self.build, "-name", "*.o"], stdout=subprocess.PIPE,
+                                     stderr=subprocess.DEVNULL, check=False).stdout.count(b"\n")
+            say("kernel", f"building: {objects} objects, {time.monotonic() - start:.0f} s")

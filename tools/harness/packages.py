@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+"""Debian's packages: those that are installed, and those that are only unpacked."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+from . import Problem, debian, process, say
+from .cache import Lock
+
+# As root, apt would hand the download to a user who may not write everywhere, and complain.
+DOWNLOAD = ("-q", "-o", "APT::Sandbox::User=root")
+
+
+def installed(package):
+    """Is it?"""
+    return query(package, "${db:Status-Status}") == "installed"
+
+
+def query(package, form):
+    """What dpkg-query has of an installed package; "" of one that it does not know."""
+    return subprocess.run(["dpkg-query", "-W", "-f", form, package], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                          check=False).stdout.strip()
+
+
+def install(*names):
+    """
+    Installs the packages of these groups (debian.groups) that are missing. Nothing is asked of the
+    network when everything is there already.
+    """
+    groups = debian.groups(debian.release())
+    for name in names:
+        if name not in groups:
+            raise Problem(f"unknown group '{name}'; there are: {' '.join(groups)}")
+    wanted = sorted({package for name in names for package in groups[name]})
+    if not _missing(wanted):
+        return
+    # apt itself waits for dpkg, but not for another update of its lists.
+    with Lock("/usr/bin/apt-get", "deps: waiting for another run that installs packages"):
+        missing = _missing(wanted)
+        if missing:
+            _install(missing)
+
+
+def _missing(wanted):
+    return [package for package in wanted if not installed(package)]
+
+
+def _as_root(missing):
+    """What makes root of us, as words before a command."""
+    if os.getuid() == 0:
+        return []
+    # A password can only be typed at a terminal.
+    if shutil.which("sudo") and (sys.stdin.isatty() or process.run(
+            ["sudo", "-n", "true"], check=False, stderr=subprocess.DEVNULL) == 0):
+        return ["sudo"]
+    raise Problem(
+        f"these Debian packages are missing: {' '.join(missing)}\n"
+        "installing needs root, or sudo (without a password when no terminal is attached).\n"
+        f"run this as root and try again:  apt-get install {' '.join(missing)}")
+
+
+def _install(missing):
+    apt = [*_as_root(missing), "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y",
+           "-o", "DPkg::Lock::Timeout=600"]
+    say("deps", f"missing: {' '.join(missing)}")
+    say("deps", "apt-get update")
+    _apt([*apt, "update"], "check the network and the apt sources")
+    say("deps", f"apt-get install ({len(missing)} packages and what they depend on)")
+    _apt([*apt, "install", "--no-install-recommends", *missing],
+         "the first line with E: says why; no space, or packages that contradict each other")
+    say("deps", "done")
+
+
+def _apt(command, hint):
+    """Runs it; shows that apt is alive without showing all it says."""
+    said, count = [], 0
+    running = process.start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                            errors="replace")
+    try:
+        for line in running.stdout:
+            said.append(line)
+            if line.startswith("Setting up "):
+                count += 1
+                if count % 10 == 0:
+                    say("deps", f"  {count} packages set up")
+        code = running.wait()
+    finally:
+        process.end(running)
+    if code:
+        action = "update" if "update" in command else "install"
+        raise Problem(f"{''.join(said[-40:])}apt-get {action} failed (see above): {hint}.")
+
+
+def fetch(package, folder):
+    """Downloads a package, or PACKAGE=VERSION, into a folder without installing it; the file."""
+    before = set(pathlib.Path(folder).glob("*.deb"))
+    command = ["apt-get", *DOWNLOAD, "download", package]
+
+    def download():
+        return subprocess.run([*process.WITH_US, *command], cwd=folder, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = download()
+    if done.returncode:
+        # The lists may be absent or out of date; only root may renew them.
+        root = [] if os.getuid() == 0 else ["sudo", "-n"]
+        if not root or shutil.which("sudo"):
+            with Lock("/usr/bin/apt-get", "fetch: waiting for another run that installs packages"):
+                process.run([*root, "apt-get", "-q", "update"], check=False,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        done = download()
+    if done.returncode:
+        raise Problem(f"{done.stdout}cannot fetch {package} (see above): is Debian's archive reachable?")
+    return (set(pathlib.Path(folder).glob("*.deb")) - before).pop()
+
+
+def unpack(package, folder):
+    """Unpacks a package's file into a folder."""
+    process.run(["dpkg", "-x", package, folder])
+
+
+def mirror():
+    """Where this machine has its own Debian from."""
+    for line in process.output(["apt-get", "indextargets", "--format", "$(REPO_URI) $(LABEL)"]).splitlines():
+        address, _, label = line.partition(" ")
+        if label == "Debian":
+            return address
+    raise Problem("apt knows no archive of Debian's: its sources (/etc/apt) have to name one")
+
+
+class Suite:
+    """
+    A suite of Debian's archive, as `bookworm-backports`, that this machine's apt need not know: its
+    lists are in a folder of their own, and what it has is downloaded, never installed.
+    """
+
+    def __init__(self, suite, folder, log):
+        self.log = log
+        folder = pathlib.Path(folder)
+        (folder / "lists" / "partial").mkdir(parents=True, exist_ok=True)
+        sources = folder / "sources.list"
+        sources.write_text("deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] "
+                           f"{mirror()} {suite} main\n", encoding="ascii")
+        self.options = ["-o", f"Dir::Etc::SourceList={sources}", "-o", "Dir::Etc::SourceParts=/dev/null",
+                        "-o", f"Dir::State::Lists={folder}/lists", "-o", "Dir::Cache::pkgcache=",
+                        "-o", "Dir::Cache::srcpkgcache="]
+        process.run(["apt-get", *DOWNLOAD, *self.options, "update"], log)
+
+    def depends(self, package):
+        """What the newest version of a package depends on: the packages' names."""
+        shown = process.output(["apt-cache", *self.options, "show", "--no-all-versions", package])
+        for line in shown.splitlines():
+            if line.startswith("Depends: "):
+                return [each.split()[0] for each in line.removeprefix("Depends: ").split(",")]
+        return []
+
+    def download(self, packages, folder):
+        """Downloads the newest of these packages; the files."""
+        process.run(["apt-get", *DOWNLOAD, *self.options, "download", *packages], self.log, cwd=folder)
+        return sorted(pathlib.Path(folder).glob("*.deb"))
