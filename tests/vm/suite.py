@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+"""
+The real modules on real kernels, their clients inside the guest: tests/vm/guest, by kernel and boot.
+
+A boot is a line of BOOTS, a module one of MODULES. Each test goes to the first boot that takes it.
+"""
+
+import dataclasses
+import fnmatch
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+
+from harness import TOP, Problem, child, complaints, guest, lanes, machine, results
+
+HERE = pathlib.Path(__file__).resolve().parent
+BUILD = TOP / "build" / "vm"
+KERNELS = ("6.1", "6.12")
+
+# The modules, and where each is.
+MODULES = {
+    "kecho": pathlib.Path(os.environ.get("KECHO_DIR") or TOP / "examples" / "kecho"),
+    "drop-tcp-socket": TOP / "examples" / "drop-tcp-socket",
+    "khttpd": TOP / "examples" / "khttpd",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Boot:
+    """A boot of a kernel: which tests are for it, and what they need."""
+    name: str
+    tests: str                  # GoogleTest's patterns, with : between them
+    arguments: str = ""         # the kernel's, beside the usual ones
+    accel: str = None
+    debug: bool = None          # on debug kernels alone, or never there
+    by_name: bool = False       # only when its name, or a filter, asks for it
+    programs: tuple = ()
+    modules: tuple = ()
+    python: tuple = ()
+    files: tuple = ()
+
+
+BOOTS = (
+    # Storms are long on purpose (make proof).
+    Boot("storms", "*storm*", by_name=True),
+    # Faults are injected by debug kernels alone: into these caches. Not that of FINs
+    # (skbuff_fclone_cache): the kernel itself forgets one that it has no memory for, and leaves the
+    # peer waiting for ever (tcp_send_fin).
+    Boot("faults", "*faults*", debug=True,
+         arguments="slub_debug=A,kecho_*,TCP,TCPv6,request_sock_TCP*,sock_inode_cache,skbuff_head_cache"),
+    # Few tests need a kernel without IPv6.
+    Boot("no_ipv6", "*no_ipv6*", arguments="ipv6.disable=1"),
+    # How long something takes is asked where it does not depend on this machine, nor on what the
+    # kernel checks beside.
+    Boot("icount", "*icount*", accel="icount", debug=False),
+    # khttpd's bring their clients, some of them large; python3-h11 comes with python.
+    Boot("http", "*http_*", programs=("curl", "ab", "wrk", "h2load", "slowhttptest", "mke2fs"),
+         modules=("loop",), python=("h11", "socket"), files=(HERE / "guest" / "h11_client.py",)),
+    Boot("drop", "*drop*"),
+    Boot("tests", "*"),
+)
+
+
+# ---- which tests are for which boot ----------------------------------------------------------
+
+def matches(patterns, name):
+    """GoogleTest's filter: patterns with : between them, behind a - those that are left out."""
+    wanted, _, unwanted = patterns.partition("-")
+    return any(fnmatch.fnmatchcase(name, each) for each in (wanted or "*").split(":")) and \
+        not any(fnmatch.fnmatchcase(name, each) for each in unwanted.split(":") if each)
+
+
+def listed():
+    """The names of all tests, as the program for the guest says."""
+    names, suite = [], ""
+    said = subprocess.run([BUILD / "guest" / "guest_tests", "--gtest_list_tests"], text=True,
+                          stdout=subprocess.PIPE, check=True).stdout
+    for line in said.splitlines():
+        line = line.split("#")[0].rstrip()
+        if line.startswith(" "):
+            names.append(suite + line.strip())
+        elif line.endswith("."):
+            suite = line
+    return names
+
+
+def boot_of(name):
+    return next(boot for boot in BOOTS if matches(boot.tests, name))
+
+
+def tests_of(boot, kernel_name, choice):
+    names = [name for name in listed() if boot_of(name) is boot]
+    return [name for name in names
+            if (not choice.filter or matches(choice.filter, name)) and
+            choice.case(f"vm/{kernel_name}/{boot.name}/{name}")]
+
+
+def boots(kernel_name, choice):
+    """Those that are to be done on a kernel."""
+    debug = kernel_name.endswith("-debug")
+    for boot in BOOTS:
+        if boot.debug is not None and boot.debug != debug:
+            continue
+        if choice.boots:
+            asked = boot.name in choice.boots
+        else:
+            asked = not boot.by_name or choice.names(boot.tests.strip("*"))
+        if asked:
+            yield boot
+
+
+# ---- building --------------------------------------------------------------------------------
+
+def build_tests(report):
+    machine.deps("build", "vm")
+    report.say("building the test program")
+    child.run(["make", "-s", "--no-print-directory", f"-j{lanes.PROCESSORS}", "-C", HERE / "guest",
+               f"OUT={BUILD / 'guest'}"], log=BUILD / "guest.log")
+
+
+def has_kunit(kernel):
+    return "CONFIG_KUNIT=y" in pathlib.Path(kernel.kdir, "include/config/auto.conf").read_text().split()
+
+
+def build_module(kernel, name, folder, out):
+    """
+    Without a word from compiler, objtool or modpost, and the finished module holds no COMDAT group
+    and no run-time constructor. Gives the module's file.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    said = child.run(machine.make(kernel, folder, out), log=out.parent / f"{out.name}.log")
+    module = out / f"{name}.ko"
+    wrong = [line for line in said.splitlines() if "warning" in line.lower()]
+    wrong += [line for line in child.run(["readelf", "-gW", module]).splitlines() if "COMDAT" in line]
+    # KASAN's own are there where the kernel has it.
+    if not kernel.debug:
+        wrong += [line for line in child.run(["readelf", "-SW", module]).splitlines()
+                  if re.search(r"\.(init_array|fini_array|ctors|dtors)", line)]
+    if wrong:
+        raise Problem(f"{name} does not build as it must for Linux {kernel.release}:\n" +
+                      "\n".join(wrong))
+    return module
+
+
+def build_modules(kernel_name):
+    def run(report):
+        kernel = machine.kernel(kernel_name)
+        report.say(f"{kernel.release} on {machine.accel(kernel.vmlinuz)}, building the modules")
+        # From nothing: what is tested is what is in the tree.
+        place = BUILD / kernel_name
+        child.run(["rm", "-rf", place])
+        folders = dict(MODULES)
+        if has_kunit(kernel):
+            folders["ktcp_kunit"] = TOP / "tests" / "kunit"
+        for name, folder in folders.items():
+            build_module(kernel, name, folder, place / name)
+    return run
+
+
+# ---- running -----------------------------------------------------------------------------------
+
+def image(kernel, boot, command):
+    built = BUILD / kernel.name
+    modules = [path for path in sorted(built.glob("*/*.ko")) if path.stem == path.parent.name]
+    return guest.Image(
+        kernel, (HERE / "guest" / "job").read_text(),
+        modules=("veth", "sch_netem", "tcp_diag", *boot.modules),
+        programs=("ip", "tc", "ss", *boot.programs), python=boot.python,
+        files=(BUILD / "guest" / "guest_tests", *modules, *boot.files),
+        texts={"tests": command + "\n"})
+
+
+def machine_of(kernel, boot, console, image_file):
+    return guest.Guest(kernel, image_file, console, accel=boot.accel, arguments=boot.arguments)
+
+
+def limit_of(kernel, boot):
+    # Storms are long on purpose.
+    return 7200 if boot.name == "storms" else guest.seconds(kernel, 900)
+
+
+def run_boot(kernel_name, boot, choice):
+    """All of a boot's chosen tests, each a case."""
+    def run(report):
+        kernel = machine.kernel(kernel_name)
+        log = BUILD / kernel_name / boot.name
+        wanted = tests_of(boot, kernel_name, choice)
+        if not wanted:
+            return
+        command = f"/guest_tests --gtest_color=no --gtest_filter={shlex.quote(':'.join(wanted))}"
+        file = image(kernel, boot, command).write(log.with_suffix(".initramfs"))
+        report.say(f"booting, {len(wanted)} tests")
+        vm = machine_of(kernel, boot, log.with_suffix(".console"), file)
+        reader, seen = results.GoogleTestLines(), set()
+
+        def case(each):
+            seen.add(each.name)
+            each.name = f"vm/{kernel_name}/{boot.name}/{each.name}"
+            report.case(each)
+
+        def line(text):
+            if each := reader.feed(text):
+                case(each)
+            elif text.startswith(("storm:", "kmemleak:")):
+                report.say(text)
+
+        vm.run(limit_of(kernel, boot), line)
+        log.with_suffix(".out").write_text("\n".join(vm.output) + "\n")
+        why = vm.why or f"the job ended with exit code {vm.code}"
+        if reader.running or reader.ran is None:
+            for each in reader.end(f"{why}\n{vm.last()}"):
+                case(each)
+        missing = [name for name in wanted if name not in seen]
+        for name in missing:
+            case(results.Case(name, "failed", 0.0, f"it did not run: {why}"))
+        judge(report, f"vm/{kernel_name}/{boot.name}", vm)
+        if vm.code and report.good:
+            report.case(results.Case(f"vm/{kernel_name}/{boot.name}/job", "failed", 0.0,
+                                     "\n".join(vm.output[-60:] + [why])))
+        for used in (file,):
+            used.unlink(missing_ok=True)
+    return run
+
+
+def judge(report, name, vm):
+    """What the kernel complained of, whoever was to notice, is a failure of the boot's."""
+    if vm.complaints():
+        report.case(results.Case(f"{name}/the kernel's log", "failed", 0.0,
+                                 complaints.report(vm.log()) + f"\nthe whole log: {vm.console}"))
+
+
+def run_kunit(kernel_name, choice):
+    """tests/kunit as a module, where the kernel has KUnit."""
+    def run(report):
+        kernel = machine.kernel(kernel_name)
+        if not has_kunit(kernel):
+            return
+        log = BUILD / kernel_name / "kunit"
+        boot = Boot("kunit", "", arguments="kunit.enable=1 sysctl.kernel.hung_task_timeout_secs=0")
+        file = image(kernel, boot, "insmod /ktcp_kunit.ko && rmmod ktcp_kunit").write(
+            log.with_suffix(".initramfs"))
+        report.say("booting")
+        vm = machine_of(kernel, boot, log.with_suffix(".console"), file)
+        # They run while it is loaded; how long one may take is for KUnit to say.
+        vm.run(limit_of(kernel, boot))
+        cases = results.ktap(vm.log())
+        for each in cases:
+            each.name = f"vm/{kernel_name}/kunit/{each.name}"
+            if choice.case(each.name):
+                report.case(each)
+        if vm.code or not cases:
+            report.case(results.Case(f"vm/{kernel_name}/kunit/job", "failed", 0.0,
+                                     f"{vm.why or f'exit code {vm.code}'}\n{vm.last()}"))
+        judge(report, f"vm/{kernel_name}/kunit", vm)
+        file.unlink(missing_ok=True)
+    return run
+
+
+def parts(choice):
+    """The suite's parts (lanes.Part), as they are chosen."""
+    yield lanes.Part("vm/guest_tests", build_tests, lane="build", cases=False)
+    for kernel in choice.kernels or KERNELS:
+        built = f"vm/{kernel}/modules"
+        yield lanes.Part(built, build_modules(kernel), lane="build", cases=False)
+        for boot in boots(kernel, choice):
+            yield lanes.Part(f"vm/{kernel}/{boot.name}", run_boot(kernel, boot, choice),
+                             after=("vm/guest_tests", built))
+        if kernel.endswith("-debug") and not choice.filter and \
+                (not choice.boots or "kunit" in choice.boots):
+            yield lanes.Part(f"vm/{kernel}/kunit", run_kunit(kernel, choice),
+                             after=("vm/guest_tests", built))

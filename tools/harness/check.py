@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+"""
+The runner. A suite is a file suite.py that gives its parts (lanes.Part); they run side by side, each
+test becomes one of pytest's reports, and pytest chooses (-k), stops (-x, --maxfail), shows (-v) and
+writes JUnit's XML. What every part took is compared with the run before.
+"""
+
+import argparse
+import collections
+import dataclasses
+import importlib.util
+import json
+import os
+import re
+import sys
+import time
+
+from . import TOP, Problem, child, lanes, machine, say
+from .cache import Lock
+
+OUT = TOP / "build" / "check"
+
+# Every suite that `make check` runs, and where it is. Those that others wait for come first.
+SUITES = {
+    "vm": "tests/vm",
+    "kunit": "tests/kunit",
+    "host": "tests/host",
+    "docs": "tests/docs",
+    "browser": "tests/browser",
+    "bench": "bench",
+    "coverage": "tools/harness/suite_coverage.py",
+    "lint": "tools/harness/suite_lint.py",
+    "harness": "tests/harness",
+}
+
+
+# ---- choosing --------------------------------------------------------------------------------
+
+@dataclasses.dataclass
+class Choice:
+    """What of the suites is to be run."""
+    kernels: list = None
+    boots: list = None
+    filter: str = None          # GoogleTest's, of the guests' tests
+    expression: object = None   # -k, compiled by pytest
+    keyword: str = ""
+
+    @staticmethod
+    def _is(word, name):
+        # A kernel is all of its name: 6.1 is not 6.12.
+        if re.fullmatch(r"\d+\.\d+", word):
+            return re.search(rf"(?<![\w.]){re.escape(word)}(?![\w.])", name) is not None
+        return word.lower() in name.lower()
+
+    def case(self, name):
+        """Is this test to be run?"""
+        return self.expression is None or \
+            bool(self.expression.evaluate(lambda word, **_: self._is(word, name)))
+
+    def part(self, name):
+        """May a part of this name have one? What its name does not have, its tests may."""
+        if self.expression is None:
+            return True
+
+        def known(default):
+            return lambda word, **_: self._is(word, name) or (
+                default and not re.fullmatch(r"\d+\.\d+(-debug)?", word))
+        return bool(self.expression.evaluate(known(True)) or self.expression.evaluate(known(False)))
+
+    def names(self, word):
+        """Is it said by its name?"""
+        return word in (self.filter or "").partition("-")[0] or word in self.keyword
+
+
+def load(suite):
+    """The suite's module."""
+    path = TOP / SUITES[suite]
+    if path.suffix == ".py":
+        return importlib.import_module(f"harness.{path.stem}")
+    spec = importlib.util.spec_from_file_location(f"ktcp_suite_{suite}", path / "suite.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def chosen(suites, choice):
+    """Their parts; what only makes something for others is there if they are."""
+    everything = [part for suite in suites for part in load(suite).parts(choice)]
+    wanted = {part.name for part in everything if part.cases and choice.part(part.name)}
+    before = None
+    while before != wanted:
+        before = set(wanted)
+        wanted |= {name for part in everything if part.name in wanted for name in part.after}
+    return [part for part in everything if part.name in wanted]
+
+
+# ---- what it took ----------------------------------------------------------------------------
+
+def clock(seconds):
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
+class Times:
+    """What the parts took, beside what they took in the run before (build/check/times.json)."""
+    file = OUT / "times.json"
+
+    def __init__(self):
+        self.parts, self.started, self.load = {}, time.monotonic(), os.getloadavg()[0]
+        try:
+            self.before = json.loads(self.file.read_text())
+        except (OSError, ValueError):
+            self.before = {"parts": {}}
+
+    def took(self, name, seconds, cpu):
+        self.parts[name] = {"seconds": round(seconds, 1), "cpu": round(cpu, 1)}
+
+    def table(self):
+        total = {"seconds": round(time.monotonic() - self.started, 1),
+                 "cpu": round(sum(each["cpu"] for each in self.parts.values()), 1)}
+        rows = sorted(self.parts.items(), key=lambda each: -each[1]["seconds"])
+        lines = [f"{'part':<28}{'clock':>9}{'CPU':>9}   {'before':>7}{'CPU':>9}"]
+        for name, now in [*rows, ("all, side by side", total)]:
+            old = self.before["parts"].get(name) if name in self.parts else \
+                self.before.get("total") if set(self.parts) == set(self.before["parts"]) else None
+            was = f"   {clock(old['seconds']):>7}{clock(old['cpu']):>9}" if old else ""
+            lines.append(f"{name:<28}{clock(now['seconds']):>9}{clock(now['cpu']):>9}{was}")
+        lines.append(f"the machine's load was {self.load:.1f} before, on {lanes.PROCESSORS} processors")
+        return lines, total
+
+    def keep(self, total):
+        # A run of some parts leaves what is known of the others.
+        parts = {**self.before["parts"], **self.parts}
+        self.file.write_text(json.dumps(
+            {"total": total if len(parts) == len(self.parts) else self.before.get("total", total),
+             "load": self.load, "processors": lanes.PROCESSORS, "parts": parts}, indent=1) + "\n")
+
+
+# ---- running ---------------------------------------------------------------------------------
+
+class Runner:
+    """pytest's plugin: in the place of its own collecting and running."""
+
+    def __init__(self, suites, arguments):
+        self.suites, self.arguments = suites, arguments
+        self.counts = collections.defaultdict(collections.Counter)
+        self.failures, self.parts_failed, self.times = [], [], None
+        self.interrupted = False
+        self.began = {}
+
+    # -- pytest's hooks
+
+    def pytest_collection(self, session):
+        session.items = []
+        return True
+
+    def pytest_runtestloop(self, session):
+        from _pytest.mark.expression import Expression   # pytest's own -k
+        config = session.config
+        keyword = config.option.keyword
+        choice = Choice(self.arguments.kernel, self.arguments.boot, self.arguments.filter,
+                        Expression.compile(keyword) if keyword else None, keyword or "")
+        self.times = Times()
+        parts = chosen(self.suites, choice)
+        if config.option.collectonly:
+            for part in parts:
+                print(part.name)
+            return True
+        for event in lanes.run(parts):
+            getattr(self, f"on_{event.kind}")(event, session)
+            if session.shouldfail:
+                raise session.Failed(session.shouldfail)
+        return True
+
+    # -- what comes from the parts
+
+    def say(self, text):
+        stamp = clock(time.monotonic() - self.times.started)
+        for line in text.splitlines():
+            print(f"[{stamp:>5}] {line}", flush=True)
+
+    def on_began(self, event, _session):
+        self.began[event.part.name] = collections.Counter()
+
+    def on_say(self, event, _session):
+        self.say(f"{event.part.name}: {event.text}")
+
+    def on_case(self, event, session):
+        case = event.case
+        self.counts[event.part.name.split("/")[0]][case.outcome] += 1
+        self.began[event.part.name][case.outcome] += 1
+        if case.outcome == "failed":
+            self.failures.append(case)
+            self.say(f"FAILED: {case.name}")
+            for line in case.text.splitlines()[-40:]:
+                print(f"        | {line}", flush=True)
+        elif self.arguments.v:
+            self.say(f"{case.outcome}: {case.name} ({case.seconds:.1f} s)")
+        session.testscollected += 1
+        report(session.config, case)
+
+    def on_ended(self, event, _session):
+        name = event.part.name
+        if name not in self.began:
+            self.say(f"{name}: not run, {event.text}")
+            self.parts_failed.append(f"{name}: not run, {event.text}")
+            return
+        self.times.took(name, event.seconds, event.cpu)
+        counts = self.began[name]
+        told = f"{counts['passed']} passed, {counts['failed']} failed" if counts else "done"
+        self.say(f"{name}: {told} in {clock(event.seconds)}, {clock(event.cpu)} of CPU")
+
+    # -- the end
+
+    def summary(self):
+        """Prints it; the exit code."""
+        if self.times is None:
+            return 1
+        lines, total = self.times.table()
+        print("\n=== times")
+        print("\n".join(lines))
+        if not self.interrupted:
+            self.times.keep(total)
+        print("=== summary (build/check/)")
+        passed = failed = 0
+        for suite in self.suites:
+            counts = self.counts[suite]
+            passed, failed = passed + counts["passed"], failed + counts["failed"]
+            skipped = f", {counts['skipped']} skipped" if counts["skipped"] else ""
+            print(f"{suite}: {counts['passed']} passed, {counts['failed']} failed{skipped}")
+        for case in self.failures:
+            print(f"FAILED: {case.name}")
+        for each in self.parts_failed:
+            print(each)
+        if self.interrupted:
+            print("interrupted")
+        elif not passed and not failed:
+            print("no test was chosen")
+        print(f"{passed} passed, {failed} failed")
+        return 1 if failed or self.parts_failed or self.interrupted or not passed else 0
+
+
+def report(config, case):
+    """A case as two of pytest's reports, as pytest-xdist gives those of its workers."""
+    import pytest
+    place = (case.name.split("/")[0], None, case.name)
+    for when in ("call", "teardown"):
+        bad = case.outcome if when == "call" else "passed"
+        text = None
+        if bad == "failed":
+            text = case.text or "failed"
+        elif bad == "skipped":
+            text = (case.name, 0, case.text or "skipped")
+        config.hook.pytest_runtest_logreport(report=pytest.TestReport(
+            case.name, place, {}, bad, text, when, duration=case.seconds if when == "call" else 0))
+
+
+def main(arguments=None, suites=None):
+    """tools/check and the suites' own run: the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="tools/check" if suites is None else f"tests/{suites[0]}/run",
+        description="Runs test suites side by side; see tools/harness/check.py.")
+    if suites is None:
+        parser.add_argument("suite", nargs="*", metavar="SUITE", help=" ".join(SUITES))
+    parser.add_argument("-k", metavar="EXPRESSION", help="only tests of such names, as pytest has it")
+    parser.add_argument("-x", action="store_true", help="end with the first that fails")
+    parser.add_argument("-v", action="store_true", help="show those that pass as well")
+    parser.add_argument("--collect-only", action="store_true", help="show the parts, and run nothing")
+    parser.add_argument("--kernel", action="append", metavar="KERNEL", help="of the guests")
+    parser.add_argument("--boot", action="append", metavar="BOOT", help="of a guest's kernel")
+    parser.add_argument("--filter", metavar="FILTER", help="GoogleTest's, of the guests' tests")
+    known = parser.parse_args(arguments)
+    suites = suites or known.suite or list(SUITES)
+    for each in suites:
+        if each not in SUITES:
+            raise Problem(f"no suite is called {each}: {' '.join(SUITES)}")
+    words = [word for word, on in (("-x", known.x), ("--collect-only", known.collect_only)) if on]
+    words += ["-k", known.k] if known.k else []
+
+    # A make above this one has options and a job server of its own.
+    for each in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
+        os.environ.pop(each, None)
+    machine.deps("check")
+    try:
+        import pytest
+    except ImportError as error:
+        raise Problem(f"Python finds no pytest ({error}): apt-get install python3-pytest") from error
+
+    OUT.mkdir(parents=True, exist_ok=True)
+    runner = Runner(suites, known)
+    locks = [Lock(TOP / "build" / suite / "lock",
+                  f"{suite}: another run is going on in this tree; waiting for it")
+             for suite in sorted(suites)]
+    name = "check" if len(suites) > 1 else suites[0]
+    for lock in locks:
+        lock.__enter__()
+    child.interruptible()
+    code = pytest.main(["--rootdir", str(TOP), "-c", os.devnull, "-p", "no:terminal",
+                        "-p", "no:cacheprovider", f"--junitxml={OUT / f'{name}.xml'}", *words],
+                       plugins=[runner])
+    child.end_all()
+    if known.collect_only or code in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR):
+        return int(code) if code != pytest.ExitCode.NO_TESTS_COLLECTED else 0
+    runner.interrupted = code == pytest.ExitCode.INTERRUPTED
+    return runner.summary()

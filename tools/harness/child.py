@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+"""
+Commands that end with us.
+
+A command is a session of its own: Ctrl-C and a closed terminal reach us alone, and we end it. If we
+are killed, the kernel ends it for us (prctl's PR_SET_PDEATHSIG, by setpriv). Each command's processor
+time is added to the account of the thread that waited for it.
+"""
+
+import os
+import select
+import signal
+import subprocess
+import threading
+import time
+
+PIPE, STDOUT = subprocess.PIPE, subprocess.STDOUT
+_running = set()
+_changing = threading.Lock()
+_account = threading.local()
+
+
+class Failed(Exception):
+    """A command that failed; text is what it said."""
+
+    def __init__(self, words, status, text):
+        self.words, self.status, self.text = [str(word) for word in words], status, text
+        how = f"was ended by signal {-status}" if status < 0 else f"failed with exit code {status}"
+        super().__init__(f"{' '.join(self.words)[:300]} {how}")
+
+
+def cpu():
+    """Seconds of processor time that this thread's commands took so far."""
+    return getattr(_account, "seconds", 0.0)
+
+
+def polite(niceness):
+    """This thread's commands, from now on, leave the processors to others that want them."""
+    _account.niceness = niceness
+
+
+class Process:
+    """A command; death is the signal that it gets when we die. Its pipes are subprocess.Popen's."""
+
+    def __init__(self, words, death="TERM", **options):
+        options.setdefault("stdin", subprocess.DEVNULL)
+        self.returncode = None
+        self._ended = threading.Event()
+        before = ["setpriv", "--pdeathsig", death]
+        if niceness := getattr(_account, "niceness", 0):
+            before = ["nice", "-n", str(niceness), *before]
+        with _changing:
+            self._popen = subprocess.Popen([*before, *map(str, words)],
+                                           start_new_session=True, **options)
+            _running.add(self)
+        self.pid, self.stdin, self.stdout = self._popen.pid, self._popen.stdin, self._popen.stdout
+
+    def wait(self, seconds=None):
+        """Its exit code (negative: the signal that ended it), or None if it runs on after seconds."""
+        end = None if seconds is None else time.monotonic() + seconds
+        while self.returncode is None:
+            try:
+                pid, status, used = os.wait4(self.pid, 0 if end is None else os.WNOHANG)
+            except ChildProcessError:   # another thread has just had it
+                self._ended.wait()
+                break
+            if pid:
+                _account.seconds = cpu() + used.ru_utime + used.ru_stime
+                self.returncode = self._popen.returncode = os.waitstatus_to_exitcode(status)
+                with _changing:
+                    _running.discard(self)
+                self._ended.set()
+            elif time.monotonic() >= end:
+                break
+            else:
+                time.sleep(0.02)
+        return self.returncode
+
+    def signal(self, number):
+        """To the command and all that it has started in its session."""
+        try:
+            os.killpg(self.pid, number)
+        except (ProcessLookupError, PermissionError):
+            pass
+
+    def end(self, seconds=5):
+        """Ends it: TERM, and KILL for what has not ended in some seconds."""
+        self.signal(signal.SIGTERM)
+        self.wait(seconds)
+        self.signal(signal.SIGKILL)
+        return self.wait()
+
+
+def end_all():
+    """Ends every command that runs. What others wait for ends for them, too."""
+    with _changing:
+        left = list(_running)
+    for each in left:
+        each.signal(signal.SIGTERM)
+    end = time.monotonic() + 5
+    for each in left:
+        each.wait(max(0, end - time.monotonic()))
+        each.signal(signal.SIGKILL)
+
+
+def run(words, log=None, line=None, check=True, limit=None, **options):
+    """
+    Runs a command to its end and gives its output, standard error with it. The file log has it as
+    well, and line() is called with each line as it comes. Raises Failed unless check is false; then
+    the result is (status, text). After limit seconds it is ended.
+    """
+    process = Process(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                      errors="replace", **options)
+    text = []
+    timer = threading.Timer(limit, process.end) if limit else None
+    if timer:
+        timer.daemon = True
+        timer.start()
+    try:
+        with open(log or os.devnull, "w", encoding="utf-8") as file:
+            for each in process.stdout:
+                text.append(each)
+                file.write(each)
+                file.flush()
+                if line:
+                    line(each.rstrip("\n"))
+        status = process.wait()
+    except BaseException:
+        process.end()
+        raise
+    finally:
+        if timer:
+            timer.cancel()
+        process.stdout.close()
+    text = "".join(text)
+    if not check:
+        return status, text
+    if status:
+        raise Failed(words, status, text)
+    return text
+
+
+def readable(file, seconds):
+    """Waits until a pipe can be read, or for some seconds."""
+    select.select([file], [], [], seconds)
+
+
+def interruptible():
+    """A closed terminal and a kill are Ctrl-C to us: a KeyboardInterrupt, once."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def interrupted(number, _frame):
+        # A second one must not cut short what the first has begun.
+        for each in numbers:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt(signal.Signals(number).name)
+    for each in numbers:
+        signal.signal(each, interrupted)

@@ -1,0 +1,414 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+"""
+A virtual machine: what it holds (Image), and its run (Guest) or a conversation with it (Session).
+
+The guest's first serial port is the kernel's console and goes to a file. The second is the job's
+standard input and output (tests/vm/init); the job's exit code is its last line. An oops is a panic
+and a panic ends the machine, so nothing waits for a dead guest.
+"""
+
+import os
+import pathlib
+import random
+import re
+import shutil
+import socket
+import stat
+import subprocess
+import tempfile
+import time
+
+from . import TOP, Problem, child, complaints, machine
+
+INIT = TOP / "tests" / "vm" / "init"
+EXIT = re.compile(r"ktcp-guest-exit: (\d+)")
+
+
+def memory(kernel):
+    """Of a guest, in MiB: a debug kernel's objects are larger."""
+    return 3072 if kernel.debug else 1024
+
+
+def seconds(kernel, usual):
+    """How long something may take: a debug kernel is some five times slower."""
+    return 8 * usual if kernel.debug else usual
+
+
+# ---- what a guest holds -------------------------------------------------------------------------
+
+class _Archive:
+    """A cpio archive as the kernel unpacks it (newc), owned by root."""
+
+    def __init__(self, file):
+        self.file, self.count, self.names = file, 0, set()
+
+    def _entry(self, name, mode, data=b"", time_of=0):
+        self.count += 1
+        head = "070701" + "".join(f"{each:08X}" for each in (
+            self.count, mode, 0, 0, 1, int(time_of), len(data), 0, 0, 0, 0, len(name) + 1, 0))
+        text = head.encode() + name.encode() + b"\0"
+        self.file.write(text + b"\0" * (-len(text) % 4))
+        self.file.write(data + b"\0" * (-len(data) % 4))
+
+    def folder(self, name):
+        """A folder, and those above it."""
+        name = name.strip("/")
+        if name and name not in self.names:
+            self.folder(os.path.dirname(name))
+            self.names.add(name)
+            self._entry(name, stat.S_IFDIR | 0o755)
+
+    def add(self, name, data, mode=0o644, time_of=0):
+        name = name.strip("/")
+        if name not in self.names:
+            self.folder(os.path.dirname(name))
+            self.names.add(name)
+            self._entry(name, stat.S_IFREG | mode, data, time_of)
+
+    def link(self, name, target):
+        name = name.strip("/")
+        if name not in self.names:
+            self.folder(os.path.dirname(name))
+            self.names.add(name)
+            self._entry(name, stat.S_IFLNK | 0o777, target.encode())
+
+    def end(self):
+        self._entry("TRAILER!!!", 0)
+
+
+def _python_files(names):
+    """What Python reads to import these: it says so itself; compiled ones save the guest that."""
+    said = subprocess.run(
+        ["/usr/bin/python3", "-B", "-s", "-E", "-c", """
+import importlib, os, sys
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+for module in list(sys.modules.values()):
+    for name in (getattr(module, "__file__", None), getattr(module, "__cached__", None)):
+        if name and os.path.isabs(name) and os.path.exists(name):
+            print(name)
+""", *names], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return sorted(set(said.split()))
+
+
+def _libraries(program):
+    """The shared libraries of a program: ldd prints "name => path (address)", or the path alone."""
+    said = subprocess.run(["ldd", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          text=True, check=False).stdout
+    return re.findall(r"/[^ )]+", said)
+
+
+class Image:
+    """
+    A guest's whole file system.
+
+        job        what the guest runs: the text of a shell script (see tests/vm/init)
+        modules    names of the kernel's own modules, loaded before the job with what they need
+        programs   programs of this machine, with their libraries, in /sbin (the shell's own commands
+                   win where a name has no path)
+        python     modules of Python, with python3 and all that they import
+        files      files, in the guest's root folder; a module is stripped of debug information
+        folders    folders, with all that is in them, for everybody to read
+        texts      names in the root folder, and what is to be in them
+    """
+
+    def __init__(self, kernel, job, modules=(), programs=(), python=(), files=(), folders=(),
+                 texts=None):
+        self.kernel, self.job, self.modules, self.programs = kernel, job, modules, list(programs)
+        self.python, self.files, self.folders, self.texts = python, files, folders, texts or {}
+
+    def _kernel_modules(self):
+        """The files of the kernel's modules, in the order in which they load."""
+        with tempfile.TemporaryDirectory() as root:
+            # modprobe wants the tree below lib/modules.
+            os.makedirs(f"{root}/lib/modules")
+            os.symlink(self.kernel.modules, f"{root}/lib/modules/{self.kernel.release}")
+            order = {}
+            for name in self.modules:
+                said = subprocess.run(
+                    ["modprobe", "-d", root, "-S", self.kernel.release, "--show-depends", name],
+                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+                if said.returncode:
+                    raise Problem(f"Linux {self.kernel.release} has no module {name}: "
+                                  f"{said.stderr.strip()}")
+                for line in said.stdout.splitlines():
+                    word = line.split()
+                    if word and word[0] == "insmod":
+                        path = os.path.realpath(word[1])
+                        order.setdefault(os.path.basename(path), path)
+            loaded = {}
+            for name, path in order.items():
+                if name.endswith(".xz"):
+                    name = name[:-3]
+                    loaded[name] = subprocess.run(["xz", "-dc", path], stdout=subprocess.PIPE,
+                                                  check=True).stdout
+                else:
+                    loaded[name] = pathlib.Path(path).read_bytes()
+            return loaded
+
+    def write(self, path):
+        """Writes it, not compressed: the emulated processor would be the one to expand it."""
+        path = pathlib.Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_name(f"{path.name}.{os.getpid()}.new")
+        try:
+            with open(new, "wb") as file:
+                self._fill(_Archive(file))
+            new.replace(path)
+        except OSError as error:
+            raise Problem(f"{path} cannot be written: {error.strerror}") from error
+        finally:
+            new.unlink(missing_ok=True)
+        return path
+
+    def _fill(self, archive):
+        for name in ("bin", "sbin", "dev", "proc", "sys", "tmp", "run", "modules"):
+            archive.folder(name)
+        archive.add("bin/busybox", pathlib.Path(_program("busybox")).read_bytes(), 0o755)
+        archive.add("init", INIT.read_bytes(), 0o755)
+        archive.add("job", self.job.encode(), 0o755)
+        archive.add("complaints.txt", complaints.LIST.read_bytes())
+        modules = self._kernel_modules()
+        for name, data in modules.items():
+            archive.add(f"modules/{name}", data)
+        if modules:
+            archive.add("modules/order", "".join(f"/modules/{n}\n" for n in modules).encode())
+        programs = [_program(each) for each in self.programs]
+        if self.python:
+            programs.append("/usr/bin/python3")
+            for each in _python_files(self.python):
+                archive.add(each, pathlib.Path(each).read_bytes(), 0o644, os.stat(each).st_mtime)
+        for program in programs:
+            archive.add(f"sbin/{os.path.basename(program)}", pathlib.Path(program).read_bytes(), 0o755)
+            for library in _libraries(program):
+                archive.add(library, pathlib.Path(library).read_bytes(), 0o755)
+        for each in self.files:
+            self._file(archive, pathlib.Path(each))
+        for each in self.folders:
+            self._folder(archive, pathlib.Path(each))
+        for name, text in self.texts.items():
+            archive.add(name, text.encode(), 0o755)
+        archive.end()
+
+    @staticmethod
+    def _file(archive, path):
+        mode = 0o755 if os.access(path, os.X_OK) else 0o644
+        if path.suffix == ".ko":
+            with tempfile.NamedTemporaryFile(suffix=".ko") as small:
+                subprocess.run(["strip", "--strip-debug", "-o", small.name, path], check=True)
+                archive.add(path.name, pathlib.Path(small.name).read_bytes(), mode)
+        else:
+            archive.add(path.name, path.read_bytes(), mode, path.stat().st_mtime)
+
+    @staticmethod
+    def _folder(archive, top):
+        for place, _, names in os.walk(top):
+            inside = os.path.join(top.name, os.path.relpath(place, top)).removesuffix("/.")
+            archive.folder(inside)
+            for name in sorted(names):
+                each = pathlib.Path(place, name)
+                if each.is_symlink():
+                    archive.link(f"{inside}/{name}", os.readlink(each))
+                elif each.is_file():
+                    mode = 0o755 if os.access(each, os.X_OK) else 0o644
+                    archive.add(f"{inside}/{name}", each.read_bytes(), mode, each.stat().st_mtime)
+
+
+def _program(name):
+    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    if not found:
+        raise Problem(f"there is no program {name} on this machine for the guest")
+    return found
+
+
+# ---- the machine --------------------------------------------------------------------------------
+
+def _command(kernel, image, console, accel, arguments, cpus, mib, extra):
+    """QEMU's words. accel is kvm, tcg or icount: a clock that counts instructions."""
+    qemu, how = machine.emulator(accel)
+    if accel == "icount":
+        cpus = 1
+    # slab_nomerge: our own caches show by name in /proc/slabinfo. no_timer_check: whether the timer's
+    # interrupt arrives is judged by counting loops meanwhile, which is wrong where the machine itself
+    # has to wait for a processor (KVM guests skip it by themselves).
+    append = f"console=ttyS0 loglevel=7 oops=panic panic=-1 slab_nomerge no_timer_check {arguments}"
+    return [qemu, *how, "-smp", cpus, "-m", mib, "-nodefaults", "-display", "none", "-no-reboot",
+            "-chardev", f"file,id=console,path={console}", "-serial", "chardev:console",
+            "-chardev", "stdio,id=job,signal=off", "-serial", "chardev:job",
+            "-kernel", kernel.vmlinuz, "-initrd", image, "-append", append, *extra]
+
+
+class Guest:
+    """
+    A run from boot to end: what the job prints is given to line() as it comes and kept in output;
+    the kernel's console is the file console.
+    """
+
+    def __init__(self, kernel, image, console, accel=None, arguments="", cpus=2, mib=None,
+                 extra=()):
+        self.console = pathlib.Path(console)
+        self.console.parent.mkdir(parents=True, exist_ok=True)
+        self.console.write_bytes(b"")
+        self.words = _command(kernel, image, console, accel or machine.accel(kernel.vmlinuz),
+                              arguments, cpus, mib or memory(kernel), extra)
+        self.output = []
+        self.code = None
+        self.why = ""
+
+    def run(self, limit, line=None):
+        """Boots, and gives the job's exit code; None if the guest ended or was ended without one."""
+        def each(text):
+            if found := EXIT.search(text):
+                self.code = int(found[1])
+            else:
+                self.output.append(text)
+                if line:
+                    line(text)
+
+        started = time.monotonic()
+        status, said = child.run(self.words, death="KILL", check=False, limit=limit, line=each)
+        if self.code is None:
+            if time.monotonic() - started >= limit:
+                self.why = f"the guest was not done after {limit} seconds"
+            elif "panic" in self.log().lower():
+                self.why = "the guest's kernel panicked"
+            elif not self.log():
+                self.why = f"the guest said nothing (QEMU's exit code: {status}): {said[-500:]}"
+            else:
+                self.why = f"the guest ended without a result (QEMU's exit code: {status})"
+        return self.code
+
+    def log(self):
+        return self.console.read_text(encoding="utf-8", errors="replace").replace("\r", "")
+
+    def last(self, lines=100):
+        """The end of its console, for people."""
+        return "\n".join([f"the end of the guest's console, {self.console}:"] +
+                         self.log().splitlines()[-lines:])
+
+    def complaints(self):
+        return complaints.found(self.log())
+
+
+# ---- a conversation -----------------------------------------------------------------------------
+
+CONVERSATION = """#!/bin/sh
+# QEMU's user networking: this address, and itself as the way out.
+ip link set eth0 up && ip addr add 10.0.2.15/24 dev eth0 && ip route add default via 10.0.2.2
+echo "ktcp-guest-done: $?"
+while read -r command; do
+    eval "$command"
+    echo "ktcp-guest-done: $?"
+done
+"""
+
+
+class Session(Guest):
+    """
+    A guest that is told what to do from here. forwards are pairs of a port of this machine and one of
+    the guest's; said(line) is given what the guest's shell prints.
+    """
+
+    def __init__(self, kernel, image, console, forwards=(), said=print, **options):
+        net = "user,id=net" + "".join(f",hostfwd=tcp:127.0.0.1:{here}-:{there}"
+                                      for here, there in forwards)
+        super().__init__(kernel, image, console, extra=(
+            "-netdev", net, "-device", "virtio-net-pci,netdev=net,romfile="), **options)
+        self.said, self.process = said, None
+
+    @staticmethod
+    def image(kernel, **options):
+        """Its Image: with the only network card that these kernels have a driver for."""
+        options["modules"] = ["virtio_pci", "virtio_net", *options.get("modules", ())]
+        # kmod's insmod: busybox's tries a second time when the kernel has refused.
+        options["programs"] = ["insmod", *options.get("programs", ())]
+        return Image(kernel, CONVERSATION, **options)
+
+    def __enter__(self):
+        self.process = child.Process(self.words, death="KILL", stdin=subprocess.PIPE,
+                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        os.set_blocking(self.process.stdout.fileno(), False)
+        self._rest = b""
+        try:
+            self._answer("the guest did not start", 180)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        if self.process:
+            self.process.end(0)
+            self.process.stdin.close()
+            self.process.stdout.close()
+            self.process = None
+
+    def alive(self):
+        return self.process.wait(0) is None
+
+    def _line(self, end):
+        """A line of the guest's; None when time is up or the machine has ended."""
+        while True:
+            line, found, rest = self._rest.partition(b"\n")
+            if found:
+                self._rest = rest
+                return line.decode(errors="replace").rstrip("\r")
+            data = self.process.stdout.read(65536)
+            if data:
+                self._rest += data
+            elif data == b"" or time.monotonic() > end:
+                return None
+            else:
+                child.readable(self.process.stdout, 0.2)
+
+    def _answer(self, problem, seconds):
+        end = time.monotonic() + seconds
+        text = []
+        while (line := self._line(end)) is not None:
+            if done := re.match(r"ktcp-guest-done: (\d+)$", line):
+                if int(done[1]):
+                    raise Problem(f"{problem}: exit code {done[1]}" + "".join(f"\n  {each}" for each in text))
+                return text
+            if EXIT.match(line):
+                break
+            text.append(line)
+            self.said(line)
+        why = f"no answer from the guest in {seconds} seconds" if self.alive() else \
+            "the virtual machine has ended"
+        raise Problem(f"{problem}: {why}\n{self.last(40)}")
+
+    def do(self, command, problem=None, seconds=60):
+        """Runs a line of shell in it; what it printed. That it fails is a Problem."""
+        self.process.stdin.write(command.encode() + b"\n")
+        self.process.stdin.flush()
+        return self._answer(problem or f"'{command}' failed", seconds)
+
+    def shut_down(self):
+        """Ends it by itself."""
+        self.process.stdin.write(b"exit\n")
+        self.process.stdin.flush()
+        self.process.wait(10)
+
+
+def free_ports(count):
+    """
+    Ports of this machine that are free now, of those that clients do not get by themselves: nobody's
+    connection takes one between this and whoever listens there.
+    """
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+        first_of_clients = int(file.read().split()[0])
+    found = []
+    ports = list(range(10000, first_of_clients))
+    random.shuffle(ports)
+    for port in ports:
+        if len(found) == count:
+            break
+        with socket.socket() as listener:
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            found.append(port)
+    if len(found) < count:
+        raise Problem(f"not {count} ports are free from 10000 to {first_of_clients - 1}")
+    return found

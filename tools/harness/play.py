@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+"""kecho and khttpd in a virtual machine, to talk to from here (tools/run)."""
+
+import contextlib
+import os
+import pathlib
+import re
+import select
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import urllib.request
+
+from . import TOP, Problem, child, complaints, guest, machine
+from .cache import Lock
+
+BUILD = TOP / "build" / "run"
+MODELS = ("event", "softirq", "work", "thread")
+
+
+def say(text):
+    print(f"run: {text}", flush=True)
+
+
+class Play:
+    """What is asked for, in the environment (see tools/run), and the guest that has it."""
+
+    def __init__(self, environment):
+        self.kernel_name = environment.get("KERNEL") or None
+        self.port = self._port(environment, "HOST_PORT", "12345")
+        self.http_port = self._port(environment, "HTTP_PORT", "8081")
+        if self.port == self.http_port:
+            raise Problem(f"HOST_PORT and HTTP_PORT are both {self.port}")
+        self.model = environment.get("MODEL") or "event"
+        if self.model not in MODELS:
+            raise Problem(f"MODEL={self.model} is not known: event, softirq, work or thread")
+        self.parameters = (environment.get("PARAMS") or "").split()
+        self.kecho = pathlib.Path(environment.get("KECHO_DIR") or TOP / "examples" / "kecho")
+        self.session, self.www = None, None
+
+    @staticmethod
+    def _port(environment, name, usual):
+        text = environment.get(name) or usual
+        if not re.fullmatch("[1-9][0-9]{0,4}", text) or int(text) > 65535:
+            raise Problem(f"{name}={text} is not a port: 1 to 65535")
+        return int(text)
+
+    @contextlib.contextmanager
+    def booted(self):
+        """The guest, with both modules in it and none loaded."""
+        machine.deps("build", "vm")
+        for name, port in (("HOST_PORT", self.port), ("HTTP_PORT", self.http_port)):
+            with socket.socket() as listener:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    listener.bind(("127.0.0.1", port))
+                except OSError as error:
+                    raise Problem(f"port {port} of this machine is in use ({error.strerror}): stop what "
+                                  f"listens there, or choose another with {name}=...") from error
+        kernel = machine.kernel(self.kernel_name or machine.USUAL)
+        with tempfile.TemporaryDirectory() as work:
+            self.www = pathlib.Path(work, "www")
+            # Two may run at once, on different ports; they build in one folder.
+            with Lock(BUILD / "lock", "run: waiting for another run that builds here"):
+                say(f"building kecho and khttpd for Linux {kernel.release}")
+                for name, folder in (("kecho", self.kecho), ("khttpd", TOP / "examples" / "khttpd")):
+                    try:
+                        child.run(["make", "-s", "--no-print-directory", "-C", folder,
+                                   f"KDIR={kernel.kdir}", f"OUT={BUILD / name}"])
+                    except child.Failed as failed:
+                        raise Problem(f"{failed.text}\n{name} does not build (see above)") from failed
+                # What khttpd serves: this project.
+                self.www.mkdir()
+                shutil.copy(TOP / "README.md", self.www)
+                for name in ("docs", "include"):
+                    shutil.copytree(TOP / name, self.www / name)
+                image = guest.Session.image(
+                    kernel, folders=[self.www],
+                    files=[BUILD / "kecho" / "kecho.ko", BUILD / "khttpd" / "khttpd.ko"]).write(
+                    pathlib.Path(work, "initramfs"))
+            say(f"booting Linux {kernel.release}")
+            console = BUILD / f"console-{self.port}.log"
+            with guest.Session(kernel, image, console, [(self.port, 12345), (self.http_port, 8081)],
+                               lambda line: print(f"  guest: {line}", flush=True)) as self.session:
+                over = threading.Event()
+                shown = threading.Thread(target=self._show, args=(over,), daemon=True)
+                shown.start()
+                try:
+                    yield
+                    self.session.shut_down()
+                except Problem as problem:
+                    raise Problem(f"FAILED: {problem}\n{self.session.last(40)}") from problem
+                finally:
+                    over.set()
+                    shown.join(5)
+
+    def _show(self, over):
+        """The kernel's log, from here on."""
+        with open(self.session.console, encoding="utf-8", errors="replace") as file:
+            file.seek(0, os.SEEK_END)
+            last = False
+            while not last:
+                last = over.wait(0.2)
+                for line in file:
+                    print(f"  kernel: {line.rstrip()}", flush=True)
+
+    def load(self, module, *words, model=None):
+        # As one word each, or the guest's shell would act on what is in the parameters.
+        given = "".join(" '" + each.replace("'", "'\\''") + "'" for each in self.parameters)
+        self.session.do(f"/sbin/insmod /{module}.ko model={model or self.model} {' '.join(words)}{given}",
+                        f"{module} could not be loaded with: model={model or self.model}{given}")
+
+    def load_both(self, model=None):
+        self.load("kecho", "port=12345", model=model)
+        self.load("khttpd", "port=8081", "root=/www", model=model)
+
+    # ---- with a person
+
+    def interactive(self):
+        with self.booted():
+            self.load_both()
+            say(f"kecho is loaded (model={self.model}). Talk to it from another terminal:")
+            say(f"    telnet localhost {self.port}")
+            say("khttpd is, too. Open in a browser:")
+            say(f"    http://localhost:{self.http_port}/")
+            say("Ctrl-C unloads them and ends the virtual machine.")
+            self._wait()
+            print(flush=True)
+            say("unloading")
+            self.session.do("rmmod kecho", "kecho could not be unloaded")
+            self.session.do("rmmod khttpd", "khttpd could not be unloaded")
+        say("done")
+
+    def _wait(self):
+        """
+        Until Ctrl-C, or Ctrl-D: what is typed is for nobody, but its end is for us: the terminal may
+        be gone, and make, which alone was told so, waits for us.
+        """
+        interrupted = []
+        signal.signal(signal.SIGINT, lambda *_: interrupted.append(True))
+        while not interrupted:
+            if select.select([sys.stdin], [], [], 0.5)[0]:
+                try:
+                    typed = os.read(sys.stdin.fileno(), 4096)
+                except OSError:
+                    typed = b""
+                if not typed:
+                    break
+            if not self.session.alive():
+                raise Problem("the virtual machine has ended by itself")
+
+    # ---- by itself
+
+    def _connect(self, port):
+        client = socket.create_connection(("127.0.0.1", port), 20)
+        client.settimeout(20)
+        return client, client.makefile("rb")
+
+    def _talk(self, text):
+        client, replies = self._connect(self.port)
+        with client:
+            client.sendall(text.encode() + b"\n")
+            back = replies.readline().decode(errors="replace").rstrip("\n")
+        if back != text:
+            raise Problem(f"sent '{text}', got '{back}'")
+
+    def _fetch(self, path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}/{path}", timeout=20) as response:
+            return response.read()
+
+    def demo(self):
+        with self.booted():
+            for model in MODELS:
+                say(f"model={model}")
+                self.load_both(model)
+                try:
+                    self._conversation()
+                except OSError as error:
+                    raise Problem(f"no conversation with model={model}: {error}") from error
+            if said := self.session.complaints():
+                raise Problem("the kernel complained:\n" + "\n".join(said))
+        say("PASSED: kecho echoes and khttpd serves in all models, and both unload with clients connected")
+
+    def _conversation(self):
+        text = "hello from the host, over IPv4"
+        self._talk(text)
+        say(f"  '{text}' came back")
+        self._talk("x" * 1000)
+        self.session.do('test "$(echo over IPv6 | timeout 20 nc ::1 12345)" = "over IPv6"',
+                        "no echo over IPv6 in the guest")
+        say("  the same over IPv6, inside the guest")
+
+        # A client that stays while the module is unloaded.
+        client, replies = self._connect(self.port)
+        with client:
+            client.sendall(b"still here\n")
+            if (back := replies.readline()) != b"still here\n":
+                raise Problem(f"the client that stays got {back}")
+            self.session.do("rmmod kecho", "kecho could not be unloaded with a client connected")
+            if (back := replies.readline()) != b"":
+                raise Problem(f"the client that stayed got {back} and not the end of the stream")
+        say("  unloaded with a client connected, which saw the connection end")
+
+        if self._fetch("README.md") != (self.www / "README.md").read_bytes():
+            raise Problem("khttpd's README.md is not the one here")
+        if b'<a href="./include/">' not in self._fetch(""):
+            raise Problem("khttpd does not list its folder")
+        say("  khttpd sent a file, to the byte, and its folder")
+        # A client that keeps its connection.
+        client, replies = self._connect(self.http_port)
+        with client:
+            client.sendall(b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            if (back := replies.readline()) != b"HTTP/1.1 200 OK\r\n":
+                raise Problem(f"the client that stays got {back}")
+            self.session.do("rmmod khttpd", "khttpd could not be unloaded with a client connected")
+        say("  unloaded with a client connected")
+
+
+def main(arguments):
+    """tools/run."""
+    if arguments not in ([], ["--demo"]):
+        raise Problem("usage: tools/run [--demo]")
+    for each in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
+        os.environ.pop(each, None)
+    play = Play(os.environ)
+    if arguments or not sys.stdin.isatty():
+        play.demo()
+    else:
+        play.interactive()

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+"""Modules and a shell script in a virtual machine (tests/vm/script)."""
+
+import argparse
+import os
+import pathlib
+
+from . import Problem, child, guest, machine
+
+JOB = """#!/bin/sh
+export PATH=/sbin:/bin
+# The shell would take its own commands of these names. (Its insmod tries twice.)
+{functions}
+(
+{script}
+)
+status=$?
+if [ $status -ne 0 ]; then
+    echo "failed with exit code $status; the end of the kernel's log:"
+    dmesg | tail -n 20
+fi
+exit $status
+"""
+
+
+def say(text):
+    print(f"script: {text}", flush=True)
+
+
+def build(kernel, folder, out):
+    """The modules of a folder, without a word from compiler, objtool or modpost."""
+    name = pathlib.Path(folder).resolve().name
+    say(f"building {name} for Linux {kernel.release}")
+    try:
+        said = child.run(machine.make(kernel, pathlib.Path(folder).resolve(), out / name), log=out / f"{name}.log",
+                         line=lambda text: print(text, flush=True))
+    except child.Failed as failed:
+        raise Problem(f"{name} does not build (see above)") from failed
+    if "warning" in said.lower():
+        raise Problem(f"{name} does not build without a warning")
+    return sorted((out / name).glob("*.ko"))
+
+
+def main(arguments):
+    parser = argparse.ArgumentParser(prog="tests/vm/script", description=__doc__)
+    parser.add_argument("--out", required=True, type=pathlib.Path, metavar="FOLDER",
+                        help="where to build, and where the guest's log goes")
+    parser.add_argument("--kernel", default=None, metavar="KERNEL", help="which to boot")
+    parser.add_argument("--build", action="append", default=[], metavar="FOLDER",
+                        help="one that module.mk builds a module in; the guest has it as /NAME.ko")
+    parser.add_argument("--module", action="append", default=[], metavar="NAME",
+                        help="one of the kernel's own modules, loaded before")
+    parser.add_argument("--program", action="append", default=[], metavar="FILE",
+                        help="a program of this machine, in the guest's /sbin")
+    parser.add_argument("--file", action="append", default=[], metavar="FILE",
+                        help="a file, in the guest's root folder")
+    parser.add_argument("script", type=pathlib.Path, metavar="SCRIPT",
+                        help="what runs there, with busybox's commands")
+    given = parser.parse_args(arguments)
+    if not given.script.is_file():
+        raise Problem(f"there is no {given.script}")
+    for each in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
+        os.environ.pop(each, None)
+
+    machine.deps("build", "vm")
+    kernel = machine.kernel(given.kernel or machine.USUAL)
+    out = given.out.absolute() / kernel.release
+    out.mkdir(parents=True, exist_ok=True)
+    files = list(given.file)
+    for folder in given.build:
+        files += build(kernel, folder, out)
+    functions = "\n".join(f'{name}() {{ /sbin/{name} "$@"; }}' for name in
+                          ["insmod", *(os.path.basename(each) for each in given.program)])
+    image = guest.Image(kernel, JOB.format(functions=functions, script=given.script.read_text()),
+                        modules=given.module, programs=["insmod", *given.program], files=files)
+    vm = guest.Guest(kernel, image.write(out / "initramfs"), out / "guest.console",
+                     cpus=os.environ.get("KTCP_VM_CPUS") or 2,
+                     mib=os.environ.get("KTCP_VM_MEMORY"))
+    say(f"booting Linux {kernel.release} ({machine.accel(kernel.vmlinuz)})")
+    code = vm.run(int(os.environ.get("KTCP_VM_SECONDS") or guest.seconds(kernel, 300)),
+                  lambda text: print(text, flush=True))
+    if code is None:
+        raise Problem(f"{vm.last()}\nFAILED on Linux {kernel.release}: {vm.why}")
+    if said := vm.complaints():
+        raise Problem("the kernel complained:\n" + "\n".join(said) +
+                      f"\nFAILED on Linux {kernel.release}; the guest's log: {vm.console}")
+    if code:
+        raise Problem(f"FAILED on Linux {kernel.release}; the guest's log: {vm.console}")
+    return code
