@@ -3,6 +3,7 @@
 The real modules on real kernels, their clients inside the guest: tests/vm/guest, by kernel and boot.
 
 A boot is a line of BOOTS, a module one of MODULES. Each test goes to the first boot that takes it.
+Those of proof.txt wait for `make proof`.
 """
 
 import dataclasses
@@ -90,25 +91,26 @@ def boot_of(name):
     return next(boot for boot in BOOTS if matches(boot.tests, name))
 
 
+def for_proof():
+    lines = (HERE / "proof.txt").read_text().splitlines()
+    return {line for line in lines if line and not line.startswith("#")}
+
+
 def tests_of(boot, kernel_name, choice):
-    names = [name for name in listed() if boot_of(name) is boot]
-    return [name for name in names
-            if (not choice.filter or matches(choice.filter, name)) and
+    later = set() if choice.all or choice.filter else for_proof()
+    return [name for name in listed() if boot_of(name) is boot and
+            (not choice.filter or matches(choice.filter, name)) and
+            (name not in later or choice.asks_for(name)) and
             choice.case(f"vm/{kernel_name}/{boot.name}/{name}")]
 
 
-def boots(kernel_name, choice):
-    """Those that are to be done on a kernel."""
-    debug = kernel_name.endswith("-debug")
-    for boot in BOOTS:
-        if boot.debug is not None and boot.debug != debug:
-            continue
-        if choice.boots:
-            asked = boot.name in choice.boots
-        else:
-            asked = not boot.by_name or choice.names(boot.tests.strip("*"))
-        if asked:
-            yield boot
+def is_for(boot, kernel_name, choice):
+    """Is it to be done on that kernel?"""
+    if boot.debug is not None and boot.debug != kernel_name.endswith("-debug"):
+        return False
+    if choice.boots:
+        return boot.name in choice.boots
+    return not boot.by_name or choice.names(boot.tests.strip("*"))
 
 
 # ---- building --------------------------------------------------------------------------------
@@ -260,14 +262,21 @@ def run_kunit(kernel_name, choice):
 
 def parts(choice):
     """The suite's parts (lanes.Part), as they are chosen."""
+    kernels = choice.kernels or KERNELS
+    for each in choice.boots or ():
+        if each not in [boot.name for boot in BOOTS] + ["kunit"]:
+            raise Problem(f"no boot is called {each}: {' '.join(boot.name for boot in BOOTS)} kunit")
     yield lanes.Part("vm/guest_tests", build_tests, lane="build", cases=False)
-    for kernel in choice.kernels or KERNELS:
-        built = f"vm/{kernel}/modules"
-        yield lanes.Part(built, build_modules(kernel), lane="build", cases=False)
-        for boot in boots(kernel, choice):
-            yield lanes.Part(f"vm/{kernel}/{boot.name}", run_boot(kernel, boot, choice),
-                             after=("vm/guest_tests", built))
+    for kernel in kernels:
+        yield lanes.Part(f"vm/{kernel}/modules", build_modules(kernel), lane="build", cases=False)
+    # The longest first: the general one, which comes last.
+    for boot in reversed(BOOTS):
+        for kernel in kernels:
+            if is_for(boot, kernel, choice):
+                yield lanes.Part(f"vm/{kernel}/{boot.name}", run_boot(kernel, boot, choice),
+                                 after=("vm/guest_tests", f"vm/{kernel}/modules"))
+    for kernel in kernels:
         if kernel.endswith("-debug") and not choice.filter and \
                 (not choice.boots or "kunit" in choice.boots):
             yield lanes.Part(f"vm/{kernel}/kunit", run_kunit(kernel, choice),
-                             after=("vm/guest_tests", built))
+                             after=("vm/guest_tests", f"vm/{kernel}/modules"))

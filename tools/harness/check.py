@@ -15,7 +15,7 @@ import re
 import sys
 import time
 
-from . import TOP, Problem, child, lanes, machine, say
+from . import TOP, Problem, child, lanes, machine
 from .cache import Lock
 
 OUT = TOP / "build" / "check"
@@ -42,6 +42,7 @@ class Choice:
     kernels: list = None
     boots: list = None
     filter: str = None          # GoogleTest's, of the guests' tests
+    all: bool = False           # those that are left to `make proof`, too
     expression: object = None   # -k, compiled by pytest
     keyword: str = ""
 
@@ -68,8 +69,12 @@ class Choice:
         return bool(self.expression.evaluate(known(True)) or self.expression.evaluate(known(False)))
 
     def names(self, word):
-        """Is it said by its name?"""
+        """Is what the word means asked for by it?"""
         return word in (self.filter or "").partition("-")[0] or word in self.keyword
+
+    def asks_for(self, test):
+        """Does -k have a part of this test's own name?"""
+        return any(word in test for word in re.findall(r"\w{4,}", self.keyword))
 
 
 def load(suite):
@@ -158,7 +163,8 @@ class Runner:
         from _pytest.mark.expression import Expression   # pytest's own -k
         config = session.config
         keyword = config.option.keyword
-        choice = Choice(self.arguments.kernel, self.arguments.boot, self.arguments.filter,
+        given = self.arguments
+        choice = Choice(given.kernel, given.boot, given.filter, given.all,
                         Expression.compile(keyword) if keyword else None, keyword or "")
         self.times = Times()
         parts = chosen(self.suites, choice)
@@ -268,6 +274,7 @@ def main(arguments=None, suites=None):
     parser.add_argument("--collect-only", action="store_true", help="show the parts, and run nothing")
     parser.add_argument("--kernel", action="append", metavar="KERNEL", help="of the guests")
     parser.add_argument("--boot", action="append", metavar="BOOT", help="of a guest's kernel")
+    parser.add_argument("--all", action="store_true", help="also what is left to make proof")
     parser.add_argument("--filter", metavar="FILTER", help="GoogleTest's, of the guests' tests")
     known = parser.parse_args(arguments)
     suites = suites or known.suite or list(SUITES)

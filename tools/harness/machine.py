@@ -54,6 +54,11 @@ def kernel(name):
                   said.get("COMPILER"), said.get("ROOT"), name.endswith("-debug"))
 
 
+def every_kernel():
+    """The names of all stock kernels."""
+    return ["6.1", "6.12", "backports"]
+
+
 def make(kernel_, folder, out):
     """The command that builds the modules of a folder for a kernel."""
     words = ["make", "-s", "--no-print-directory", f"-j{len(os.sched_getaffinity(0))}", "-C", folder,

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import urllib.request
 
-from . import TOP, Problem, child, complaints, guest, machine
+from . import TOP, Problem, child, guest, machine
 from .cache import Lock
 
 BUILD = TOP / "build" / "run"

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+"""
+All the evidence there is (tools/proof), and every kernel (tools/matrix): runs of the suites whose
+results become rows of a table. A row is PART|WHAT|HOW MANY|OUTCOME|COMMIT.
+"""
+
+import os
+import re
+import subprocess
+
+from . import TOP, Problem, child, lanes, machine, results
+
+OUT = TOP / "build" / "proof"
+KEPT = TOP / "docs" / "reliability.csv"
+PAGE = TOP / "docs" / "reliability.md"
+SCHEDULES_WANTED = 1_000_000
+HEAD = "part|what|how many|outcome|at"
+
+
+def run(words, log, **options):
+    """Runs one of ours, shows what it says, and gives its exit code and that."""
+    return child.run(words, log=log, check=False, line=lambda text: print(text, flush=True), **options)
+
+
+def git(*words):
+    done = subprocess.run(["git", "-C", TOP, *words], stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, text=True, check=False)
+    return done.stdout.strip() if not done.returncode else None
+
+
+def commit():
+    """Which this is; the page that is written here is not what was tested."""
+    name = git("rev-parse", "--short", "HEAD")
+    if name is None:
+        return "no history"
+    return name + (" changed" if git("status", "--porcelain", "--", ".", ":!docs") else "")
+
+
+class Rows:
+    """What a part found."""
+
+    def __init__(self, part, at):
+        self.part, self.at, self.lines, self.failed = part, at, [], False
+
+    def add(self, what, counts, good):
+        self.failed |= not good
+        self.lines.append("|".join([self.part, what, counts, "passed" if good else "**failed**", self.at]))
+        print(self.lines[-1], flush=True)
+
+
+# ---- guests ------------------------------------------------------------------------------------
+
+def guests(rows, what, kernel, *arguments):
+    """A run of tests/vm on a kernel, as a row: its counts, and what kmemleak said."""
+    log = OUT / f"{rows.part.replace(':', '-')}.log"
+    code, said = run([TOP / "tests" / "vm" / "run", "--kernel", kernel, *arguments], log)
+    xml = TOP / "build" / "check" / "vm.xml"
+    cases = results.junit(xml) if xml.exists() else []
+    counts = {each: sum(case.outcome == each for case in cases) for each in ("passed", "failed")}
+    splats = sum("the kernel's log" in case.name for case in cases)
+    leaks = sorted(set(re.findall(r"\bkmemleak: (?:\[  FAILED  \] )?(.*)", said)))
+    rows.add(what, f"{counts['passed']} tests passed, {counts['failed']} failed, {splats} splats" +
+             "".join(f"; kmemleak: {each}" for each in leaks), code == 0)
+    return cases
+
+
+def storms(rows, kernel):
+    cases = guests(rows, f"storms on {kernel}", kernel, "--boot", "storms")
+    bad = {case.name.rpartition("/storms/")[2] for case in cases if case.outcome == "failed"}
+    # Each says what it was: one row for all models that did the same. Behind a semicolon stands what
+    # is of one model.
+    said, models, failed = (TOP / "build" / "vm" / kernel / "storms.out"), {}, set()
+    for line in said.read_text().splitlines() if said.exists() else ():
+        if found := re.match(r"storm: ([^/]*)/([^:]*): ([^;]*)", line):
+            key = (found[2], found[3])
+            models.setdefault(key, []).append(found[1])
+            if any(f".{found[2]}/{found[1]}" in name for name in bad):
+                failed.add(key)
+    for (name, counts), those in models.items():
+        rows.add(f"storm: {name.replace('_', ' ')}, on {kernel}", f"{', '.join(those)}: {counts}",
+                 (name, counts) not in failed)
+
+
+def matrix_row(kernel_name, log):
+    """A kernel with every module and all tests: the cells of a row, and whether all is well."""
+    code, said = run([TOP / "tests" / "vm" / "run", "--all", "--kernel", kernel_name], log)
+    built = [path for path in (TOP / "build" / "vm" / kernel_name).glob("*/*.ko")
+             if path.stem == path.parent.name]
+    compilers = set()
+    for each in built:
+        comment = subprocess.run(["readelf", "-p", ".comment", each], stdout=subprocess.PIPE, text=True,
+                                 check=False).stdout
+        compilers |= {f"g++ {found}" for found in re.findall(r"GCC: \(.*?\) ([0-9.]+)", comment)}
+    release = re.search(r"/modules: (\S+) on ", said)
+    tests = re.search(r"^vm: (.*)$", said, re.M)
+    return [kernel_name, release[1] if release else "none", ", ".join(sorted(compilers)) or "none",
+            str(len(built)), "yes" if "does not build as it must" in said else "none",
+            tests[1] if tests else "did not run"], code == 0
+
+
+def matrix(arguments):
+    """tools/matrix."""
+    out = TOP / "build" / "matrix"
+    out.mkdir(parents=True, exist_ok=True)
+    rows = [["kernel", "release", "compiler", "modules built", "warnings", "tests/vm"], ["---"] * 6]
+    good = True
+    for kernel in arguments or machine.every_kernel():
+        row, well = matrix_row(kernel, out / f"{kernel}.log")
+        rows.append(row)
+        good &= well
+    text = "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    (out / "table.md").write_text(text)
+    print(text, end="")
+    return 0 if good else 1
+
+
+# ---- the parts ---------------------------------------------------------------------------------
+
+def part_simulation(rows, _):
+    """Without sanitizers, five times as many in the same time; `make check` has them."""
+    build, log = OUT / "host", OUT / "simulation.log"
+    machine.deps("host")
+    try:
+        child.run(["cmake", "-S", TOP, "-B", build, "-DCMAKE_C_COMPILER=gcc-12",
+                   "-DCMAKE_CXX_COMPILER=g++-12", "-DKTCP_SANITIZE="], log=log)
+        child.run(["cmake", "--build", build, "-j", lanes.PROCESSORS, "--target", "simulation"], log=log)
+    except child.Failed as failed:
+        print(failed.text[-3000:])
+        rows.add("simulated schedules", "does not build", False)
+        return
+    code, said = run([build / "tests/host/sim/simulation"], log,
+                     env={**os.environ, "KTCP_SEEDS": os.environ.get("KTCP_SEEDS", "10")})
+    count = re.findall(r"^simulation: (\d+) schedules$", said, re.M)
+    good = code == 0 and bool(count) and int(count[-1]) >= SCHEDULES_WANTED
+    rows.add("simulated schedules", count[-1] if count else "0", good)
+    failed = [int(each) for each in re.findall(r" failed (\d+) times$", said, re.M)]
+    rows.add("calls made to fail in them", f"{len(failed)} of the boundary's, {sum(failed)} times", good)
+
+
+def part_mutants(rows, suite):
+    code, said = run([TOP / "tests" / "mutants" / "run", "--suite", suite], OUT / f"mutants-{suite}.log")
+    counts = re.findall(r"^mutants: (\d+ passed, \d+ failed)", said, re.M)
+    rows.add(f"defects put in on purpose, and caught ({suite})", counts[-1] if counts else "none", code == 0)
+    for defect, test in re.findall(
+            r"^mutants: \S+ \((.*)\): caught by (\S+(?: \S*-debug)? \S+): ", said, re.M):
+        rows.add(defect, f"caught by `{test}`", True)
+
+
+def part_coverage(rows, _):
+    code, said = run([TOP / "tools" / "coverage"], OUT / "coverage.log")
+    found = re.findall(r"^coverage: (.*)$", said, re.M)
+    rows.add("headers run by the host tests", found[-1] if found else "none", code == 0)
+
+
+def part_net(rows, _):
+    code, said = run([TOP / "tests" / "harness" / "net"], OUT / "net.log")
+    found = re.findall(r"^net: (.*)$", said, re.M)
+    rows.add("an assertion made to fail in each kind of suite, and named", found[-1] if found else "none",
+             code == 0)
+
+
+def part_faults(rows, which):
+    pattern = {"loading": "*faults_loading*", "serving": "*faults*-*faults_loading*"}[which]
+    guests(rows, f"faults while {which}, on 6.1-debug: KASAN, lockdep and kmemleak watching", "6.1-debug",
+           "--boot", "faults", "--filter", pattern)
+
+
+def part_debug(rows, variant):
+    boot, _, version = variant.partition(":")
+    kernel = f"{version or '6.1'}-debug"
+    what = {"tests": "tests/vm on {}: all but those of the other rows",
+            "drop": "tests/vm on {}: drop-tcp-socket", "no_ipv6": "tests/vm on {}: without IPv6",
+            "http": "tests/vm on {}: HTTP",
+            "kunit": "KUnit on {}: a module of tests/kunit, two processors"}[boot]
+    guests(rows, what.format(kernel), kernel, "--all", "--boot", boot)
+
+
+def part_matrix(rows, kernel):
+    (kernel, release, compiler, modules, warnings, tests), good = matrix_row(
+        kernel, OUT / f"matrix-{kernel}.log")
+    rows.add(f"tests/vm on {kernel}: {release}, modules built by {compiler}",
+             f"{modules} modules, warnings: {warnings}; {tests}", good)
+
+
+def part_storms(rows, kernel):
+    storms(rows, kernel)
+
+
+# A part, and its variants.
+PARTS = {
+    "simulation": [None],
+    "mutants": ["simulation", "vm"],
+    "coverage": [None],
+    "net": [None],
+    "matrix": ["6.1", "6.12", "backports"],
+    "faults": ["loading", "serving"],
+    "storms": ["6.1", "6.12", "backports", "6.1-debug", "6.12-debug"],
+    "debug": [f"{boot}{version}" for boot in ("drop", "http", "no_ipv6", "tests", "kunit")
+              for version in ("", ":6.12")],
+}
+ALL = [name if variant is None else f"{name}:{variant}" for name, variants in PARTS.items()
+       for variant in variants]
+
+
+# ---- the table ---------------------------------------------------------------------------------
+
+def known(part):
+    """What is known of a part: of this clone's runs, else what is kept."""
+    now = OUT / f"{part.replace(':', '-')}.rows"
+    if now.exists():
+        return now.read_text().splitlines()
+    kept = [line for line in KEPT.read_text().splitlines() if line.split("|")[0] == part]
+    return kept or [f"{part}|{part}||not run|"]
+
+
+def table(lines):
+    """In Markdown. The same storm with the same outcome on several kernels is one row."""
+    rows = {}
+    for line in lines:
+        _, what, counts, outcome, at = line.split("|")
+        storm = re.match(r"(storm: .*), on (\S+)$", what)
+        key = (storm[1], counts, outcome) if storm else (what, counts, outcome, at)
+        row = rows.setdefault(key, {"what": what, "at": []})
+        if storm and row["what"] != what:
+            row["what"] += f", {storm[2]}"
+        if at not in row["at"]:
+            row["at"].append(at)
+    return "".join(["| what | how many | outcome | at |\n", "|---|---|---|---|\n"] +
+                   [f"| {row['what']} | {key[1]} | {key[2]} | {', '.join(row['at'])} |\n"
+                    for key, row in rows.items()])
+
+
+def main(arguments):
+    """tools/proof."""
+    write = "--write" in arguments
+    names = [each for each in arguments if each != "--write"]
+    parts = []
+    for name in names:
+        found = [each for each in ALL if name in (each, each.split(":")[0])]
+        if not found:
+            raise Problem(f"no part is called {name}: {' '.join(ALL)}")
+        parts += found
+    # `--write` alone makes the page of what there is.
+    if not arguments:
+        parts = ALL
+    OUT.mkdir(parents=True, exist_ok=True)
+    at, good = commit(), True
+    for part in parts:
+        print(f"=== {part}", flush=True)
+        name, _, variant = part.partition(":")
+        rows = Rows(part, at)
+        globals()[f"part_{name}"](rows, variant)
+        good &= not rows.failed
+        # Only what ran to its end replaces what there was.
+        (OUT / f"{part.replace(':', '-')}.rows").write_text("\n".join(rows.lines) + "\n")
+    lines = [line for part in ALL for line in known(part)]
+    text = table(lines)
+    (OUT / "table.md").write_text(text)
+    print(f"=== table (build/proof/table.md)\n{text}", end="")
+    if write:
+        KEPT.write_text("\n".join([HEAD, *lines]) + "\n")
+        begin, end = "<!-- made by tools/proof", "<!-- end -->"
+        page = PAGE.read_text()
+        head = page[:page.index("\n", page.index(begin)) + 1]
+        PAGE.write_text(head + text + page[page.index(end):])
+    return 0 if good else 1
