@@ -4,8 +4,10 @@ Does what the documentation says, as its readers would: a test for each line of 
 page that `followed` lists, by copy and paste (tools/page follow). Logs: build/docs/.
 """
 
+import difflib
 import os
 import pathlib
+import re
 
 from harness import TOP, cache, child, guest, lanes, machine, results
 
@@ -21,7 +23,6 @@ def demo():
 
 # What is run, and what it competes for; the longest first.
 TESTS = {
-    "learn": (lambda: [HERE / "learn"], "guest"),              # the experiments of docs/learn
     "interactive": (lambda: [HERE / "interactive"], "guest"),  # make run on a terminal
     "demo": (demo, "guest"),                                   # also make run without a terminal
     "reference": (lambda: [TOP / "tools" / "reference"], "build"),
@@ -41,6 +42,33 @@ def follow(name, page):
     child.run(["rm", "-rf", home])
     home.mkdir(parents=True)
     return [TOP / "tools" / "page", "follow", TOP / page, TOP], {"HOME": str(home)}
+
+
+def learn(choice):
+    """The experiments of docs/learn, in one guest: each prints what its page says."""
+    def run_part(report):
+        log = BUILD / "learn.log"
+        BUILD.mkdir(parents=True, exist_ok=True)
+        status, said = child.run([TOP / "docs" / "learn" / "run"], log=log, check=False)
+        printed = dict(re.findall(r"(?ms)^=== (\S+)\n(.*?)(?=^=== |^failed with|\Z)", said))
+        for each in sorted((TOP / "docs" / "learn" / "experiments").iterdir()):
+            case = results.Case(f"docs/learn/{each.name}", "passed")
+            page = TOP / "docs" / "learn" / f"{each.name}.md"
+            shown = re.search(rf"(?ms)^=== {re.escape(each.name)}\n(.*?)^```$", page.read_text()) \
+                if page.exists() else None
+            if not shown or each.name not in printed:
+                case.outcome = "failed"
+                case.text = f"{page} does not show it" if not shown else f"it was not run: {said[-3000:]}"
+            elif printed[each.name].rstrip() != shown[1].rstrip():
+                case.outcome = "failed"
+                case.text = "\n".join(difflib.unified_diff(
+                    shown[1].splitlines(), printed[each.name].splitlines(), str(page), "what it printed",
+                    n=0, lineterm=""))
+            if choice.case(case.name):
+                report.case(case)
+        if status:
+            report.case(results.Case("docs/learn/run", "failed", 0.0, said[-6000:]))
+    return run_part
 
 
 def run(name, command):
@@ -65,8 +93,9 @@ def prepare(report):
         report.say(f"Linux {machine.kernel(kernel).release}")
 
 
-def parts(_choice):
+def parts(choice):
     yield lanes.Part("docs/kernels", prepare, cases=False)
+    yield lanes.Part("docs/learn", learn(choice), after=("docs/kernels",))
     for name, (command, lane) in TESTS.items():
         yield lanes.Part(f"docs/{name}", run(name, command), lane=lane, after=("docs/kernels",))
     for name, page in pages().items():
