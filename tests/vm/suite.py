@@ -134,7 +134,7 @@ def build_module(kernel, name, folder, out):
     out.mkdir(parents=True, exist_ok=True)
     said = child.run(machine.make(kernel, folder, out), log=out.parent / f"{out.name}.log")
     module = out / f"{name}.ko"
-    wrong = [line for line in said.splitlines() if "warning" in line.lower()]
+    wrong = machine.warnings(said)
     wrong += [line for line in child.run(["readelf", "-gW", module]).splitlines() if "COMDAT" in line]
     # KASAN's own are there where the kernel has it.
     if not kernel.debug:

@@ -211,8 +211,11 @@ class Runner:
             self.say(f"{name}: not run, {event.text}")
             self.parts_failed.append(f"{name}: not run, {event.text}")
             return
-        self.times.took(name, event.seconds, event.cpu)
         counts = self.began[name]
+        # What had nothing to do says nothing.
+        if not counts and event.seconds < 1:
+            return
+        self.times.took(name, event.seconds, event.cpu)
         told = f"{counts['passed']} passed, {counts['failed']} failed" if counts else "done"
         self.say(f"{name}: {told} in {clock(event.seconds)}, {clock(event.cpu)} of CPU")
 

@@ -4,6 +4,7 @@
 import dataclasses
 import functools
 import os
+import re
 import shlex
 import subprocess
 
@@ -70,6 +71,11 @@ def make(kernel_, folder, out):
     if kernel_.root:
         words = [TOP / "tools" / "within", kernel_.root, TOP, *words]
     return words
+
+
+def warnings(text):
+    """The lines in which compiler, objtool or modpost warn: the word where they put it."""
+    return [line for line in text.splitlines() if re.search(r"(?i)(^|: )warning: ", line)]
 
 
 @functools.lru_cache(None)

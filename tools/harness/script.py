@@ -36,7 +36,7 @@ def build(kernel, folder, out):
                          line=lambda text: print(text, flush=True))
     except child.Failed as failed:
         raise Problem(f"{name} does not build (see above)") from failed
-    if "warning" in said.lower():
+    if machine.warnings(said):
         raise Problem(f"{name} does not build without a warning")
     return sorted((out / name).glob("*.ko"))
 
