@@ -3,6 +3,9 @@
 A real browser and khttpd: Chromium, without a window, opens khttpd's listing in a virtual machine,
 follows links, looks at a picture, and keeps its connection while the module is unloaded; then it is
 closed. The kernel may not say a word to that. The screenshot is build/browser/listing.png.
+
+    tests/browser/run [--kernel KERNEL]
+    tests/browser/run --figure     and puts the screenshot where the documentation shows it
 """
 
 import pathlib
@@ -11,7 +14,8 @@ import shutil
 import tempfile
 import urllib.request
 
-from harness import TOP, Problem, child, guest, lanes, machine, results
+from harness import TOP, Problem, check, child, debian, guest, lanes, packages, results
+from harness import kernel as kernels
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = TOP / "build" / "browser"
@@ -61,10 +65,9 @@ def web(work):
 
 
 def visit(kernel_name, say):
-    kernel = machine.kernel(kernel_name)
+    kernel = kernels.get(kernel_name)
     out = BUILD / kernel_name
-    child.run(["make", "-s", "--no-print-directory", "-C", TOP / "examples" / "khttpd",
-               f"KDIR={kernel.kdir}", f"OUT={out}"])
+    child.run(kernel.make(TOP / "examples" / "khttpd", out))
     with tempfile.TemporaryDirectory() as work:
         image = guest.Session.image(kernel, files=[out / "khttpd.ko"], folders=[web(work)]).write(
             pathlib.Path(work, "initramfs"))
@@ -109,7 +112,7 @@ def converse(session, port, say):
 
 def run(kernel_name):
     def run_part(report):
-        machine.deps("build", "vm", "browser")
+        packages.install("build", "vm", "browser")
         BUILD.mkdir(parents=True, exist_ok=True)
         name = f"browser/{kernel_name}/listing"
         try:
@@ -122,5 +125,15 @@ def run(kernel_name):
 
 
 def parts(choice):
-    for kernel in choice.kernels or ("6.1",):
+    for kernel in choice.kernels or (debian.release().usual,):
         yield lanes.Part(f"browser/{kernel}", run(kernel))
+
+
+def command(arguments):
+    """tests/browser/run's own option."""
+    if arguments != ["--figure"]:
+        return None
+    code = check.main([], ["browser"])
+    if not code:
+        shutil.copy(BUILD / "listing.png", TOP / "docs" / "figures" / "khttpd-listing.png")
+    return code

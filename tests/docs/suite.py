@@ -2,6 +2,8 @@
 """
 Does what the documentation says, as its readers would: a test for each line of TESTS, and for each
 page that `followed` lists, by copy and paste (tools/page follow). Logs: build/docs/.
+
+    tests/docs/run [-k EXPRESSION] [-x] [-v]      as in tests/docs/run -k tutorial
 """
 
 import difflib
@@ -9,7 +11,8 @@ import os
 import pathlib
 import re
 
-from harness import TOP, cache, child, guest, lanes, machine, results
+from harness import TOP, cache, child, debian, guest, lanes, packages, results
+from harness import kernel as kernels
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = TOP / "build" / "docs"
@@ -88,9 +91,9 @@ def run(name, command):
 
 
 def prepare(report):
-    machine.deps("build", "vm", "docs")
-    for kernel in ("6.1", "6.12"):
-        report.say(f"Linux {machine.kernel(kernel).release}")
+    packages.install("build", "vm", "docs")
+    for name in debian.release().checked:
+        report.say(f"Linux {kernels.get(name).release}")
 
 
 def parts(choice):

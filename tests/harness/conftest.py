@@ -11,7 +11,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tools"))
 sys.dont_write_bytecode = True
 
-from harness import machine  # noqa: E402
+from harness import emulator, guest, kernel  # noqa: E402
 
 BEGIN = """#!/usr/bin/python3
 import sys, time
@@ -31,7 +31,7 @@ def fake(tmp_path, monkeypatch):
         program = tmp_path / "qemu"
         program.write_text(BEGIN + textwrap.dedent(text))
         program.chmod(0o755)
-        monkeypatch.setattr(machine, "emulator", lambda how: (str(program), []))
-        monkeypatch.setattr(machine, "accel", lambda vmlinuz: "tcg")
-        return machine.Kernel("6.1", "6.1.0-fake", "/nowhere", "/nowhere/vmlinuz", "/nowhere/modules")
+        monkeypatch.setattr(guest, "machine", lambda accel: [str(program)])
+        monkeypatch.setattr(emulator, "acceleration", lambda vmlinuz: "tcg")
+        return kernel.Kernel("6.1", "6.1.0-fake", *map(pathlib.Path, ("/kdir", "/vmlinuz", "/modules")))
     return make

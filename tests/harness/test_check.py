@@ -53,8 +53,8 @@ def command(tmp_path):
         sys.path.insert(0, {str(TOP / 'tools')!r})
         import harness
         harness.TOP = pathlib.Path({str(tmp_path)!r})
-        from harness import check, machine
-        machine.deps = lambda *groups: None
+        from harness import check, packages
+        packages.install = lambda *groups: None
         check.SUITES = {{"one": "one"}}
         harness.main("test", check.main, sys.argv[1:])
         """))

@@ -5,40 +5,44 @@ KUnit's suites in User-Mode Linux, with KASAN and PROVE_LOCKING, by the kernel's
 The kernel's source is in the cache, by its version, and so are the kernel's objects, by all that they
 are made of. They are copied to build/kunit/kernel, where this tree's suites are built and linked to
 them: no other clone's are there, and none writes here.
+
+    tests/kunit/run [-k EXPRESSION] [-x] [-v]
+    tests/kunit/run --prepare      builds the kernel, in build/kunit/kernel
+    tests/kunit/run --print        the plain kunit.py line, which works after --prepare
 """
 
 import hashlib
 import os
 import pathlib
+import shlex
 import threading
 
-from harness import TOP, Problem, cache, child, complaints, lanes, machine, results
+from harness import TOP, Problem, cache, check, child, complaints, debian, lanes, packages, results, say
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = TOP / "build" / "kunit"
 KERNEL = BUILD / "kernel"
 CONFIG = HERE / ".kunitconfig"
-SOURCE = "linux-source-6.1"
-GCC = "gcc-12"
 
 # kunit.py leaves no byte-code beside the kernel's scripts, and no message is translated.
 ENVIRONMENT = dict(os.environ, PYTHONDONTWRITEBYTECODE="1", LC_ALL="C")
 
 
 def version():
-    return child.run(["dpkg-query", "-W", "-f", "${Version}", SOURCE])
+    return child.run(["dpkg-query", "-W", "-f", "${Version}", debian.release().kunit])
 
 
 def source():
     """The kernel's source; its net/ reads one folder more: that of the make variable KTCP_KUNIT."""
     folder = cache.folder("kunit")
-    tree = folder / f"{SOURCE}_{version()}_1"
+    name = debian.release().kunit
+    tree = folder / f"{name}_{version()}_1"
     with cache.Lock(folder / ".lock", "kunit: waiting for another run that prepares the kernel"):
         if not tree.exists():
             new = folder / f".new.{os.getpid()}"
             try:
                 new.mkdir()
-                child.run(["tar", "-xf", f"/usr/src/{SOURCE}.tar.xz", "-C", new, "--strip-components=1"])
+                child.run(["tar", "-xf", f"/usr/src/{name}.tar.xz", "-C", new, "--strip-components=1"])
                 (new / "net" / "ktcp").mkdir()
                 (new / "net" / "ktcp" / "Makefile").write_text(
                     "ktcp-src := $(KTCP_KUNIT)\ninclude $(KTCP_KUNIT)/Kbuild\n")
@@ -55,7 +59,7 @@ def source():
 def options(config, build):
     """kunit.py's, that build and run have in common."""
     return [f"--kunitconfig={config}", f"--build_dir={build}", f"--make_options=KTCP_KUNIT={HERE}",
-            f"--make_options=CC={GCC}", f"--make_options=HOSTCC={GCC}", f"--jobs={lanes.PROCESSORS}"]
+            f"--make_options=CC={debian.release().cc}", f"--make_options=HOSTCC={debian.release().cc}", f"--jobs={lanes.PROCESSORS}"]
 
 
 def line(tree):
@@ -65,10 +69,10 @@ def line(tree):
 
 def prepare(say):
     """The kernel's objects, without our suites, in KERNEL; the folder of its source."""
-    machine.deps("kunit")
+    packages.install("kunit")
     tree = source()
     config = [each for each in CONFIG.read_text().splitlines() if "KTCP" not in each]
-    said = version() + child.run([GCC, "--version"]) + child.run(["ld", "--version"]) + \
+    said = version() + child.run([debian.release().cc, "--version"]) + child.run(["ld", "--version"]) + \
         "\n".join(config) + str(tree)
     key = hashlib.sha256(said.encode()).hexdigest()[:12]
     folder = cache.folder("kunit")
@@ -134,3 +138,14 @@ def run(choice):
 def parts(choice):
     yield lanes.Part("kunit/kernel", build, lane="build", cases=False)
     yield lanes.Part("kunit", run(choice), after=("kunit/kernel",))
+
+
+def command(arguments):
+    """tests/kunit/run's own options."""
+    if arguments == ["--prepare"]:
+        with check.lock("kunit"):
+            prepare(lambda text: say("kunit", text))
+    elif arguments != ["--print"]:
+        return None
+    print(shlex.join(map(str, line(source()))))
+    return 0

@@ -4,6 +4,12 @@ The real modules on real kernels, their clients inside the guest: tests/vm/guest
 
 A boot is a line of BOOTS, a module one of MODULES. Each test goes to the first boot that takes it.
 Those of proof.txt wait for `make proof`.
+
+    tests/vm/run [--kernel 6.1]... [--boot BOOT]... [--filter GTEST_FILTER] [-k EXPRESSION] [--all] [-x] [-v]
+
+The kernels that the release of Debian is tested with (harness/debian.py), and all boots, without
+arguments. In the environment: KECHO_DIR, the echo server under test (examples/kecho); KTCP_ACCEL, kvm or
+tcg instead of trying.
 """
 
 import dataclasses
@@ -14,11 +20,12 @@ import re
 import shlex
 import subprocess
 
-from harness import TOP, Problem, child, complaints, guest, lanes, machine, results
+from harness import (TOP, Problem, child, complaints, debian, emulator, guest, lanes, packages,
+                     results)
+from harness import kernel as kernels
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = TOP / "build" / "vm"
-KERNELS = ("6.1", "6.12")
 
 # The modules, and where each is.
 MODULES = {
@@ -116,14 +123,10 @@ def is_for(boot, kernel_name, choice):
 # ---- building --------------------------------------------------------------------------------
 
 def build_tests(report):
-    machine.deps("build", "vm")
+    packages.install("build", "vm")
     report.say("building the test program")
     child.run(["make", "-s", "--no-print-directory", f"-j{lanes.PROCESSORS}", "-C", HERE / "guest",
                f"OUT={BUILD / 'guest'}"], log=BUILD / "guest.log")
-
-
-def has_kunit(kernel):
-    return "CONFIG_KUNIT=y" in pathlib.Path(kernel.kdir, "include/config/auto.conf").read_text().split()
 
 
 def build_module(kernel, name, folder, out):
@@ -132,9 +135,9 @@ def build_module(kernel, name, folder, out):
     and no run-time constructor. Gives the module's file.
     """
     out.mkdir(parents=True, exist_ok=True)
-    said = child.run(machine.make(kernel, folder, out), log=out.parent / f"{out.name}.log")
+    said = child.run(kernel.make(folder, out, f"-j{lanes.PROCESSORS}"), log=out.parent / f"{out.name}.log")
     module = out / f"{name}.ko"
-    wrong = machine.warnings(said)
+    wrong = complaints.warnings(said)
     wrong += [line for line in child.run(["readelf", "-gW", module]).splitlines() if "COMDAT" in line]
     # KASAN's own are there where the kernel has it.
     if not kernel.debug:
@@ -148,13 +151,13 @@ def build_module(kernel, name, folder, out):
 
 def build_modules(kernel_name):
     def run(report):
-        kernel = machine.kernel(kernel_name)
-        report.say(f"{kernel.release} on {machine.accel(kernel.vmlinuz)}, building the modules")
+        kernel = kernels.get(kernel_name)
+        report.say(f"{kernel.release} on {emulator.acceleration(kernel.vmlinuz)}, building the modules")
         # From nothing: what is tested is what is in the tree.
         place = BUILD / kernel_name
         child.run(["rm", "-rf", place])
         folders = dict(MODULES)
-        if has_kunit(kernel):
+        if kernel.kunit:
             folders["ktcp_kunit"] = TOP / "tests" / "kunit"
         for name, folder in folders.items():
             build_module(kernel, name, folder, place / name)
@@ -186,7 +189,7 @@ def limit_of(kernel, boot):
 def run_boot(kernel_name, boot, choice):
     """All of a boot's chosen tests, each a case."""
     def run(report):
-        kernel = machine.kernel(kernel_name)
+        kernel = kernels.get(kernel_name)
         log = BUILD / kernel_name / boot.name
         wanted = tests_of(boot, kernel_name, choice)
         if not wanted:
@@ -236,8 +239,8 @@ def judge(report, name, vm):
 def run_kunit(kernel_name, choice):
     """tests/kunit as a module, where the kernel has KUnit."""
     def run(report):
-        kernel = machine.kernel(kernel_name)
-        if not has_kunit(kernel):
+        kernel = kernels.get(kernel_name)
+        if not kernel.kunit:
             return
         log = BUILD / kernel_name / "kunit"
         boot = Boot("kunit", "", arguments="kunit.enable=1 sysctl.kernel.hung_task_timeout_secs=0")
@@ -262,20 +265,20 @@ def run_kunit(kernel_name, choice):
 
 def parts(choice):
     """The suite's parts (lanes.Part), as they are chosen."""
-    kernels = choice.kernels or KERNELS
+    names = choice.kernels or debian.release().checked
     for each in choice.boots or ():
         if each not in [boot.name for boot in BOOTS] + ["kunit"]:
             raise Problem(f"no boot is called {each}: {' '.join(boot.name for boot in BOOTS)} kunit")
     yield lanes.Part("vm/guest_tests", build_tests, lane="build", cases=False)
-    for kernel in kernels:
+    for kernel in names:
         yield lanes.Part(f"vm/{kernel}/modules", build_modules(kernel), lane="build", cases=False)
     # The longest first: the general one, which comes last.
     for boot in reversed(BOOTS):
-        for kernel in kernels:
+        for kernel in names:
             if is_for(boot, kernel, choice):
                 yield lanes.Part(f"vm/{kernel}/{boot.name}", run_boot(kernel, boot, choice),
                                  after=("vm/guest_tests", f"vm/{kernel}/modules"))
-    for kernel in kernels:
+    for kernel in names:
         if kernel.endswith("-debug") and not choice.filter and \
                 (not choice.boots or "kunit" in choice.boots):
             yield lanes.Part(f"vm/{kernel}/kunit", run_kunit(kernel, choice),

@@ -10,8 +10,15 @@ ask of the package:
     tools/release [VARIABLE]     debian.release(): variables for a shell, or the value of one
     tools/within ROOT FOLDER COMMAND...     kernel.within()
     tests/vm/accel VMLINUZ       emulator.acceleration()
+    tests/vm/free-ports [COUNT]  guest.free_ports(), one a line
+    tests/vm/script              script.main()
+    tools/run                    play.main()
+    tools/check                  check.main(): every suite
+    tests/{vm,kunit,browser,docs}/run    check.main(): that suite, and what is said there
+    tools/proof, tools/matrix    proof.main(), proof.matrix()
 """
 
+import importlib
 import os
 import pathlib
 import shlex
@@ -62,7 +69,28 @@ def within(root, folder, *command):
     os.execvp(words[0], words)
 
 
+def suite(name):
+    def command(*arguments):
+        from harness import check
+        return check.suite(name, list(arguments))
+    return command
+
+
+def other(module, function="main"):
+    """One of the package's modules, which nobody else has to wait for."""
+    def command(*arguments):
+        return getattr(importlib.import_module(f"harness.{module}"), function)(list(arguments))
+    return command
+
+
 COMMANDS = {
+    "check": other("check"),
+    "run": other("play"),
+    "script": other("script"),
+    "proof": other("proof"),
+    "matrix": other("proof", "matrix"),
+    "free-ports": other("guest", "show_free_ports"),
+    **{name: suite(name) for name in ("vm", "kunit", "browser", "docs")},
     "deps": deps,
     "kernel": kernel_,
     "emulator": lambda: print(emulator.qemu()),

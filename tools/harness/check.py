@@ -15,7 +15,7 @@ import re
 import sys
 import time
 
-from . import TOP, Problem, child, lanes, machine
+from . import TOP, Problem, child, lanes, packages
 from .cache import Lock
 
 OUT = TOP / "build" / "check"
@@ -264,6 +264,18 @@ def report(config, case):
             case.name, place, {}, bad, text, when, duration=case.seconds if when == "call" else 0))
 
 
+def lock(name):
+    """A suite's folder in build/ is one run's at a time."""
+    return Lock(TOP / "build" / name / "lock", f"{name}: another run is going on in this tree; waiting for it")
+
+
+def suite(name, arguments):
+    """A suite's own run: with what it offers beside (its command(arguments)), or all of it."""
+    own = getattr(load(name), "command", None)
+    code = own(arguments) if own else None
+    return main(arguments, [name]) if code is None else code
+
+
 def main(arguments=None, suites=None):
     """tools/check and the suites' own run: the exit code."""
     parser = argparse.ArgumentParser(
@@ -290,7 +302,7 @@ def main(arguments=None, suites=None):
     # A make above this one has options and a job server of its own.
     for each in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
         os.environ.pop(each, None)
-    machine.deps("check")
+    packages.install("check")
     try:
         import pytest
     except ImportError as error:
@@ -298,12 +310,10 @@ def main(arguments=None, suites=None):
 
     OUT.mkdir(parents=True, exist_ok=True)
     runner = Runner(suites, known)
-    locks = [Lock(TOP / "build" / suite / "lock",
-                  f"{suite}: another run is going on in this tree; waiting for it")
-             for suite in sorted(suites)]
+    locks = [] if known.collect_only else [lock(each) for each in sorted(suites)]
     name = "check" if len(suites) > 1 else suites[0]
-    for lock in locks:
-        lock.__enter__()
+    for each in locks:
+        each.__enter__()
     child.interruptible()
     code = pytest.main(["--rootdir", str(TOP), "-c", os.devnull, "-p", "no:terminal",
                         "-p", "no:cacheprovider", f"--junitxml={OUT / f'{name}.xml'}", *words],

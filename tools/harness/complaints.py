@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """
-How a kernel complains: complaints.txt, the one list there is, an expression a line. Python, grep -E
+How a kernel complains, and how a compiler. A kernel: complaints.txt, the one list there is, an expression a line. Python, grep -E
 and std::regex read them alike; the guest has the file as /complaints.txt. They are the kernel's own
 words where the kernel puts them, so a module named after one is none.
 """
@@ -19,6 +19,11 @@ def complains(line):
 def found(text):
     """The lines of a kernel's log that complain."""
     return [line for line in text.splitlines() if complains(line)]
+
+
+def warnings(text):
+    """The lines in which compiler, objtool or modpost warn: the word where they put it."""
+    return [line for line in text.splitlines() if re.search(r"(?i)(^|: )warning: ", line)]
 
 
 def report(text, after=40, most=150):

@@ -118,8 +118,9 @@ def groups(of):
     compilers = [of.cc, of.cxx]
     kernel = ["make", *compilers, "binutils", "libelf-dev", "xz-utils", "kmod"]
     result = {
-        # What these scripts are run by.
+        # What these scripts are run by, and what runs the tests.
         "python": ["python3"],
+        "check": ["python3", "python3-pytest", "util-linux"],
         # What a module needs: compilers, and the headers of the kernels it is built for. 6.12's
         # headers depend on their kernel's image, so apt installs that too; nothing here boots it.
         "build": [*kernel, *of.headers.values()],
@@ -160,6 +161,7 @@ def groups(of):
     # The debug kernels are built from source as well.
     for name, source in of.sources.items():
         result[f"debug-{name}"] = [source]
-    result["all"] = sorted({each for name in ("build", "vm", "browser", "host", "kunit", "bench", "docs")
+    result["all"] = sorted({each for name in ("check", "build", "vm", "browser", "host", "kunit", "bench",
+                                         "docs")
                             for each in result[name]})
     return result

@@ -1,5 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-"""kecho and khttpd in a virtual machine, to talk to from here (tools/run)."""
+"""
+kecho and khttpd in a virtual machine, to talk to from here:
+
+    tools/run            boots, loads, and shows the kernel's log until Ctrl-C or Ctrl-D
+    tools/run --demo     a scripted conversation in each model, then a verdict; also what happens when
+                         no terminal is attached
+
+In the environment:
+    HOST_PORT   kecho's port on this machine (12345)
+    HTTP_PORT   khttpd's (8081)
+    MODEL       event, softirq, work or thread (event; the demo uses all)
+    PARAMS      further parameters of both modules, as in "max_connections=10"
+    KECHO_DIR   the example to run (examples/kecho)
+    KERNEL      another than the usual one
+
+Nothing is ever loaded into this machine's own kernel.
+"""
 
 import contextlib
 import os
@@ -14,7 +30,8 @@ import tempfile
 import threading
 import urllib.request
 
-from . import TOP, Problem, child, guest, machine
+from . import TOP, Problem, child, guest, packages
+from . import kernel as kernels
 from .cache import Lock
 
 BUILD = TOP / "build" / "run"
@@ -51,7 +68,7 @@ class Play:
     @contextlib.contextmanager
     def booted(self):
         """The guest, with both modules in it and none loaded."""
-        machine.deps("build", "vm")
+        packages.install("build", "vm")
         for name, port in (("HOST_PORT", self.port), ("HTTP_PORT", self.http_port)):
             with socket.socket() as listener:
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -60,7 +77,7 @@ class Play:
                 except OSError as error:
                     raise Problem(f"port {port} of this machine is in use ({error.strerror}): stop what "
                                   f"listens there, or choose another with {name}=...") from error
-        kernel = machine.kernel(self.kernel_name or machine.USUAL)
+        kernel = kernels.get(self.kernel_name)
         with tempfile.TemporaryDirectory() as work:
             self.www = pathlib.Path(work, "www")
             # Two may run at once, on different ports; they build in one folder.
@@ -68,8 +85,7 @@ class Play:
                 say(f"building kecho and khttpd for Linux {kernel.release}")
                 for name, folder in (("kecho", self.kecho), ("khttpd", TOP / "examples" / "khttpd")):
                     try:
-                        child.run(["make", "-s", "--no-print-directory", "-C", folder,
-                                   f"KDIR={kernel.kdir}", f"OUT={BUILD / name}"])
+                        child.run(kernel.make(folder, BUILD / name))
                     except child.Failed as failed:
                         raise Problem(f"{failed.text}\n{name} does not build (see above)") from failed
                 # What khttpd serves: this project.

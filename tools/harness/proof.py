@@ -1,14 +1,38 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """
-All the evidence there is (tools/proof), and every kernel (tools/matrix): runs of the suites whose
-results become rows of a table. A row is PART|WHAT|HOW MANY|OUTCOME|COMMIT.
+All the evidence that there is, the long part of it too (hours on two cores): see docs/reliability.md,
+whose table this makes.
+
+    tools/proof [--write] [PART[:VARIANT]...]
+
+  simulation                                a million schedules and more, of the server and of HTTP
+  mutants:{simulation,vm}                   defects put in on purpose, each caught by the test that is
+                                            to catch it
+  coverage                                  of the headers, by the host tests
+  net                                       an assertion made to fail in each kind of suite
+  matrix:{6.1,6.12,backports}               all tests of tests/vm on every stock kernel, those of
+                                            tests/vm/proof.txt too
+  faults:{loading,serving}                  what can fail fails, on a kernel that looks out for mistakes
+  storms:{6.1,6.12,backports,6.1-debug,6.12-debug}     long and hard use, on every kernel
+  debug:{drop,http,no_ipv6,tests,kunit}     the tests of tests/vm on 6.1-debug, boot by boot;
+                                            debug:drop:6.12 ... on 6.12-debug
+
+  --write     keep what was found in docs/reliability.csv, and put the table into docs/reliability.md
+
+A part without a variant is all of its variants; nothing is everything. The table is made of what the parts
+run here found (build/proof), and of what is kept of the others: a row is PART|WHAT|HOW MANY|OUTCOME|COMMIT.
+
+    tools/matrix [KERNEL...]
+
+builds each module for every stock kernel without a warning, by the compiler that goes with it, and runs
+all tests of tests/vm on it; the table is kept in build/matrix/table.md, what the runs said beside it.
 """
 
 import os
 import re
 import subprocess
 
-from . import TOP, Problem, child, lanes, machine, results
+from . import TOP, Problem, child, debian, lanes, packages, results
 
 OUT = TOP / "build" / "proof"
 KEPT = TOP / "docs" / "reliability.csv"
@@ -81,6 +105,11 @@ def storms(rows, kernel):
                  (name, counts) not in failed)
 
 
+def every_kernel():
+    """The names of all stock kernels."""
+    return [*debian.release().headers, "backports"]
+
+
 def matrix_row(kernel_name, log):
     """A kernel with every module and all tests: the cells of a row, and whether all is well."""
     code, said = run([TOP / "tests" / "vm" / "run", "--all", "--kernel", kernel_name], log)
@@ -104,7 +133,7 @@ def matrix(arguments):
     out.mkdir(parents=True, exist_ok=True)
     rows = [["kernel", "release", "compiler", "modules built", "warnings", "tests/vm"], ["---"] * 6]
     good = True
-    for kernel in arguments or machine.every_kernel():
+    for kernel in arguments or every_kernel():
         row, well = matrix_row(kernel, out / f"{kernel}.log")
         rows.append(row)
         good &= well
@@ -119,10 +148,10 @@ def matrix(arguments):
 def part_simulation(rows, _):
     """Without sanitizers, five times as many in the same time; `make check` has them."""
     build, log = OUT / "host", OUT / "simulation.log"
-    machine.deps("host")
+    packages.install("host")
     try:
-        child.run(["cmake", "-S", TOP, "-B", build, "-DCMAKE_C_COMPILER=gcc-12",
-                   "-DCMAKE_CXX_COMPILER=g++-12", "-DKTCP_SANITIZE="], log=log)
+        child.run(["cmake", "-S", TOP, "-B", build, f"-DCMAKE_C_COMPILER={debian.release().cc}",
+                   f"-DCMAKE_CXX_COMPILER={debian.release().cxx}", "-DKTCP_SANITIZE="], log=log)
         child.run(["cmake", "--build", build, "-j", lanes.PROCESSORS, "--target", "simulation"], log=log)
     except child.Failed as failed:
         print(failed.text[-3000:])

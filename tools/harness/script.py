@@ -1,11 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-"""Modules and a shell script in a virtual machine (tests/vm/script)."""
+"""
+Modules and a shell script in a virtual machine:
+
+    tests/vm/script --out FOLDER [--kernel 6.1] [--build FOLDER]... [--module NAME]...
+                    [--program FILE]... [--file FILE]... SCRIPT
+
+SCRIPT runs in the guest, in its root folder, with busybox's commands and kmod's insmod; what it prints is
+this program's output. It has failed as well if the kernel complained meanwhile.
+
+In the environment: KTCP_ACCEL (kvm or tcg), KTCP_VM_MEMORY in MiB, KTCP_VM_CPUS, and KTCP_VM_SECONDS until
+the guest is given up (300).
+"""
 
 import argparse
 import os
 import pathlib
 
-from . import Problem, child, guest, machine
+from . import Problem, child, complaints, emulator, guest, packages
+from . import kernel as kernels
 
 JOB = """#!/bin/sh
 export PATH=/sbin:/bin
@@ -32,17 +44,18 @@ def build(kernel, folder, out):
     name = pathlib.Path(folder).resolve().name
     say(f"building {name} for Linux {kernel.release}")
     try:
-        said = child.run(machine.make(kernel, pathlib.Path(folder).resolve(), out / name), log=out / f"{name}.log",
+        said = child.run(kernel.make(pathlib.Path(folder).resolve(), out / name), log=out / f"{name}.log",
                          line=lambda text: print(text, flush=True))
     except child.Failed as failed:
         raise Problem(f"{name} does not build (see above)") from failed
-    if machine.warnings(said):
+    if complaints.warnings(said):
         raise Problem(f"{name} does not build without a warning")
     return sorted((out / name).glob("*.ko"))
 
 
 def main(arguments):
-    parser = argparse.ArgumentParser(prog="tests/vm/script", description=__doc__)
+    parser = argparse.ArgumentParser(prog="tests/vm/script", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", required=True, type=pathlib.Path, metavar="FOLDER",
                         help="where to build, and where the guest's log goes")
     parser.add_argument("--kernel", default=None, metavar="KERNEL", help="which to boot")
@@ -62,8 +75,8 @@ def main(arguments):
     for each in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
         os.environ.pop(each, None)
 
-    machine.deps("build", "vm")
-    kernel = machine.kernel(given.kernel or machine.USUAL)
+    packages.install("build", "vm")
+    kernel = kernels.get(given.kernel)
     out = given.out.absolute() / kernel.release
     out.mkdir(parents=True, exist_ok=True)
     files = list(given.file)
@@ -76,7 +89,7 @@ def main(arguments):
     vm = guest.Guest(kernel, image.write(out / "initramfs"), out / "guest.console",
                      cpus=os.environ.get("KTCP_VM_CPUS") or 2,
                      mib=os.environ.get("KTCP_VM_MEMORY"))
-    say(f"booting Linux {kernel.release} ({machine.accel(kernel.vmlinuz)})")
+    say(f"booting Linux {kernel.release} ({emulator.acceleration(kernel.vmlinuz)})")
     code = vm.run(int(os.environ.get("KTCP_VM_SECONDS") or guest.seconds(kernel, 300)),
                   lambda text: print(text, flush=True))
     if code is None:
