@@ -325,7 +325,7 @@ class Session(Guest):
                                       for here, there in forwards)
         super().__init__(kernel, image, console, extra=(
             "-netdev", net, "-device", "virtio-net-pci,netdev=net,romfile="), **options)
-        self.said, self.process = said, None
+        self.said, self.process, self.over, self._rest = said, None, False, b""
 
     @staticmethod
     def image(kernel, **options):
@@ -339,7 +339,6 @@ class Session(Guest):
         self.process = child.Process(self.words, death="KILL", stdin=subprocess.PIPE,
                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         os.set_blocking(self.process.stdout.fileno(), False)
-        self._rest = b""
         try:
             self._answer("the guest did not start", 180)
         except BaseException:
@@ -367,7 +366,10 @@ class Session(Guest):
             data = self.process.stdout.read(65536)
             if data:
                 self._rest += data
-            elif data == b"" or time.monotonic() > end:
+            elif data == b"":
+                self.over = True
+                return None
+            elif time.monotonic() > end:
                 return None
             else:
                 child.readable(self.process.stdout, 0.2)
@@ -381,11 +383,12 @@ class Session(Guest):
                     raise Problem(f"{problem}: exit code {done[1]}" + "".join(f"\n  {each}" for each in text))
                 return text
             if EXIT.match(line):
+                self.over = True
                 break
             text.append(line)
             self.said(line)
-        why = f"no answer from the guest in {seconds} seconds" if self.alive() else \
-            "the virtual machine has ended"
+        why = "the virtual machine has ended" if self.over else \
+            f"no answer from the guest in {seconds} seconds"
         raise Problem(f"{problem}: {why}\n{self.last(40)}")
 
     def do(self, command, problem=None, seconds=60):
