@@ -33,6 +33,12 @@ help:
 	@echo 'make kecho, make khttpd   only the module, for the running kernel (or KDIR=...)'
 	@echo 'make clean    removes what was built (kernels stay in their cache)'
 
+include names.mk
+$(call ktcp-require-names,$(if $(filter-out help clean,$(MAKECMDGOALS)),CURDIR) \
+	$(if $(filter new,$(MAKECMDGOALS)),NAME DIR) \
+	$(if $(filter install,$(MAKECMDGOALS)),PREFIX DESTDIR) \
+	$(if $(filter kecho khttpd,$(MAKECMDGOALS)),KDIR))
+
 # Exported where they are given, on the command line or in the environment.
 export MODEL PARAMS HOST_PORT HTTP_PORT PEER
 

@@ -8,8 +8,12 @@
 # KDIR is the kernel to build for: its headers' build folder, or a build tree (default: the
 # running kernel's). OUT is where to build (default: here); several may build at once.
 
+include $(dir $(lastword $(MAKEFILE_LIST)))names.mk
+
 KDIR ?= /lib/modules/$(shell uname -r)/build
 OUT ?= $(CURDIR)
+
+$(call ktcp-require-names,CURDIR OUT KDIR)
 
 ktcp-folder := $(CURDIR)
 # Behind $(MAKE), which stands in each recipe's own text: make looks for it there when it decides

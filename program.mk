@@ -12,11 +12,15 @@ ifeq ($(origin O),command line)
 $(error O=$(O) names a build folder of the kernel. A program's is OUT: make OUT=$(O))
 endif
 
+# Before another file is included.
+ktcp-include := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))/include
+include $(ktcp-include)/../names.mk
+
 OUT ?= .
+$(call ktcp-require-names,CURDIR OUT program module)
 CXX ?= g++
 CXXFLAGS ?= -O2 -g
 
-ktcp-include := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))/include
 ktcp-posix := $(ktcp-include)/ktcp/port/posix
 # With its checks woven in, gcc takes much for uninitialised that is not.
 ktcp-flags := -std=gnu++20 -pthread -Wall -Wextra -Werror -I$(ktcp-include) -I$(ktcp-posix)/include \
