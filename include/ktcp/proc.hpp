@@ -115,7 +115,9 @@ class proc_entry : private ktcp_proc_file {
 	/** @param owner  must outlive this. */
 	explicit proc_entry(Owner &owner) noexcept
 		: ktcp_proc_file{ [](struct ktcp_proc_file *) {},
-				  [](struct ktcp_proc_file *, std::uint64_t at) { return at == 0; },
+				  [](struct ktcp_proc_file *, unsigned long long at) {
+					  return at == 0;
+				  },
 				  show_all,
 				  [](struct ktcp_proc_file *) {},
 				  writer_of(),

@@ -46,7 +46,9 @@ class server_files {
 	struct statistics_file : ktcp_proc_file {
 		explicit statistics_file(session_table &sessions) noexcept
 			: ktcp_proc_file{ [](ktcp_proc_file *) {},
-					  [](ktcp_proc_file *, std::uint64_t at) { return at == 0; },
+					  [](ktcp_proc_file *, unsigned long long at) {
+						  return at == 0;
+					  },
 					  show_all,
 					  [](ktcp_proc_file *) {},
 					  nullptr,
@@ -108,7 +110,7 @@ class server_files {
 			self(file).reading.reset();
 		}
 
-		static bool at(struct ktcp_proc_file *file, std::uint64_t position)
+		static bool at(struct ktcp_proc_file *file, unsigned long long position)
 		{
 			return self(file).reading->seek(position);
 		}

@@ -23,6 +23,8 @@ class Release:
     """The version of gcc and g++ that programs and tests are built by."""
     clang: str
     """That of clang, clang-format and clang-tidy."""
+    kcfi: str
+    """That of the least clang that has kCFI: its own, or a newer one."""
     headers: dict
     """Each stock kernel's name, and the package that depends on its newest headers."""
     checked: tuple
@@ -62,7 +64,7 @@ class Release:
     @property
     def variables(self):
         """What scripts ask for (tools/release)."""
-        return {"RELEASE_NAME": self.name, "CC": self.cc, "CXX": self.cxx, "CLANG": self.clang,
+        return {"RELEASE_NAME": self.name, "CC": self.cc, "CXX": self.cxx, "CLANG": self.clang, "KCFI_CLANG": self.kcfi,
                 "KERNEL": self.usual, "KERNELS": " ".join(self.checked)}
 
     def __str__(self):
@@ -71,14 +73,14 @@ class Release:
 
 RELEASES = (
     Release(
-        number=12, name="bookworm", gcc="12", clang="14",
+        number=12, name="bookworm", gcc="12", clang="14", kcfi="16",
         headers={"6.1": "linux-headers-cloud-amd64", "6.12": "linux-headers-6.12-cloud-amd64"},
         checked=("6.1", "6.12"),
         sources={"6.1": "linux-source-6.1", "6.12": "linux-source-6.12"},
         kunit="linux-source-6.1", next="trixie", ssl="libssl3",
     ),
     Release(
-        number=13, name="trixie", gcc="14", clang="19",
+        number=13, name="trixie", gcc="14", clang="19", kcfi="19",
         headers={"6.12": "linux-headers-cloud-amd64"},
         checked=("6.12", "backports"),
         sources={"6.12": "linux-source-6.12"},
@@ -134,6 +136,7 @@ def groups(of):
         "browser": ["chromium", "chromium-driver", "python3", "fonts-dejavu-core", "curl"],
         # Tests and checks in user space.
         "host": ["make", "cmake", "ccache", "git", of.cxx, "libgtest-dev", "libgmock-dev", "clang", f"clang-{of.clang}",
+                 f"clang-{of.kcfi}", of.headers[of.usual],
                  f"libclang-rt-{of.clang}-dev", f"clang-format-{of.clang}", of.tidy, "cppcheck",
                  "sparse", "shellcheck", "python3", "liburing-dev", "netcat-openbsd", "procps", "curl",
                  "apache2-utils", "wrk", "libboost-dev", "node-llhttp", "python3-h11"],

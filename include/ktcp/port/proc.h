@@ -42,7 +42,7 @@ struct ktcp_proc_writer {
 struct ktcp_proc_file {
 	void (*lock)(struct ktcp_proc_file *file);
 	/* Is there an item at @position (0 is the first)? It is then the current one. */
-	bool (*at)(struct ktcp_proc_file *file, uint64_t position);
+	bool (*at)(struct ktcp_proc_file *file, unsigned long long position);
 	/* Print the current item, by ktcp_seq_printf(). */
 	void (*show)(struct ktcp_proc_file *file, struct seq_file *to);
 	void (*unlock)(struct ktcp_proc_file *file);
