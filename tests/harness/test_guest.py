@@ -123,6 +123,24 @@ def test_no_guest_outlives_its_runner(tmp_path, signal):
     assert subprocess.run(["flock", "-n", tmp_path / "lock", "true"], check=False).returncode == 0
 
 
+def test_what_a_command_started_ends_with_a_killed_runner():
+    runner = subprocess.Popen([sys.executable, "-c", textwrap.dedent(f"""
+        import sys
+        sys.path.insert(0, {str(TOP / 'tools')!r})
+        from harness import child
+        child.guard()
+        child.run(["sh", "-c", "trap : TERM; sleep 1000 & echo $!; wait; wait"],
+                  line=lambda text: print(text, flush=True))
+        """)], stdout=subprocess.PIPE, text=True)
+    pid = int(runner.stdout.readline())
+    runner.kill()
+    runner.communicate()
+    end = time.monotonic() + 10
+    while alive(pid) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not alive(pid)
+
+
 def test_what_a_command_started_ends_with_it(tmp_path):
     file = tmp_path / "pid"
     status, _ = child.run(["sh", "-c", f"sleep 1000 & echo $! >{file}; wait"], check=False, limit=1)

@@ -315,6 +315,7 @@ def main(arguments=None, suites=None):
     for each in locks:
         each.__enter__()
     child.interruptible()
+    child.guard()
     code = pytest.main(["--rootdir", str(TOP), "-c", os.devnull, "-p", "no:terminal",
                         "-p", "no:cacheprovider", f"--junitxml={OUT / f'{name}.xml'}", *words],
                        plugins=[runner])

@@ -3,14 +3,16 @@
 Commands that end with us.
 
 A command is a session of its own: Ctrl-C and a closed terminal reach us alone, and we end it. If we
-are killed, the kernel ends it for us (prctl's PR_SET_PDEATHSIG, by setpriv). Each command's processor
-time is added to the account of the thread that waited for it.
+are killed, the kernel ends it for us (prctl's PR_SET_PDEATHSIG, by setpriv), and a guard(), where there
+is one, what it has started. Each command's processor time is added to the account of the thread that
+waited for it.
 """
 
 import os
 import select
 import signal
 import subprocess
+import sys
 import threading
 import time
 
@@ -18,6 +20,7 @@ PIPE, STDOUT = subprocess.PIPE, subprocess.STDOUT
 _running = set()
 _changing = threading.Lock()
 _account = threading.local()
+_guard = None
 
 
 class Failed(Exception):
@@ -32,6 +35,38 @@ class Failed(Exception):
 def cpu():
     """Seconds of processor time that this thread's commands took so far."""
     return getattr(_account, "seconds", 0.0)
+
+
+GUARD = """
+import os, signal, sys, time
+groups = set()
+for line in sys.stdin:
+    (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
+for number in (signal.SIGTERM, signal.SIGKILL):
+    for group in groups:
+        try:
+            os.killpg(group, number)
+        except OSError:
+            pass
+    if groups:
+        time.sleep(2)
+"""
+
+
+def guard():
+    """From now on a process beside us ends whatever our commands have started, should we be killed."""
+    global _guard   # pylint: disable=global-statement
+    _guard = subprocess.Popen([sys.executable, "-S", "-c", GUARD], stdin=subprocess.PIPE, text=True,
+                              start_new_session=True)
+
+
+def _tell_guard(mark, pid):
+    if _guard:
+        try:
+            _guard.stdin.write(f"{mark}{pid}\n")
+            _guard.stdin.flush()
+        except OSError:     # it has been killed itself
+            pass
 
 
 def polite(niceness):
@@ -53,6 +88,7 @@ class Process:
             self._popen = subprocess.Popen([*before, *map(str, words)],
                                            start_new_session=True, **options)
             _running.add(self)
+            _tell_guard("+", self._popen.pid)
         self.pid, self.stdin, self.stdout = self._popen.pid, self._popen.stdin, self._popen.stdout
 
     def wait(self, seconds=None):
@@ -69,6 +105,7 @@ class Process:
                 self.returncode = self._popen.returncode = os.waitstatus_to_exitcode(status)
                 with _changing:
                     _running.discard(self)
+                    _tell_guard("-", self.pid)
                 self._ended.set()
             elif time.monotonic() >= end:
                 break
