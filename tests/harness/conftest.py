@@ -31,7 +31,7 @@ def fake(tmp_path, monkeypatch):
         program = tmp_path / "qemu"
         program.write_text(BEGIN + textwrap.dedent(text))
         program.chmod(0o755)
-        monkeypatch.setattr(guest, "machine", lambda accel: [str(program)])
+        monkeypatch.setattr(guest, "machine", lambda accel, **_: [str(program)])
         monkeypatch.setattr(emulator, "acceleration", lambda vmlinuz: "tcg")
         return kernel.Kernel("6.1", "6.1.0-fake", *map(pathlib.Path, ("/kdir", "/vmlinuz", "/modules")))
     return make

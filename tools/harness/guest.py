@@ -223,27 +223,25 @@ def _program(name):
 
 # ---- the machine --------------------------------------------------------------------------------
 
-def machine(accel):
-    """QEMU, and what makes a processor of it."""
+def machine(accel, processor="max,-cx16"):
+    """QEMU, and what makes a processor of it; where it is emulated, such a one."""
+    if accel == "kvm":
+        return [emulator.PROGRAM, "-accel", "kvm", "-cpu", "host"]
+    if accel == "icount":
+        # The guest's clock counts instructions, one a nanosecond, and skips idle time.
+        return [emulator.PROGRAM, "-accel", "tcg", "-icount", "shift=0,sleep=off", "-cpu", processor]
     # Without cmpxchg16b: QEMU 7.2 gets it wrong under multi-threaded TCG, and 6.12 uses it in its
     # allocator.
-    return {
-        "kvm": [emulator.PROGRAM, "-accel", "kvm", "-cpu", "host"],
-        "tcg": [emulator.qemu(), "-accel", "tcg,thread=multi", "-cpu", "max,-cx16"],
-        # The guest's clock counts instructions, one a nanosecond, and skips idle time.
-        "icount": [emulator.PROGRAM, "-accel", "tcg", "-icount", "shift=0,sleep=off", "-cpu", "max,-cx16"],
-    }[accel]
+    return [emulator.qemu(), "-accel", "tcg,thread=multi", "-cpu", processor]
 
 
-def _command(kernel, image, console, accel, arguments, cpus, mib, extra):
-    """QEMU's words. accel is kvm, tcg or icount: a clock that counts instructions."""
-    if accel == "icount":
-        cpus = 1
+def _command(qemu, kernel, image, console, arguments, cpus, mib, extra):
+    """QEMU's words."""
     # slab_nomerge: our own caches show by name in /proc/slabinfo. no_timer_check: whether the timer's
     # interrupt arrives is judged by counting loops meanwhile, which is wrong where the machine itself
     # has to wait for a processor (KVM guests skip it by themselves).
     append = f"console=ttyS0 loglevel=7 oops=panic panic=-1 slab_nomerge no_timer_check {arguments}"
-    return [*machine(accel), "-smp", cpus, "-m", mib, "-nodefaults", "-display", "none", "-no-reboot",
+    return [*qemu, "-smp", cpus, "-m", mib, "-nodefaults", "-display", "none", "-no-reboot",
             "-chardev", f"file,id=console,path={console}", "-serial", "chardev:console",
             "-chardev", "stdio,id=job,signal=off", "-serial", "chardev:job",
             "-kernel", kernel.vmlinuz, "-initrd", image, "-append", append, *extra]
@@ -252,16 +250,18 @@ def _command(kernel, image, console, accel, arguments, cpus, mib, extra):
 class Guest:
     """
     A run from boot to end: what the job prints is given to line() as it comes and kept in output;
-    the kernel's console is the file console.
+    the kernel's console is the file console. accel is kvm, tcg, or icount: one processor, and a clock
+    that counts its instructions.
     """
 
     def __init__(self, kernel, image, console, accel=None, arguments="", cpus=2, mib=None,
-                 extra=()):
+                 extra=(), **processor):
         self.console = pathlib.Path(console)
         self.console.parent.mkdir(parents=True, exist_ok=True)
         self.console.write_bytes(b"")
-        self.words = _command(kernel, image, console, accel or emulator.acceleration(kernel.vmlinuz),
-                              arguments, cpus, mib or memory(kernel), extra)
+        accel = accel or emulator.acceleration(kernel.vmlinuz)
+        self.words = _command(machine(accel, **processor), kernel, image, console, arguments,
+                              1 if accel == "icount" else cpus, mib or memory(kernel), extra)
         self.output = []
         self.code = None
         self.why = ""
