@@ -126,7 +126,7 @@ def run(kernel_name):
 
 def parts(choice):
     for kernel in choice.kernels or (debian.release().usual,):
-        yield lanes.Part(f"browser/{kernel}", run(kernel))
+        yield lanes.Part(f"browser/{kernel}", run(kernel), tests=(f"browser/{kernel}/listing",))
 
 
 def command(arguments):

@@ -98,9 +98,10 @@ def prepare(report):
 
 def parts(choice):
     yield lanes.Part("docs/kernels", prepare, cases=False)
-    yield lanes.Part("docs/learn", learn(choice), after=("docs/kernels",))
+    yield lanes.Part("docs/learn", learn(choice), after=("docs/kernels",), tests=tuple(
+        f"docs/learn/{each.name}" for each in (TOP / "docs" / "learn" / "experiments").iterdir()))
     for name, (command, lane) in TESTS.items():
-        yield lanes.Part(f"docs/{name}", run(name, command), lane=lane, after=("docs/kernels",))
+        yield lanes.Part(f"docs/{name}", run(name, command), lane=lane, after=("docs/kernels",), tests=(f"docs/{name}",))
     for name, page in pages().items():
         yield lanes.Part(f"docs/{name}", run(name, lambda name=name, page=page: follow(name, page)),
-                         after=("docs/kernels",))
+                         after=("docs/kernels",), tests=(f"docs/{name}",))

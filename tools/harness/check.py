@@ -58,14 +58,16 @@ class Choice:
         return self.expression is None or \
             bool(self.expression.evaluate(lambda word, **_: self._is(word, name)))
 
-    def part(self, name):
-        """May a part of this name have one? What its name does not have, its tests may."""
+    def part(self, part):
+        """May a part have one? What its name does not have, tests that are not known yet may."""
         if self.expression is None:
             return True
 
         def known(default):
-            return lambda word, **_: self._is(word, name) or (
+            return lambda word, **_: self._is(word, part.name) or (
                 default and not re.fullmatch(r"\d+\.\d+(-debug)?", word))
+        if part.tests:
+            return any(self.case(name) for name in part.tests)
         return bool(self.expression.evaluate(known(True)) or self.expression.evaluate(known(False)))
 
     def names(self, word):
@@ -92,7 +94,7 @@ def load(suite):
 def chosen(suites, choice):
     """Their parts; what only makes something for others is there if they are."""
     everything = [part for suite in suites for part in load(suite).parts(choice)]
-    wanted = {part.name for part in everything if part.cases and choice.part(part.name)}
+    wanted = {part.name for part in everything if part.cases and choice.part(part)}
     before = None
     while before != wanted:
         before = set(wanted)

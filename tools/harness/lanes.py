@@ -32,12 +32,14 @@ class Part:
         lane    what it competes for
         after   names of parts that have to succeed before
         cases   False: it only makes what others need, and is left out where they are
+        tests   the names of its cases, where they are known before it has run
     """
     name: str
     run: callable
     lane: str = "guest"
     after: tuple = ()
     cases: bool = True
+    tests: tuple = ()
 
 
 @dataclasses.dataclass

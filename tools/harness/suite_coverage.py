@@ -13,4 +13,4 @@ def run(report):
 
 
 def parts(_choice):
-    yield lanes.Part("coverage", run, lane="build")
+    yield lanes.Part("coverage", run, lane="build", tests=("coverage/the headers",))
