@@ -11,7 +11,7 @@ import os
 import pathlib
 import re
 
-from harness import TOP, cache, child, debian, guest, lanes, packages, results
+from harness import TOP, cache, child, debian, guest, lanes, packages, pytests, results
 from harness import kernel as kernels
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -29,7 +29,6 @@ TESTS = {
     "interactive": (lambda: [HERE / "interactive"], "guest"),  # make run on a terminal
     "demo": (demo, "guest"),                                   # also make run without a terminal
     "reference": (lambda: [TOP / "tools" / "reference"], "build"),
-    "top": (lambda: [HERE / "top"], "guest"),                  # ktcp-top
     "figures": (lambda: [TOP / "tools" / "figures", "--check"], "build"),
 }
 
@@ -102,6 +101,7 @@ def parts(choice):
         f"docs/learn/{each.name}" for each in (TOP / "docs" / "learn" / "experiments").iterdir()))
     for name, (command, lane) in TESTS.items():
         yield lanes.Part(f"docs/{name}", run(name, command), lane=lane, after=("docs/kernels",), tests=(f"docs/{name}",))
+    yield pytests.part("docs", HERE / "test_top.py", choice, after=("docs/kernels",))     # ktcp-top
     for name, page in pages().items():
         yield lanes.Part(f"docs/{name}", run(name, lambda name=name, page=page: follow(name, page)),
                          after=("docs/kernels",), tests=(f"docs/{name}",))
