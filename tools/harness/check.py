@@ -153,7 +153,7 @@ class Runner:
         self.counts = collections.defaultdict(collections.Counter)
         self.failures, self.parts_failed, self.times = [], [], None
         self.interrupted = False
-        self.began = {}
+        self.began, self.next_word = {}, {}
 
     # -- pytest's hooks
 
@@ -189,6 +189,7 @@ class Runner:
 
     def on_began(self, event, _session):
         self.began[event.part.name] = collections.Counter()
+        self.next_word[event.part.name] = time.monotonic() + 30
 
     def on_say(self, event, _session):
         self.say(f"{event.part.name}: {event.text}")
@@ -204,6 +205,9 @@ class Runner:
                 print(f"        | {line}", flush=True)
         elif self.arguments.v:
             self.say(f"{case.outcome}: {case.name} ({case.seconds:.1f} s)")
+        elif time.monotonic() > self.next_word[event.part.name]:
+            self.next_word[event.part.name] = time.monotonic() + 30
+            self.say(f"{event.part.name}: {sum(self.began[event.part.name].values())} done")
         session.testscollected += 1
         report(session.config, case)
 
