@@ -74,6 +74,8 @@ def test_all_that_passes_is_counted(command, tmp_path):
     assert "one: 3 passed, 0 failed, 1 skipped" in said
     assert said.splitlines()[-1] == "3 passed, 0 failed"
     found = xml.parse(tmp_path / "build/check/one.xml").getroot()
+    assert [(each.get("classname"), each.get("name")) for each in found.iter("testcase")
+            if "6.12" in each.get("name")] == [("one", "6.12/b/t0"), ("one", "6.12/b/t1")]
     assert len(list(found.iter("testcase"))) == 4
 
 

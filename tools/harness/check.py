@@ -258,6 +258,8 @@ class Runner:
 def report(config, case):
     """A case as two of pytest's reports, as pytest-xdist gives those of its workers."""
     import pytest
+    # pytest's way to write them: JUnit's class is the suite, and the name stays as it is.
+    name = case.name.replace("/", "::", 1)
     place = (case.name.split("/")[0], None, case.name)
     for when in ("call", "teardown"):
         bad = case.outcome if when == "call" else "passed"
@@ -267,7 +269,7 @@ def report(config, case):
         elif bad == "skipped":
             text = (case.name, 0, case.text or "skipped")
         config.hook.pytest_runtest_logreport(report=pytest.TestReport(
-            case.name, place, {}, bad, text, when, duration=case.seconds if when == "call" else 0))
+            name, place, {}, bad, text, when, duration=case.seconds if when == "call" else 0))
 
 
 def lock(name):
