@@ -3,7 +3,9 @@
 
 import re
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from results import HTTP_CLIENTS, OWN_HTTP
 
 
 @dataclass
@@ -18,6 +20,7 @@ class Server:
     with_files: str = ""      # added to the command where it is files that are asked for
     http: bool = False        # or echo
     standard_only: bool = False    # not worth the other workloads' time
+    quick: bool = False       # measured in a quick run
 
 
 @dataclass
@@ -29,34 +32,43 @@ class Workload:
     per_request: bool = False
     idle: int = 0
     beside: str = ""          # a second load at the same time
+    requests: int = 0         # of clients outside of the guest
+    bulk: bool = False        # beside one that sends 1 MiB messages
+    busy: bool = False        # beside a task that never rests
     extra: list = field(default_factory=list)
     client: str = "echo-load"
 
     @property
     def http(self):
-        return self.client != "echo-load"
+        return self.client in HTTP_CLIENTS
+
+    @property
+    def path(self):
+        return "/" if self.size == "page" else f"/{self.size}"
 
     def load(self, warmup, duration, threads=1):
         """The client's command in the guest."""
+        if self.client == OWN_HTTP:
+            return f"{ECHO_LOAD} --json --port 8081 --http {self.path} --files /www " \
+                   f"{self.options(warmup, duration, threads)}"
         if self.http:
-            path = "/" if self.size == "page" else f"/{self.size}"
             # Seconds; long enough for the 20 ms that 128 connections idle at first not to count.
             amount = 5 if self.connections > 16 else 1
-            if self.client == "ab":
+            if self.client in ("ab", "h2load"):
                 amount = {"64K": 3000, "1M": 500}.get(self.size, 5000)
             return f"/http-load {self.client} {self.connections} " \
-                   f"{min(threads, self.connections)} {path} {amount}"
+                   f"{min(threads, self.connections)} {self.path} {amount}"
         return f"{ECHO_LOAD} --json {self.options(warmup, duration, threads)}"
 
     def options(self, warmup, duration, threads=1):
-        words = [f"--connections {self.connections}", f"--size {self.size}",
+        words = [f"--connections {self.connections}", "" if self.http else f"--size {self.size}",
                  f"--warmup {warmup}", f"--duration {duration}",
                  f"--threads {min(threads, self.connections)}", "--timeout 30s"]
         if self.per_request:
             words.append("--per-request")
         if self.idle:
             words.append(f"--idle {self.idle} --memory --idle-echo")
-        return " ".join(words + self.extra)
+        return " ".join(word for word in words + self.extra if word)
 
 
 ECHO_LOAD = "/echo-load --quiet --wait 10s"
@@ -85,22 +97,30 @@ def models_of(module):
 
 
 def kernel_servers(name, module, **others):
-    """A module of ours, in each of its models."""
+    """A module of ours, in each of its models; or that of another commit, called base-NAME."""
     # In the guest every module is in the root folder.
     return [Server(f"{name}-{model}",
-                   f"/{name}.ko model={model} backlog=4096 max_connections=1000000", [module],
-                   MOST.get(model, UNLIMITED), f"{name}, {MODELS[model]}", **others)
+                   f"/{name}.ko model={model} backlog=4096 max_connections=1000000", [str(module)],
+                   MOST.get(model, UNLIMITED), f"{name}, {MODELS[model]}",
+                   **{"quick": True, **others})
             for model in models_of(module)]
 
 
-def http_servers(khttpd, nginx):
+def floor_server(module):
+    """What no server in the kernel is below, with TCP as it is."""
+    return Server("floor", "/floor.ko", [str(module)], UNLIMITED, "bare TCP in sk_data_ready", idle=False,
+                  quick=True)
+
+
+def http_servers(khttpd, nginx, name="khttpd"):
     """khttpd's module, and nginx's program with its configuration."""
-    models = kernel_servers("khttpd", khttpd, idle=False, http=True, with_files=" root=/www")
+    models = kernel_servers(name, khttpd, idle=False, http=True, with_files=" root=/www")
     for each in models:
-        each.standard_only = each.name not in ("khttpd-event", "khttpd-softirq")
+        each.quick = each.name.endswith(("-event", "-softirq"))
+        each.standard_only = not each.quick
     return models + [
         Server("nginx", "/sbin/nginx -c /nginx.conf", [nginx[1]], UNLIMITED,
-               "nginx, a worker for each CPU", idle=False, programs=[nginx[0]], http=True)]
+               "nginx, a worker for each CPU", idle=False, programs=[nginx[0]], http=True, quick=True)]
 
 
 def peer_server(module):
@@ -119,7 +139,7 @@ def user_servers(folder):
         Server("user-echo-server", "/user-echo-server --backlog=4096 --max_connections=1000000",
                [f"{folder}/user-echo-server"], UNLIMITED,
                "kecho's source as a program (user-echo-server)"),
-        reference("epoll", "one thread, epoll"),
+        replace(reference("epoll", "one thread, epoll"), quick=True),
         reference("io-uring", "one thread, io_uring"),
         reference("poll", "one thread, poll", 10_000, idle=False),
         reference("select", "one thread, select", 1000, idle=False),
@@ -148,26 +168,46 @@ def sweeps():
     return rows
 
 
+def decisions():
+    """What the engine's design is judged by: one processor, the clients outside."""
+    def row(connections, requests, **options):
+        return Workload("decisions", connections, requests=requests,
+                        client="busy" if "busy" in options else "fair", **options)
+
+    return [row(1, 1500, busy=True), row(16, 4500, busy=True),
+            row(8, 1500, busy=True, per_request=True), row(16, 4500, bulk=True)]
+
+
 def beside(connections):
     """How much a peer that sends as fast as it can takes from others."""
     return Workload("beside", connections,
                     beside=f"{ECHO_LOAD} --connections 1 --size 1M --duration 10m")
 
 
+def copies():
+    """What depends on how the processor copies: also counted with string instructions."""
+    return [Workload("copies", 16, "16K"), http_row("64K", section="copies")]
+
+
 def http_standard():
     """The same for HTTP."""
-    return [Workload("http", 16, "page", client="wrk"), Workload("http", 16, "12", client="wrk"),
-            Workload("http", 16, "1M", client="wrk"),
-            Workload("http", 16, "page", per_request=True, client="ab"),
-            Workload("http", 16, "12", per_request=True, client="ab")]
+    return [http_row("page"), http_row("12"), http_row("64K"),
+            http_row("page", per_request=True), http_row("12", per_request=True)]
+
+
+def http_row(size, connections=16, section="http", **options):
+    extra = LONG if size == "1M" else []
+    return Workload(section, connections, size, client=OWN_HTTP, extra=extra, **options)
 
 
 def http():
-    rows = [Workload("http", 16, size, client="wrk") for size in BODIES]
-    rows += [Workload("http", 16, size, per_request=True, client="ab") for size in BODIES]
-    rows += [Workload("http-sweeps", each, size, client="wrk")
-             for size in BODIES for each in (1, 128)]
-    # Another client, in case the first one favours somebody.
+    rows = http_standard()
+    rows += [http_row(size) for size in ("4K", "1M")]
+    rows += [http_row(size, per_request=True) for size in ("4K", "64K", "1M")]
+    rows += [http_row(size, each, "http-sweeps") for size in BODIES for each in (1, 128)]
+    # Clients that others know, in case ours favours somebody.
+    rows += [Workload("http-sweeps", 16, size, client="wrk") for size in ("page", "12")]
+    rows.append(Workload("http-sweeps", 16, "12", per_request=True, client="ab"))
     rows.append(Workload("http-sweeps", 16, "12", client="h2load"))
     return rows
 

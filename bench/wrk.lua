@@ -14,5 +14,5 @@ function done(summary, latency)
    io.write(string.format('  "latency_ns": {"p50": %.0f, "p90": %.0f, "p99": %.0f, "max": %.0f},\n',
                           latency:percentile(50) * 1e3, latency:percentile(90) * 1e3,
                           latency:percentile(99) * 1e3, latency.max * 1e3))
-   io.write(string.format('  "errors": {"failed": %d},\n', failed))
+   io.write(string.format('failed %d\n', failed))
 end

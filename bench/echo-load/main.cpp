@@ -15,6 +15,7 @@
 #include <memory>
 #include <thread>
 
+#include "http.hpp"
 #include "load.hpp"
 
 namespace load
@@ -219,8 +220,16 @@ int run::operator()()
 			result_.memory.push_back(cost("echoed", before));
 	}
 
+	const pages known = learn(asked_, server_);
+	std::vector<message> messages;
+
+	if (!known.error.empty())
+		return give_up("%s", known.error.c_str());
+	for (const page &each : known.all)
+		messages.push_back(each.as_message());
 	for (unsigned i = 0; i < asked_.threads; i++)
-		workers_.push_back(std::make_unique<worker>(asked_, server_, pattern_.data(), i));
+		workers_.push_back(std::make_unique<worker>(asked_, server_, pattern_.data(), i,
+							    messages));
 
 	/* The first worker runs in this thread: with one worker there is no other. */
 	bool connected = true;

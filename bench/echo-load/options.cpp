@@ -13,8 +13,9 @@ namespace load
 const char help_text[] =
 	R"(usage: echo-load [OPTION]...
 
-Sends messages to a TCP echo server, checks every byte that comes back, and reports
-throughput and latency.
+Sends messages to a TCP echo server, or requests to an HTTP server, checks every byte
+that comes back, and reports throughput and latency. A request without an answer is an
+error, in the closed loop too: those under way at the end are waited for.
 
   --host ADDRESS      an IPv4 or IPv6 address (127.0.0.1)
   --port N            (12345)
@@ -22,6 +23,9 @@ throughput and latency.
   --size SIZE         of a message: 64, 16K, 1M; or a mix of SIZE:WEIGHT, as in
                       64:90,16K:10 (64)
   --per-request       a new connection for each request
+  --http PATHS        an HTTP server: GET these paths in turn, as in /,/12,/4K; every
+                      byte of an answer but its date is what the first one had
+  --files FOLDER      of HTTP: the first answers are the files of that folder
   --rate N            open loop: N requests per second in all, whether or not the server
                       keeps up; latency counts from when a request was due.
                       Without it, closed loop: each connection sends as soon as it has
@@ -129,6 +133,26 @@ bool parse_time(std::string_view text, int64_t &result)
 	return true;
 }
 
+bool parse_paths(std::string_view text, std::vector<std::string> &result)
+{
+	std::vector<std::string> paths;
+
+	while (true) {
+		const std::string_view one = text.substr(0, text.find(','));
+
+		if (one.empty() || one[0] != '/' || one.size() > 1024 || paths.size() == 64 ||
+		    std::any_of(one.begin(), one.end(),
+				[](unsigned char c) { return c <= ' ' || c > '~'; }))
+			return false;
+		paths.emplace_back(one);
+		if (one.size() == text.size())
+			break;
+		text.remove_prefix(one.size() + 1);
+	}
+	result = std::move(paths);
+	return true;
+}
+
 bool parse_sizes(std::string_view text, std::vector<share> &result)
 {
 	std::vector<share> mix;
@@ -215,6 +239,10 @@ std::string contradiction(const options &o)
 		       " connections: at most one thread for each connection";
 	if (o.rate > 0 && o.think > 0)
 		return "--think is for the closed loop and --rate is the open one: give one of them";
+	if (!o.paths.empty() && o.idle)
+		return "--idle is about echo servers, and --http about others: give one of them";
+	if (!o.files.empty() && o.paths.empty())
+		return "--files is about the answers of --http: give --http PATHS as well";
 	if (o.idle_echo && !o.idle)
 		return "--idle-echo is about idle connections: give --idle N as well";
 	if (o.memory && !o.idle)
@@ -248,6 +276,9 @@ command_line parse(const std::vector<std::string> &arguments)
 				 o.rate <= 1e8;
 		  } },
 		flag("per-request", o.per_request),
+		{ "http", "paths such as /,/index.html: each begins with /, without blanks",
+		  [&o](std::string_view text) { return parse_paths(text, o.paths); } },
+		text("files", "a folder", o.files),
 		time("think", o.think),
 		time("duration", o.duration),
 		number("requests", "1 to 10^15", 1, 1'000'000'000'000'000, o.requests),

@@ -27,6 +27,8 @@ struct options {
 	std::vector<share> sizes = { { 64, 1 } };
 	double rate = 0; /* requests per second of all threads; 0: closed loop */
 	bool per_request = false;
+	std::vector<std::string> paths; /* of HTTP; empty: echo */
+	std::string files; /* the folder whose files the answers are to be; empty: none */
 	int64_t think = 0; /* nanoseconds, as all times here */
 	int64_t duration = 10'000'000'000;
 	uint64_t requests = 0; /* 0: the duration decides */
@@ -61,6 +63,7 @@ command_line parse(const std::vector<std::string> &arguments);
 bool parse_number(std::string_view text, uint64_t least, uint64_t most, uint64_t &result);
 bool parse_size(std::string_view text, uint32_t &result);
 bool parse_time(std::string_view text, int64_t &result);
+bool parse_paths(std::string_view text, std::vector<std::string> &result);
 bool parse_sizes(std::string_view text, std::vector<share> &result);
 
 extern const char help_text[];

@@ -64,8 +64,8 @@ void errors::add(const errors &more)
 }
 
 worker::worker(const options &all, const endpoint &server, const unsigned char *pattern,
-	       unsigned number)
-	: options_(all), server_(server), pattern_(pattern),
+	       unsigned number, const std::vector<message> &messages)
+	: options_(all), server_(server), pattern_(pattern), messages_(messages),
 	  fixed_size_(all.sizes.size() == 1 ? all.sizes[0].size : 0),
 	  marks_(all.mark && number == 0), connections_(part(all.connections, all.threads, number)),
 	  random_(number + 1), phase_(static_cast<double>(number) / all.threads),
@@ -107,7 +107,7 @@ bool worker::connect()
 		int error = fd < 0 ? -fd : 0;
 
 		/* Lets the server accept, before its queue is full. */
-		if (!error && i % accept_batch == accept_batch - 1)
+		if (!error && messages_.empty() && i % accept_batch == accept_batch - 1)
 			error = exchange(fd, pattern_, 1);
 		if (error) {
 			if (fd >= 0)
@@ -143,13 +143,26 @@ uint32_t worker::pick_size()
 	return fixed_size_ ? fixed_size_ : options_.sizes[mix_(random_)].size;
 }
 
+message worker::next()
+{
+	if (!messages_.empty())
+		return messages_[sequence_++ % messages_.size()];
+
+	message result;
+
+	/* Another part of the pattern each time, so that a reply that is not ours shows. */
+	result.request = pattern_ + static_cast<uint32_t>(++sequence_ * 2654435761u >> 7) % offsets;
+	result.reply = result.request;
+	result.request_size = result.reply_size = pick_size();
+	result.echo = true;
+	return result;
+}
+
 void worker::issue(connection &which, int64_t begin, int64_t time)
 {
 	which.begin = begin;
 	which.issued = time;
-	which.size = pick_size();
-	/* Another part of the pattern each time, so that a reply that is not ours shows. */
-	which.offset = static_cast<uint32_t>(++sequence_ * 2654435761u >> 7) % offsets;
+	which.what = next();
 	which.sent = 0;
 	which.received = 0;
 	which.busy = true;
@@ -168,7 +181,7 @@ void worker::issue(connection &which, int64_t begin, int64_t time)
 		return;
 
 	/* Nothing left to send is nothing to be told of. */
-	epoll_event event = { both & (which.sent == which.size ? ~0u & ~EPOLLOUT : ~0u),
+	epoll_event event = { both & (which.sent == which.what.request_size ? ~0u & ~EPOLLOUT : ~0u),
 			      { &which } };
 
 	must(epoll_ctl(epoll_, EPOLL_CTL_ADD, which.fd, &event), "epoll_ctl");
@@ -176,9 +189,9 @@ void worker::issue(connection &which, int64_t begin, int64_t time)
 
 void worker::send(connection &which)
 {
-	while (which.sent < which.size) {
-		const ssize_t did = ::send(which.fd, pattern_ + which.offset + which.sent,
-					   which.size - which.sent, MSG_NOSIGNAL);
+	while (which.sent < which.what.request_size) {
+		const ssize_t did = ::send(which.fd, which.what.request + which.sent,
+					   which.what.request_size - which.sent, MSG_NOSIGNAL);
 
 		if (did >= 0) {
 			which.sent += static_cast<uint32_t>(did);
@@ -203,14 +216,14 @@ void worker::receive(connection &which)
 		const ssize_t got = recv(which.fd, buffer_.get(), buffer_size, 0);
 
 		if (got > 0) {
-			if (!which.busy || got > which.sent - which.received ||
-			    memcmp(buffer_.get(), pattern_ + which.offset + which.received,
-				   static_cast<size_t>(got))) {
+			if (!which.busy || got > which.what.due(which.sent) - which.received ||
+			    !which.what.has(which.received, buffer_.get(),
+					    static_cast<uint32_t>(got))) {
 				fail(which, errors_.wrong, EBADMSG, now());
 				return;
 			}
 			which.received += static_cast<uint32_t>(got);
-			if (which.received == which.size) {
+			if (which.received == which.what.reply_size) {
 				complete(which, now());
 				return;
 			}
@@ -238,7 +251,7 @@ void worker::complete(connection &which, int64_t time)
 	outstanding_--;
 	if (interval_ > 0 ? which.begin >= when_.start : time >= when_.start && time < when_.end) {
 		latencies_.record(static_cast<uint64_t>(time - which.begin));
-		bytes_ += which.size;
+		bytes_ += which.what.reply_size;
 		published_.store(++answered_, std::memory_order_relaxed);
 	}
 	last_ = time;
@@ -254,6 +267,8 @@ void worker::ready(connection &which, int64_t time)
 {
 	if (interval_ > 0)
 		free_.push_back(&which);
+	else if (measured(time))
+		return;
 	else if (options_.think)
 		thinking_.push_back({ time + options_.think, &which });
 	else
@@ -274,7 +289,8 @@ int64_t worker::next_due() const
 void worker::release_due(int64_t time)
 {
 	if (interval_ <= 0) {
-		while (!thinking_.empty() && thinking_.front().when <= time) {
+		while (!measured(time) && !thinking_.empty() &&
+		       thinking_.front().when <= time) {
 			connection &which = *thinking_.front().which;
 
 			thinking_.pop_front();
@@ -321,12 +337,19 @@ void worker::overdue(int64_t time)
 			fail(each, errors_.timeout, ETIMEDOUT, time);
 }
 
+/* Of the closed loop: whether it is at its end, but for what is under way. */
+bool worker::measured(int64_t time) const
+{
+	return share_ ? answered_ >= share_ : time >= when_.end;
+}
+
 bool worker::over(int64_t time) const
 {
 	if (interrupted)
 		return true;
+	/* A request that hangs is an error as soon as its time is up, and never unnoticed. */
 	if (interval_ <= 0)
-		return share_ ? answered_ >= share_ : time >= when_.end;
+		return measured(time) && !outstanding_;
 	/* What was due before the end is waited for, within limits. */
 	return issued_ == due_until_end_ ? !outstanding_ :
 					   time >= when_.end && time - when_.end > options_.timeout;
@@ -421,12 +444,13 @@ void worker::run(const window &when, const std::function<void(int64_t)> &tick)
 			release_due(time);
 		if (!beat)
 			continue;
-		if (++beats % 10 == 0)
+		if (++beats % 10 == 0 || (interval_ <= 0 && measured(time)))
 			overdue(time);
 
 		std::vector<connection *> again;
 
-		again.swap(broken_);
+		if (interval_ > 0 || !measured(time))
+			again.swap(broken_);
 		for (connection *each : again) {
 			if (options_.per_request) {
 				ready(*each, time);

@@ -21,6 +21,7 @@
 
 #include "endpoint.hpp"
 #include "histogram.hpp"
+#include "message.hpp"
 #include "options.hpp"
 
 namespace load
@@ -53,9 +54,10 @@ struct window {
 
 class worker {
     public:
-	/* Its part of the connections, the rate and the requests; number counts from 0. */
+	/* Its part of the connections, the rate and the requests; number counts from 0. What it
+	 * sends: these messages in turn, or without any, parts of the pattern. */
 	worker(const options &all, const endpoint &server, const unsigned char *pattern,
-	       unsigned number);
+	       unsigned number, const std::vector<message> &messages = {});
 	~worker();
 
 	/* Opens the connections; false after the first that fails (see errors()). */
@@ -94,8 +96,7 @@ class worker {
 	struct connection {
 		int fd = -1;
 		bool busy = false; /* a request is under way */
-		uint32_t offset = 0; /* of the message in the pattern */
-		uint32_t size = 0;
+		message what;
 		uint32_t sent = 0;
 		uint32_t received = 0;
 		int64_t begin = 0; /* sent, or due in the open loop */
@@ -116,6 +117,8 @@ class worker {
 	void release_due(int64_t time);
 	void fail(connection &which, uint64_t &counter, int error, int64_t time);
 	void overdue(int64_t time);
+	message next();
+	bool measured(int64_t time) const;
 	bool over(int64_t time) const;
 	void mark(int64_t time);
 	int64_t next_due() const;
@@ -124,6 +127,7 @@ class worker {
 	const options &options_;
 	const endpoint &server_;
 	const unsigned char *const pattern_;
+	const std::vector<message> messages_;
 	const uint32_t fixed_size_; /* 0: a mix */
 	const bool marks_; /* for bench/profile */
 	bool marked_ = false;

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+"""What the guests need, built: modules for each kernel, servers and clients, nginx."""
+
+import shutil
+
+from guest import TOP, command, say, stop
+
+HERE = TOP / "bench"
+BUILD = TOP / "build" / "bench"
+QUIET = ["make", "-s", "--no-print-directory"]
+EXAMPLES = ("kecho", "khttpd")
+
+
+def programs():
+    """The folder of echo-load and of the servers in user space."""
+    folder = BUILD / "bin"
+    command(*QUIET, "-C", HERE / "echo-load", f"OUT={folder}")
+    command(*QUIET, "-C", HERE / "capture", f"OUT={folder}")
+    command(*QUIET, "-C", HERE / "servers", f"OUT={folder}")
+    command(*QUIET, "-C", TOP / "examples" / "user-echo-server", f"OUT={folder}",
+            "CXXFLAGS=-O2 -g1 -static")
+    return folder
+
+
+def module(kernel, source, folder, name):
+    """NAME.ko of this folder of sources, for this kernel."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command(*QUIET, "-C", source, f"KDIR={kernel.kdir}", f"OUT={folder}")
+    return folder / f"{name}.ko"
+
+
+def modules(kernel, top=TOP):
+    """kecho and khttpd of this tree."""
+    return {name: module(kernel, top / "examples" / name, place(top) / kernel.release / name, name)
+            for name in EXAMPLES}
+
+
+def floor(kernel):
+    return module(kernel, HERE / "floor", BUILD / kernel.release / "floor", "floor")
+
+
+def place(top):
+    return top / "build" / "bench"
+
+
+def worktree(commit):
+    """Another commit's tree, checked out below build/: its short name, and the folder."""
+    git = ["git", "-C", TOP]
+    name = command(*git, "rev-parse", "--short", "--verify", f"{commit}^{{commit}}").strip()
+    folder = TOP / "build" / f"base-{name}"
+    if not (folder / ".git").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        command(*git, "worktree", "prune")
+        command(*git, "worktree", "add", "--detach", folder, name)
+    return name, folder
+
+
+def base_modules(kernel, top):
+    """The other commit's, under names that do not meet ours in the guest's root folder."""
+    say(f"building kecho and khttpd of {top.name} for {kernel.release}")
+    result = {}
+    for name, built in modules(kernel, top).items():
+        result[name] = built.with_name(f"base-{name}.ko")
+        shutil.copy(built, result[name])
+    return result
+
+
+def peer(path):
+    """Somebody else's module, which must not be taken for ours in the guest."""
+    if not path.endswith(".ko") or not shutil.os.path.exists(path):
+        stop(f"PEER={path} is not a module: the .ko file, built for the measured kernel (one "
+             f"--kernel), is needed")
+    BUILD.mkdir(parents=True, exist_ok=True)
+    return shutil.copy(path, BUILD / "peer.ko")
+
+
+def nginx():
+    """Debian's, unpacked and not installed: nothing of it runs on this machine."""
+    folder = BUILD / "nginx"
+    if not (folder / "usr").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        command(TOP / "tools" / "fetch", "nginx", cwd=folder)
+        command("dpkg", "-x", *folder.glob("nginx_*.deb"), folder)
+    return str(folder / "usr" / "sbin" / "nginx"), str(HERE / "nginx.conf")
+
+
+def nginx_version():
+    return next((BUILD / "nginx").glob("nginx_*.deb")).name.split("_")[1]
