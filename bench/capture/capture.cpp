@@ -106,8 +106,8 @@ int main(int count, char **arguments)
 	int64_t first = 0, last = 0;
 
 	for (unsigned i = 0; i < frames; i++) {
-		unsigned char *const frame =
-			static_cast<unsigned char *>(map) + size_t{ i } * frame_size;
+		unsigned char *const frame = static_cast<unsigned char *>(map) +
+					     size_t{ i } * frame_size;
 		const auto *const head = reinterpret_cast<const tpacket2_hdr *>(frame);
 
 		if (!(head->tp_status & TP_STATUS_USER))

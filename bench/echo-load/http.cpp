@@ -4,6 +4,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <iterator>
@@ -23,9 +24,12 @@ std::pair<size_t, size_t> field(std::string_view head, const char *name)
 		line += 2;
 		if (head.size() - line > length && head[line + length] == ':' &&
 		    !strncasecmp(head.data() + line, name, length)) {
-			const size_t begin = head.find_first_not_of(" \t", line + length + 1);
+			const size_t end = head.find("\r\n", line);
+			const size_t begin =
+				std::min(end, head.find_first_not_of(" \t", line + length + 1));
+			const size_t last = head.find_last_not_of(" \t", end - 1);
 
-			return { begin, head.find("\r\n", begin) };
+			return { begin, std::max(begin, last + 1) };
 		}
 	}
 	return { head.npos, head.npos };
@@ -123,8 +127,7 @@ measured measure(std::string_view answer)
 
 	if (head.substr(0, 7) != "HTTP/1." || head.size() < 12 || head.substr(8, 4) != " 200")
 		result.error = "it says '" + first_line(head) + "', not 200";
-	else if (from == head.npos ||
-		 !parse_number(head.substr(from, to - from), 0, 1 << 30, body))
+	else if (from == head.npos || !parse_number(head.substr(from, to - from), 0, 1 << 30, body))
 		result.error = "its head has no Content-Length of at most 1 GiB";
 	else
 		result.length = result.head + body;
@@ -151,9 +154,9 @@ pages learn(const options &asked, const endpoint &server)
 				each.date_end = static_cast<uint32_t>(to);
 			}
 			if (!asked.files.empty() && path.back() != '/')
-				result.error = compare(
-					asked.files + path,
-					std::string_view(each.answer).substr(all.head));
+				result.error =
+					compare(asked.files + path,
+						std::string_view(each.answer).substr(all.head));
 		}
 		if (!result.error.empty()) {
 			result.error = path + ": " + result.error;

@@ -228,8 +228,8 @@ int run::operator()()
 	for (const page &each : known.all)
 		messages.push_back(each.as_message());
 	for (unsigned i = 0; i < asked_.threads; i++)
-		workers_.push_back(std::make_unique<worker>(asked_, server_, pattern_.data(), i,
-							    messages));
+		workers_.push_back(
+			std::make_unique<worker>(asked_, server_, pattern_.data(), i, messages));
 
 	/* The first worker runs in this thread: with one worker there is no other. */
 	bool connected = true;

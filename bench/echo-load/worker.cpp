@@ -181,8 +181,9 @@ void worker::issue(connection &which, int64_t begin, int64_t time)
 		return;
 
 	/* Nothing left to send is nothing to be told of. */
-	epoll_event event = { both & (which.sent == which.what.request_size ? ~0u & ~EPOLLOUT : ~0u),
-			      { &which } };
+	epoll_event event = {
+		both & (which.sent == which.what.request_size ? ~0u & ~EPOLLOUT : ~0u), { &which }
+	};
 
 	must(epoll_ctl(epoll_, EPOLL_CTL_ADD, which.fd, &event), "epoll_ctl");
 }
@@ -289,8 +290,7 @@ int64_t worker::next_due() const
 void worker::release_due(int64_t time)
 {
 	if (interval_ <= 0) {
-		while (!measured(time) && !thinking_.empty() &&
-		       thinking_.front().when <= time) {
+		while (!measured(time) && !thinking_.empty() && thinking_.front().when <= time) {
 			connection &which = *thinking_.front().which;
 
 			thinking_.pop_front();

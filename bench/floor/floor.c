@@ -49,8 +49,7 @@ static long floor_send_page(struct sock *sk, struct page *page, unsigned int off
 {
 #ifdef FLOOR_HAVE_SENDPAGE
 	return kernel_sendpage_locked(sk, page, offset, size,
-				      MSG_DONTWAIT |
-					      (more ? MSG_MORE | MSG_SENDPAGE_NOTLAST : 0));
+				      MSG_DONTWAIT | (more ? MSG_MORE | MSG_SENDPAGE_NOTLAST : 0));
 #else
 	struct msghdr message = { .msg_flags = MSG_DONTWAIT | MSG_SPLICE_PAGES |
 					       (more ? MSG_MORE : 0) };
@@ -185,8 +184,7 @@ static int floor_run(void *unused)
 		floor_accept();
 	}
 	/* An ended one is in both lists; nobody looks at the other any more. */
-	list_for_each_entry_safe(conn, next, &floor_all, all)
-		floor_close(conn);
+	list_for_each_entry_safe(conn, next, &floor_all, all) floor_close(conn);
 	return 0;
 }
 

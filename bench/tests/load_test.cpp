@@ -2,17 +2,15 @@
 /* The load against servers in the same process: good ones, and ones that misbehave. */
 #include "load.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <functional>
-#include <mutex>
 #include <optional>
 #include <thread>
+
+#include "server.hpp"
 
 namespace load
 {
@@ -23,59 +21,6 @@ namespace
 {
 
 using load::now;
-
-/* A port at which each connection is a thread that runs the given function. */
-class server {
-    public:
-	explicit server(std::function<void(int)> serve)
-	{
-		sockaddr_in address = {};
-		socklen_t length = sizeof address;
-
-		listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		address.sin_family = AF_INET;
-		address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-		bind(listener_, reinterpret_cast<sockaddr *>(&address), sizeof address);
-		listen(listener_, 128);
-		getsockname(listener_, reinterpret_cast<sockaddr *>(&address), &length);
-		port_ = ntohs(address.sin_port);
-		accepting_ = std::thread([this, serve] {
-			for (int fd; (fd = accept(listener_, nullptr, nullptr)) >= 0;) {
-				const std::lock_guard guard(lock_);
-
-				sockets_.push_back(fd);
-				threads_.emplace_back([this, serve, fd] {
-					serve(fd);
-					shutdown(fd, SHUT_RDWR);
-				});
-			}
-		});
-	}
-	~server()
-	{
-		shutdown(listener_, SHUT_RDWR);
-		accepting_.join();
-		for (const int each : sockets_)
-			shutdown(each, SHUT_RDWR);
-		for (std::thread &each : threads_)
-			each.join();
-		for (const int each : sockets_)
-			close(each);
-		close(listener_);
-	}
-	uint16_t port() const
-	{
-		return port_;
-	}
-
-    private:
-	int listener_;
-	uint16_t port_;
-	std::thread accepting_;
-	std::mutex lock_;
-	std::vector<int> sockets_;
-	std::vector<std::thread> threads_;
-};
 
 void echo(int fd)
 {
@@ -278,6 +223,27 @@ TEST(Load, DoesNotWaitForeverForAReply)
 
 	EXPECT_GE(closed->failures().timeout, 1u);
 	EXPECT_EQ(open->failures().timeout, 20u);
+}
+
+/* Whose requests are all under way when the time is up, but for those of one connection. */
+TEST(Load, CountsTheRequestsThatHangAtTheEnd)
+{
+	std::atomic<unsigned> connections = 0;
+	const server one_of_sixteen([&connections](int fd) {
+		char buffer[4096];
+
+		if (connections++ % 16 == 0)
+			echo(fd);
+		else
+			while (recv(fd, buffer, sizeof buffer, 0) > 0)
+				;
+	});
+	const auto done = run(one_of_sixteen,
+			      { "--connections", "16", "--duration", "300ms", "--timeout", "1s" });
+
+	EXPECT_EQ(done->failures().timeout, 15u);
+	EXPECT_EQ(done->failures().all(), 15u);
+	EXPECT_GE(done->latencies().count(), 1u);
 }
 
 TEST(Load, ReportsInEachForm)

@@ -41,6 +41,19 @@ TEST(Options, ComeWithSpaceOrEqualsSign)
 	EXPECT_EQ(result.values.output, load::format::json);
 }
 
+TEST(Options, TakePaths)
+{
+	const auto result = parse({ "--http", "/,/12,/a?b=c", "--files", "/www" });
+
+	EXPECT_EQ(result.error, "");
+	EXPECT_EQ(result.values.paths, (std::vector<std::string>{ "/", "/12", "/a?b=c" }));
+	EXPECT_NE(error_of({ "--http", "12" }), "");
+	EXPECT_NE(error_of({ "--http", "/," }), "");
+	EXPECT_NE(error_of({ "--http", "/a b" }), "");
+	EXPECT_NE(error_of({ "--http", "/", "--idle", "3" }), "");
+	EXPECT_NE(error_of({ "--files", "/www" }), "");
+}
+
 TEST(Options, SayWhatIsWrongAndWhatIsAllowed)
 {
 	EXPECT_EQ(error_of({ "--port", "0" }), "--port cannot be '0': 1 to 65535");
