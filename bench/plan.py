@@ -68,6 +68,8 @@ class Workload:
             words.append("--per-request")
         if self.idle:
             words.append(f"--idle {self.idle} --memory --idle-echo")
+        if self.section == "idle":
+            words.append("--watch 10s")
         return " ".join(word for word in words + self.extra if word)
 
 

@@ -7,7 +7,7 @@ import json
 FIELDS = ["kernel", "section", "server", "strings", "cpus", "turn", "connections", "size",
           "per_request", "idle", "beside", "client", "ns_per_request", "requests", "seconds",
           "requests_per_s", "mib_per_s", "p50_ns", "p90_ns", "p99_ns", "p99.9_ns", "p99.99_ns",
-          "max_ns", "cpu_idle_percent", "fresh_bytes", "fresh_slab", "echoed_bytes", "echoed_slab",
+          "max_ns", "cpu_idle_percent", "watched_ns_per_s", "fresh_bytes", "fresh_slab", "echoed_bytes", "echoed_slab",
           "failed"]
 TEXTS = ("kernel", "section", "server", "size", "client", "failed")
 WHOLE = ("strings", "cpus", "turn", "connections", "idle", "per_request", "beside")

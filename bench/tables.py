@@ -183,6 +183,9 @@ def counted_parts(results):
          if any(result["beside"] for result in counted) else "", ""),
         ("A new client's request from connecting to its reply beside idle connections, p50, us",
          by_workload(idle, IDLE, latency("p50_ns")), "idle-latency"),
+        ("Guest instructions a second while nobody asks for anything, with idle connections",
+         by_workload(idle, IDLE, lambda each: f"{each['watched_ns_per_s']:,.0f}"
+                     if "watched_ns_per_s" in each else ""), ""),
         ("Memory of an idle connection, both ends, bytes less available",
          by_workload(idle, IDLE[1:], lambda each: f"{each['fresh_bytes']:,.0f}"), "idle-memory"),
         ("The same once each has echoed a message",

@@ -37,6 +37,8 @@ struct outcome {
 	uint64_t bytes = 0;
 	double seconds = 0;
 	double idle_percent = -1; /* of all CPUs' time under load; negative: unknown */
+	double watched = -1; /* nanoseconds a second that CPUs were busy beside idle connections;
+				negative: not asked for */
 	uint64_t idle_lost = 0; /* idle connections that did not stay */
 	std::vector<memory_cost> memory;
 

@@ -86,6 +86,7 @@ class run {
 	int open_idle();
 	int echo_idle();
 	memory_cost cost(const char *when, const memory &before) const;
+	double watch() const;
 	void tick(int64_t time);
 	void progress(const char *format, double value) const;
 
@@ -179,6 +180,24 @@ memory_cost run::cost(const char *when, const memory &before) const
 		 grown(before, after, asked_.idle) };
 }
 
+/* How busy the machine is while nobody asks it for anything. */
+double run::watch() const
+{
+	const timespec pause = { asked_.watch / 1'000'000'000, asked_.watch % 1'000'000'000 };
+
+	/* What the opening has left to do is to be done. */
+	sleep(1);
+
+	const cpu_time before = read_cpu_time();
+
+	nanosleep(&pause, nullptr);
+
+	const cpu_time after = read_cpu_time();
+	const int64_t busy = after.total - before.total - (after.idle - before.idle);
+
+	return static_cast<double>(busy) * 1e9 / static_cast<double>(asked_.watch);
+}
+
 /* By the first worker's thread, some ten times a second. */
 void run::tick(int64_t time)
 {
@@ -219,6 +238,9 @@ int run::operator()()
 		if (asked_.memory)
 			result_.memory.push_back(cost("echoed", before));
 	}
+
+	if (asked_.watch)
+		result_.watched = watch();
 
 	const pages known = learn(asked_, server_);
 	std::vector<message> messages;

@@ -41,6 +41,8 @@ error, in the closed loop too: those under way at the end are waited for.
   --idle N            open N more connections first and leave them alone (0)
   --idle-echo         one message over each of them before that
   --memory            what each idle connection costs the whole machine, both ends
+  --watch TIME        leave the machine alone for that long before the load: how much
+                      of the time its CPUs are busy with the idle connections (0)
   --timeout TIME      for connecting and for each reply (10s)
   --wait TIME         try to connect for that long while nobody listens (0)
 
@@ -288,6 +290,7 @@ command_line parse(const std::vector<std::string> &arguments)
 		number("idle", "0 to 1000000", 0, 1'000'000, o.idle),
 		flag("idle-echo", o.idle_echo),
 		flag("memory", o.memory),
+		time("watch", o.watch),
 		time("timeout", o.timeout),
 		time("wait", o.wait),
 		flag("text", o.output, format::text),

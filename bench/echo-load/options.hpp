@@ -38,6 +38,7 @@ struct options {
 	uint32_t idle = 0;
 	bool idle_echo = false;
 	bool memory = false;
+	int64_t watch = 0; /* 0: not */
 	int64_t timeout = 10'000'000'000;
 	int64_t wait = 0;
 	format output = format::text;

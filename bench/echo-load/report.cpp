@@ -81,6 +81,9 @@ std::string text(const options &asked, const outcome &result)
 		for (const growth &one : each.caches)
 			print(out, "    %-24s %7.1f B\n", one.cache.c_str(), one.bytes);
 	}
+	if (result.watched >= 0)
+		print(out, "  before the load the CPUs were busy for %.3f ms a second\n",
+		      result.watched / 1e6);
 	if (result.idle_lost)
 		print(out, "  %llu idle connections were lost\n",
 		      static_cast<unsigned long long>(result.idle_lost));
@@ -172,6 +175,8 @@ std::string json(const options &asked, const outcome &result)
 	out += "],\n";
 	if (result.idle_percent >= 0)
 		print(out, "  \"cpu_idle_percent\": %.2f,\n", result.idle_percent);
+	if (result.watched >= 0)
+		print(out, "  \"watched_ns_per_s\": %.0f,\n", result.watched);
 	print(out, "  \"idle_lost\": %llu\n}\n", static_cast<unsigned long long>(result.idle_lost));
 	return out;
 }

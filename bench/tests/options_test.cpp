@@ -41,6 +41,12 @@ TEST(Options, ComeWithSpaceOrEqualsSign)
 	EXPECT_EQ(result.values.output, load::format::json);
 }
 
+TEST(Options, WatchForATime)
+{
+	EXPECT_EQ(parse({ "--idle", "3", "--watch", "10s" }).values.watch, 10'000'000'000);
+	EXPECT_EQ(parse({}).values.watch, 0);
+}
+
 TEST(Options, TakePaths)
 {
 	const auto result = parse({ "--http", "/,/12,/a?b=c", "--files", "/www" });
