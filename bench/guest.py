@@ -100,13 +100,15 @@ def _environment(how, cpus, memory, strings=False):
                 KTCP_VM_COUNTED=processor(strings))
 
 
-def run(of, folder, job, files, programs, line, *, how, cpus, memory, limit, strings=False):
+def run(of, folder, job, files, programs, line, *, how, cpus, memory, limit, strings=False,
+        modules=(), devices=()):
     """Boots a guest with these files and programs, and gives line() each line that the job says."""
-    _image(of, folder, job, files, programs)
+    _image(of, folder, job, files, programs, modules)
     # setpriv: should this program be killed, the machine goes as well.
     with subprocess.Popen(
             ["setpriv", "--pdeathsig", "TERM", str(VM / "boot"), of.vmlinuz,
-             str(folder / "initramfs"), str(folder / "guest"), str(limit)],
+             str(folder / "initramfs"), str(folder / "guest"), str(limit), "",
+             *devices],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, errors="replace",
             env=_environment(how, cpus, memory, strings)) as process:

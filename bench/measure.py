@@ -25,6 +25,9 @@ class Machine:
     warmup: str = "100ms"
     duration: str = "300ms"
     strings: bool = False      # the processor copies by `rep movsb`, and each byte counts
+    modules: tuple = ()        # of the kernel's own, loaded first
+    files: tuple = ()          # more of them
+    devices: tuple = ()        # more words for QEMU
 
     def with_(self, **changes):
         return replace(self, **changes)
@@ -40,7 +43,8 @@ def run(machine, name, pairs, programs, done):
         f"{server.command}{server.with_files if workload.size != 'page' else ''}|"
         f"{workload.load(machine.warmup, machine.duration, threads)}|{workload.beside}\n"
         for server, workload in pairs))
-    files = {folder / "plan", programs / "echo-load", HERE / "http-load", HERE / "wrk.lua"}
+    files = {folder / "plan", programs / "echo-load", HERE / "http-load", HERE / "wrk.lua",
+             *machine.files}
     needed = set()
     for server, workload in pairs:
         files.update(server.files)
@@ -63,7 +67,7 @@ def run(machine, name, pairs, programs, done):
     started = time.time()
     guest.run(machine.kernel, folder, HERE / "guest-job", files, needed, line, how=machine.how,
               cpus=machine.cpus, memory=machine.memory, strings=machine.strings,
-              limit=120 + 60 * len(pairs))
+              modules=machine.modules, devices=machine.devices, limit=120 + 60 * len(pairs))
     for server, workload in waiting:
         done(server, workload, {"failed": f"the guest ended (see {folder}/guest.console)"})
     say(f"{machine.kernel.name} {name}: {time.time() - started:.0f} s")

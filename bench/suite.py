@@ -21,10 +21,10 @@ def run(choice):
         status, text = child.run([TOP / "bench" / "run", "--quick"], check=False, line=line)
         cases = []
         for each in text.partition("Compared with the baseline")[2].splitlines():
-            # Server, workload, the figures, and a verdict or none.
+            # Kernel, server, workload, the figures, and a verdict or none.
             cells = re.split(" {2,}", each.strip())
-            if len(cells) > 2 and NUMBER.match(cells[2]):
-                cases.append(results.Case(f"bench/{cells[0]}/{cells[1]}",
+            if len(cells) > 3 and NUMBER.match(cells[3]):
+                cases.append(results.Case(f"bench/{cells[0]}/{cells[1]}/{cells[2]}",
                                           "failed" if cells[-1] == "REGRESSION" else "passed", 0.0, each))
             elif each.startswith("not measured: "):
                 cases.append(results.Case(f"bench/{each.removeprefix('not measured: ')}", "failed", 0.0,

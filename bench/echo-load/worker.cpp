@@ -355,13 +355,19 @@ bool worker::over(int64_t time) const
 					   time >= when_.end && time - when_.end > options_.timeout;
 }
 
-/* Where the measurement begins. */
-void worker::mark(int64_t time)
+/* Where the measurement begins, and where it ends. */
+void worker::mark(int64_t time, bool end)
 {
-	if (!marks_ || marked_ || time < when_.start)
+	if (!marks_)
 		return;
-	marked_ = true;
-	PROFILE_MARK(PROFILE_BEGIN);
+	if (!begun_ && time >= when_.start) {
+		begun_ = true;
+		PROFILE_MARK(PROFILE_BEGIN);
+	}
+	if (begun_ && !ended_ && end) {
+		ended_ = true;
+		PROFILE_MARK(PROFILE_END);
+	}
 }
 
 void worker::run(const window &when, const std::function<void(int64_t)> &tick)
@@ -439,7 +445,7 @@ void worker::run(const window &when, const std::function<void(int64_t)> &tick)
 				send(which);
 		}
 		time = timed || beat ? now() : last_;
-		mark(time);
+		mark(time, interval_ <= 0 && measured(time));
 		if (timed)
 			release_due(time);
 		if (!beat)
@@ -468,8 +474,7 @@ void worker::run(const window &when, const std::function<void(int64_t)> &tick)
 		}
 		tick(time);
 	}
-	if (marked_)
-		PROFILE_MARK(PROFILE_END);
+	mark(time, true);
 	/* The open loop's debts. */
 	if (interval_ > 0 && !interrupted)
 		errors_.timeout += due_until_end_ - issued_ + outstanding_;

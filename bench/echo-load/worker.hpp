@@ -120,7 +120,7 @@ class worker {
 	message next();
 	bool measured(int64_t time) const;
 	bool over(int64_t time) const;
-	void mark(int64_t time);
+	void mark(int64_t time, bool end);
 	int64_t next_due() const;
 	uint32_t pick_size();
 
@@ -130,7 +130,8 @@ class worker {
 	const std::vector<message> messages_;
 	const uint32_t fixed_size_; /* 0: a mix */
 	const bool marks_; /* for bench/profile */
-	bool marked_ = false;
+	bool begun_ = false;
+	bool ended_ = false;
 
 	int epoll_ = -1;
 	int heartbeat_ = -1;
