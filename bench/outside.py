@@ -46,7 +46,9 @@ def clients(workload, programs, port):
         if beside:
             beside.kill()
             beside.wait()
-    return "" if done.returncode == 0 else done.stdout.strip().splitlines()[-1:][0]
+    if done.returncode == 0:
+        return ""
+    return (done.stdout.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
 
 
 def run(machine, name, pairs, programs, done):
