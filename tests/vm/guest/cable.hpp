@@ -66,6 +66,11 @@ class cable : public every_model {
 	{
 		ASSERT_TRUE(shell("/sbin/tc -n clients qdisc add dev ktcp1 root netem loss 100%"));
 	}
+	// The server has read the end and has closed: TCP has what it owes.
+	void expect_closed()
+	{
+		EXPECT_TRUE(eventually(20s, [] { return tcp_sockstat("orphan") >= 1; }));
+	}
 	void heal()
 	{
 		shell("/sbin/tc qdisc del dev ktcp0 root 2>/dev/null");

@@ -58,8 +58,8 @@ TEST_P(cable, closing_delivers_what_a_dead_link_held_up)
 	client peer = connect();
 	fill(peer, data);
 	cut_replies();
-	peer.half_close(); // the server reads the end and closes
-	std::this_thread::sleep_for(1s);
+	peer.half_close();
+	expect_closed();
 	cut_requests(); // now nothing passes at all
 	bytes back;
 	std::thread reader([&] { back = peer.receive_to_end(); });
@@ -117,7 +117,7 @@ TEST_P(cable, what_a_dead_link_held_up_arrives_even_after_unloading)
 	fill(peer, data);
 	cut_replies();
 	peer.half_close();
-	std::this_thread::sleep_for(1s); // the server has closed: TCP has what it owes
+	expect_closed();
 	cut_requests();
 	bytes back;
 	std::thread reader([&] { back = peer.receive_to_end(); });
