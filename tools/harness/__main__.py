@@ -8,7 +8,8 @@ ask of the package:
     tools/emulator               emulator.qemu()
     tools/fetch PACKAGE          packages.fetch() into the current folder
     tools/release [VARIABLE]     debian.release(): variables for a shell, or the value of one
-    tools/within ROOT FOLDER COMMAND...     kernel.within()
+    tools/within ROOT FOLDER COMMAND...     root.within()
+    (root-make PLACE RELEASE LOG, root-run PLACE COMMAND...: root.Root, for tests/package/run)
     tests/vm/accel VMLINUZ       emulator.acceleration()
     tests/vm/free-ports [COUNT]  guest.free_ports(), one a line
     tests/vm/script              script.main()
@@ -28,7 +29,7 @@ import sys
 sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
 import harness
-from harness import Problem, debian, emulator, kernel, packages
+from harness import Problem, debian, emulator, kernel, packages, root
 
 
 def show(variables):
@@ -64,8 +65,13 @@ def release(variable=""):
         raise Problem(f"usage: tools/release [{'|'.join(variables)}]")
 
 
-def within(root, folder, *command):
-    words = [*kernel.within(root, folder), *command]
+def within(where, folder, *command):
+    words = [*root.within(where, folder), *command]
+    os.execvp(words[0], words)
+
+
+def root_run(place, *command):
+    words = root.Root(place).inside(*command)
     os.execvp(words[0], words)
 
 
@@ -97,6 +103,8 @@ COMMANDS = {
     "fetch": lambda package: packages.fetch(package, ".") and None,
     "release": release,
     "within": within,
+    "root-make": lambda place, release, log: root.Root(place).make(release, log),
+    "root-run": root_run,
     "accel": lambda vmlinuz: print(emulator.acceleration(vmlinuz)),
 }
 

@@ -18,6 +18,7 @@ import threading
 import time
 
 from . import TOP, Problem, cache, debian, packages, process, say
+from .root import within
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,21 +95,6 @@ def headers(name):
     packages.install("build")
     release = _release_of(name, of)
     return Kernel(name, release, pathlib.Path(f"/usr/src/linux-headers-{release}"), None, None)
-
-
-def within(root, folder):
-    """
-    What runs a command in the small system in root, where a folder is found under its own name:
-    words. The mounts are the command's alone and go with it. Needs root.
-    """
-    return [*process.WITH_US, "unshare", "--mount", "sh", "-euc", """
-        root=$0 folder=$1
-        shift
-        mkdir -p "$root$folder"
-        mount --bind "$folder" "$root$folder"
-        mount -t proc proc "$root/proc"
-        exec chroot "$root" "$@"
-    """, str(root), str(folder)]
 
 
 # ---- Debian's own ----------------------------------------------------------------------------------

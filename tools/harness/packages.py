@@ -131,6 +131,18 @@ def mirror():
     raise Problem("apt knows no archive of Debian's: its sources (/etc/apt) have to name one")
 
 
+def sources(name):
+    """Where this machine has Debian's packages from, as lines of a sources.list for the release of a name."""
+    here = debian.release().name
+    lines = []
+    for line in process.output(["apt-get", "indextargets", "--format",
+                                "$(CREATED_BY)|$(LABEL)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)"]).splitlines():
+        kind, label, address, suite, component = line.split("|")
+        if kind == "Packages" and label in ("Debian", "Debian-Security") and here in suite:
+            lines.append(f"deb {address} {suite.replace(here, name)} {component}")
+    return list(dict.fromkeys(lines))
+
+
 class Suite:
     """
     A suite of Debian's archive, as `bookworm-backports`, that this machine's apt need not know: its

@@ -27,12 +27,13 @@ def end(process):
             process.wait()
 
 
-def run(command, log=None, check=True, env=None, **options):
+def run(command, log=None, check=True, env=None, shown=None, **options):
     """
     Runs a command to its end; its exit code.
 
     log: a file to which its output is appended. With check a failure is a Problem, which shows the
-    end of what was said. env: variables beside those that there are.
+    end of what was said. env: variables beside those that there are. shown: the command as a person
+    knows it.
     """
     if env:
         options["env"] = {**os.environ, **env}
@@ -42,7 +43,7 @@ def run(command, log=None, check=True, env=None, **options):
     else:
         code = _wait(start(command, **options))
     if code and check:
-        words = " ".join(map(str, command))
+        words = " ".join(map(str, shown or command))
         if not log:
             raise Problem(f"{words}: exit code {code}")
         raise Problem(f"{tail(log)}\n{words}: exit code {code}; the whole of it: {log}")
