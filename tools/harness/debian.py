@@ -37,6 +37,8 @@ class Release:
     """The release whose backports' newest kernel is called `backports`."""
     ssl: str
     """OpenSSL's library, of which the package's name changes."""
+    formatter: tuple
+    """The packages of clang-format 14 (formatter.py), or of the libraries that Debian 12's needs."""
     architecture: str = "amd64"
 
     @property
@@ -77,14 +79,14 @@ RELEASES = (
         headers={"6.1": "linux-headers-cloud-amd64", "6.12": "linux-headers-6.12-cloud-amd64"},
         checked=("6.1", "6.12"),
         sources={"6.1": "linux-source-6.1", "6.12": "linux-source-6.12"},
-        kunit="linux-source-6.1", next="trixie", ssl="libssl3",
+        kunit="linux-source-6.1", next="trixie", ssl="libssl3", formatter=("clang-format-14",),
     ),
     Release(
         number=13, name="trixie", gcc="14", clang="19", kcfi="19",
         headers={"6.12": "linux-headers-cloud-amd64"},
         checked=("6.12", "backports"),
         sources={"6.12": "linux-source-6.12"},
-        kunit="linux-source-6.12", next="trixie", ssl="libssl3t64",
+        kunit="linux-source-6.12", next="trixie", ssl="libssl3t64", formatter=("libedit2", "libxml2", "libz3-4"),
     ),
 )
 
@@ -137,7 +139,7 @@ def groups(of):
         # Tests and checks in user space.
         "host": ["make", "cmake", "ccache", "git", of.cxx, "libgtest-dev", "libgmock-dev", "clang", f"clang-{of.clang}",
                  f"clang-{of.kcfi}", of.headers[of.usual],
-                 f"libclang-rt-{of.clang}-dev", f"clang-format-{of.clang}", of.tidy, "cppcheck",
+                 f"libclang-rt-{of.clang}-dev", *of.formatter, of.tidy, "cppcheck",
                  "sparse", "shellcheck", "python3", "liburing-dev", "netcat-openbsd", "procps", "curl",
                  "apache2-utils", "wrk", "libboost-dev", "node-llhttp", "python3-h11"],
         # The kernel's own test runner, from the kernel's source.

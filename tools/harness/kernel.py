@@ -88,10 +88,10 @@ def get(name=None):
 
 
 def headers(name):
-    """A stock kernel without what boots: nothing is fetched."""
+    """A kernel to build for alone: of a stock one nothing is fetched."""
     of = debian.release()
     if name not in of.headers:
-        raise Problem(f"{name} is no stock kernel here: {of} has {', '.join(of.headers)}")
+        return get(name)
     packages.install("build")
     release = _release_of(name, of)
     return Kernel(name, release, pathlib.Path(f"/usr/src/linux-headers-{release}"), None, None)
