@@ -14,7 +14,9 @@
 #ifndef KTCP_BUFFER_HPP
 #define KTCP_BUFFER_HPP
 
+#include <cstddef>
 #include <span>
+#include <utility>
 
 #include <ktcp/memory.hpp>
 

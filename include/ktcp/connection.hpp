@@ -20,9 +20,12 @@
 #define KTCP_CONNECTION_HPP
 
 #include <algorithm>
+#include <coroutine>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include <ktcp/atomic.hpp>
 #include <ktcp/buffer.hpp>

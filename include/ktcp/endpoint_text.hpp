@@ -13,6 +13,7 @@
 #define KTCP_ENDPOINT_TEXT_HPP
 
 #include <cstddef>
+#include <cstdint>
 
 #include <ktcp/endpoint.hpp>
 

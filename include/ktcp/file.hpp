@@ -16,6 +16,8 @@
 #ifndef KTCP_FILE_HPP
 #define KTCP_FILE_HPP
 
+#include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
 #include <utility>

@@ -24,6 +24,7 @@
 #ifndef KTCP_PROC_HPP
 #define KTCP_PROC_HPP
 
+#include <cstddef>
 #include <cstdint>
 #include <new>
 #include <span>

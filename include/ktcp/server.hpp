@@ -27,7 +27,10 @@
 #define KTCP_SERVER_HPP
 
 #include <concepts>
+#include <cstddef>
+#include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include <ktcp/connection.hpp>
 #include <ktcp/log.hpp>

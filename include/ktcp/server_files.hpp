@@ -9,7 +9,9 @@
 #ifndef KTCP_SERVER_FILES_HPP
 #define KTCP_SERVER_FILES_HPP
 
+#include <cstdint>
 #include <optional>
+#include <utility>
 
 #include <ktcp/endpoint_text.hpp>
 #include <ktcp/model/session.hpp>

@@ -20,6 +20,11 @@
 #ifndef KTCP_SERVER_MODULE_HPP
 #define KTCP_SERVER_MODULE_HPP
 
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
 #include <ktcp/log.hpp>
 #include <ktcp/module.hpp>
 #include <ktcp/pernet.hpp>

@@ -6,7 +6,7 @@ ask of the package:
     tools/deps GROUP...          packages.install()
     tools/kernel NAME [headers]  kernel.get(), kernel.headers(): variables for a shell
     tools/emulator               emulator.qemu()
-    (formatter)                  formatter.formatter(), for tools/lint
+    (cache NAME, formatter)      cache.folder(), formatter.formatter(), for tools/lint
     tools/fetch PACKAGE          packages.fetch() into the current folder
     tools/release [VARIABLE]     debian.release(): variables for a shell, or the value of one
     tools/within ROOT FOLDER COMMAND...     root.within()
@@ -30,7 +30,7 @@ import sys
 sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
 import harness
-from harness import Problem, debian, emulator, formatter, kernel, packages, root
+from harness import Problem, cache, debian, emulator, formatter, kernel, packages, root
 
 
 def show(variables):
@@ -101,6 +101,7 @@ COMMANDS = {
     "deps": deps,
     "kernel": kernel_,
     "emulator": lambda: print(emulator.qemu()),
+    "cache": lambda name: print(cache.folder(name)),
     "formatter": lambda: print(formatter.formatter()),
     "fetch": lambda package: packages.fetch(package, ".") and None,
     "release": release,

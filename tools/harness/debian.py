@@ -37,6 +37,8 @@ class Release:
     """The release whose backports' newest kernel is called `backports`."""
     ssl: str
     """OpenSSL's library, of which the package's name changes."""
+    llhttp: str
+    """llhttp, with which HTTP is compared: its source, or a library."""
     formatter: tuple
     """The packages of clang-format 14 (formatter.py), or of the libraries that Debian 12's needs."""
     architecture: str = "amd64"
@@ -79,14 +81,16 @@ RELEASES = (
         headers={"6.1": "linux-headers-cloud-amd64", "6.12": "linux-headers-6.12-cloud-amd64"},
         checked=("6.1", "6.12"),
         sources={"6.1": "linux-source-6.1", "6.12": "linux-source-6.12"},
-        kunit="linux-source-6.1", next="trixie", ssl="libssl3", formatter=("clang-format-14",),
+        kunit="linux-source-6.1", next="trixie", ssl="libssl3", llhttp="node-llhttp",
+        formatter=("clang-format-14",),
     ),
     Release(
         number=13, name="trixie", gcc="14", clang="19", kcfi="19",
         headers={"6.12": "linux-headers-cloud-amd64"},
         checked=("6.12", "backports"),
         sources={"6.12": "linux-source-6.12"},
-        kunit="linux-source-6.12", next="trixie", ssl="libssl3t64", formatter=("libedit2", "libxml2", "libz3-4"),
+        kunit="linux-source-6.12", next="trixie", ssl="libssl3t64", llhttp="libllhttp-dev",
+        formatter=("libedit2", "libxml2", "libz3-4"),
     ),
 )
 
@@ -141,7 +145,7 @@ def groups(of):
                  f"clang-{of.kcfi}", of.headers[of.usual],
                  f"libclang-rt-{of.clang}-dev", *of.formatter, of.tidy, "cppcheck",
                  "sparse", "shellcheck", "python3", "liburing-dev", "netcat-openbsd", "procps", "curl",
-                 "apache2-utils", "wrk", "libboost-dev", "node-llhttp", "python3-h11"],
+                 "apache2-utils", "wrk", "libboost-dev", of.llhttp, "python3-h11"],
         # The kernel's own test runner, from the kernel's source.
         "kunit": [*kernel, of.kunit, "flex", "bison", "bc", "libssl-dev", "dwarves", "cpio", "rsync",
                   "python3"],

@@ -6,6 +6,7 @@
 #ifndef KTCP_HTTP_CHUNKED_HPP
 #define KTCP_HTTP_CHUNKED_HPP
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 

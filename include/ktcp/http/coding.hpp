@@ -6,6 +6,7 @@
 #ifndef KTCP_HTTP_CODING_HPP
 #define KTCP_HTTP_CODING_HPP
 
+#include <cstddef>
 #include <string_view>
 
 #include <ktcp/http/head.hpp>

@@ -6,6 +6,7 @@
 #ifndef KTCP_HTTP_CONDITIONAL_HPP
 #define KTCP_HTTP_CONDITIONAL_HPP
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>

@@ -9,6 +9,7 @@
 #ifndef KTCP_HTTP_DATE_HPP
 #define KTCP_HTTP_DATE_HPP
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>

@@ -6,6 +6,8 @@
 #ifndef KTCP_HTTP_DATE_CLOCK_HPP
 #define KTCP_HTTP_DATE_CLOCK_HPP
 
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <span>
 #include <string_view>

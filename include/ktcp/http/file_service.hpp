@@ -13,7 +13,12 @@
 #ifndef KTCP_HTTP_FILE_SERVICE_HPP
 #define KTCP_HTTP_FILE_SERVICE_HPP
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
 
 #include <ktcp/http/coding.hpp>
 #include <ktcp/http/conditional.hpp>

@@ -6,6 +6,7 @@
 #ifndef KTCP_HTTP_MEDIA_TYPE_HPP
 #define KTCP_HTTP_MEDIA_TYPE_HPP
 
+#include <cstddef>
 #include <string_view>
 
 #include <ktcp/http/head.hpp>

@@ -6,6 +6,8 @@
 #ifndef KTCP_HTTP_MODULE_OPTIONS_HPP
 #define KTCP_HTTP_MODULE_OPTIONS_HPP
 
+#include <cstdint>
+
 #include <ktcp/http/stream.hpp>
 #include <ktcp/module.hpp>
 

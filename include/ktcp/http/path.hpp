@@ -7,6 +7,8 @@
 #define KTCP_HTTP_PATH_HPP
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
 

@@ -6,6 +6,7 @@
 #ifndef KTCP_HTTP_RANGE_HPP
 #define KTCP_HTTP_RANGE_HPP
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 

@@ -15,8 +15,12 @@
 #ifndef KTCP_HTTP_REQUEST_HPP
 #define KTCP_HTTP_REQUEST_HPP
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
+#include <utility>
 
 #include <ktcp/http/chunked.hpp>
 #include <ktcp/http/exchange.hpp>

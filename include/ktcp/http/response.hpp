@@ -23,6 +23,10 @@
 #define KTCP_HTTP_RESPONSE_HPP
 
 #include <concepts>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 

@@ -21,6 +21,11 @@
 #ifndef KTCP_HTTP_SERVICE_HPP
 #define KTCP_HTTP_SERVICE_HPP
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
 #include <ktcp/http/request_handler.hpp>
 #include <ktcp/http/response.hpp>
 

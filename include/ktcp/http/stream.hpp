@@ -8,6 +8,8 @@
 #define KTCP_HTTP_STREAM_HPP
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include <ktcp/connection.hpp>

@@ -19,6 +19,9 @@
 #ifndef KTCP_MODEL_EVENT_DRIVEN_HPP
 #define KTCP_MODEL_EVENT_DRIVEN_HPP
 
+#include <cstdint>
+#include <utility>
+
 #include <ktcp/model/session.hpp>
 
 namespace ktcp

@@ -19,6 +19,10 @@
 #ifndef KTCP_MODEL_SESSION_HPP
 #define KTCP_MODEL_SESSION_HPP
 
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
 #include <ktcp/connection.hpp>
 #include <ktcp/list.hpp>
 #include <ktcp/port/thread.h>

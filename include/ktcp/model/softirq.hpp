@@ -17,6 +17,9 @@
 #ifndef KTCP_MODEL_SOFTIRQ_HPP
 #define KTCP_MODEL_SOFTIRQ_HPP
 
+#include <cstdint>
+#include <utility>
+
 #include <ktcp/model/event_driven.hpp>
 
 namespace ktcp

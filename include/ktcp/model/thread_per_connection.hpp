@@ -10,6 +10,9 @@
 #ifndef KTCP_MODEL_THREAD_PER_CONNECTION_HPP
 #define KTCP_MODEL_THREAD_PER_CONNECTION_HPP
 
+#include <cstdint>
+#include <utility>
+
 #include <ktcp/model/blocking.hpp>
 #include <ktcp/thread.hpp>
 

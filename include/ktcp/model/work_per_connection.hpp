@@ -9,6 +9,9 @@
 #ifndef KTCP_MODEL_WORK_PER_CONNECTION_HPP
 #define KTCP_MODEL_WORK_PER_CONNECTION_HPP
 
+#include <cstdint>
+#include <utility>
+
 #include <ktcp/model/blocking.hpp>
 
 namespace ktcp
