@@ -63,6 +63,30 @@ def read(text):
     return [case for line in text.splitlines() if (case := reader.feed(line))], reader
 
 
+REPORT = """ktcp-report-begin
+<?xml version="1.0" encoding="UTF-8"?>
+<testsuites tests="3" failures="1" name="AllTests"><testsuite name="models/echoes">
+<testcase name="some/event" status="run" result="completed" time="0.012" classname="models/echoes" />
+<testcase name="more/event" status="run" result="completed" time="1.5" classname="models/echoes">
+<failure message="echo_test.cpp:12&#x0A;Value of: x" type=""><![CDATA[echo_test.cpp:12]]></failure></testcase>
+<testcase name="none/event" status="run" result="skipped" time="0" classname="models/echoes">
+<skipped message="no" /></testcase>
+</testsuite></testsuites>
+
+ktcp-report-end
+"""
+
+
+def test_what_the_lines_lost_the_report_has():
+    cases, reader = read(REPORT)
+    assert cases == []
+    ended = reader.end()
+    assert [(each.name, each.outcome) for each in ended] == [
+        ("models/echoes.some/event", "failed"), ("models/echoes.more/event", "failed"),
+        ("models/echoes.none/event", "failed")]
+    assert "Value of: x" in ended[1].text
+
+
 def test_googletest_as_it_comes():
     cases, reader = read("""[==========] Running 3 tests from 1 test suite.
 [ RUN      ] models/echoes.some/event
@@ -75,7 +99,7 @@ unfinished line of a client's[  FAILED  ] models/echoes.more/event, where GetPar
 [  SKIPPED ] models/echoes.none/event (0 ms)
 [==========] 3 tests from 1 test suite ran. (1512 ms total)
 [  FAILED  ] models/echoes.more/event, where GetParam() = "event"
-""")
+""" + REPORT)
     assert [(each.name, each.outcome) for each in cases] == [
         ("models/echoes.some/event", "passed"), ("models/echoes.more/event", "failed"),
         ("models/echoes.none/event", "skipped")]
@@ -90,7 +114,7 @@ def test_the_test_in_which_a_guest_dies_has_failed():
         Case("models/echoes.some/event", "failed", 0.0, "last words\nthe kernel panicked")]
 
 
-def test_a_run_without_its_last_line_has_failed():
+def test_a_run_without_its_report_has_failed():
     _, reader = read("[ RUN      ] a.b\n[       OK ] a.b (1 ms)\n")
     assert [each.outcome for each in reader.end()] == ["failed"]
 

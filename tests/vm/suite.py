@@ -194,7 +194,8 @@ def run_boot(kernel_name, boot, choice):
         wanted = tests_of(boot, kernel_name, choice)
         if not wanted:
             return
-        command = f"/guest_tests --gtest_color=no --gtest_filter={shlex.quote(':'.join(wanted))}"
+        command = f"/guest_tests --gtest_color=no --gtest_output=xml:{results.GoogleTestLines.REPORT_FILE} " \
+                  f"--gtest_filter={shlex.quote(':'.join(wanted))}\n{results.GoogleTestLines.REPORT}"
         file = image(kernel, boot, command).write(log.with_suffix(".initramfs"))
         report.say(f"booting, {len(wanted)} tests")
         vm = machine_of(kernel, boot, log.with_suffix(".console"), file)
@@ -214,9 +215,8 @@ def run_boot(kernel_name, boot, choice):
         vm.run(limit_of(kernel, boot), line)
         log.with_suffix(".out").write_text("\n".join(vm.output) + "\n")
         why = vm.why or f"the job ended with exit code {vm.code}"
-        if reader.running or reader.ran is None:
-            for each in reader.end(f"{why}\n{vm.last()}"):
-                case(each)
+        for each in reader.end(f"{why}\n{vm.last()}"):
+            case(each)
         missing = [name for name in wanted if name not in seen]
         for name in missing:
             case(results.Case(name, "failed", 0.0, f"it did not run: {why}"))

@@ -17,19 +17,28 @@ class Case:
 
 class GoogleTestLines:
     """
-    GoogleTest's lines as they come. feed() gives a case when one has ended; end() one for what was
-    still running, and one if the run did not say its last line or ran nothing.
+    GoogleTest's lines as they come, and behind them its report in XML (REPORT, of the file REPORT_FILE).
+    feed() gives a case when one has ended; end() one for what was still running, one if there is no
+    report, and one for each test of which the report says something else than the lines did: a
+    client's output may have come between these.
     """
+    REPORT_FILE = "/tmp/report.xml"
+    REPORT = f"status=$?\necho ktcp-report-begin\ncat {REPORT_FILE}\necho\necho ktcp-report-end\nexit $status\n"
     _begun = re.compile(r"\[ RUN      \] (\S+)")
     _ended = re.compile(r"\[ +(OK|FAILED|SKIPPED) +\] (\S+?),?(?: where .*)? \((\d+) ms\)$")
-    _all = re.compile(r"\[==========\] (\d+) tests? .* ran\.")
 
     def __init__(self):
-        self.running, self.said, self.ran = None, [], None
+        self.running, self.said, self.outcomes, self.report, self.whole = None, [], {}, None, False
 
     def feed(self, line):
         line = line.rstrip("\r\n")
-        if begun := self._begun.search(line):
+        if line == "ktcp-report-begin":
+            self.report = []
+        elif line == "ktcp-report-end":
+            self.whole = True
+        elif self.report is not None and not self.whole:
+            self.report.append(line)
+        elif begun := self._begun.search(line):
             # What a case said goes with it, and not with the one before.
             self.running, self.said = begun[1], []
         elif (ended := self._ended.search(line)) and ended[2] == self.running:
@@ -37,9 +46,8 @@ class GoogleTestLines:
             # A client's unfinished line may stand before the verdict.
             case = Case(ended[2], outcome, int(ended[3]) / 1000, "\n".join(self.said))
             self.running, self.said = None, []
+            self.outcomes[case.name] = outcome
             return case
-        elif whole := self._all.search(line):
-            self.ran = int(whole[1])
         else:
             self.said.append(line)
         return None
@@ -47,9 +55,14 @@ class GoogleTestLines:
     def end(self, why="the run ended here"):
         if self.running:
             return [Case(self.running, "failed", 0.0, "\n".join(self.said + [why]))]
-        if self.ran is None:
-            return [Case("the run", "failed", 0.0, "\n".join(self.said[-50:] + [why]))]
-        return []
+        try:
+            reported = junit_text("\n".join(self.report or []))
+        except xml.ParseError as error:
+            return [Case("the report", "failed", 0.0, "\n".join(self.said[-50:] + [str(error), why]))]
+        return [dataclasses.replace(each, outcome="failed",
+                                    text=f"{each.text}\nthe report has it {each.outcome}, the lines "
+                                         f"{self.outcomes.get(each.name, 'have it not')}")
+                for each in reported if self.outcomes.get(each.name) != each.outcome]
 
 
 def _seconds(text):
@@ -58,8 +71,13 @@ def _seconds(text):
 
 def junit(path):
     """JUnit's XML, as ctest, pytest and GoogleTest write it, as cases."""
+    with open(path, encoding="utf-8") as file:
+        return junit_text(file.read())
+
+
+def junit_text(text):
     cases = []
-    for each in xml.parse(path).getroot().iter("testcase"):
+    for each in xml.fromstring(text.encode()).iter("testcase"):
         name = each.get("name")
         # ctest repeats the name there; GoogleTest's and pytest's is the suite.
         group = each.get("classname", "")
@@ -70,7 +88,8 @@ def junit(path):
         if said or each.get("status") == "fail":
             said += [part.text or "" for part in each.findall("system-out")]
             outcome = "failed"
-        elif each.find("skipped") is not None or each.get("status") in ("notrun", "disabled"):
+        elif each.find("skipped") is not None or each.get("status") in ("notrun", "disabled") or \
+                each.get("result") in ("skipped", "suppressed"):
             outcome = "skipped"
         else:
             outcome = "passed"
