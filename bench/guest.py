@@ -1,20 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """
-The way to kernels and guests: all that the benchmark wants of tools/ and tests/vm.
+The way to kernels and guests: all that the benchmark wants of tools/harness.
 """
 
 import functools
-import os
 import pathlib
 import re
-import shlex
 import subprocess
 import sys
 import threading
 from dataclasses import dataclass
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
-VM = TOP / "tests" / "vm"
+sys.path.insert(0, str(TOP / "tools"))
+
+from harness import Problem, child, emulator     # noqa: E402
+from harness import guest as machines            # noqa: E402
+from harness import kernel as kernels            # noqa: E402
+
 printing = threading.Lock()
 
 
@@ -52,17 +55,16 @@ class Kernel:
 
 @functools.lru_cache(None)
 def kernel(name):
-    """What tools/kernel says of it."""
-    done = subprocess.run([TOP / "tools" / "kernel", name], text=True, stdout=subprocess.PIPE,
-                          check=False)
-    if done.returncode:
-        stop(f"no kernel {name} to measure with (see above)")
-    said = dict(line.split("=", 1) for line in shlex.split(done.stdout))
-    return Kernel(name, said["RELEASE"], said["KDIR"], said["VMLINUZ"], said["MODULES"])
+    """Debian's, fetched first where it is not there."""
+    try:
+        one = kernels.get(name)
+    except Problem as problem:
+        stop(f"no kernel {name} to measure with: {problem}")
+    return Kernel(name, one.release, one.kdir, one.vmlinuz, one.modules)
 
 
 def accel(of):
-    return command(VM / "accel", of.vmlinuz).strip()
+    return emulator.acceleration(of.vmlinuz)
 
 
 # "Fast" string instructions: `rep movsb` and `rep stosb`, whose every byte -icount takes for an
@@ -82,63 +84,43 @@ def processor(strings=False):
     return without(() if strings else STRINGS, known)
 
 
-def _image(of, folder, job, files, programs=(), modules=()):
-    folder.mkdir(parents=True, exist_ok=True)
-    words = [VM / "initramfs", "--output", folder / "initramfs", "--job", job,
-             "--release", of.release, "--modules", of.modules]
-    for each in modules:
-        words += ["--module", each]
-    for each in sorted(map(str, files)):
-        words += ["--file", each]
-    for each in sorted(programs):
-        words += ["--program", each]
-    command(*words)
+def _guest(of, folder, job, files, *, how, cpus, memory, programs=(), modules=(), devices=(),
+           strings=False):
+    """A guest whose job is the file job, its initramfs written."""
+    image = machines.Image(of, job.read_text(), programs=sorted(programs), modules=modules,
+                           files=sorted(map(str, files)))
+    return machines.Guest(of, image.write(folder / "initramfs"), folder / "guest.console", accel=how,
+                          cpus=cpus, mib=memory, extra=devices, processor=processor(strings))
 
 
-def _environment(how, cpus, memory, strings=False):
-    return dict(os.environ, KTCP_ACCEL=how, KTCP_VM_CPUS=str(cpus), KTCP_VM_MEMORY=str(memory),
-                KTCP_VM_COUNTED=processor(strings))
-
-
-def run(of, folder, job, files, programs, line, *, how, cpus, memory, limit, strings=False,
-        modules=(), devices=()):
+def run(of, folder, job, files, programs, line, *, limit, **conditions):
     """Boots a guest with these files and programs, and gives line() each line that the job says."""
-    _image(of, folder, job, files, programs, modules)
-    # setpriv: should this program be killed, the machine goes as well.
-    with subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM", str(VM / "boot"), of.vmlinuz,
-             str(folder / "initramfs"), str(folder / "guest"), str(limit), "",
-             *devices],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, errors="replace",
-            env=_environment(how, cpus, memory, strings)) as process:
-        for text in process.stdout:
-            line(text)
-    return process.returncode
+    one = _guest(of, folder, job, files, programs=programs, **conditions)
+    code = one.run(limit, lambda text: line(text + "\n"))
+    if code is None:
+        say(f"{one.why}: {one.console}")
+    return code
 
 
 class Conversation:
     """A counted guest with a network card, whose port there is this machine's port here."""
 
     def __init__(self, of, folder, job, files, here, there, *, memory):
-        _image(of, folder, job, files, modules=("virtio_pci", "virtio_net"))
-        self.words = [
-            str(VM / "qemu"), of.vmlinuz, str(folder / "initramfs"), str(folder / "guest.console"),
-            "", "-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{here}-:{there}",
-            "-device", "virtio-net-pci,netdev=net,romfile="]
-        self.environment = _environment("icount", 1, memory)
+        self.guest = _guest(
+            of, folder, job, files, how="icount", cpus=1, memory=memory,
+            modules=("virtio_pci", "virtio_net"), devices=(
+                "-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{here}-:{there}",
+                "-device", "virtio-net-pci,netdev=net,romfile="))
         self.process = None
 
     def __enter__(self):
-        self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM", *self.words], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-            env=self.environment)
+        self.process = child.Process(self.guest.words, death="KILL", stdin=child.PIPE,
+                                     stdout=child.PIPE, stderr=child.STDOUT, text=True,
+                                     errors="replace")
         return self
 
     def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
+        self.process.end(0)
 
     def lines(self):
         """What the job says, until it is done."""
