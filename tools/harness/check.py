@@ -316,7 +316,11 @@ def main(arguments=None, suites=None):
     except ImportError as error:
         raise Problem(f"Python finds no pytest ({error}): apt-get install python3-pytest") from error
 
-    OUT.mkdir(parents=True, exist_ok=True)
+    try:
+        OUT.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Problem(f"{OUT} cannot be made ({error.strerror}): what is built goes into the clone, which "
+                      "has to be yours to write to and have room") from error
     runner = Runner(suites, known)
     locks = [] if known.collect_only else [lock(each) for each in sorted(suites)]
     name = "check" if len(suites) > 1 else suites[0]
