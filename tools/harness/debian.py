@@ -69,7 +69,7 @@ class Release:
     def variables(self):
         """What scripts ask for (tools/release)."""
         return {"RELEASE_NAME": self.name, "CC": self.cc, "CXX": self.cxx, "CLANG": self.clang, "KCFI_CLANG": self.kcfi,
-                "KERNEL": self.usual, "KERNELS": " ".join(self.checked)}
+                "KERNEL": self.usual, "STOCK": " ".join(self.headers), "KERNELS": " ".join(self.checked)}
 
     def __str__(self):
         return f"Debian {self.number} ({self.name}), {self.architecture}"
