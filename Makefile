@@ -29,7 +29,7 @@ help:
 	@echo '              (PREFIX=/usr/local DESTDIR=)'
 	@echo 'make deb      a DKMS package for Debian, in build/deb/'
 	@echo 'make deb-check  installs it in a fresh Debian root, uses it, and removes it; long'
-	@echo 'make fresh-check  a fresh clone in a fresh Debian root: the demo and the tutorial; long'
+	@echo 'make fresh-check  a fresh clone in fresh roots of Debian 12 and 13: the demo and make check; long'
 	@echo 'make kecho, make khttpd   only the module, for the running kernel (or KDIR=...)'
 	@echo 'make clean    removes what was built (kernels stay in their cache)'
 
@@ -62,13 +62,13 @@ host kunit vm browser docs:
 	@$(alone) tests/$@/run
 
 vm-debug:
-	@$(alone) tests/vm/run --kernel 6.1-debug
+	@$(alone) tests/vm/run --kernel "$$(tools/release KERNEL)-debug"
 
 matrix:
 	@$(alone) tools/matrix
 
 coverage:
-	@$(alone) tools/coverage
+	@$(alone) tools/python tools/coverage
 
 proof:
 	@$(alone) tools/proof
@@ -77,13 +77,13 @@ lint:
 	@$(alone) tools/lint
 
 bench:
-	@$(alone) bench/run
+	@$(alone) tools/python bench/run
 
 bench-quick:
-	@$(alone) bench/run --quick
+	@$(alone) tools/python bench/run --quick
 
 profile:
-	@bench/profile/run $(or $(SERVER),kecho-event) $(or $(WORKLOAD),x16) --kernel $(or $(KERNEL),6.1)
+	@bench/profile/run $(or $(SERVER),kecho-event) $(or $(WORKLOAD),x16) --kernel $(or $(KERNEL),"$$(tools/release KERNEL)")
 
 PREFIX ?= /usr/local
 
@@ -99,7 +99,7 @@ deb-check:
 	@$(alone) tests/package/run
 
 fresh-check:
-	@$(alone) tests/package/fresh
+	@$(alone) tools/python tests/package/fresh
 
 kecho khttpd:
 	@tools/deps build

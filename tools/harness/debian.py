@@ -162,7 +162,7 @@ def groups(of):
                  "busybox-static", "fonts-dejavu-core"],
         # make install and make deb; debootstrap is for trying the package.
         "install": ["make", "cmake", of.cxx],
-        "deb": ["git", "make", "cmake", of.cxx, "debhelper", "dh-dkms", "dpkg-dev", "fakeroot",
+        "deb": ["git", "make", "cmake", "g++", of.cxx, "debhelper", "dh-dkms", "dpkg-dev", "fakeroot",
                 "debootstrap", "python3"],
         # Fresh roots of each release (tests/package).
         "root": ["debootstrap"],
