@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo new check host kunit vm browser docs vm-debug matrix coverage proof install deb deb-check fresh-check lint bench bench-quick profile kecho khttpd clean
+.PHONY: help run demo new check test host kunit vm browser docs vm-debug matrix coverage proof install deb deb-check fresh-check lint bench bench-quick profile kecho khttpd clean
 
 help:
 	@echo 'make run      kecho and khttpd in a virtual machine, to talk to: telnet localhost 12345,'
@@ -10,6 +10,7 @@ help:
 	@echo 'make demo     the same with a scripted conversation, which ends by itself'
 	@echo 'make new      a module of your own, to build on: NAME=mything (DIR=../mything)'
 	@echo 'make check    all tests: host, coverage, kunit, vm, browser, docs, bench-quick, lint'
+	@echo 'make test     the loop while one works: some of host, at a tenth, and one guest; minutes'
 	@echo 'make host     the types and the simulation, in user space'
 	@echo 'make kunit    the kernel port and the types, in a User-Mode Linux kernel'
 	@echo 'make docs     the documentation: its commands are run, its examples built'
@@ -57,6 +58,10 @@ new:
 
 check:
 	@$(alone) tools/check
+
+test:
+	@$(alone) env KTCP_SEEDS=0.1 tests/host/run --only unit,http,simulation
+	@$(alone) tests/vm/run --boot smoke
 
 host kunit vm browser docs:
 	@$(alone) tests/$@/run

@@ -70,6 +70,15 @@ BOOTS = (
     Boot("tests", "*"),
 )
 
+# A moment for each module, in one guest, while one works (make test); the tests are those of the
+# boots above.
+SMOKE = Boot("smoke", ":".join((
+    "models/echoes.bytes_of_every_value/*", "models/echoes.pipelined_messages/*",
+    "models/echoes.everything_after_a_half_close/*", "models/unloading.with_connections_not_yet_served/*",
+    "drop_lines.in_pieces_of_every_size", "drop_lines.what_is_no_line", "*drop.an_established_pair_*",
+    "models/http_pages.the_front_page_the_echo_and_nothing_else/*",
+    "models/http_pages.a_pipeline_is_answered_in_order/*")))
+
 
 # ---- which tests are for which boot ----------------------------------------------------------
 
@@ -105,7 +114,8 @@ def for_proof():
 
 def tests_of(boot, kernel_name, choice):
     later = set() if choice.all or choice.filter else for_proof()
-    return [name for name in listed() if boot_of(name) is boot and
+    return [name for name in listed()
+            if (matches(SMOKE.tests, name) if boot is SMOKE else boot_of(name) is boot) and
             (not choice.filter or matches(choice.filter, name)) and
             (name not in later or choice.asks_for(name)) and
             choice.case(f"vm/{kernel_name}/{boot.name}/{name}")]
@@ -266,14 +276,18 @@ def run_kunit(kernel_name, choice):
 def parts(choice):
     """The suite's parts (lanes.Part), as they are chosen."""
     names = choice.kernels or debian.release().checked
+    boots = [*BOOTS]
+    if choice.boots == [SMOKE.name]:
+        boots, names = [SMOKE], names[:1]
     for each in choice.boots or ():
-        if each not in [boot.name for boot in BOOTS] + ["kunit"]:
-            raise Problem(f"no boot is called {each}: {' '.join(boot.name for boot in BOOTS)} kunit")
+        if each not in [boot.name for boot in boots] + ["kunit"]:
+            raise Problem(f"no boot is called {each}: "
+                          f"{' '.join(boot.name for boot in BOOTS)} kunit, or {SMOKE.name} alone")
     yield lanes.Part("vm/guest_tests", build_tests, lane="build", cases=False)
     for kernel in names:
         yield lanes.Part(f"vm/{kernel}/modules", build_modules(kernel), lane="build", cases=False)
     # The longest first: the general one, which comes last.
-    for boot in reversed(BOOTS):
+    for boot in reversed(boots):
         for kernel in names:
             if is_for(boot, kernel, choice):
                 yield lanes.Part(f"vm/{kernel}/{boot.name}", run_boot(kernel, boot, choice),
