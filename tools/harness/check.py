@@ -310,6 +310,9 @@ def main(arguments=None, suites=None):
     # A make above this one has options and a job server of its own.
     for each in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
         os.environ.pop(each, None)
+    # Nor is what somebody likes pytest to do elsewhere for here.
+    os.environ.pop("PYTEST_ADDOPTS", None)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     packages.install("check")
     try:
         import pytest
