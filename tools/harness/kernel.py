@@ -60,10 +60,10 @@ class Kernel:
         """What precedes a command that builds for it, with a folder that it is to find; words."""
         return within(self.root, folder) if self.root else []
 
-    def make(self, folder, out, *arguments):
+    def make(self, folder, out, *arguments, quiet=True):
         """The command that builds the module of a folder into another; words."""
-        return [*self.prefix(TOP), "make", "-s", "--no-print-directory", "-C", str(folder),
-                f"KDIR={self.kdir}", f"OUT={out}", f"CC={self.compiler}", *arguments]
+        return [*self.prefix(TOP), "make", *(["-s"] if quiet else []), "--no-print-directory",
+                "-C", str(folder), f"KDIR={self.kdir}", f"OUT={out}", f"CC={self.compiler}", *arguments]
 
     def _option(self, name):
         kdir = pathlib.Path(f"{self.root or ''}{self.kdir}")
