@@ -44,8 +44,8 @@ def build(kernel, folder, out):
     name = pathlib.Path(folder).resolve().name
     say(f"building {name} for Linux {kernel.release}")
     try:
-        said = child.run(kernel.make(pathlib.Path(folder).resolve(), out / name, quiet=False), log=out / f"{name}.log",
-                         line=lambda text: print(text, flush=True))
+        said = child.run(kernel.make(pathlib.Path(folder).resolve(), out / name, quiet=False),
+                         log=out / f"{name}.log", line=lambda text: print(text, flush=True))
     except child.Failed as failed:
         raise Problem(f"{name} does not build (see above)") from failed
     if complaints.warnings(said):
