@@ -40,9 +40,19 @@ def test_a_guest_that_says_nothing(fake, tmp_path):
 def test_a_guest_that_hangs_is_ended_when_its_time_is_up(fake, tmp_path):
     started = time.monotonic()
     vm = boot(fake("log('[ 1.0] booting'); time.sleep(1000)"), tmp_path, limit=1)
-    assert vm.code is None and vm.why == "the guest was not done after 1 seconds"
+    assert vm.code is None and vm.why == "the guest hangs: it said nothing for 1 seconds"
     assert "booting" in vm.last()
     assert time.monotonic() - started < 10
+
+
+def test_a_guest_that_goes_on_speaking_has_its_time(fake, tmp_path):
+    vm = boot(fake("""
+        for number in range(6):
+            say("still here")
+            time.sleep(0.5)
+        say("ktcp-guest-exit: 0")
+        """), tmp_path, limit=2)
+    assert vm.code == 0, vm.why
 
 
 def test_an_emulator_that_does_not_start_says_why(fake, tmp_path):

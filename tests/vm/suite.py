@@ -192,8 +192,8 @@ def machine_of(kernel, boot, console, image_file):
 
 
 def limit_of(kernel, boot):
-    # Storms are long on purpose.
-    return 7200 if boot.name == "storms" else guest.seconds(kernel, 900)
+    # Without a word. Storms are long on purpose.
+    return 3600 if boot.name == "storms" else guest.seconds(kernel, 300)
 
 
 def run_boot(kernel_name, boot, choice):

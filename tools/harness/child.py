@@ -144,18 +144,25 @@ def run(words, log=None, line=None, check=True, limit=None, **options):
     """
     Runs a command to its end and gives its output, standard error with it. The file log has it as
     well, and line() is called with each line as it comes. Raises Failed unless check is false; then
-    the result is (status, text). After limit seconds it is ended.
+    the result is (status, text). It is ended when it has not said a line for limit seconds.
     """
     process = Process(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                       errors="replace", **options)
     text = []
-    timer = threading.Timer(limit, process.end) if limit else None
-    if timer:
-        timer.daemon = True
-        timer.start()
+    over, last = threading.Event(), time.monotonic()
+
+    def watch():
+        while not over.wait(max(0.0, last + limit - time.monotonic())):
+            if time.monotonic() >= last + limit:
+                process.end()
+                return
+
+    if limit:
+        threading.Thread(target=watch, daemon=True).start()
     try:
         with open(log or os.devnull, "w", encoding="utf-8") as file:
             for each in process.stdout:
+                last = time.monotonic()
                 text.append(each)
                 file.write(each)
                 file.flush()
@@ -166,8 +173,7 @@ def run(words, log=None, line=None, check=True, limit=None, **options):
         process.end()
         raise
     finally:
-        if timer:
-            timer.cancel()
+        over.set()
         process.stdout.close()
     text = "".join(text)
     if not check:

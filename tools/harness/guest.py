@@ -267,8 +267,15 @@ class Guest:
         self.why = ""
 
     def run(self, limit, line=None):
-        """Boots, and gives the job's exit code; None if the guest ended or was ended without one."""
+        """
+        Boots, and gives the job's exit code; None if the guest ended without one, or was ended because
+        it had not said a line for limit seconds.
+        """
+        last = time.monotonic()
+
         def each(text):
+            nonlocal last
+            last = time.monotonic()
             if found := EXIT.search(text):
                 self.code = int(found[1])
             else:
@@ -276,11 +283,10 @@ class Guest:
                 if line:
                     line(text)
 
-        started = time.monotonic()
         status, said = child.run(self.words, death="KILL", check=False, limit=limit, line=each)
         if self.code is None:
-            if time.monotonic() - started >= limit:
-                self.why = f"the guest was not done after {limit} seconds"
+            if time.monotonic() - last >= limit:
+                self.why = f"the guest hangs: it said nothing for {limit} seconds"
             elif "panic" in self.log().lower():
                 self.why = "the guest's kernel panicked"
             elif not self.log():

@@ -8,8 +8,8 @@ Modules and a shell script in a virtual machine:
 SCRIPT runs in the guest, in its root folder, with busybox's commands and kmod's insmod; what it prints is
 this program's output. It has failed as well if the kernel complained meanwhile.
 
-In the environment: KTCP_ACCEL (kvm or tcg), KTCP_VM_MEMORY in MiB, KTCP_VM_CPUS, and KTCP_VM_SECONDS until
-the guest is given up (300).
+In the environment: KTCP_ACCEL (kvm or tcg), KTCP_VM_MEMORY in MiB, KTCP_VM_CPUS, and KTCP_VM_SECONDS without
+a word until the guest is given up (300).
 """
 
 import argparse
