@@ -102,6 +102,10 @@ def run(of, folder, job, files, programs, line, *, limit, **conditions):
     return code
 
 
+def free_port():
+    return machines.free_ports(1)[0]
+
+
 class Conversation:
     """A counted guest with a network card, whose port there is this machine's port here."""
 

@@ -6,7 +6,6 @@ the times are the guest's alone: how long a request was on its way, or how busy 
 not count. When requests arrive is this machine's, so the figures repeat less well than counted ones.
 """
 
-import socket
 import subprocess
 import time
 
@@ -16,12 +15,6 @@ from guest import say
 from measure import outcome
 
 BULK = ["--connections", "1", "--size", "1M", "--duration", "10m"]
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def load(programs, port, words):
@@ -61,7 +54,7 @@ def run(machine, name, pairs, programs, done):
     files = {folder / "plan", programs / "capture"}
     for server, _ in pairs:
         files.update(server.files)
-    port = free_port()
+    port = guest.free_port()
     started = time.time()
     waiting, said, problem = list(pairs), [], ""
     with guest.Conversation(machine.kernel, folder, HERE / "outside-job", files, port, 12345,
