@@ -78,19 +78,16 @@ def _install(missing):
 def _apt(command, hint):
     """Runs it; shows that apt is alive without showing all it says."""
     said, count = [], 0
-    running = process.start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                            errors="replace")
-    try:
+    # Not a session of its own: sudo asks for a password at our terminal.
+    with subprocess.Popen([*process.WITH_US, *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace") as running:
         for line in running.stdout:
             said.append(line)
             if line.startswith("Setting up "):
                 count += 1
                 if count % 10 == 0:
                     say("deps", f"  {count} packages set up")
-        code = running.wait()
-    finally:
-        process.end(running)
-    if code:
+    if running.returncode:
         action = "update" if "update" in command else "install"
         raise Problem(f"{''.join(said[-40:])}apt-get {action} failed (see above): {hint}.")
 

@@ -1,30 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-"""Other programs, which end when we do."""
+"""Other programs to whose end a command waits, and whose failure is a Problem (see child)."""
 
 import os
 import subprocess
 
-from . import Problem
+from . import Problem, child
 
-# Should we be killed, so is what we started.
+# For what needs our terminal, as sudo does, and so is no session of its own.
 WITH_US = ("setpriv", "--pdeathsig", "TERM")
-
-
-def start(command, **options):
-    """A Popen of a command that does not outlive us. Without standard input, unless one is given."""
-    options.setdefault("stdin", subprocess.DEVNULL)
-    return subprocess.Popen([*WITH_US, *map(str, command)], **options)
-
-
-def end(process):
-    """Ends a process of start(), and waits for it."""
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def run(command, log=None, check=True, env=None, shown=None, **options):
@@ -38,10 +21,10 @@ def run(command, log=None, check=True, env=None, shown=None, **options):
     if env:
         options["env"] = {**os.environ, **env}
     if log:
-        with open(log, "ab") as output:
-            code = _wait(start(command, stdout=output, stderr=subprocess.STDOUT, **options))
+        with open(log, "ab") as said:
+            code = _wait(child.Process(command, stdout=said, stderr=subprocess.STDOUT, **options))
     else:
-        code = _wait(start(command, **options))
+        code = _wait(child.Process(command, **options))
     if code and check:
         words = " ".join(map(str, shown or command))
         if not log:
@@ -52,13 +35,12 @@ def run(command, log=None, check=True, env=None, shown=None, **options):
 
 def output(command, **options):
     """What a command prints, as text; that it fails is a Problem."""
-    process = start(command, stdout=subprocess.PIPE, text=True, errors="replace", **options)
-    try:
-        text = process.communicate()[0]
-    finally:
-        end(process)
-    if process.returncode:
-        raise Problem(f"{' '.join(map(str, command))}: exit code {process.returncode}")
+    process = child.Process(command, stdout=subprocess.PIPE, text=True, errors="replace", **options)
+    with process.stdout:
+        text = process.stdout.read()
+    code = _wait(process)
+    if code:
+        raise Problem(f"{' '.join(map(str, command))}: exit code {code}")
     return text
 
 
@@ -71,5 +53,6 @@ def tail(file, lines=40):
 def _wait(process):
     try:
         return process.wait()
-    finally:
-        end(process)
+    except BaseException:
+        process.end()
+        raise
