@@ -239,8 +239,10 @@ def _command(qemu, kernel, image, console, arguments, cpus, mib, extra):
     """QEMU's words."""
     # slab_nomerge: our own caches show by name in /proc/slabinfo. no_timer_check: whether the timer's
     # interrupt arrives is judged by counting loops meanwhile, which is wrong where the machine itself
-    # has to wait for a processor (KVM guests skip it by themselves).
-    append = f"console=ttyS0 loglevel=7 oops=panic panic=-1 slab_nomerge no_timer_check {arguments}"
+    # has to wait for a processor (KVM guests skip it by themselves). Stalls are not looked for before
+    # init: without its clock yet, a slow machine loses ticks, and counts them all at once afterwards.
+    append = ("console=ttyS0 loglevel=7 oops=panic panic=-1 slab_nomerge no_timer_check "
+              f"rcupdate.rcu_cpu_stall_suppress_at_boot=1 {arguments}")
     return [*qemu, "-smp", cpus, "-m", mib, "-nodefaults", "-display", "none", "-no-reboot",
             "-chardev", f"file,id=console,path={console}", "-serial", "chardev:console",
             "-chardev", "stdio,id=job,signal=off", "-serial", "chardev:job",
