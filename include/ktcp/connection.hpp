@@ -30,6 +30,7 @@
 #include <ktcp/atomic.hpp>
 #include <ktcp/buffer.hpp>
 #include <ktcp/file.hpp>
+#include <ktcp/log.hpp>
 #include <ktcp/port/time.h>
 #include <ktcp/socket.hpp>
 #include <ktcp/statistics.hpp>
@@ -80,9 +81,15 @@ class [[nodiscard]] received {
 		return { data_ + begin_, end_ - begin_ };
 	}
 
-	/** The first @p size of them are done with. */
+	/** The first @p size of them are done with; more than there are: all, and a warning. */
 	void remove_prefix(std::size_t size) noexcept
 	{
+		const std::size_t held = end_ - begin_;
+
+		if (size > held) {
+			KTCP_WARN_ONCE("received::remove_prefix(%zu) of %zu bytes", size, held);
+			size = held;
+		}
 		begin_ = static_cast<std::uint16_t>(begin_ + size);
 	}
 
@@ -141,8 +148,9 @@ class connection : public executor {
 	/**
 	 * `co_await peer.read_more(held)`: a result<size_t>, how many bytes came behind those
 	 * that are there, 0 at the end of the stream. The bytes may move.
-	 * @param held  what a read() brought: at least a byte of its buffer.
-	 * Errors: ENOBUFS (the bytes fill a buffer), and read()'s; the bytes stay.
+	 * @param held  what a read() of this peer brought: at least a byte of its buffer.
+	 * Errors: ENOBUFS (the bytes fill a buffer), EINVAL and a warning (@p held has no buffer of
+	 * this peer's), and read()'s; the bytes stay.
 	 */
 	[[nodiscard]] read_more_operation read_more(received &held) noexcept;
 
@@ -176,10 +184,11 @@ class connection : public executor {
 	 * From now on an operation fails with ETIMEDOUT once @p ms milliseconds are over, as exact
 	 * as the server's sweep (a second, or a quarter of its shortest timeout). The next
 	 * expires_after() starts afresh, so that a handler may still say good-bye.
-	 * @param ms  0: never, until the next call.
+	 * @param ms  0: never, until the next call; at most 2^31 - 1, 24 days, and more is that.
 	 */
 	void expires_after(unsigned int ms) noexcept
 	{
+		ms = std::min(ms, longest_deadline_ms);
 		deadline_.store(ms ? deadline_at(ktcp_now_ms() + ms) : 0, memory_order_relaxed);
 	}
 
@@ -380,6 +389,7 @@ class connection : public executor {
 
 	/* Deadlines are the low half of ktcp_now_ms(), but for two values that mean none and over. */
 	static constexpr std::uint32_t deadline_over = 1;
+	static constexpr unsigned int longest_deadline_ms = INT32_MAX;
 
 	static std::uint32_t deadline_at(std::uint64_t ms) noexcept
 	{
@@ -618,6 +628,11 @@ inline bool connection::make_room(operation &op) noexcept
 				       &static_cast<read_more_operation &>(op).held_ :
 				       nullptr;
 
+	if (held && (held->peer_ != this || !held->data_)) {
+		KTCP_WARN_ONCE("read_more(): no read() of this peer's brought what is held");
+		op.status_ = error_code(errc::einval).code();
+		return false;
+	}
 	if (held && held->end_ < whole) {
 		op.data_ = held->data_;
 		return true;

@@ -25,6 +25,7 @@ enum class errc : int {
 	enoent = 2,
 	eintr = 4,
 	eio = 5,
+	ebadf = 9,
 	eagain = 11,
 	enomem = 12,
 	ebusy = 16,

@@ -22,6 +22,7 @@
 #include <string_view>
 #include <utility>
 
+#include <ktcp/log.hpp>
 #include <ktcp/port/file.h>
 #include <ktcp/port/pages.h>
 #include <ktcp/result.hpp>
@@ -44,8 +45,7 @@ class file_pages {
 
 	~file_pages()
 	{
-		while (!empty())
-			drop_first();
+		clear();
 	}
 
 	/** Are there none left? */
@@ -70,17 +70,27 @@ class file_pages {
 		return all;
 	}
 
-	/** The first @p bytes, no more than size(), are done with. */
+	/** The first @p bytes are done with; more than size(): all, and a warning. */
 	void remove_prefix(std::size_t bytes) noexcept
 	{
-		while (bytes && bytes >= pages_[first_].size) {
+		while (bytes && !empty() && bytes >= pages_[first_].size) {
 			bytes -= pages_[first_].size;
 			drop_first();
 		}
-		if (bytes) {
+		if (bytes && empty()) {
+			KTCP_WARN_ONCE("file_pages::remove_prefix(): %zu bytes too many", bytes);
+		} else if (bytes) {
 			pages_[first_].offset += static_cast<std::uint32_t>(bytes);
 			pages_[first_].size -= static_cast<std::uint32_t>(bytes);
 		}
+	}
+
+	/** All of them are done with. */
+	void clear() noexcept
+	{
+		while (!empty())
+			drop_first();
+		first_ = count_ = 0;
 	}
 
     private:
@@ -132,17 +142,25 @@ class file {
 		return status_.kind == KTCP_FILE_DIRECTORY;
 	}
 
-	/** Read from @p offset on; fewer bytes than asked for at the end. Errors: EIO … */
+	/**
+	 * Read from @p offset on; fewer bytes than asked for at the end.
+	 * Errors: EIO, EBADF and a warning (there is no file) …
+	 */
 	result<std::size_t> read(std::span<std::byte> into, std::uint64_t offset) const noexcept
 	{
+		KTCP_TRY(require());
 		return count(ktcp_file_read(file_, into.data(), into.size(), offset));
 	}
 
-	/** Have pages of it, @p size bytes at most; 0 at the end. @p into must be empty. */
+	/**
+	 * Have pages of it, @p size bytes at most, instead of those that @p into has; 0 at the end.
+	 * Errors: EIO, EINVAL (this file system has none), EBADF and a warning (there is no file) …
+	 */
 	result<std::size_t> read_pages(file_pages &into, std::uint64_t offset,
 				       std::size_t size) const noexcept
 	{
-		into.first_ = into.count_ = 0;
+		into.clear();
+		KTCP_TRY(require());
 		return count(ktcp_file_read_pages(file_, offset, size, into.pages_,
 						  file_pages::most, &into.count_));
 	}
@@ -151,6 +169,7 @@ class file {
 	template <class Each>
 	result<void> list(Each &each) const noexcept
 	{
+		KTCP_TRY(require());
 		return result<void>::from(ktcp_file_list(
 			file_,
 			[](void *context, const char *name, std::size_t length) -> bool {
@@ -162,6 +181,15 @@ class file {
 
     private:
 	friend class file_root;
+
+	/* Closed, moved from, or never opened? */
+	result<void> require() const noexcept
+	{
+		if (file_)
+			return {};
+		KTCP_WARN_ONCE("ktcp::file: there is no file to read");
+		return errc::ebadf;
+	}
 
 	static result<std::size_t> count(long status) noexcept
 	{
@@ -222,12 +250,14 @@ class file_root {
 	/**
 	 * Open a regular file or a directory.
 	 * @param path  relative, NUL-terminated.
-	 * Errors: ENOENT, ENOTDIR, EXDEV and ELOOP (a link), EACCES, ENAMETOOLONG, ENOMEM …
+	 * Errors: ENOENT, ENOTDIR, EXDEV and ELOOP (a link), EACCES, ENAMETOOLONG, ENOMEM, EBADF and
+	 * a warning (there is no root) …
 	 */
 	result<file> open_below(const char *path) const noexcept
 	{
 		file made;
 
+		KTCP_TRY(require());
 		KTCP_TRY(result<void>::from(
 			ktcp_file_open(root_, path, &made.file_, &made.status_)));
 		return made;
@@ -238,11 +268,20 @@ class file_root {
 	{
 		file_status status = {};
 
+		KTCP_TRY(require());
 		KTCP_TRY(result<void>::from(ktcp_file_stat(root_, path, &status)));
 		return status;
 	}
 
     private:
+	result<void> require() const noexcept
+	{
+		if (root_)
+			return {};
+		KTCP_WARN_ONCE("ktcp::file_root: there is no root to look below");
+		return errc::ebadf;
+	}
+
 	struct ktcp_file_root *root_ = nullptr;
 };
 

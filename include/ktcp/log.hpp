@@ -16,6 +16,7 @@
 #ifndef KTCP_LOG_HPP
 #define KTCP_LOG_HPP
 
+#include <ktcp/atomic.hpp>
 #include <ktcp/port/log.h>
 
 /** What keeps the module, or a part of it, from working. Any context. */
@@ -28,5 +29,15 @@
 #define KTCP_LOG_NOTE_RATELIMITED(...) ktcp_printk_ratelimited(KTCP_LOG_INFO, __VA_ARGS__)
 /** A warning where peers can cause it. Any context. */
 #define KTCP_LOG_WARN_RATELIMITED(...) ktcp_printk_ratelimited(KTCP_LOG_WARNING, __VA_ARGS__)
+/**
+ * A bug of the module's that was kept from doing harm: once for each place in the source, with
+ * who called (WARN_ONCE()). Any context.
+ */
+#define KTCP_WARN_ONCE(...)                                                  \
+	do {                                                                 \
+		static constinit ktcp::atomic<bool> ktcp_warned = false;     \
+		if (!ktcp_warned.exchange(true, ktcp::memory_order_relaxed)) \
+			ktcp_warn(__VA_ARGS__);                              \
+	} while (0)
 
 #endif

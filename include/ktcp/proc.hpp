@@ -30,6 +30,7 @@
 #include <span>
 #include <utility>
 
+#include <ktcp/log.hpp>
 #include <ktcp/port/memory.h>
 #include <ktcp/port/proc.h>
 #include <ktcp/result.hpp>
@@ -87,10 +88,16 @@ class proc_input {
 
 	/**
 	 * Copy the bytes from @p offset on, as many as @p to holds; so many there must be.
-	 * Errors: EFAULT, EINTR (the writer is being killed). May sleep.
+	 * Errors: EFAULT, EINTR (the writer is being killed), EINVAL and a warning (there are not so
+	 * many). May sleep.
 	 */
 	result<void> copy(std::size_t offset, std::span<char> to) const noexcept
 	{
+		if (offset > raw_.size || to.size() > raw_.size - offset) {
+			KTCP_WARN_ONCE("proc_input::copy(): %zu bytes at %zu of %zu", to.size(),
+				       offset, raw_.size);
+			return errc::einval;
+		}
 		return result<void>::from(ktcp_proc_copy(&raw_, offset, to.data(), to.size()));
 	}
 

@@ -30,18 +30,25 @@ namespace ktcp
 /**
  * Either a T, owned, or an error. Any context.
  *
- * Reading the value of an error, or the error of a value, is a bug of the caller's
- * that nothing checks: ask first.
+ * Reading the value of an error, or the error of a value, is a bug of the caller's: ask first.
+ * The value of an error is then a T(), where there is one, and never memory that nobody wrote.
  */
 template <class T>
 class [[nodiscard]] result {
 	static_assert(std::is_nothrow_move_constructible_v<T>);
 	static_assert(!std::is_same_v<std::remove_cv_t<T>, error_code>);
 
+	/* Is there a T even with an error? */
+	static constexpr bool always = std::is_nothrow_default_constructible_v<T>;
+
     public:
 	using value_type = T;
 
-	constexpr result(error_code why) noexcept : nothing_(), error_(why.code())
+	constexpr result(error_code why) noexcept requires(always) : value_(), error_(why.code())
+	{
+	}
+
+	constexpr result(error_code why) noexcept requires(!always) : nothing_(), error_(why.code())
 	{
 	}
 
@@ -60,7 +67,7 @@ class [[nodiscard]] result {
 
 	result(result &&other) noexcept : nothing_(), error_(other.error_)
 	{
-		if (!error_)
+		if (always || !error_)
 			::new (static_cast<void *>(&value_)) T(std::move(other.value_));
 	}
 
@@ -75,7 +82,7 @@ class [[nodiscard]] result {
 
 	constexpr ~result()
 	{
-		if (!error_)
+		if (always || !error_)
 			value_.~T();
 	}
 

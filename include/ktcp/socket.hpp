@@ -354,11 +354,16 @@ class socket {
 	}
 
 	/**
-	 * As try_send(), parts of pages, without copying; see ktcp_sock_send_pages().
+	 * As try_send(), parts of pages, without copying; see ktcp_sock_send_pages(). Of more than
+	 * KTCP_FILE_PAGES_MOST pages, so many are sent.
 	 */
 	result<std::size_t> try_send_pages(std::span<const ktcp_file_page> pages,
 					   unsigned int flags) noexcept
 	{
+		if (pages.size() > KTCP_FILE_PAGES_MOST) {
+			pages = pages.first(KTCP_FILE_PAGES_MOST);
+			flags |= KTCP_SEND_MORE;
+		}
 		return count(ktcp_sock_send_pages(socket_, pages.data(),
 						  static_cast<unsigned int>(pages.size()), flags));
 	}

@@ -32,14 +32,38 @@ constexpr std::size_t offset_of(std::string_view text, std::string_view part) no
 	return static_cast<std::size_t>(part.data() - text.data());
 }
 
-/** A number as text, in decimal or to another base up to 16; for as long as this lives. Any context. */
+/** What numbers are written to: a constant from 2 to 16, anything else does not compile. */
+class number_base {
+    public:
+	consteval number_base(unsigned int base) noexcept : base_(base)
+	{
+		if (base < 2 || base > 16)
+			not_allowed_here();
+	}
+
+	/** As a number. */
+	constexpr unsigned int value() const noexcept
+	{
+		return base_;
+	}
+
+    private:
+	/* Being no constant expression, it ends the compilation where it is called. */
+	static void not_allowed_here() noexcept
+	{
+	}
+
+	unsigned int base_;
+};
+
+/** A number as text, in decimal or to another base; for as long as this lives. Any context. */
 class number_text {
     public:
-	constexpr explicit number_text(std::uint64_t number, unsigned int base = 10) noexcept
+	constexpr explicit number_text(std::uint64_t number, number_base base = 10) noexcept
 	{
 		do
-			digits_[--first_] = "0123456789abcdef"[number % base];
-		while (number /= base);
+			digits_[--first_] = "0123456789abcdef"[number % base.value()];
+		while (number /= base.value());
 	}
 
 	/** The digits, without leading zeros. */

@@ -90,10 +90,10 @@ class text_builder {
 		return { memory_.data(), size_ };
 	}
 
-	/** Back to so many characters. */
+	/** Back to so many characters, if there are more. */
 	constexpr void cut(std::size_t size) noexcept
 	{
-		size_ = size;
+		size_ = std::min(size, size_);
 		whole_ = true;
 	}
 
@@ -119,7 +119,7 @@ class text_builder {
 	}
 
 	/** In decimal, or to another base, with leading zeros to a width. */
-	constexpr text_builder &number(std::uint64_t value, unsigned int base = 10,
+	constexpr text_builder &number(std::uint64_t value, number_base base = 10,
 				       unsigned int width = 1) noexcept
 	{
 		const number_text number(value, base);

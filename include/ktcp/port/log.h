@@ -30,6 +30,14 @@ __attribute__((format(printf, 2, 3))) void ktcp_printk(enum ktcp_log_level level
 __attribute__((format(printf, 2, 3))) void ktcp_printk_ratelimited(enum ktcp_log_level level,
 								   const char *format, ...);
 
+/**
+ * ktcp_warn() - the module has a bug: one line, and who called, as WARN(). It does not end
+ * anything by itself, but a machine with panic_on_warn.
+ * @format: as printf(). Never a peer's bytes.
+ * Context: any.
+ */
+__attribute__((format(printf, 1, 2))) void ktcp_warn(const char *format, ...);
+
 KTCP_PORT_END
 
 #endif

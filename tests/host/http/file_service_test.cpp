@@ -875,3 +875,16 @@ TEST_F(http_files, a_listing_may_be_switched_off)
 	expect({ refusal(get("/"), 403),
 		 { get("/site/"), "200 OK", described("text/html; charset=utf-8", 7), "<p>site" } });
 }
+
+TEST(text_builder, is_cut_to_no_more_than_it_has)
+{
+	char memory[8];
+	ktcp::http::text_builder text(memory);
+
+	text.add("abc").cut(2);
+	EXPECT_EQ(text.text(), "ab");
+	text.cut(1000);
+	EXPECT_EQ(text.text(), "ab");
+	EXPECT_EQ(text.add("0123456789").text(), "ab012345");
+	EXPECT_FALSE(text.whole());
+}

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include <ktcp/port/layout.h>
+#include <ktcp/port/log.h>
 #include <ktcp/port/posix/send_pages.hpp>
 #include <ktcp/port/random.h>
 #include <ktcp/port/thread.h>
@@ -237,4 +238,11 @@ uint32_t ktcp_random_u32(void)
 
 void ktcp_cond_resched(void)
 {
+}
+
+/* Ours make no mistakes. */
+void ktcp_warn(const char *format, ...)
+{
+	std::fputs(format, stderr);
+	std::abort();
 }

@@ -136,6 +136,8 @@ void mock_port::fall_back_to_fake()
 	ON_CALL(*this, kthread_should_stop).WillByDefault([this] { return fake.should_stop; });
 	ON_CALL(*this, now_ms).WillByDefault([this] { return fake.now; });
 	ON_CALL(*this, msleep).WillByDefault([this](unsigned int ms) { fake.advance_ms(ms); });
+	/* Where a test expects one, that comes before this. */
+	EXPECT_CALL(*this, warn).Times(0);
 	ON_CALL(*this, sock_accept).WillByDefault(Return(-EAGAIN));
 	ON_CALL(*this, sock_recv).WillByDefault(Return(-EAGAIN));
 	ON_CALL(*this, sock_send)
@@ -196,6 +198,15 @@ void ktcp_printk_ratelimited(ktcp_log_level level, const char *format, ...)
 
 	va_start(arguments, format);
 	port().printk_ratelimited(level, line_of(format, arguments));
+	va_end(arguments);
+}
+
+void ktcp_warn(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	port().warn(line_of(format, arguments));
 	va_end(arguments);
 }
 
@@ -422,7 +433,53 @@ long ktcp_sock_send_pages(struct socket *sock, const ktcp_file_page *pages, unsi
 	});
 }
 
-void ktcp_put_page(struct page *)
+void ktcp_put_page(struct page *page)
+{
+	port().put_page(page);
+}
+
+long ktcp_file_read_pages(struct file *file, uint64_t offset, size_t size,
+			  struct ktcp_file_page *pages, unsigned int most, unsigned int *count)
+{
+	return port().file_read_pages(file, offset, size, pages, most, count);
+}
+
+long ktcp_file_read(struct file *file, void *buffer, size_t size, uint64_t offset)
+{
+	return port().file_read(file, buffer, size, offset);
+}
+
+int ktcp_file_list(struct file *, bool (*)(void *, const char *, size_t), void *)
+{
+	return -ENOTDIR;
+}
+
+int ktcp_file_open(struct ktcp_file_root *root, const char *, struct file **out,
+		   struct ktcp_file_status *status)
+{
+	*out = reinterpret_cast<struct file *>(root);
+	*status = {};
+	return 0;
+}
+
+int ktcp_file_stat(struct ktcp_file_root *, const char *, struct ktcp_file_status *)
+{
+	return -ENOENT;
+}
+
+int ktcp_file_root_open(const char *, uint32_t, uint32_t, bool, struct ktcp_file_root **out)
+{
+	static char somewhere;
+
+	*out = reinterpret_cast<struct ktcp_file_root *>(&somewhere);
+	return 0;
+}
+
+void ktcp_file_root_close(struct ktcp_file_root *)
+{
+}
+
+void ktcp_file_close(struct file *)
 {
 }
 

@@ -51,6 +51,15 @@ class mock_port {
 	/* log.h */
 	MOCK_METHOD(void, printk, (ktcp_log_level level, std::string line));
 	MOCK_METHOD(void, printk_ratelimited, (ktcp_log_level level, std::string line));
+	MOCK_METHOD(void, warn, (std::string line));
+
+	/* file.h, pages.h; every root and file opens, and is the same */
+	MOCK_METHOD(long, file_read,
+		    (::file * file, void *buffer, std::size_t size, std::uint64_t offset));
+	MOCK_METHOD(long, file_read_pages,
+		    (::file * file, std::uint64_t offset, std::size_t size, ktcp_file_page *pages,
+		     unsigned int most, unsigned int *count));
+	MOCK_METHOD(void, put_page, (::page * page));
 
 	/* memory.h */
 	MOCK_METHOD(void *, kmalloc, (std::size_t size, ktcp_gfp gfp));

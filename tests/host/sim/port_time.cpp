@@ -64,3 +64,15 @@ void ktcp_printk_ratelimited(enum ktcp_log_level level, const char *format, ...)
 	log_line(level, format, arguments);
 	va_end(arguments);
 }
+
+/* No handler of the simulation's is wrong. */
+void ktcp_warn(const char *format, ...)
+{
+	char line[512];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(line, sizeof(line), format, arguments);
+	va_end(arguments);
+	kernel::enter_any("ktcp_warn").fail("%s", line);
+}

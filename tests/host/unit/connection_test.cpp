@@ -8,6 +8,7 @@
 #include <ktcp/buffer.hpp>
 
 #include <cerrno>
+#include <climits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -1083,7 +1084,69 @@ TEST_F(connection_test, reading_on_stops_at_a_buffer_the_end_and_an_error)
 	EXPECT_EQ(got, "z");
 }
 
+/* ---- handlers whose arithmetic is wrong ---------------------------------------------------- */
+
+TEST_F(connection_test, no_more_is_removed_than_was_read)
+{
+	serve([this](ktcp::connection &peer) -> task {
+		auto held = co_await peer.read();
+
+		held.remove_prefix(5);
+		EXPECT_FALSE(held);
+		EXPECT_TRUE((*held).empty());
+		held.remove_prefix(std::size_t{ 1 } << 32); /* not 0 either */
+		statuses.push_back((co_await peer.write(*held)).code());
+
+		auto whole = co_await peer.read();
+
+		whole.remove_prefix(65536 + 1); /* nor 1 */
+		EXPECT_TRUE((*whole).empty());
+	});
+	EXPECT_CALL(port, warn(_)).Times(1);
+	EXPECT_CALL(port, sock_send(_, _, _, _)).Times(0);
+	EXPECT_CALL(port, sock_recv(raw, _, _)).WillOnce(receive("abc")).WillOnce(receive("abc"));
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(statuses, std::vector{ 0 });
+}
+
+TEST_F(connection_test, reading_on_wants_what_a_read_brought)
+{
+	serve([this](ktcp::connection &peer) -> task {
+		ktcp::received none;
+
+		statuses.push_back((co_await peer.read_more(none)).error().code());
+
+		auto held = co_await peer.read();
+		auto taken = std::move(held);
+
+		statuses.push_back((co_await peer.read_more(held)).error().code());
+		EXPECT_EQ(text(*taken), "abc");
+
+		auto end = co_await peer.read();
+
+		statuses.push_back((co_await peer.read_more(end)).error().code());
+	});
+	EXPECT_CALL(port, warn(_)).Times(1);
+	EXPECT_CALL(port, sock_recv(raw, _, 4096)).WillOnce(receive("abc")).WillOnce(Return(0));
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(statuses, (std::vector{ -EINVAL, -EINVAL, -EINVAL }));
+	EXPECT_EQ(buffers(), 0u);
+}
+
 /* ---- deadlines ----------------------------------------------------------------------------- */
+
+TEST_F(connection_test, a_deadline_is_at_most_24_days_away)
+{
+	serve([](ktcp::connection &peer) -> task {
+		peer.expires_after(UINT_MAX);
+		static_cast<void>(co_await peer.read());
+	});
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_FALSE(peer->expire(port.fake.now)) << "it is not over at once";
+	EXPECT_EQ(peer->until_deadline_ms(port.fake.now), INT_MAX);
+	EXPECT_FALSE(peer->expire(port.fake.now + INT_MAX - 1));
+	EXPECT_TRUE(peer->expire(port.fake.now + INT_MAX));
+}
 
 TEST_F(connection_test, a_deadline_ends_operations_until_the_next)
 {

@@ -6,6 +6,19 @@
 
 using testing::StrictMock;
 
+TEST(log, a_place_warns_once)
+{
+	StrictMock<mock::mock_port> port;
+	testing::InSequence order;
+
+	EXPECT_CALL(port, warn("3 of 2"));
+	EXPECT_CALL(port, warn("elsewhere"));
+
+	for (int i = 3; i < 6; i++)
+		KTCP_WARN_ONCE("%d of %d", i, 2);
+	KTCP_WARN_ONCE("elsewhere");
+}
+
 TEST(log, each_macro_has_its_level_and_formats)
 {
 	StrictMock<mock::mock_port> port;

@@ -195,3 +195,19 @@ TEST_F(proc_test, fails)
 	EXPECT_CALL(port, proc_create(_, _, _)).WillOnce(Return(-ENOMEM));
 	EXPECT_EQ(folder.add("peers", file).error(), errc::enomem);
 }
+
+TEST_F(proc_test, no_more_is_copied_than_was_written)
+{
+	const std::string memory = "abcdef";
+	const struct ktcp_proc_input raw = { 3, memory.data(), nullptr };
+	const ktcp::proc_input input(raw);
+	char piece[3];
+
+	EXPECT_CALL(port, warn(_)).Times(1);
+	EXPECT_CALL(port, proc_copy(_, _, _, _)).Times(0);
+	EXPECT_EQ(input.copy(1, piece).error(), errc::einval);
+	EXPECT_EQ(input.copy(4, { piece, 0 }).error(), errc::einval);
+	EXPECT_EQ(input.copy(SIZE_MAX, { piece, 1 }).error(), errc::einval);
+	EXPECT_CALL(port, proc_copy(_, 1, _, 2)).WillOnce(Return(0));
+	EXPECT_TRUE(input.copy(1, { piece, 2 }));
+}

@@ -2,8 +2,10 @@
 /* ktcp/result.hpp: a value, owned and destroyed once, or an errno. */
 #include <ktcp/result.hpp>
 
+#include <algorithm>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include <gtest/gtest.h>
 
@@ -113,6 +115,7 @@ static_assert(result<int>(5).value() == 5);
 static_assert(*result<int>(5) == 5);
 static_assert(result<int>(errc::enomem).error() == errc::enomem);
 static_assert(!result<int>(errc::enomem));
+static_assert(result<int>(errc::enomem).value() == 0, "and nothing that nobody wrote");
 static_assert(result<void>::from(0).has_value());
 static_assert(result<void>::from(7).has_value(), "what is not negative is success");
 static_assert(result<void>::from(-12).error() == errc::enomem);
@@ -311,4 +314,21 @@ TEST(try_macro, takes_an_expression_with_commas)
 	};
 
 	EXPECT_EQ(*use(), 2);
+}
+
+TEST(result, the_value_of_an_error_is_an_empty_one)
+{
+	alignas(result<std::string_view>) unsigned char memory[sizeof(result<std::string_view>)];
+
+	std::fill(std::begin(memory), std::end(memory), 0xa5);
+
+	auto *const failed = new (memory) result<std::string_view>(errc::eio);
+
+	EXPECT_EQ(**failed, std::string_view());
+
+	result<move_only> none = errc::enomem;
+	const result<move_only> moved = std::move(none);
+
+	EXPECT_EQ(*moved, nullptr);
+	EXPECT_EQ(moved.error(), errc::enomem);
 }

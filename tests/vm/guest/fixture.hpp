@@ -87,6 +87,13 @@ class server : public testing::Test {
 		allowed_others_.emplace_back(expression);
 	}
 
+	// A WARN() of the module's, once, whose line contains a match of the expression: with all
+	// that the kernel says around it, it is part of the test.
+	void expect_warning(const std::string &expression)
+	{
+		expected_warnings_.emplace_back(expression);
+	}
+
 	// The module's log lines that contain a match of the expression.
 	std::vector<std::string> logged(const std::string &expression)
 	{
@@ -150,6 +157,39 @@ class server : public testing::Test {
 		return line.text.rfind(std::string(under_test.name) + ": ", 0) == 0;
 	}
 
+	// The lines but for reports, from "cut here" to "end trace", of what a test expects.
+	std::vector<kernel_log::line>
+	without_expected_warnings(const std::vector<kernel_log::line> &lines)
+	{
+		std::vector<kernel_log::line> rest;
+		auto expected = expected_warnings_;
+
+		for (auto at = lines.begin(); at != lines.end();) {
+			auto end = at + 1;
+			if (at->text.find("[ cut here ]") != std::string::npos) {
+				end = std::find_if(at, lines.end(), [](const auto &each) {
+					return each.text.find("[ end trace ") != std::string::npos;
+				});
+				end += end != lines.end();
+			}
+			const auto found = std::find_if(
+				expected.begin(), expected.end(), [&](const std::regex &each) {
+					return end - at > 1 &&
+					       std::any_of(at, end, [&](const auto &line) {
+						       return is_ours(line) &&
+							      std::regex_search(line.text, each);
+					       });
+				});
+			if (found == expected.end())
+				rest.insert(rest.end(), at, end);
+			else
+				expected.erase(found);
+			at = end;
+		}
+		EXPECT_TRUE(expected.empty()) << "a warning that was expected did not come";
+		return rest;
+	}
+
 	void audit_log()
 	{
 		// What the kernel says in a healthy guest, whatever the module does.
@@ -161,7 +201,7 @@ class server : public testing::Test {
 						 "|^(ktcp[01]|lo): |^random: crng");
 		// Whatever else a test allows; while it runs, even these words alone.
 		static const std::regex mistake(mistakes() + "|log lines were lost");
-		for (const auto &line : log.lines()) {
+		for (const auto &line : without_expected_warnings(log.lines())) {
 			EXPECT_FALSE(std::regex_search(line.text, mistake))
 				<< "in the kernel's log: " << line.text;
 			if (std::regex_search(line.text, harmless))
@@ -181,7 +221,7 @@ class server : public testing::Test {
 		}
 	}
 
-	std::vector<std::regex> allowed_, allowed_others_;
+	std::vector<std::regex> allowed_, allowed_others_, expected_warnings_;
 };
 
 // The tests that hold whatever the execution model is.

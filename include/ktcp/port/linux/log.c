@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* port/log.h over printk. */
+#include <linux/bug.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
 
@@ -40,5 +41,16 @@ void ktcp_printk_ratelimited(enum ktcp_log_level level, const char *format, ...)
 		return;
 	va_start(args, format);
 	ktcp_vprintk(level, format, &args);
+	va_end(args);
+}
+
+void ktcp_warn(const char *format, ...)
+{
+	struct va_format line = { .fmt = format };
+	va_list args;
+
+	va_start(args, format);
+	line.va = &args;
+	WARN(1, KBUILD_MODNAME ": %pV\n", &line);
 	va_end(args);
 }

@@ -47,3 +47,12 @@ void ktcp_printk_ratelimited(enum ktcp_log_level, const char *format, ...)
 	ktcp_vprint(format, args);
 	va_end(args);
 }
+
+void ktcp_warn(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	ktcp_vprint(format, args);
+	va_end(args);
+}

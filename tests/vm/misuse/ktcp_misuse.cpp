@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * ktcp_misuse: a module with the mistakes that ktcp must keep from doing harm. What a client
+ * sends first says which mistake its handler makes; see tests/vm/guest/misuse_test.cpp.
+ */
+#include <ktcp/file.hpp>
+#include <ktcp/server_module.hpp>
+#include <ktcp/text.hpp>
+
+namespace
+{
+
+using ktcp::connection;
+using ktcp::error_code;
+using ktcp::result;
+using ktcp::task_of;
+
+/* Says what became of it. */
+task_of<void> say(connection &peer, std::string_view what, const result<void> &outcome)
+{
+	const ktcp::number_text number(static_cast<std::uint64_t>(-outcome.code()));
+
+	if (const auto sent = co_await peer.write(what, true); !sent)
+		co_return sent;
+	co_return co_await peer.write(number.text());
+}
+
+/* More than was read is done with. */
+task_of<void> remove_too_much(connection &peer, ktcp::received &held)
+{
+	held.remove_prefix((*held).size() + 16);
+	co_return co_await peer.write(*held);
+}
+
+/* On behind what nobody read. */
+task_of<void> read_on_behind_nothing(connection &peer)
+{
+	ktcp::received none;
+	const auto more = co_await peer.read_more(none);
+
+	co_return co_await say(peer, "read_more ",
+			       more ? result<void>() : result<void>(more.error()));
+}
+
+task_of<void> remove_too_many_pages(connection &peer, const ktcp::file_root &root)
+{
+	if (const auto ready = co_await peer.may_sleep(); !ready)
+		co_return ready;
+
+	ktcp::file_pages pages;
+
+	{
+		const auto file = root.open_below("pages");
+
+		if (!file)
+			co_return file.error();
+		/* Once more into the same. */
+		for (const std::uint64_t at : { 0, 4096 })
+			if (const auto got = file->read_pages(pages, at, 4096); !got)
+				co_return got.error();
+	}
+	pages.remove_prefix(pages.size() + 5000);
+	if (const auto sent = co_await peer.write(pages); !sent)
+		co_return sent;
+	co_return co_await say(peer, "pages ", {});
+}
+
+task_of<void> read_no_file(connection &peer)
+{
+	if (const auto ready = co_await peer.may_sleep(); !ready)
+		co_return ready;
+
+	std::byte into[16];
+	const auto got = ktcp::file().read(into, 0);
+
+	co_return co_await say(peer, "file ", got ? result<void>() : result<void>(got.error()));
+}
+
+class careless {
+    public:
+	explicit careless(const ktcp::file_root &root) noexcept : root_(root)
+	{
+	}
+
+	ktcp::task operator()(connection &peer) const
+	{
+		auto held = co_await peer.read();
+
+		if (!held)
+			co_return;
+		switch (static_cast<char>((*held).front())) {
+		case 'p':
+			static_cast<void>(co_await remove_too_much(peer, held));
+			break;
+		case 'm':
+			static_cast<void>(co_await read_on_behind_nothing(peer));
+			break;
+		case 'f':
+			static_cast<void>(co_await remove_too_many_pages(peer, root_));
+			break;
+		case 'n':
+			static_cast<void>(co_await read_no_file(peer));
+			break;
+		}
+	}
+
+    private:
+	const ktcp::file_root &root_;
+};
+
+class module {
+    public:
+	result<void> start() noexcept
+	{
+		if (const long code = ktcp::params::start_error())
+			return error_code::from(-code);
+		root_ = KTCP_TRY(ktcp::file_root::open(ktcp::params::root().data(), {}));
+		return server_.start();
+	}
+
+    private:
+	ktcp::file_root root_; /* before the server, whose handlers use it */
+	ktcp::server_module<careless> server_{ careless(root_) };
+};
+
+} // namespace
+
+KTCP_MODULE_OBJECT(module)
