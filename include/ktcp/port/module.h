@@ -47,7 +47,9 @@ static inline size_t ktcp_param_shown(const char *text)
 /**
  * ktcp_module_start() - called once at insmod, after the parameters were read.
  * Supplied by <ktcp/module.hpp>.
- * Return: 0, or a negative errno that insmod reports; then nothing may be left.
+ * Return: 0, or a negative errno that insmod reports; then nothing may be left. In the kernel,
+ *         -ENOENT, -ENOEXEC and -ESRCH are reported as -EINVAL, -EEXIST as -EBUSY: kmod takes
+ *         them for its own.
  * Context: process.
  */
 int ktcp_module_start(void);

@@ -501,7 +501,7 @@ TEST_P(http_loading, a_root_that_is_none_is_refused_with_a_line_that_helps)
 		return load_module(std::string("model=") + GetParam() + " " + parameters,
 				   object_file.c_str());
 	};
-	EXPECT_EQ(load_with("root=/tmp/www/nothing"), ENOENT);
+	EXPECT_EQ(load_with("root=/tmp/www/nothing"), EINVAL);
 	EXPECT_EQ(logged("root=/tmp/www/nothing.*folder").size(), 1u) << text(logged("."));
 	EXPECT_EQ(load_with("root=" + file_root), ENOTDIR);
 	EXPECT_EQ(logged("root=/tmp/www/file.*folder").size(), 1u) << text(logged("."));

@@ -75,5 +75,20 @@ TEST_P(misuse, reading_a_file_that_is_none)
 	expect_answer("n", "file 9");
 }
 
+// kmod has words of its own for these: ENOENT, to it, is an unknown symbol, and EEXIST no error.
+TEST(misuse_loading, fails_with_no_error_that_kmod_takes_for_another)
+{
+	const auto loaded = [](int error) {
+		return load_module("start_error=" + std::to_string(error), "/ktcp_misuse.ko");
+	};
+	EXPECT_EQ(loaded(ENOENT), EINVAL);
+	EXPECT_EQ(loaded(ESRCH), EINVAL);
+	EXPECT_EQ(loaded(ENOEXEC), EINVAL);
+	EXPECT_EQ(loaded(EEXIST), EBUSY);
+	EXPECT_EQ(loaded(EADDRINUSE), EADDRINUSE);
+	EXPECT_EQ(loaded(ENOTDIR), ENOTDIR);
+	EXPECT_FALSE(module_loaded("ktcp_misuse"));
+}
+
 } // namespace
 } // namespace vm

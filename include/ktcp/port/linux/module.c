@@ -88,6 +88,25 @@ static const struct kernel_param_ops ktcp_param_int_ops = {
 
 #include KTCP_MODULE_LIST
 
+/*
+ * modprobe and insmod take four errors for the loader's: ENOENT is an unknown symbol to them,
+ * ENOEXEC a wrong format, ESRCH a wrong version of a symbol, and EEXIST a module that is loaded
+ * already, which modprobe calls success. The module has said in the log what is wrong.
+ */
+static int ktcp_module_status(int status)
+{
+	switch (status) {
+	case -ENOENT:
+	case -ENOEXEC:
+	case -ESRCH:
+		return -EINVAL;
+	case -EEXIST:
+		return -EBUSY;
+	default:
+		return status;
+	}
+}
+
 static int __init ktcp_module_init(void)
 {
 	int status = ktcp_frames_create();
@@ -99,7 +118,7 @@ static int __init ktcp_module_init(void)
 	status = ktcp_module_start();
 	if (status)
 		ktcp_frames_destroy();
-	return status;
+	return ktcp_module_status(status);
 }
 module_init(ktcp_module_init);
 
