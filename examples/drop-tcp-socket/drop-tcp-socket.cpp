@@ -35,6 +35,7 @@ constexpr char syntax[] =
 	"such as\n"
 	"  * 192.0.2.1:80\n"
 	"  time-wait:80                       the other end may be left out after a wildcard\n"
+	"A last line without its line end is obeyed only if it names one connection, both ends in full.\n"
 	"Listeners are refused. CAP_NET_ADMIN is needed by whoever opens the file.\n";
 
 /* The file of one namespace. */
@@ -70,8 +71,10 @@ class dropper {
 
 	void show(struct seq_file *to) const noexcept
 	{
-		ktcp_seq_printf(to, "dropped %llu\nrefused %llu\nnot_found %llu\n%s",
-				number(dropped_), number(refused_), number(not_found_), syntax);
+		ktcp_seq_printf(to,
+				"dropped %llu\nrefused %llu\nnot_found %llu\nunfinished %llu\n%s",
+				number(dropped_), number(refused_), number(not_found_),
+				number(unfinished_), syntax);
 	}
 
 	struct net *net() const noexcept
@@ -113,6 +116,12 @@ class dropper {
 		return dropped;
 	}
 
+	/** A line was left without its end, and not obeyed. */
+	void count_unfinished() noexcept
+	{
+		count(unfinished_, 1);
+	}
+
     private:
 	using counter = ktcp::atomic<unsigned long long>;
 
@@ -152,7 +161,7 @@ class dropper {
 	}
 
 	struct net *net_;
-	counter dropped_{ 0 }, refused_{ 0 }, not_found_{ 0 };
+	counter dropped_{ 0 }, refused_{ 0 }, not_found_{ 0 }, unfinished_{ 0 };
 	ktcp::atomic<bool> ending_{ false };
 
     public:
@@ -165,9 +174,11 @@ class dropper {
 
 		~writer()
 		{
-			/* A last line without an end; whoever wrote it was asked for its right then. */
+			/* A last line without an end; its writer was asked for its right then. */
 			if (!owner_.ending())
-				lines_.finish([&](std::string_view text) { return obey(text); });
+				lines_.finish([&](std::string_view text) {
+					return obey_unfinished(text);
+				});
 		}
 
 		/**
@@ -236,6 +247,23 @@ class dropper {
 			line_number_++;
 			complained_ = false;
 			return true;
+		}
+
+		/*
+		 * The writer may have died in the midst of it, and "127.0.0.1:*" may be all there is
+		 * of a longer line. What names one connection means one connection at most.
+		 */
+		bool obey_unfinished(std::string_view text) noexcept
+		{
+			const auto line = drop::parse_line(text);
+
+			if (drop::is_blank(text) || (line && line.value.exact()))
+				return obey(text);
+			owner_.count_unfinished();
+			complained_ = false;
+			return complain(text.size() + 1,
+					"the line end is missing, and without it both ends must be "
+					"ADDRESS:PORT; nothing was dropped");
 		}
 
 		/* Once: a line that stopped one write comes again, first in the next. */

@@ -8,7 +8,7 @@
  * const auto fed = lines.feed(piece, [&](std::string_view line) { return obey(line); });
  * if (!fed.accepted)
  *	...					// the line at piece[fed.at] is refused
- * lines.finish(obey);				// what came without a line end
+ * lines.finish(obey);				// what came without a line end: cut off, perhaps
  * @endcode
  *
  * A line that lies within one piece is not copied.
@@ -73,7 +73,11 @@ class line_assembler {
 		return { true, 0 };
 	}
 
-	/** The text is over: a last line without an end, if there is one. False if @p sink refused. */
+	/**
+	 * The text is over: a last line without an end, if there is one. Its writer may have died in
+	 * the midst of it: the sink decides whether a part may stand for the whole. False if @p sink
+	 * refused.
+	 */
 	template <class Sink>
 	bool finish(Sink &&sink) noexcept
 	{

@@ -249,6 +249,28 @@ TEST_F(drop_test, the_last_line_counts_without_its_end)
 	EXPECT_EQ(one.error, ECONNRESET);
 }
 
+TEST_F(drop_test, a_part_of_a_line_drops_no_more_than_the_line)
+{
+	auto &one = port.fake.add_sock(identity("1.1.1.1:1", "2.2.2.2:2"));
+
+	EXPECT_CALL(port,
+		    printk_ratelimited(KTCP_LOG_WARNING,
+				       HasSubstr("line 2, column 10: the line end is missing")));
+	EXPECT_EQ(write("*:80 *:90\n1.1.1.1:*"), 19);
+	close();
+	EXPECT_EQ(one.error, 0);
+	EXPECT_THAT(port.fake.read(*port.fake.entry("drop_tcp_sock")),
+		    HasSubstr("dropped 0\nrefused 0\nnot_found 1\nunfinished 1\n"));
+}
+
+TEST_F(drop_test, blanks_need_no_line_end)
+{
+	EXPECT_CALL(port, printk_ratelimited(_, _)).Times(0);
+	EXPECT_EQ(write("*:80 *:90\n \t"), 12);
+	close();
+	EXPECT_THAT(port.fake.read(*port.fake.entry("drop_tcp_sock")), HasSubstr("unfinished 0\n"));
+}
+
 TEST_F(drop_test, who_may_not_drops_nothing)
 {
 	auto &one = port.fake.add_sock(identity("1.1.1.1:1", "2.2.2.2:2"));

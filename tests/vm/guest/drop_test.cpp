@@ -529,6 +529,37 @@ TEST_F(drop_lines, the_last_without_an_end_counts_at_close)
 	EXPECT_EQ(read_error(both.client), -ECONNRESET);
 }
 
+TEST_F(drop_lines, a_part_of_one_drops_no_more_than_was_written)
+{
+	allow_complaints();
+	const owned listener = listen_on(ipv4);
+	const pair both = connect_pair(ipv4, listener);
+	const auto before = counters();
+	unsigned long left = 0;
+
+	// Of "127.0.0.1:1234 127.0.0.1:5678", with wildcards and without.
+	for (const char *part : { "127.0.0.1:*", "127.0.0.1:* ", "*:* 127.0.0.1:", "time-wait:80",
+				  "* 127.0.0.1:*", "127.0.0.1:1", "127.0.0.1:1 127.0." }) {
+		// A process of its own, which is killed with the line half written.
+		const pid_t writer = ::fork();
+		ASSERT_GE(writer, 0);
+		if (!writer) {
+			const int file = ::open(entry.c_str(), O_WRONLY | O_CLOEXEC);
+			if (::write(file, part, std::strlen(part)) < 0)
+				::_exit(1);
+			::raise(SIGKILL);
+		}
+		int status = 0;
+		ASSERT_EQ(::waitpid(writer, &status, 0), writer);
+		EXPECT_TRUE(WIFSIGNALED(status)) << part;
+		EXPECT_TRUE(alive(both)) << part;
+		left++;
+		EXPECT_EQ(counters().at("unfinished"), before.at("unfinished") + left) << part;
+	}
+	EXPECT_EQ(counters().at("dropped"), before.at("dropped"));
+	EXPECT_EQ(said().size(), left);
+}
+
 TEST_F(drop_lines, a_malformed_one_stops_the_write_where_it_begins)
 {
 	allow_complaints();
