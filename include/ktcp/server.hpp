@@ -26,12 +26,14 @@
 #ifndef KTCP_SERVER_HPP
 #define KTCP_SERVER_HPP
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <utility>
 
+#include <ktcp/atomic.hpp>
 #include <ktcp/connection.hpp>
 #include <ktcp/log.hpp>
 #include <ktcp/model/event_driven.hpp>
@@ -131,14 +133,10 @@ class server_base {
 			live_->begin_stop();
 	}
 
-	/** The port it listens on (host order), 0 while it does not. */
-	std::uint16_t port() noexcept
+	/** The port it listens on (host order), 0 before start() and after stop(). */
+	std::uint16_t port() const noexcept
 	{
-		if (!live_)
-			return 0;
-		const auto local = live_->listener.local();
-
-		return local ? local->port() : 0;
+		return live_ ? live_->options.port : 0;
 	}
 
 	/** How many connections it serves at once: what was asked for, or the most that the model can. */
@@ -172,6 +170,9 @@ class server_base {
 				    session_table::handler_function handle,
 				    const void *handler) noexcept;
 		result<void> listen() noexcept;
+		result<void> open_listener() noexcept;
+		void close_listener() noexcept;
+		void listen_again() noexcept;
 		result<void> publish() noexcept;
 		result<ktcp::socket> bound(enum family family) noexcept;
 		void unlisten() noexcept;
@@ -202,15 +203,19 @@ class server_base {
 		static constexpr unsigned int longest_sweep_ms = 1000;
 		static constexpr unsigned int accepts_per_turn = 64;
 		static constexpr unsigned int accept_retry_ms = 20;
+		static constexpr unsigned int longest_retry_ms = 5000;
 		static constexpr std::size_t buffer_bytes =
 			16384; /* ktcp::received counts to 65535 */
 
 		server_options options;
-		ktcp::socket listener;
+		ktcp::socket listener; /* accept_work's, once there is one; none while it is lost */
 		session_table sessions;
 		server_files files{ sessions };
 		delayed_work<running> accept_work{ *this, [](running &self) { self.accept(); } };
 		delayed_work<running> sweep_work{ *this, [](running &self) { self.sweep(); } };
+		bool listened = false; /* so that what is lost can only be that */
+		unsigned int listen_retry_ms = accept_retry_ms; /* while the listener is lost */
+		atomic<bool> unlistening = false; /* accepting is over */
 		bool stopping = false; /* begin_stop() was called */
 	};
 
@@ -397,38 +402,90 @@ inline result<ktcp::socket> server_base::running::bound(enum family family) noex
 	return made;
 }
 
-inline result<void> server_base::running::listen() noexcept
+inline result<void> server_base::running::open_listener() noexcept
 {
 	auto made = bound(family::inet6);
 
 	if (!made && (made.error() == errc::eafnosupport || made.error() == errc::eaddrnotavail)) {
-		KTCP_LOG_NOTE("IPv6 is off: listening on IPv4 alone");
+		if (!listened)
+			KTCP_LOG_NOTE("IPv6 is off: listening on IPv4 alone");
 		made = bound(family::inet);
 	}
-	if (made) {
-		listener = std::move(*made);
-		/* Before listen(), so that no connection comes unannounced. */
-		ktcp_sock_hook_listener(listener.raw(), this);
+	if (!made)
+		return made.error();
+	/* Before listen(), so that no connection comes unannounced. */
+	KTCP_TRY(result<void>::from(ktcp_sock_hook_listener(made->raw(), this)));
 
-		const auto listening = listener.listen(options.backlog);
+	const auto listening = made->listen(options.backlog);
 
-		if (listening) {
-			sweep_work.queue_in(sessions.use().control, sweep_period_ms());
-			return {};
-		}
-		ktcp_sock_unhook_listener(listener.raw(), this);
-		listener = ktcp::socket();
-		made = listening.error();
+	if (!listening) {
+		ktcp_sock_unhook_listener(made->raw(), this);
+		return listening;
 	}
-	if (made.error() == errc::eaddrinuse)
+	listener = std::move(*made);
+	return {};
+}
+
+/* On return no callback of it is under way, nor will one begin. */
+inline void server_base::running::close_listener() noexcept
+{
+	ktcp_sock_unhook_listener(listener.raw(), this);
+	listener = ktcp::socket();
+}
+
+inline result<void> server_base::running::listen() noexcept
+{
+	const auto listening = open_listener();
+
+	if (listening) {
+		listened = true;
+		/* If any would do: from here on, that one. */
+		if (const auto local = listener.local(); local && !options.port)
+			options.port = local->port();
+		sweep_work.queue_in(sessions.use().control, sweep_period_ms());
+	} else if (listening.error() == errc::eaddrinuse) {
 		KTCP_LOG_ERR(
 			"port %u is in use; stop who listens there (ss -ltn), or choose another "
 			"with port=",
 			options.port);
-	else
+	} else {
 		KTCP_LOG_ERR("cannot listen on port %u (error %d); choose another with port=",
-			     options.port, made.error().code());
-	return made.error();
+			     options.port, listening.error().code());
+	}
+	return listening;
+}
+
+/* It was lost: by ss -K, say. Try until it is back, and say once what is in the way. */
+inline void server_base::running::listen_again() noexcept
+{
+	const bool just_lost = static_cast<bool>(listener);
+
+	if (just_lost) {
+		KTCP_LOG_WARN_RATELIMITED(
+			"port %u: the listening socket was ended from outside (ss -K, perhaps); "
+			"listening again",
+			options.port);
+		close_listener();
+		listen_retry_ms = accept_retry_ms;
+	}
+
+	const auto listening = open_listener();
+
+	if (listening) {
+		sessions.count(&statistics::relistened);
+		if (!just_lost)
+			KTCP_LOG_NOTE("listening on port %u again", options.port);
+		/* What came before the hook was in has been announced to nobody. */
+		accept_work.queue_in(sessions.use().control, 0);
+		return;
+	}
+	if (just_lost)
+		KTCP_LOG_WARN_RATELIMITED(
+			"cannot listen on port %u again (error %d%s); trying until it can",
+			options.port, listening.error().code(),
+			listening.error() == errc::eaddrinuse ? ", it is in use: see ss -ltn" : "");
+	accept_work.queue_in(sessions.use().control, listen_retry_ms);
+	listen_retry_ms = std::min(2 * listen_retry_ms, longest_retry_ms);
 }
 
 inline result<void> server_base::running::publish() noexcept
@@ -448,13 +505,15 @@ inline result<void> server_base::running::publish() noexcept
 inline void server_base::running::unlisten() noexcept
 {
 	files.unpublish(); /* nobody new finds us that way */
-	/* Nobody new. A callback under way has returned when the listener is unhooked; one that
-	 * begins afterwards finds no hook. */
-	ktcp_sock_unhook_listener(listener.raw(), this);
+	/* From here on the accept work does nothing, and the listener is ours … */
+	unlistening.store(true, memory_order_relaxed);
 	accept_work.cancel_sync();
-	/* Releasing resets the children that wait in the backlog; they inherited the listener's
-	 * callback. RCU then covers the last instructions of it, once for the whole server. */
-	listener = ktcp::socket();
+	/* … whose callback may still queue the work, until it is closed; that resets the children
+	 * that wait in the backlog. RCU covers the callback's last instructions, once for the whole
+	 * server. */
+	if (listener)
+		close_listener();
+	accept_work.cancel_sync();
 }
 
 inline void server_base::running::begin_stop() noexcept
@@ -486,6 +545,13 @@ inline void server_base::running::stop() noexcept
 
 inline void server_base::running::accept() noexcept
 {
+	/* Cancelling and queueing order it. */
+	if (unlistening.load(memory_order_relaxed))
+		return;
+	if (!listener || !listener.listening()) {
+		listen_again();
+		return;
+	}
 	for (unsigned int taken = 0; taken < accepts_per_turn; taken++)
 		if (!accept_one())
 			return;
@@ -502,6 +568,14 @@ inline bool server_base::running::accept_one() noexcept
 			return false;
 		if (accepted.error() == errc::econnaborted)
 			return true;
+		if (accepted.error() == errc::ebusy) {
+			sessions.count(&statistics::refused_taken);
+			KTCP_LOG_WARN_RATELIMITED(
+				"port %u: a BPF program has put a connection into a sockmap, and it "
+				"was reset; keep that program off this port (bpftool cgroup tree)",
+				options.port);
+			return true;
+		}
 		/* No memory or no file: the backlog is not empty, and nothing would announce it
 		 * again. */
 		accept_work.queue_in(sessions.use().control, accept_retry_ms);

@@ -150,7 +150,8 @@ class socket {
 
 	/**
 	 * One connection from the backlog, without waiting.
-	 * Errors: EAGAIN (there is none), ENOMEM, ENFILE, ECONNABORTED.
+	 * Errors: EAGAIN (there is none), ENOMEM, ENFILE, ECONNABORTED, EBUSY (a BPF program has
+	 * it, so it was reset), EINVAL (not listening()).
 	 */
 	result<socket> accept() noexcept
 	{
@@ -158,6 +159,12 @@ class socket {
 
 		KTCP_TRY(result<void>::from(ktcp_sock_accept(socket_, &child)));
 		return socket(child);
+	}
+
+	/** Does it listen still? See ktcp_sock_listening(). Any context. */
+	bool listening() const noexcept
+	{
+		return ktcp_sock_listening(socket_);
 	}
 
 	/** Sleeps until the outcome is known. Errors: ECONNREFUSED, ETIMEDOUT, ENETUNREACH … */

@@ -60,9 +60,11 @@ struct statistics {
 	std::uint64_t refused_full = 0; /**< max_connections were there */
 	std::uint64_t refused_source = 0; /**< max_per_source of that peer were */
 	std::uint64_t refused_memory = 0; /**< there was none for them */
+	std::uint64_t refused_taken = 0; /**< a BPF program had them, in a sockmap */
 	std::uint64_t closed = 0; /**< the handler returned */
 	std::uint64_t timed_out = 0; /**< the peer was quiet for too long */
 	std::uint64_t stopped = 0; /**< ended by stop() */
+	std::uint64_t relistened = 0; /**< times that the listener was lost, and replaced */
 	traffic moved; /**< by all of them */
 };
 

@@ -20,12 +20,12 @@ SERVER             ACTIVE  ACCEPT/s  REFUSE/s      IN/s     OUT/s   TURNS/s
 kecho                   5        20         2   2500.0k         0       200
 other                   0         0         0         0         0         0
 
-kecho since it was loaded: 1200 accepted, 990 closed, 7 timed out; refused: 30 full, 4 of one peer, 0 memory
+kecho since it was loaded: 1200 accepted, 990 closed, 7 timed out; refused: 30 full, 4 of one peer, 0 memory, 0 taken; listened again 0 times
   PEER                                     CONNECTIONS  WRITING        IN       OUT   IDLE ms
   192.0.2.1                                          2        0     12.4k     12.4k        90
   192.0.2.7                                          1        1   1000.0k    900.0k       800
 
-other since it was loaded: 5 accepted, 0 closed, 0 timed out; refused: 0 full, 0 of one peer, 0 memory
+other since it was loaded: 5 accepted, 0 closed, 0 timed out; refused: 0 full, 0 of one peer, 0 memory, 0 taken; listened again 0 times
 """
 
 
@@ -36,7 +36,8 @@ def record(folder, uptime, accepted, active, refused_full, refused_source, bytes
     (folder / "uptime").write_text(f"{uptime} 1.00\n")
     (folder / "kecho" / "statistics").write_text(
         f"accepted {accepted}\nactive {active}\nrefused_full {refused_full}\n"
-        f"refused_source {refused_source}\nrefused_memory 0\nclosed 990\ntimed_out 7\nstopped 0\n"
+        f"refused_source {refused_source}\nrefused_memory 0\nrefused_taken 0\nclosed 990\n"
+        "timed_out 7\nstopped 0\nrelistened 0\n"
         f"bytes_in {bytes_in}\nbytes_out 500000\nturns {turns}\nexhausted 1\n")
     head = "peer age_ms idle_ms waits_to bytes_in bytes_out\n"
     (folder / "kecho" / "connections").write_text(

@@ -163,6 +163,5 @@ bool ktcp_kunit_has_own_callbacks(struct socket *sock)
 	struct sock *sk = sock->sk;
 
 	return sk->sk_data_ready == KTCP_KUNIT_FUNCTION(sock_def_readable) &&
-	       sk->sk_write_space == KTCP_KUNIT_FUNCTION(sk_stream_write_space) &&
-	       !sk->sk_user_data;
+	       sk->sk_write_space == KTCP_KUNIT_FUNCTION(sk_stream_write_space);
 }

@@ -43,7 +43,7 @@ int ktcp_kunit_send_urgent(struct socket *sock, const void *byte);
 bool ktcp_kunit_has_nodelay(struct socket *sock);
 bool ktcp_kunit_has_keepalive(struct socket *sock);
 
-/* Are the socket's callbacks the kernel's own, and is nothing attached to it? */
+/* Are the socket's callbacks the kernel's own? */
 bool ktcp_kunit_has_own_callbacks(struct socket *sock);
 
 KTCP_PORT_END

@@ -69,6 +69,9 @@ BOOTS = (
     # khttpd's bring their clients, some of them large; python3-h11 comes with python.
     Boot("http", "*http_*", programs=("curl", "ab", "wrk", "h2load", "slowhttptest", "mke2fs"),
          modules=("loop",), python=("h11", "socket"), files=(HERE / "guest" / "h11_client.py",)),
+    # Other software's: BPF programs, which a test loads.
+    Boot("foreign", "*sockmap*:*destroyed*", programs=("bpftool",),
+         files=(BUILD / "guest" / "sockmap.bpf.o",)),
     Boot("drop", "*drop*"),
     Boot("tests", "*"),
 )

@@ -137,7 +137,7 @@ def groups(of):
         "vm": ["qemu-system-x86", "busybox-static", "cpio", "gzip", "kmod", "xz-utils", "iproute2",
                "libgtest-dev", "netcat-openbsd", "telnet", "procps", "util-linux", "curl",
                "apache2-utils", "wrk", "nghttp2-client", "slowhttptest", "python3", "python3-h11",
-               "e2fsprogs"],
+               "e2fsprogs", f"clang-{of.clang}", "libbpf-dev", "bpftool"],
         # The browser that looks at khttpd, what drives it, and letters to see.
         "browser": ["chromium", "chromium-driver", "python3", "fonts-dejavu-core", "curl"],
         # Tests and checks in user space.

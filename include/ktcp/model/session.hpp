@@ -208,6 +208,14 @@ class session_table {
 		socket.abort();
 	}
 
+	/** Count what happens to no session. */
+	void count(std::uint64_t statistics::*what) noexcept
+	{
+		auto live = live_.lock();
+
+		counted_.*what += 1;
+	}
+
 	/** The numbers just now. */
 	statistics count_all() noexcept
 	{

@@ -91,13 +91,21 @@ int ktcp_sock_listen(struct socket *sock, int backlog);
 /**
  * ktcp_sock_accept() - take one established connection, without waiting, as
  * kernel_accept(O_NONBLOCK).
- * @out: the connection, the caller's; it carries the default callbacks, whatever
- *       it had inherited from a hooked listener.
+ * @out: the connection, the caller's; it carries the default callbacks.
  * Return: 0; -EAGAIN when the backlog is empty; -ENOMEM, -ENFILE when there is
- *         no memory (try again later: nothing will announce it); -ECONNABORTED.
+ *         no memory (try again later: nothing will announce it); -ECONNABORTED;
+ *         -EBUSY: somebody else has the connection, a BPF program that put it into a sockmap
+ *         for one, and so it was reset; -EINVAL: see ktcp_sock_listening().
  * Context: process.
  */
 int ktcp_sock_accept(struct socket *listener, struct socket **out);
+
+/**
+ * ktcp_sock_listening() - does it listen still? An administrator can end that: ss -K,
+ * SOCK_DESTROY, a BPF iterator. It will not listen again; another one can on its port.
+ * Context: any.
+ */
+bool ktcp_sock_listening(const struct socket *sock);
 
 /**
  * ktcp_sock_connect() - connect and wait for the outcome, as kernel_connect().
@@ -239,16 +247,17 @@ void ktcp_sock_unhook(struct socket *sock, struct ktcp_sock_hook *hook);
 
 /**
  * ktcp_sock_hook_listener() - as ktcp_sock_hook(), for a listener: KTCP_SOCK_READABLE
- * when there is a connection to accept.
+ * when there is a connection to accept, KTCP_SOCK_STATE when it may not listen any more. Its
+ * connections do not inherit it.
+ * Return: 0; -ENOMEM.
  * Context: process.
  */
-void ktcp_sock_hook_listener(struct socket *sock, struct ktcp_sock_hook *hook);
+int ktcp_sock_hook_listener(struct socket *sock, struct ktcp_sock_hook *hook);
 
 /**
  * ktcp_sock_unhook_listener() - on return no call of @hook->event is under way and
- * none will begin. The module's *code* may still be running in a callback, on the
- * listener or on a child not yet accepted, until the listener has been released
- * *and then* ktcp_synchronize_rcu() has returned.
+ * none will begin. The module's *code* may still be running in a callback, until the
+ * listener has been released *and then* ktcp_synchronize_rcu() has returned.
  * Context: process.
  */
 void ktcp_sock_unhook_listener(struct socket *sock, struct ktcp_sock_hook *hook);

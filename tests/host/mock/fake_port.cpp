@@ -832,12 +832,13 @@ void fake_port::sock_unhook(::socket *sock, struct ktcp_sock_hook *hook)
 	sock->hook = nullptr;
 }
 
-void fake_port::sock_hook_listener(::socket *sock, struct ktcp_sock_hook *hook)
+int fake_port::sock_hook_listener(::socket *sock, struct ktcp_sock_hook *hook)
 {
 	if (!alive(sock, "sock_hook_listener"))
-		return;
+		return -ENOMEM;
 	EXPECT_EQ(sock->listener_hook, nullptr);
 	sock->listener_hook = hook;
+	return 0;
 }
 
 void fake_port::sock_unhook_listener(::socket *sock, struct ktcp_sock_hook *hook)

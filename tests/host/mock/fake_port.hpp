@@ -289,7 +289,7 @@ class fake_port {
 	void sock_no_linger(::socket *sock);
 	void sock_hook(::socket *sock, struct ktcp_sock_hook *hook);
 	void sock_unhook(::socket *sock, struct ktcp_sock_hook *hook);
-	void sock_hook_listener(::socket *sock, struct ktcp_sock_hook *hook);
+	int sock_hook_listener(::socket *sock, struct ktcp_sock_hook *hook);
 	void sock_unhook_listener(::socket *sock, struct ktcp_sock_hook *hook);
 	void sock_set_user_timeout(::socket *sock, unsigned int ms);
 	int sock_incoming_cpu(const ::socket *sock);

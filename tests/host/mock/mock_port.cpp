@@ -138,6 +138,7 @@ void mock_port::fall_back_to_fake()
 	ON_CALL(*this, msleep).WillByDefault([this](unsigned int ms) { fake.advance_ms(ms); });
 	/* Where a test expects one, that comes before this. */
 	EXPECT_CALL(*this, warn).Times(0);
+	ON_CALL(*this, sock_listening).WillByDefault(Return(true));
 	ON_CALL(*this, sock_accept).WillByDefault(Return(-EAGAIN));
 	ON_CALL(*this, sock_recv).WillByDefault(Return(-EAGAIN));
 	ON_CALL(*this, sock_send)
@@ -483,6 +484,11 @@ void ktcp_file_close(struct file *)
 {
 }
 
+bool ktcp_sock_listening(const struct socket *sock)
+{
+	return port().sock_listening(sock);
+}
+
 bool ktcp_sock_readable(const struct socket *sock)
 {
 	return port().sock_readable(sock);
@@ -718,9 +724,9 @@ void ktcp_sock_unhook(struct socket *sock, struct ktcp_sock_hook *hook)
 	port().sock_unhook(sock, hook);
 }
 
-void ktcp_sock_hook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
+int ktcp_sock_hook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
 {
-	port().sock_hook_listener(sock, hook);
+	return port().sock_hook_listener(sock, hook);
 }
 
 void ktcp_sock_unhook_listener(struct socket *sock, struct ktcp_sock_hook *hook)

@@ -155,6 +155,7 @@ class mock_port {
 	MOCK_METHOD(int, sock_listen, (::socket * sock, int backlog));
 	MOCK_METHOD(int, sock_accept, (::socket * listener, ::socket **out));
 	MOCK_METHOD(int, sock_connect, (::socket * sock, const ktcp_endpoint *remote));
+	MOCK_METHOD(bool, sock_listening, (const ::socket *sock));
 	MOCK_METHOD(bool, sock_readable, (const ::socket *sock));
 	MOCK_METHOD(long, sock_recv, (::socket * sock, void *buffer, std::size_t size));
 	MOCK_METHOD(long, sock_send,
@@ -175,7 +176,7 @@ class mock_port {
 	MOCK_METHOD(void, sock_no_linger, (::socket * sock));
 	MOCK_METHOD(void, sock_hook, (::socket * sock, struct ktcp_sock_hook *hook));
 	MOCK_METHOD(void, sock_unhook, (::socket * sock, struct ktcp_sock_hook *hook));
-	MOCK_METHOD(void, sock_hook_listener, (::socket * sock, struct ktcp_sock_hook *hook));
+	MOCK_METHOD(int, sock_hook_listener, (::socket * sock, struct ktcp_sock_hook *hook));
 	MOCK_METHOD(void, sock_unhook_listener, (::socket * sock, struct ktcp_sock_hook *hook));
 	MOCK_METHOD(ktcp_softirq_pages *, softirq_pages_create, ());
 	MOCK_METHOD(void, softirq_pages_destroy, (ktcp_softirq_pages * pages));

@@ -149,4 +149,10 @@ void client::reset()
 	close();
 }
 
+void destroy_listener(uint16_t port)
+{
+	here().point();
+	here().net->destroy_listener(port);
+}
+
 } // namespace sim

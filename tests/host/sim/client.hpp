@@ -64,6 +64,9 @@ class client {
 	int status_ = 0;
 };
 
+/* As `ss -K` for the listener on this port. */
+void destroy_listener(uint16_t port);
+
 } // namespace sim
 
 #endif

@@ -50,7 +50,7 @@ bool network::held_by_softirq(const tcp &s) const
 
 bool network::has_callbacks(const tcp &s) const
 {
-	return s.hook || s.inherited_callbacks;
+	return s.hook;
 }
 
 const std::vector<network::action> &network::possible()
@@ -284,7 +284,6 @@ void network::announce(tcp &s, unsigned events)
 		hook->event(hook, events);
 		self.may_do_io = false;
 	}
-	/* Else a child that was not accepted yet: the port looks at its state and returns. */
 	kernel_.point();
 	self.in_module--;
 	self.in_callback--;
@@ -295,7 +294,7 @@ void network::announce(tcp &s, unsigned events)
  * The code runs before and after the callback lock is held, and that is what
  * synchronize_rcu() is for.
  */
-void network::listener_ready(tcp &listener)
+void network::listener_ready(tcp &listener, unsigned events)
 {
 	task &self = kernel_.current();
 
@@ -305,8 +304,8 @@ void network::listener_ready(tcp &listener)
 	listener.callbacks_running++;
 	if (struct ktcp_sock_hook *hook = listener.hook) {
 		kernel_.point();
-		kernel_.trace("%s: event %u", listener.name.c_str(), KTCP_SOCK_READABLE);
-		hook->event(hook, KTCP_SOCK_READABLE);
+		kernel_.trace("%s: event %u", listener.name.c_str(), events);
+		hook->event(hook, events);
 		kernel_.point();
 	}
 	if (--listener.callbacks_running == 0)
@@ -557,13 +556,13 @@ void network::accept_child(tcp &client, tcp &listener)
 	child.user_timeout_ms = listener.user_timeout_ms;
 	child.peer = &client;
 	child.listener = &listener;
-	child.inherited_callbacks = listener.hook != nullptr;
 	client.peer = &child;
 	listener.accept_queue.push_back(&child);
 	kernel_.trace("%s: %s waits to be accepted", listener.name.c_str(), child.name.c_str());
 	if (listener.hook)
-		kernel_.raise_softirq(("softirq/" + listener.name).c_str(),
-				      [this, &listener] { listener_ready(listener); });
+		kernel_.raise_softirq(("softirq/" + listener.name).c_str(), [this, &listener] {
+			listener_ready(listener, KTCP_SOCK_READABLE);
+		});
 	else
 		kernel_.wake(&listener);
 }
@@ -574,7 +573,6 @@ tcp &network::accept(tcp &listener)
 
 	listener.accept_queue.pop_front();
 	child.listener = nullptr;
-	child.inherited_callbacks = false;
 	child.owned = true;
 	kernel_.news();
 	return child;
@@ -689,6 +687,29 @@ int network::shutdown(tcp &s, ktcp_shutdown how)
 	}
 	announce(s, KTCP_SOCK_STATE);
 	return status;
+}
+
+/* As SOCK_DESTROY does, by tcp_abort(). */
+void network::destroy_listener(uint16_t port)
+{
+	const auto found = std::find_if(active_.begin(), active_.end(), [port](const tcp *s) {
+		return s->state == tcp_state::listening && s->local.port == port;
+	});
+
+	if (found == active_.end())
+		return;
+
+	tcp &listener = **found;
+
+	lock(listener);
+	if (listener.state == tcp_state::listening) {
+		kernel_.trace("%s: destroyed", listener.name.c_str());
+		listener.state = tcp_state::closed;
+		drop_backlog(listener);
+		if (listener.hook)
+			listener_ready(listener, KTCP_SOCK_STATE);
+	}
+	unlock(listener);
 }
 
 /* As inet_csk_listen_stop(): whoever was not accepted is reset. */

@@ -127,7 +127,6 @@ struct tcp {
 	int callbacks_running = 0; /* under the callback lock */
 	/* a child that nobody has accepted yet */
 	tcp *listener = nullptr;
-	bool inherited_callbacks = false;
 
 	struct ktcp_sock_hook *hook = nullptr;
 	int cpu = -1;
@@ -174,6 +173,9 @@ class network {
 	/* As tcp_abort(): the connection breaks, with its hook told; under the lock. */
 	void abort(tcp &s, int error);
 
+	/* The one on this port, if it is there. Not in softirq. */
+	void destroy_listener(uint16_t port);
+
 	::net *new_namespace();
 	void dismantle(::net *ns);
 
@@ -193,7 +195,7 @@ class network {
 	void handshake_step(tcp &client, packet what);
 	void retry_handshake(tcp &client);
 	void accept_child(tcp &client, tcp &listener);
-	void listener_ready(tcp &listener);
+	void listener_ready(tcp &listener, unsigned events);
 	segment take_segment(tcp &from, packet what);
 	void receive(tcp &to, segment &&s);
 	void process(tcp &to, segment &&s);

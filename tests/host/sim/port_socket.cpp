@@ -160,10 +160,10 @@ int ktcp_sock_accept(struct socket *listener, struct socket **out)
 	auto &waiting = c.s.accept_queue;
 
 	if (c.k.fails("ktcp_sock_accept")) {
-		static constexpr int errors[] = { -ENOMEM, -ENFILE, -ECONNABORTED };
-		int error = errors[c.k.chance.below(waiting.empty() ? 2 : 3)];
+		static constexpr int errors[] = { -ENOMEM, -ENFILE, -ECONNABORTED, -EBUSY };
+		int error = errors[c.k.chance.below(waiting.empty() ? 2 : 4)];
 
-		if (error == -ECONNABORTED) {
+		if (error == -ECONNABORTED || error == -EBUSY) {
 			tcp &child = c.k.net->accept(c.s);
 
 			c.k.net->reset(child);
@@ -177,8 +177,8 @@ int ktcp_sock_accept(struct socket *listener, struct socket **out)
 		return c.done(-EAGAIN);
 
 	/*
-	 * The child's lock: its inherited callbacks cannot be under way when it is handed
-	 * over. Who waits there may find that the backlog was dropped meanwhile.
+	 * The child's lock, as inet_csk_accept() may take it. Who waits there may find that the
+	 * backlog was dropped meanwhile.
 	 */
 	tcp &child = *waiting.front();
 
@@ -474,15 +474,27 @@ void ktcp_sock_unhook(struct socket *sock, struct ktcp_sock_hook *hook)
 	c.k.trace("unhook %s", c.s.name.c_str());
 }
 
-void ktcp_sock_hook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
+int ktcp_sock_hook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
 {
 	call c(sock, "ktcp_sock_hook_listener");
 
+	if (c.k.fails("ktcp_sock_hook_listener"))
+		return -ENOMEM;
 	if (c.s.hook)
 		c.k.fail("ktcp_sock_hook_listener: %s is hooked already", c.s.name.c_str());
 	while (c.s.callbacks_running)
 		c.k.block(&c.s.callbacks_running, "sk_callback_lock");
 	c.s.hook = hook;
+	return 0;
+}
+
+bool ktcp_sock_listening(const struct socket *sock)
+{
+	kernel &k = kernel::now("ktcp_sock_listening");
+
+	if (sock->released)
+		k.fail("ktcp_sock_listening: %s was released", sock->sk->name.c_str());
+	return sock->sk->state == sim::tcp_state::listening;
 }
 
 /* Beside an accept under way: that is how a server begins to stop. */

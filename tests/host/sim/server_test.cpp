@@ -258,6 +258,66 @@ TEST_P(Server, StopsAtEveryStep)
 	});
 }
 
+/* The listener is destroyed at every single step: the next client is served all the same. */
+TEST_P(Server, ListensAgain)
+{
+	sim::explore_steps(12, {}, [this](world &w, uint64_t step) {
+		echo_server server;
+
+		SIM_EXPECT(w, server.start(settings()));
+		w.spawn("client", [] {
+			client c;
+
+			if (!c.connect(sim::v4_loopback(port)))
+				c.exchange("some text");
+		});
+
+		bool reached = w.wait_for_step(step);
+		std::string back;
+
+		sim::destroy_listener(port);
+		for (unsigned tries = 0; tries < 100 && back.empty(); tries++) {
+			client c;
+
+			if (!c.connect(sim::v4_loopback(port)))
+				back = c.exchange("are you there?");
+			else
+				w.sleep_ms(1);
+		}
+		SIM_EXPECT(w, back == "are you there?");
+		server.stop();
+		w.unload();
+		return reached;
+	});
+}
+
+TEST_P(Server, StopsWhileItsListenerIsDestroyed)
+{
+	options how;
+
+	how.fail_chance = 3000;
+	sim::explore(4000, how, [this](world &w) {
+		echo_server server;
+
+		if (!server.start(settings())) {
+			w.unload();
+			return;
+		}
+		for (unsigned i = 0; i < 2; i++)
+			w.spawn("ss -K", [&w] {
+				for (unsigned n = 0; n < 3; n++) {
+					w.sleep_ms(w.chance().below(30));
+					sim::destroy_listener(port);
+				}
+			});
+		w.spawn("client", [&w] { misbehave(w); });
+		w.sleep_ms(w.chance().below(60));
+		server.stop();
+		w.unload();
+		w.join();
+	});
+}
+
 /* Each single allocation or call that can fail, fails once: at load, at accept, later. */
 TEST_P(Server, SurvivesEveryFailure)
 {

@@ -92,7 +92,7 @@ class server_test : public testing::Test {
 		ON_CALL(port, sock_hook_listener(_, _))
 			.WillByDefault([this](::socket *sock, auto *hook) {
 				listener = sock;
-				port.fake.sock_hook_listener(sock, hook);
+				return port.fake.sock_hook_listener(sock, hook);
 			});
 		ON_CALL(port, sock_accept(_, _)).WillByDefault([this](::socket *, ::socket **out) {
 			if (!to_accept)
@@ -108,6 +108,11 @@ class server_test : public testing::Test {
 	{
 		to_accept = clients;
 		port.fake.announce(listener, KTCP_SOCK_READABLE);
+	}
+
+	std::string read_statistics()
+	{
+		return port.fake.read(*port.fake.folder("unit")->files.at("statistics"));
 	}
 
 	std::size_t sessions() const
@@ -243,11 +248,11 @@ TEST_F(server_test, knows_its_port)
 	ktcp::server<echo> server;
 
 	EXPECT_EQ(server.port(), 0);
+	EXPECT_CALL(port, sock_local(_, _))
+		.WillOnce(DoAll(SetArgPointee<1>(endpoint::any(50'123).raw()), Return(0)));
 	EXPECT_TRUE(server.start({ .name = "unit" }));
-	EXPECT_CALL(port, sock_local(listener, _))
-		.WillOnce(DoAll(SetArgPointee<1>(endpoint::any(50'123).raw()), Return(0)))
-		.WillOnce(Return(-EINVAL));
 	EXPECT_EQ(server.port(), 50'123);
+	server.stop();
 	EXPECT_EQ(server.port(), 0);
 }
 
@@ -753,9 +758,10 @@ TEST_F(server_test, stops_in_this_order)
 
 	/* nobody new … */
 	EXPECT_CALL(port, proc_rmdir(NotNull()));
+	EXPECT_CALL(port, cancel_delayed_work_sync(_)); /* accept: the listener is ours … */
 	EXPECT_CALL(port, sock_unhook_listener(listener, NotNull()));
-	EXPECT_CALL(port, cancel_delayed_work_sync(_)); /* accept */
 	EXPECT_CALL(port, sock_release(listener));
+	EXPECT_CALL(port, cancel_delayed_work_sync(_)); /* … and it announced no more meanwhile */
 	EXPECT_CALL(port, synchronize_rcu()).Times(1);
 	EXPECT_CALL(port, cancel_delayed_work_sync(_)); /* sweep */
 	/* … everybody out … */
@@ -846,6 +852,113 @@ TEST_F(server_test, one_grace_period_for_any_number_of_connections)
 	port.fake.run_all();
 	EXPECT_EQ(sessions(), 50u);
 	EXPECT_CALL(port, synchronize_rcu()).Times(1);
+	server.stop();
+	expect_nothing_left();
+}
+
+TEST_F(server_test, a_connection_that_somebody_else_has_is_refused_and_counted)
+{
+	ktcp::server<echo> server;
+
+	EXPECT_TRUE(server.start(plain));
+	EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_WARNING, HasSubstr("sockmap")));
+	EXPECT_CALL(port, sock_accept(_, _))
+		.WillOnce(Return(-EBUSY))
+		.WillOnce([this](::socket *, ::socket **out) {
+			return *out = port.fake.new_socket(), 0;
+		})
+		.WillRepeatedly(Return(-EAGAIN));
+	port.fake.announce(listener, KTCP_SOCK_READABLE);
+	port.fake.run_all();
+	EXPECT_EQ(sessions(), 1u) << "the next is served at once";
+	EXPECT_THAT(read_statistics(), HasSubstr("refused_taken 1\n"));
+	server.stop();
+	expect_nothing_left();
+}
+
+TEST_F(server_test, a_listener_that_was_ended_is_replaced)
+{
+	ktcp::server<echo> server;
+
+	EXPECT_TRUE(server.start(plain));
+	connect(2);
+	port.fake.run_all();
+
+	::socket *const first = listener;
+
+	EXPECT_CALL(port, sock_listening(_)).WillOnce(Return(false)).WillRepeatedly(Return(true));
+	EXPECT_CALL(port,
+		    printk_ratelimited(KTCP_LOG_WARNING, HasSubstr("was ended from outside")));
+	{
+		InSequence order;
+
+		EXPECT_CALL(port, sock_unhook_listener(first, _));
+		EXPECT_CALL(port, sock_release(first));
+		EXPECT_CALL(port, sock_bind(_, _)).WillOnce([&](::socket *, const ktcp_endpoint *at) {
+			EXPECT_EQ(at->port, plain.port);
+			return 0;
+		});
+		EXPECT_CALL(port, sock_hook_listener(_, _));
+		EXPECT_CALL(port, sock_listen(_, _));
+	}
+	port.fake.announce(first, KTCP_SOCK_STATE);
+	port.fake.run_all();
+	Mock::VerifyAndClearExpectations(&port);
+	EXPECT_THAT(read_statistics(), HasSubstr("relistened 1\n"));
+	EXPECT_EQ(sessions(), 2u) << "those inside stay";
+	connect(1);
+	port.fake.run_all();
+	EXPECT_EQ(sessions(), 3u);
+	server.stop();
+	expect_nothing_left();
+}
+
+TEST_F(server_test, a_listener_is_replaced_once_its_port_is_free)
+{
+	ktcp::server<echo> server;
+
+	EXPECT_TRUE(server.start(plain));
+
+	::socket *const first = listener;
+
+	EXPECT_CALL(port, sock_listening(_)).WillOnce(Return(false)).WillRepeatedly(Return(true));
+	EXPECT_CALL(port,
+		    printk_ratelimited(KTCP_LOG_WARNING, HasSubstr("was ended from outside")));
+	EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_WARNING, HasSubstr("in use"))).Times(1);
+	EXPECT_CALL(port, printk(KTCP_LOG_INFO, HasSubstr("again"))).Times(1);
+	EXPECT_CALL(port, sock_bind(_, _))
+		.Times(3)
+		.WillOnce(Return(-EADDRINUSE))
+		.WillOnce(Return(-EADDRINUSE))
+		.WillOnce(Return(0));
+	EXPECT_CALL(port, mod_delayed_work(_, _, _)).Times(AnyNumber());
+
+	InSequence order;
+
+	EXPECT_CALL(port, mod_delayed_work(_, _, 20));
+	EXPECT_CALL(port, mod_delayed_work(_, _, 40));
+	port.fake.announce(first, KTCP_SOCK_STATE);
+	for (int i = 0; i < 3; i++) {
+		port.fake.run_all();
+		port.fake.advance_ms(50);
+	}
+	EXPECT_THAT(read_statistics(), HasSubstr("relistened 1\n"));
+	server.stop();
+	expect_nothing_left();
+}
+
+TEST_F(server_test, stops_while_its_listener_is_lost)
+{
+	ktcp::server<echo> server;
+
+	EXPECT_TRUE(server.start(plain));
+	connect(1);
+	port.fake.run_all();
+	EXPECT_CALL(port, sock_listening(_)).WillOnce(Return(false));
+	EXPECT_CALL(port, sock_bind(_, _)).WillOnce(Return(-EADDRINUSE));
+	port.fake.announce(listener, KTCP_SOCK_STATE);
+	port.fake.run_all();
+	EXPECT_CALL(port, sock_unhook_listener(_, _)).Times(0);
 	server.stop();
 	expect_nothing_left();
 }

@@ -31,8 +31,9 @@ TEST(statistics, begin_at_zero)
 	const ktcp::statistics numbers;
 
 	EXPECT_EQ(numbers.accepted + numbers.active + numbers.refused_full +
-			  numbers.refused_source + numbers.refused_memory + numbers.closed +
-			  numbers.timed_out + numbers.stopped + numbers.moved.bytes_in +
-			  numbers.moved.bytes_out + numbers.moved.turns + numbers.moved.exhausted,
+			  numbers.refused_source + numbers.refused_memory + numbers.refused_taken +
+			  numbers.closed + numbers.timed_out + numbers.stopped +
+			  numbers.relistened + numbers.moved.bytes_in + numbers.moved.bytes_out +
+			  numbers.moved.turns + numbers.moved.exhausted,
 		  0u);
 }

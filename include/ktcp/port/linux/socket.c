@@ -8,6 +8,7 @@
 #include <linux/net.h>
 #include <linux/percpu.h>
 #include <linux/poll.h>
+#include <linux/slab.h>
 #include <linux/tcp.h>
 #include <linux/wait.h>
 #include <net/ipv6.h>
@@ -107,16 +108,59 @@ int ktcp_sock_remote(struct socket *sock, struct ktcp_endpoint *out)
 	return 0;
 }
 
+/* ---- whose socket it is ------------------------------------------------------- */
+
+/*
+ * The owner of sk_user_data owns the socket's callbacks: that is how sockmap (sk_psock_init()) and
+ * the kernel's own users of sockets keep out of each other's way. Ours has it from its making to
+ * its release, hooked or not, so that no BPF program takes a socket that is being served.
+ */
+static struct ktcp_sock_hook ktcp_claim;
+
+static int ktcp_sock_claim(struct sock *sk)
+{
+	int error = 0;
+
+	write_lock_bh(&sk->sk_callback_lock);
+	if (sk->sk_user_data)
+		error = -EBUSY;
+	else
+		__rcu_assign_sk_user_data_with_flags(sk, &ktcp_claim, SK_USER_DATA_NOCOPY);
+	write_unlock_bh(&sk->sk_callback_lock);
+	return error;
+}
+
 /* ---- life ------------------------------------------------------------------- */
+
+/* Somebody else has it, and sees to its end (sock_map_close()). */
+static void ktcp_sock_refuse(struct socket *sock)
+{
+	sock_no_linger(sock->sk);
+	sock_release(sock);
+}
 
 int ktcp_sock_create(struct net *net, enum ktcp_family family, struct socket **out)
 {
-	return sock_create_kern(net ? net : &init_net, family == KTCP_INET ? PF_INET : PF_INET6,
-				SOCK_STREAM, IPPROTO_TCP, out);
+	int error = sock_create_kern(net ? net : &init_net,
+				     family == KTCP_INET ? PF_INET : PF_INET6, SOCK_STREAM,
+				     IPPROTO_TCP, out);
+
+	if (error)
+		return error;
+	error = ktcp_sock_claim((*out)->sk);
+	if (error)
+		ktcp_sock_refuse(*out);
+	return error;
 }
 
 void ktcp_sock_release(struct socket *sock)
 {
+	struct sock *sk = sock->sk;
+
+	/* It may live on, without us. */
+	write_lock_bh(&sk->sk_callback_lock);
+	__rcu_assign_sk_user_data_with_flags(sk, NULL, 0);
+	write_unlock_bh(&sk->sk_callback_lock);
 	sock_release(sock);
 }
 
@@ -483,7 +527,7 @@ void ktcp_sock_unhook(struct socket *sock, struct ktcp_sock_hook *hook)
 	WRITE_ONCE(sk->sk_data_ready, hook->saved[KTCP_SAVED_DATA_READY]);
 	WRITE_ONCE(sk->sk_write_space, hook->saved[KTCP_SAVED_WRITE_SPACE]);
 	WRITE_ONCE(sk->sk_state_change, hook->saved[KTCP_SAVED_STATE_CHANGE]);
-	__rcu_assign_sk_user_data_with_flags(sk, NULL, 0);
+	__rcu_assign_sk_user_data_with_flags(sk, &ktcp_claim, SK_USER_DATA_NOCOPY);
 	write_unlock_bh(&sk->sk_callback_lock);
 	release_sock(sk);
 }
@@ -601,65 +645,51 @@ long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, 
 /* ---- events: a listener ----------------------------------------------------- */
 
 /*
- * Called for the listener without its lock, and for children that inherited it and
- * have not been accepted, with only the child's lock. Those have no user data
- * (SK_USER_DATA_NOCOPY) and nobody who waits.
+ * By its wait queue, as net/9p/trans_fd.c does. A callback in the listener's struct sock would be
+ * inherited by its children, and go wherever they go: into a sockmap that saves it and puts it back
+ * later (sk_psock_start_verdict()), or to another listener (net.ipv4.tcp_migrate_req).
  */
-static void ktcp_listener_data_ready(struct sock *sk)
-{
+struct ktcp_listener_waiter {
+	struct wait_queue_entry entry;
 	struct ktcp_sock_hook *hook;
+};
 
-	if (READ_ONCE(sk->sk_state) != TCP_LISTEN)
-		return;
-	read_lock_bh(&sk->sk_callback_lock);
-	hook = ktcp_hook_of(sk);
-	if (hook)
-		hook->event(hook, KTCP_SOCK_READABLE);
-	read_unlock_bh(&sk->sk_callback_lock);
+/* With the queue's lock held. A wake-up without a key is sock_def_wakeup()'s: its state changed. */
+static int ktcp_listener_woken(struct wait_queue_entry *entry, unsigned int mode, int flags,
+			       void *key)
+{
+	struct ktcp_listener_waiter *waiter = container_of(entry, struct ktcp_listener_waiter,
+							   entry);
+
+	waiter->hook->event(waiter->hook,
+			    key_to_poll(key) & EPOLLIN ? KTCP_SOCK_READABLE : KTCP_SOCK_STATE);
+	return 0; /* nobody was woken */
 }
 
-void ktcp_sock_hook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
+int ktcp_sock_hook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
 {
-	struct sock *sk = sock->sk;
+	struct ktcp_listener_waiter *waiter = kzalloc(sizeof(*waiter), GFP_KERNEL);
 
-	write_lock_bh(&sk->sk_callback_lock);
-	hook->saved[KTCP_SAVED_DATA_READY] = sk->sk_data_ready;
-	__rcu_assign_sk_user_data_with_flags(sk, hook, SK_USER_DATA_NOCOPY);
-	WRITE_ONCE(sk->sk_data_ready, ktcp_listener_data_ready);
-	write_unlock_bh(&sk->sk_callback_lock);
+	if (!waiter)
+		return -ENOMEM;
+	waiter->hook = hook;
+	hook->saved[0] = waiter;
+	init_waitqueue_func_entry(&waiter->entry, ktcp_listener_woken);
+	add_wait_queue(sk_sleep(sock->sk), &waiter->entry);
+	return 0;
 }
 
 void ktcp_sock_unhook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
 {
-	struct sock *sk = sock->sk;
+	struct ktcp_listener_waiter *waiter = hook->saved[0];
 
-	write_lock_bh(&sk->sk_callback_lock);
-	WRITE_ONCE(sk->sk_data_ready, hook->saved[KTCP_SAVED_DATA_READY]);
-	__rcu_assign_sk_user_data_with_flags(sk, NULL, 0);
-	write_unlock_bh(&sk->sk_callback_lock);
+	remove_wait_queue(sk_sleep(sock->sk), &waiter->entry);
+	kfree(waiter);
 }
 
-/* A child that inherited ours gets the listener's own back, hooked or not by now. */
-static void ktcp_disinherit(struct sock *listener, struct sock *child)
+bool ktcp_sock_listening(const struct socket *sock)
 {
-	struct ktcp_sock_hook *hook;
-	void (*ready)(struct sock * sk);
-
-	if (READ_ONCE(child->sk_data_ready) != ktcp_listener_data_ready)
-		return;
-	read_lock_bh(&listener->sk_callback_lock);
-	hook = ktcp_hook_of(listener);
-	ready = listener->sk_data_ready;
-	if (hook)
-		ready = hook->saved[KTCP_SAVED_DATA_READY];
-	read_unlock_bh(&listener->sk_callback_lock);
-
-	lock_sock(child);
-	write_lock_bh(&child->sk_callback_lock);
-	WRITE_ONCE(child->sk_data_ready, ready);
-	__rcu_assign_sk_user_data_with_flags(child, NULL, 0);
-	write_unlock_bh(&child->sk_callback_lock);
-	release_sock(child);
+	return READ_ONCE(sock->sk->sk_state) == TCP_LISTEN;
 }
 
 int ktcp_sock_accept(struct socket *listener, struct socket **out)
@@ -669,7 +699,11 @@ int ktcp_sock_accept(struct socket *listener, struct socket **out)
 
 	if (error < 0)
 		return error;
-	ktcp_disinherit(listener->sk, child->sk);
+	error = ktcp_sock_claim(child->sk);
+	if (error) {
+		ktcp_sock_refuse(child);
+		return error;
+	}
 	*out = child;
 	return 0;
 }

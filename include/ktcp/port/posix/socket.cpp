@@ -319,6 +319,14 @@ int ktcp_sock_accept(struct socket *listener, struct socket **out)
 	return wrap(accept4(listener->fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK), out);
 }
 
+bool ktcp_sock_listening(const struct socket *sock)
+{
+	int listening = 0;
+	socklen_t size = sizeof(listening);
+
+	return !getsockopt(sock->fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) && listening;
+}
+
 int ktcp_sock_connect(struct socket *sock, const struct ktcp_endpoint *remote)
 {
 	address to;
@@ -479,9 +487,10 @@ void ktcp_sock_unhook(struct socket *sock, struct ktcp_sock_hook *)
 	unhook(sock);
 }
 
-void ktcp_sock_hook_listener(struct socket *sock, struct ktcp_sock_hook *by)
+int ktcp_sock_hook_listener(struct socket *sock, struct ktcp_sock_hook *by)
 {
 	hook(sock, by, EPOLLIN);
+	return 0;
 }
 
 void ktcp_sock_unhook_listener(struct socket *sock, struct ktcp_sock_hook *)
