@@ -128,7 +128,6 @@ TEST_P(sockmap, unloading_is_not_kept_waiting)
 {
 	taker program(GetParam().verdict);
 	std::atomic<bool> stop = false;
-	std::atomic<int> reset = 0;
 	std::vector<std::thread> clients;
 	for (int i = 0; i < 2; ++i)
 		clients.emplace_back([&] {
@@ -137,7 +136,6 @@ TEST_P(sockmap, unloading_is_not_kept_waiting)
 				peer.send("hello");
 				peer.half_close();
 				EXPECT_EQ(peer.receive_to_end().size(), 0u);
-				reset += peer.connected();
 			}
 		});
 	for (int i = 0; i < 5 && !HasFailure(); ++i) {
@@ -148,7 +146,6 @@ TEST_P(sockmap, unloading_is_not_kept_waiting)
 	stop = true;
 	for (auto &each : clients)
 		each.join();
-	EXPECT_GT(reset, 15);
 }
 
 // ---- SOCK_DESTROY ----------------------------------------------------------------------------
