@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from results import OURS, kernels_of, key, read, readable, servers_of, size_in_bytes, title
-from tables import CONNECTIONS, HTTP, HTTP_SHORT, IDLE, SHORT, SIZES, STANDARD
+from tables import CONNECTIONS, HTTP, HTTP_SHORT, IDLE, NOT_COUNTED, SHORT, SIZES, STANDARD
 
 HEADER = """set terminal svg size 960,560 dynamic font "sans,13" background "white"
 set output "{output}"
@@ -78,8 +78,7 @@ def draw(folder, to=None):
     to.mkdir(parents=True, exist_ok=True)
     results = read(folder)
     results = [result for result in results if result["kernel"] == kernels_of(results)[0]]
-    counted = [result for result in results if result["section"] not in ("wall", "idle", "decisions") and
-               not result["strings"]]
+    counted = [result for result in results if result["section"] not in NOT_COUNTED]
     idle = [result for result in results if result["section"] == "idle"]
     found = {(result["server"], key(result)): result["ns_per_request"] for result in counted
              if "failed" not in result}

@@ -59,6 +59,8 @@ def latency(name):
     return lambda result: f"{result[name] / 1e3:,.0f}"
 
 
+# Sections with tables of their own: by clocks, or of another boot than the others.
+NOT_COUNTED = ("wall", "idle", "decisions", "copies")
 STANDARD = [workload(1), workload(16), workload(128), workload(16, "16K"), workload(16, per_request=True)]
 CONNECTIONS = [workload(each) for each in (1, 16, 128, 1024, 10_000)]
 SIZES = [workload(16, each) for each in ("1", "64", "4K", "16K", "64K", "1M")]
@@ -116,7 +118,7 @@ def wall_tail(results):
 def with_strings(results, workloads, reference):
     """A row for each server: a workload without string instructions and with them, and ratios."""
     found = {(result["server"], key(result), bool(result["strings"])): result["ns_per_request"]
-             for result in results if "failed" not in result}
+             for result in results if result["section"] == "copies" and "failed" not in result}
     shown = [each for each in workloads if (reference, each, True) in found]
     rows = []
     for server in servers_of(results):
@@ -158,8 +160,7 @@ def decided(results):
 
 def counted_parts(results):
     """The tables of one kernel's counted figures."""
-    counted = [result for result in results if result["section"] not in ("wall", "idle", "decisions") and
-               not result["strings"]]
+    counted = [result for result in results if result["section"] not in NOT_COUNTED]
     idle = [result for result in results if result["section"] == "idle"]
     rest_of_sizes = [each for each in SIZES if each not in STANDARD]
     http = HTTP[16] + HTTP_SHORT
@@ -201,7 +202,7 @@ def counted_parts(results):
         ("p99 latency of HTTP requests, us of instructions",
          by_workload(counted, HTTP[16], latency("p99_ns")), ""),
         ("Copies: each byte is an instruction with ERMS, eight or more are one without; echo",
-         with_strings([each for each in results if not is_http(each)], STANDARD + SIZES, "epoll"), ""),
+         with_strings([each for each in results if not is_http(each)], STANDARD, "epoll"), ""),
         ("The same for HTTP", with_strings([each for each in results if is_http(each)],
                                            HTTP[16], "nginx"), ""),
         ("Clients outside, one processor: from a request's arrival to its answer, us in the guest, "
