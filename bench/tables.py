@@ -119,7 +119,7 @@ def with_strings(results, workloads, reference):
     """A row for each server: a workload without string instructions and with them, and ratios."""
     found = {(result["server"], key(result), bool(result["strings"])): result["ns_per_request"]
              for result in results if result["section"] == "copies" and "failed" not in result}
-    shown = [each for each in workloads if (reference, each, True) in found]
+    shown = [each for each in workloads if any(what == each and strings for _, what, strings in found)]
     rows = []
     for server in servers_of(results):
         cells = []
@@ -127,8 +127,8 @@ def with_strings(results, workloads, reference):
             for strings in (False, True):
                 figure = found.get((server, each, strings))
                 base = found.get((reference, each, strings))
-                cells += ["", ""] if figure is None or base is None else \
-                    [f"{figure:,.0f}", f"{figure / base:.3f}"]
+                cells += [f"{figure:,.0f}" if figure else "",
+                          f"{figure / base:.3f}" if figure and base else ""]
         if any(cells):
             rows.append([server] + cells)
     head = ["server"]
@@ -201,9 +201,9 @@ def counted_parts(results):
         ("By other clients", by_workload(counted, HTTP_OTHER, instructions), ""),
         ("p99 latency of HTTP requests, us of instructions",
          by_workload(counted, HTTP[16], latency("p99_ns")), ""),
-        ("Copies: each byte is an instruction with ERMS, eight or more are one without; echo",
+        ("Copies, without ERMS and with it, and ratios to epoll's",
          with_strings([each for each in results if not is_http(each)], STANDARD, "epoll"), ""),
-        ("The same for HTTP", with_strings([each for each in results if is_http(each)],
+        ("Copies of HTTP, and ratios to nginx's", with_strings([each for each in results if is_http(each)],
                                            HTTP[16], "nginx"), ""),
         ("Clients outside, one processor: from a request's arrival to its answer, us in the guest, "
          "and over epoll's of the same boot; beside a busy task, and 16 beside a bulk sender",
@@ -225,8 +225,8 @@ def parts(results):
                     table, "" if number else figure)
                    for name, table, figure in
                    counted_parts([each for each in results if each["kernel"] == kernel])]
-    failed = sorted({f"{result['server']} on {result['kernel']}, {title(key(result))}: "
-                     f"{result['failed']}" for result in results if "failed" in result})
+    failed = sorted({f"{result['server']} on {result['kernel']}, {title(key(result))}"
+                     f"{', with ERMS' if result['strings'] else ''}: {result['failed']}" for result in results if "failed" in result})
     if failed:
         tables.append(("Failed", "\n".join(failed), ""))
     return [each for each in tables if each[1]]
