@@ -23,6 +23,8 @@ def within(root, folder="", at="", devices=False):
             "sh", "-euc", """
         root=$0 folder=$1 at=$2 devices=$3
         shift 3
+        # A mount of its own, as / is everywhere else: so one may be made within it.
+        mount --bind "$root" "$root"
         if [ "$folder" ]; then
             mkdir -p "$root$at"
             mount --bind "$folder" "$root$at"
