@@ -22,7 +22,7 @@ mock_port *living;
 
 } // namespace
 
-mock_port::mock_port()
+template <class One> basic_mock_port<One>::basic_mock_port()
 {
 	if (living) {
 		std::fputs("mock_port: there is one already\n", stderr);
@@ -32,12 +32,12 @@ mock_port::mock_port()
 	fall_back_to_fake();
 }
 
-mock_port::~mock_port()
+template <class One> basic_mock_port<One>::~basic_mock_port()
 {
 	living = nullptr;
 }
 
-mock_port &mock_port::current()
+template <class One> basic_mock_port<One> &basic_mock_port<One>::current()
 {
 	if (!living) {
 		std::fputs("mock_port: the boundary was called and there is no port\n", stderr);
@@ -46,7 +46,7 @@ mock_port &mock_port::current()
 	return *living;
 }
 
-void mock_port::fall_back_to_fake()
+template <class One> void basic_mock_port<One>::fall_back_to_fake()
 {
 	using testing::Invoke;
 	using testing::Return;
@@ -146,6 +146,8 @@ void mock_port::fall_back_to_fake()
 			return static_cast<long>(size);
 		});
 }
+
+template class basic_mock_port<void>;
 
 } // namespace mock
 
