@@ -65,7 +65,7 @@ BOOTS = (
     Boot("no_ipv6", "*no_ipv6*", arguments="ipv6.disable=1"),
     # How long something takes is asked where it does not depend on this machine, nor on what the
     # kernel checks beside.
-    Boot("icount", "*icount*", accel="icount", debug=False),
+    Boot("icount", "*icount*", arguments="ktcp_clock=instructions", accel="icount", debug=False),
     # khttpd's bring their clients, some of them large; python3-h11 comes with python.
     Boot("http", "*http_*", programs=("curl", "ab", "wrk", "h2load", "slowhttptest", "mke2fs"),
          modules=("loop",), python=("h11", "socket"), files=(HERE / "guest" / "h11_client.py",)),

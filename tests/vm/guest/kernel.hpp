@@ -65,6 +65,13 @@ inline bool write_file(const std::string &path, const std::string &text)
 	return file.good();
 }
 
+// Does this guest's clock count instructions, so that no load of the machine below changes what
+// something takes? tests/vm/suite.py says so on the kernel's command line.
+inline bool clock_counts_instructions()
+{
+	return read_file("/proc/cmdline").find("ktcp_clock=instructions") != std::string::npos;
+}
+
 // Is it a kernel that looks out for mistakes (6.1-debug and the like)? It is several times slower, and
 // its objects are larger: sizes and times are not what is tested there.
 inline bool debug_kernel()

@@ -12,6 +12,8 @@ namespace
 
 class unloading : public every_model {};
 FOR_EVERY_MODEL(unloading);
+// Once more where the clock counts instructions: within two seconds.
+INSTANTIATE_TEST_SUITE_P(icount, unloading, models(), model_name);
 
 TEST_P(unloading, without_a_client)
 {
