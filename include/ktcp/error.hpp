@@ -37,6 +37,7 @@ enum class errc : int {
 	ebadmsg = 74,
 	emsgsize = 90,
 	eprotonosupport = 93,
+	eopnotsupp = 95,
 	eafnosupport = 97,
 	eaddrinuse = 98,
 	eaddrnotavail = 99,

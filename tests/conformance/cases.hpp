@@ -9,6 +9,7 @@
 #include "cases_sync.hpp"
 #include "cases_thread.hpp"
 #include "cases_time.hpp"
+#include "cases_turns.hpp"
 #include "cases_work.hpp"
 
 namespace ktcp_test
@@ -20,11 +21,12 @@ struct test_case {
 };
 
 #define KTCP_CASE_ENTRY(name) { #name, name },
-inline constexpr test_case cases[] = { KTCP_MEMORY_CASES(KTCP_CASE_ENTRY) KTCP_TIME_CASES(
-	KTCP_CASE_ENTRY) KTCP_SYNC_CASES(KTCP_CASE_ENTRY) KTCP_THREAD_CASES(KTCP_CASE_ENTRY)
-					       KTCP_WORK_CASES(KTCP_CASE_ENTRY)
-						       KTCP_SOCKET_CASES(KTCP_CASE_ENTRY)
-							       KTCP_HOOK_CASES(KTCP_CASE_ENTRY) };
+inline constexpr test_case cases[] = {
+	KTCP_MEMORY_CASES(KTCP_CASE_ENTRY) KTCP_TIME_CASES(KTCP_CASE_ENTRY)
+		KTCP_SYNC_CASES(KTCP_CASE_ENTRY) KTCP_THREAD_CASES(KTCP_CASE_ENTRY)
+			KTCP_WORK_CASES(KTCP_CASE_ENTRY) KTCP_TURNS_CASES(KTCP_CASE_ENTRY)
+				KTCP_SOCKET_CASES(KTCP_CASE_ENTRY) KTCP_HOOK_CASES(KTCP_CASE_ENTRY)
+};
 #undef KTCP_CASE_ENTRY
 
 } // namespace ktcp_test

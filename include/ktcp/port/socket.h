@@ -19,6 +19,7 @@
 KTCP_PORT_BEGIN
 
 struct socket;
+struct sock;
 struct net;
 struct page;
 
@@ -42,7 +43,8 @@ enum ktcp_sock_event {
 	/*
 	 * Only ever told, never waited for: this call is in softirq, with the socket's lock
 	 * held and nobody in process context owning it, so that from inside it, and only
-	 * from there, ktcp_sock_softirq_recv() and ktcp_sock_softirq_send() may be used.
+	 * from there, ktcp_sock_softirq_recv() and ktcp_sock_softirq_send() may be used
+	 * (or under ktcp_sock_trylock_bh()).
 	 */
 	KTCP_SOCK_SOFTIRQ = 1 << 8,
 };
@@ -281,7 +283,7 @@ void ktcp_softirq_pages_destroy(struct ktcp_softirq_pages *pages);
  * ktcp_sock_softirq_recv() - as ktcp_sock_recv(), by tcp_read_sock().
  * Return: as ktcp_sock_recv(); -EINPROGRESS when only ktcp_sock_recv() can go on (an
  *         urgent byte is next, which tcp_read_sock() never passes).
- * Context: inside an event with KTCP_SOCK_SOFTIRQ.
+ * Context: inside an event with KTCP_SOCK_SOFTIRQ, or under ktcp_sock_trylock_bh().
  */
 long ktcp_sock_softirq_recv(struct socket *sock, void *buffer, size_t size);
 
@@ -290,10 +292,24 @@ long ktcp_sock_softirq_recv(struct socket *sock, void *buffer, size_t size);
  * allocations.
  * Return: as ktcp_sock_send(); -EINPROGRESS when there was no memory to be had without
  *         sleeping: ktcp_sock_send() may find some.
- * Context: inside an event with KTCP_SOCK_SOFTIRQ.
+ * Context: inside an event with KTCP_SOCK_SOFTIRQ, or under ktcp_sock_trylock_bh().
  */
 long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, unsigned int flags,
 			    struct ktcp_softirq_pages *pages);
+
+/**
+ * ktcp_sock_trylock_bh() - the lock that TCP itself holds in softirq, without an event. Until
+ * ktcp_sock_unlock_bh(), ktcp_sock_softirq_recv() and ktcp_sock_softirq_send() may be used.
+ * Return: what is to be unlocked; NULL if a process owns the socket.
+ * Context: "here", as port/turns.h has it.
+ */
+struct sock *ktcp_sock_trylock_bh(struct socket *sock);
+
+/**
+ * ktcp_sock_unlock_bh() - whoever waits for the lock to close the socket may do so before this
+ * returns. Context: here.
+ */
+void ktcp_sock_unlock_bh(struct sock *sk);
 
 /**
  * ktcp_sock_incoming_cpu() - the CPU on which the connection's last packet was

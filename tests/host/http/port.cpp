@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* The port below client.hpp, and the client's turns. */
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 
@@ -10,6 +11,7 @@
 #include <ktcp/port/random.h>
 #include <ktcp/port/thread.h>
 #include <ktcp/port/time.h>
+#include <ktcp/port/turns.h>
 
 #include "../../../include/ktcp/port/posix/file.cpp"
 #include "client.hpp"
@@ -215,6 +217,15 @@ long ktcp_sock_softirq_send(struct socket *, const void *, size_t, unsigned int,
 			    struct ktcp_softirq_pages *)
 {
 	std::abort();
+}
+
+int ktcp_turns_get(size_t, const struct ktcp_turns_ops *, struct ktcp_turns **)
+{
+	return -EOPNOTSUPP;
+}
+
+void ktcp_turns_put(struct ktcp_turns *)
+{
 }
 
 void ktcp_softirq_pages_destroy(struct ktcp_softirq_pages *)

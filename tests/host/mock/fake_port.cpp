@@ -85,6 +85,19 @@ fake_port::~fake_port()
 
 bool fake_port::run_one()
 {
+	if (turns && turns->raised) {
+		turns->raised = false;
+		turns->depth++;
+		turns->ops->drain(turns->cpu.get());
+		turns->depth--;
+		return true;
+	}
+	if (turns && turns->work) {
+		turns->depth++;
+		turns->work = turns->ops->thread(turns->cpu.get());
+		turns->depth--;
+		return true;
+	}
 	if (queued_.empty())
 		return false;
 
@@ -657,6 +670,73 @@ bool fake_port::wait_for_completion_timeout(::completion *done, unsigned int ms)
 	}
 	done->count--;
 	return true;
+}
+
+/* ---- turns ------------------------------------------------------------------------------ */
+
+int fake_port::turns_get(std::size_t size, const ktcp_turns_ops *ops, ktcp_turns **out)
+{
+	if (!turns) {
+		turns = std::make_unique<ktcp_turns>();
+		turns->ops = ops;
+		turns->cpu.reset(new std::max_align_t[size / sizeof(std::max_align_t) + 1]{});
+		ops->arrive(turns->cpu.get());
+	}
+	turns->users++;
+	*out = turns.get();
+	return 0;
+}
+
+void fake_port::turns_put(ktcp_turns *put)
+{
+	if (!put)
+		return;
+	EXPECT_EQ(put, turns.get());
+	EXPECT_EQ(put->depth, 0u) << "somebody is here";
+	if (--put->users == 0)
+		turns.reset();
+}
+
+void *fake_port::turns_enter(ktcp_turns *here)
+{
+	EXPECT_EQ(here, turns.get());
+	here->depth++;
+	return here->cpu.get();
+}
+
+void fake_port::turns_leave(ktcp_turns *here)
+{
+	EXPECT_EQ(here, turns.get());
+	here->depth--;
+}
+
+void fake_port::turns_raise(void *)
+{
+	EXPECT_NE(turns->depth, 0u);
+	turns->raised = true;
+}
+
+void fake_port::turns_wake(void *)
+{
+	EXPECT_NE(turns->depth, 0u);
+	turns->work = true;
+}
+
+std::uint64_t fake_port::turns_clock()
+{
+	EXPECT_NE(turns->depth, 0u);
+	return clock_ns;
+}
+
+::sock *fake_port::sock_trylock_bh(::socket *sock)
+{
+	EXPECT_NE(turns->depth, 0u);
+	return reinterpret_cast<::sock *>(sock);
+}
+
+void fake_port::sock_unlock_bh(::sock *)
+{
+	EXPECT_NE(turns->depth, 0u);
 }
 
 /* ---- work ------------------------------------------------------------------------------- */

@@ -14,9 +14,11 @@
 #ifndef KTCP_TESTS_HOST_MOCK_FAKE_PORT_HPP
 #define KTCP_TESTS_HOST_MOCK_FAKE_PORT_HPP
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -33,6 +35,7 @@
 #include <ktcp/port/sync.h>
 #include <ktcp/port/thread.h>
 #include <ktcp/port/time.h>
+#include <ktcp/port/turns.h>
 #include <ktcp/port/work.h>
 
 /* The kernel's structures, as far as this port has them. */
@@ -53,6 +56,16 @@ struct ktcp_page_pool {
 };
 
 struct ktcp_softirq_pages {};
+
+/** One CPU, with the thread that takes its turns. */
+struct ktcp_turns {
+	const ktcp_turns_ops *ops;
+	std::unique_ptr<std::max_align_t[]> cpu;
+	unsigned int users = 0;
+	unsigned int depth = 0; /**< of turns_enter() */
+	bool raised = false;
+	bool work = false; /**< for the thread */
+};
 
 struct proc_dir_entry {
 	struct net *net;
@@ -112,10 +125,11 @@ class fake_port {
 	/** @name What a test does in the kernel's place */
 	/** @{ */
 
-	/** Run the oldest queued work item; false if there is none. */
+	/** Run the drain, or a turn of the thread's, or the oldest queued work item; false if there is
+	 * nothing to run. */
 	bool run_one();
 
-	/** Run work items until none is queued; returns how many ran. */
+	/** Run them until there is nothing; returns how many ran. */
 	unsigned int run_all();
 
 	/** Time passes; timers that are due queue their items, which do not run yet. */
@@ -207,6 +221,10 @@ class fake_port {
 	std::map<std::string, std::uint32_t> devices;
 	/** What ktcp_now_ms() returns. */
 	std::uint64_t now = 1000;
+	/** What ktcp_turns_clock() returns. */
+	std::uint64_t clock_ns = 1'000'000'000;
+	/** The CPU's turns, while somebody has got them. */
+	std::unique_ptr<ktcp_turns> turns;
 	/** What ktcp_real_seconds() returns. */
 	std::uint64_t real_seconds = 1'704'067'200;
 	/** What ktcp_kthread_should_stop() returns. */
@@ -277,6 +295,17 @@ class fake_port {
 	void init_delayed_work(::delayed_work *work, void (*function)(work_struct *));
 	bool mod_delayed_work(workqueue_struct *wq, ::delayed_work *work, unsigned int delay_ms);
 	bool cancel_delayed_work_sync(::delayed_work *work);
+
+	int turns_get(std::size_t size, const ktcp_turns_ops *ops, ktcp_turns **out);
+	void turns_put(ktcp_turns *put);
+	void *turns_enter(ktcp_turns *here);
+	void turns_leave(ktcp_turns *here);
+	void turns_raise(void *cpu);
+	void turns_wake(void *cpu);
+	std::uint64_t turns_clock();
+	/** Fails while a test says that a process owns it. */
+	::sock *sock_trylock_bh(::socket *sock);
+	void sock_unlock_bh(::sock *sk);
 
 	int kthread_run(int (*function)(void *), void *argument, const std::string &name,
 			task_struct **out);

@@ -72,6 +72,15 @@ template <class One> void basic_mock_port<One>::fall_back_to_fake()
 		.WillByDefault(Invoke(&fake, &fake_port::wait_for_completion));
 	ON_CALL(*this, destroy_workqueue).WillByDefault(Invoke(&fake, &fake_port::destroy_workqueue));
 	ON_CALL(*this, init_work).WillByDefault(Invoke(&fake, &fake_port::init_work));
+	ON_CALL(*this, turns_get).WillByDefault(Invoke(&fake, &fake_port::turns_get));
+	ON_CALL(*this, turns_put).WillByDefault(Invoke(&fake, &fake_port::turns_put));
+	ON_CALL(*this, turns_enter).WillByDefault(Invoke(&fake, &fake_port::turns_enter));
+	ON_CALL(*this, turns_leave).WillByDefault(Invoke(&fake, &fake_port::turns_leave));
+	ON_CALL(*this, turns_raise).WillByDefault(Invoke(&fake, &fake_port::turns_raise));
+	ON_CALL(*this, turns_wake).WillByDefault(Invoke(&fake, &fake_port::turns_wake));
+	ON_CALL(*this, turns_clock).WillByDefault(Invoke(&fake, &fake_port::turns_clock));
+	ON_CALL(*this, sock_trylock_bh).WillByDefault(Invoke(&fake, &fake_port::sock_trylock_bh));
+	ON_CALL(*this, sock_unlock_bh).WillByDefault(Invoke(&fake, &fake_port::sock_unlock_bh));
 	ON_CALL(*this, queue_work).WillByDefault(Invoke(&fake, &fake_port::queue_work));
 	ON_CALL(*this, cancel_work_sync).WillByDefault(Invoke(&fake, &fake_port::cancel_work_sync));
 	ON_CALL(*this, init_delayed_work).WillByDefault(Invoke(&fake, &fake_port::init_delayed_work));
@@ -325,6 +334,51 @@ void ktcp_destroy_workqueue(workqueue_struct *wq)
 int ktcp_wq_max_active()
 {
 	return port().wq_max_active();
+}
+
+int ktcp_turns_get(size_t size, const struct ktcp_turns_ops *ops, struct ktcp_turns **out)
+{
+	return port().turns_get(size, ops, out);
+}
+
+void ktcp_turns_put(struct ktcp_turns *turns)
+{
+	port().turns_put(turns);
+}
+
+void *ktcp_turns_enter(struct ktcp_turns *turns)
+{
+	return port().turns_enter(turns);
+}
+
+void ktcp_turns_leave(struct ktcp_turns *turns)
+{
+	port().turns_leave(turns);
+}
+
+void ktcp_turns_raise(void *cpu)
+{
+	port().turns_raise(cpu);
+}
+
+void ktcp_turns_wake(void *cpu)
+{
+	port().turns_wake(cpu);
+}
+
+uint64_t ktcp_turns_clock(void)
+{
+	return port().turns_clock();
+}
+
+struct sock *ktcp_sock_trylock_bh(struct socket *sock)
+{
+	return port().sock_trylock_bh(sock);
+}
+
+void ktcp_sock_unlock_bh(struct sock *sk)
+{
+	port().sock_unlock_bh(sk);
 }
 
 void ktcp_init_work(work_struct *work, void (*function)(work_struct *))

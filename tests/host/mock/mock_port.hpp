@@ -141,6 +141,16 @@ template <class One> class basic_mock_port {
 		    (workqueue_struct * wq, ::delayed_work *work, unsigned int delay_ms));
 	MOCK_METHOD(bool, cancel_delayed_work_sync, (::delayed_work * work));
 
+	/* turns.h; of the one CPU that there is */
+	MOCK_METHOD(int, turns_get,
+		    (std::size_t size, const ktcp_turns_ops *ops, ktcp_turns **out));
+	MOCK_METHOD(void, turns_put, (ktcp_turns * turns));
+	MOCK_METHOD(void *, turns_enter, (ktcp_turns * turns));
+	MOCK_METHOD(void, turns_leave, (ktcp_turns * turns));
+	MOCK_METHOD(void, turns_raise, (void *cpu));
+	MOCK_METHOD(void, turns_wake, (void *cpu));
+	MOCK_METHOD(std::uint64_t, turns_clock, ());
+
 	/* thread.h */
 	MOCK_METHOD(int, kthread_run,
 		    (int (*function)(void *), void *argument, std::string name, task_struct **out));
@@ -188,6 +198,8 @@ template <class One> class basic_mock_port {
 	MOCK_METHOD(long, sock_softirq_send,
 		    (::socket * sock, const void *data, std::size_t size, unsigned int flags,
 		     ktcp_softirq_pages *pages));
+	MOCK_METHOD(::sock *, sock_trylock_bh, (::socket * sock));
+	MOCK_METHOD(void, sock_unlock_bh, (::sock * sk));
 	MOCK_METHOD(int, sock_incoming_cpu, (const ::socket *sock));
 
     private:

@@ -16,6 +16,7 @@
 
 #include "memory.hpp"
 #include "network.hpp"
+#include "turns.hpp"
 #include "workqueues.hpp"
 
 #include <ktcp_layout.h>
@@ -54,6 +55,7 @@ kernel::kernel(uint64_t seed, const options &options_)
 
 	the = this;
 	cpus = chance.between(1, 3);
+	bottom_halves_exclude = chance.below(4) != 0;
 	now_ms_ = start_ms_ = 1000 + chance.below(5000);
 	if (chance.below(3) == 0) {
 		by_priority_ = true;
@@ -148,6 +150,7 @@ task &kernel::spawn(context kind, const std::string &name, std::function<void()>
 	t->priority = by_priority_ ? 1000 + chance.below(1u << 30) : 0;
 	t->in_callback = t->in_module = 0;
 	t->may_do_io = false;
+	t->here_depth = 0;
 	t->stack->start(std::move(body));
 	if (kind == context::client)
 		clients_++;
@@ -405,15 +408,20 @@ task &kernel::raise_softirq(const char *name, std::function<void()> body)
 
 void kernel::synchronize_rcu()
 {
-	std::vector<int> running;
+	/* Softirqs, and whoever is "here" (port/turns.h): until they are gone, or have left. */
+	std::map<int, uint64_t> running;
 
 	for (auto &t : tasks_)
-		if (t->kind == context::softirq && t->now != task::state::finished)
-			running.push_back(t->id);
+		if ((t->kind == context::softirq || t->here_depth) &&
+		    t->now != task::state::finished)
+			running[t->id] = t->here_serial;
 	for (;;) {
 		bool any = std::any_of(tasks_.begin(), tasks_.end(), [&](auto &t) {
-			return t->now != task::state::finished &&
-			       std::find(running.begin(), running.end(), t->id) != running.end();
+			const auto found = running.find(t->id);
+
+			return found != running.end() && t->now != task::state::finished &&
+			       (t->kind == context::softirq ||
+				(t->here_depth && t->here_serial == found->second));
 		});
 
 		if (!any)
@@ -459,6 +467,8 @@ void kernel::check_unloaded()
 		if (t->in_module || t->kind == context::worker || t->kind == context::thread)
 			fail("unloaded while %s still runs the module's code", t->name.c_str());
 	}
+	if (turns)
+		fail("unloaded with the CPUs' turns not put");
 	if (threads_alive)
 		fail("unloaded with %d kernel threads not stopped", threads_alive);
 	queues->check_unloaded();
@@ -594,6 +604,10 @@ void world::point()
 random &world::chance()
 {
 	return kernel_.chance;
+}
+void world::shake_cpu()
+{
+	sim::shake_cpu(kernel_);
 }
 void world::link(bool up)
 {

@@ -46,7 +46,10 @@ struct task {
 	uint32_t priority = 0;
 	int in_callback = 0; /* inside an event callback: must not sleep */
 	int in_module = 0; /* a softirq that executes the module's instructions */
-	bool may_do_io = false; /* inside an event with KTCP_SOCK_SOFTIRQ */
+	bool may_do_io = false; /* inside an event with KTCP_SOCK_SOFTIRQ, or the like */
+	void *here = nullptr; /* see port/turns.h: its CPU's memory … */
+	int here_depth = 0; /* … how deep it is … */
+	uint64_t here_serial = 0; /* … and how often it entered */
 };
 
 class kernel {
@@ -136,6 +139,8 @@ class kernel {
 	/* What the port's functions hand out; kept until the run ends, so that late use is seen. */
 	std::vector<std::shared_ptr<void>> handles; /* struct socket */
 	std::vector<std::shared_ptr<void>> threads; /* struct task_struct */
+	std::shared_ptr<void> turns; /* struct ktcp_turns */
+	bool bottom_halves_exclude; /* see ktcp_turns_get() */
 	std::map<std::string, ::proc_dir_entry *> folders; /* in /proc/net */
 	std::vector<std::string> log;
 	int threads_alive = 0;

@@ -335,6 +335,7 @@ void network::unlock(tcp &s)
 		process(s, std::move(next));
 	}
 	s.owner = nullptr;
+	s.spun = false;
 	kernel_.wake(&s.owner);
 	kernel_.news();
 }

@@ -94,6 +94,7 @@ struct tcp {
 
 	/* the lock, and what arrived while it was held */
 	task *owner = nullptr;
+	bool spun = false; /* the owner has its spin lock alone, and no process owns it */
 	std::deque<segment> backlog;
 	size_t backlog_bytes = 0;
 	task *caller = nullptr; /* in a call: one context at a time */

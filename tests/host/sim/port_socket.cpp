@@ -321,6 +321,36 @@ long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, 
 	return sent == -EAGAIN && s.out.empty() && !s.unacked ? -EINPROGRESS : sent;
 }
 
+struct sock *ktcp_sock_trylock_bh(struct socket *sock)
+{
+	kernel &k = kernel::enter_any("ktcp_sock_trylock_bh");
+	tcp &s = *sock->sk;
+
+	if (sock->released)
+		k.fail("ktcp_sock_trylock_bh: %s was released", s.name.c_str());
+	if (!k.current().here_depth)
+		k.fail("ktcp_sock_trylock_bh: bottom halves are on");
+	while (s.owner) {
+		if (s.owner->kind != sim::context::softirq && !s.spun)
+			return nullptr;
+		k.block(&s.owner, "bh_lock_sock");
+	}
+	s.owner = &k.current();
+	s.spun = true;
+	k.current().may_do_io = true;
+	return reinterpret_cast<struct sock *>(&s);
+}
+
+void ktcp_sock_unlock_bh(struct sock *sk)
+{
+	tcp &s = *reinterpret_cast<tcp *>(sk);
+	kernel &k = kernel::enter_any("ktcp_sock_unlock_bh");
+
+	k.current().may_do_io = false;
+	/* Packets that spin are taken for ones in the backlog: they come now. */
+	k.net->unlock(s);
+}
+
 int ktcp_sock_wait(struct socket *sock, unsigned int events, int timeout_ms)
 {
 	call c(sock, "ktcp_sock_wait");

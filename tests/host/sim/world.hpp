@@ -84,6 +84,9 @@ class world {
 	void point();
 	random &chance();
 
+	/* A CPU of those that take turns goes offline, and comes back. */
+	void shake_cpu();
+
 	/* The network stops, and later goes on, delivering. */
 	void link(bool up);
 	/* A namespace of its own, and the beginning of its end. */

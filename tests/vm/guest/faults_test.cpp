@@ -162,6 +162,7 @@ constexpr call beginning[] = {
 	{ "ktcp_kmem_cache_create", 0 },
 	{ "ktcp_page_pool_create", 0 },
 	{ "ktcp_softirq_pages_create", 0 },
+	{ "ktcp_turns_get", ENOMEM },
 	{ "ktcp_alloc_workqueue", 0 },
 	{ "ktcp_kthread_run", EINTR },
 	{ "ktcp_sock_create", ENOMEM },

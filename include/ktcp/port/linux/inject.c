@@ -14,6 +14,7 @@ ALLOW_ERROR_INJECTION(ktcp_alloc_pages, NULL);
 ALLOW_ERROR_INJECTION(ktcp_page_pool_create, NULL);
 ALLOW_ERROR_INJECTION(ktcp_page_pool_get, NULL);
 ALLOW_ERROR_INJECTION(ktcp_softirq_pages_create, NULL);
+ALLOW_ERROR_INJECTION(ktcp_turns_get, ERRNO);
 ALLOW_ERROR_INJECTION(ktcp_alloc_workqueue, NULL);
 ALLOW_ERROR_INJECTION(ktcp_kthread_run, ERRNO);
 ALLOW_ERROR_INJECTION(ktcp_proc_mkdir, ERRNO);

@@ -2,6 +2,7 @@
 /* port/pages.h over compound pages, a stack of them on each CPU. */
 #include <linux/bottom_half.h>
 #include <linux/gfp.h>
+#include <linux/local_lock.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/slab.h>
@@ -10,7 +11,14 @@
 
 enum { KTCP_PAGES_KEPT = 32 };
 
+/* From 6.11 on a PREEMPT_RT kernel is told what bottom halves alone no longer keep apart. */
+#ifndef KTCP_HAVE_LOCAL_LOCK_NESTED_BH
+#define local_lock_nested_bh(lock) ((void)(lock))
+#define local_unlock_nested_bh(lock) ((void)(lock))
+#endif
+
 struct ktcp_kept_pages {
+	local_lock_t lock; /* with bottom halves off */
 	unsigned int count;
 	void *buffers[KTCP_PAGES_KEPT];
 };
@@ -23,6 +31,7 @@ struct ktcp_page_pool {
 struct ktcp_page_pool *ktcp_page_pool_create(size_t size)
 {
 	struct ktcp_page_pool *pool = kzalloc(sizeof(*pool), GFP_KERNEL);
+	int cpu;
 
 	if (!pool)
 		return NULL;
@@ -32,6 +41,8 @@ struct ktcp_page_pool *ktcp_page_pool_create(size_t size)
 		kfree(pool);
 		return NULL;
 	}
+	for_each_possible_cpu(cpu)
+		local_lock_init(&per_cpu_ptr(pool->kept, cpu)->lock);
 	return pool;
 }
 
@@ -77,7 +88,9 @@ void *ktcp_page_pool_get(struct ktcp_page_pool *pool, enum ktcp_gfp gfp)
 
 	/* In softirq as in process context this CPU's stack is ours meanwhile. */
 	local_bh_disable();
+	local_lock_nested_bh(&pool->kept->lock);
 	buffer = ktcp_page_pool_take(this_cpu_ptr(pool->kept));
+	local_unlock_nested_bh(&pool->kept->lock);
 	local_bh_enable();
 	if (buffer)
 		return buffer;
@@ -92,11 +105,13 @@ void ktcp_page_pool_put(struct ktcp_page_pool *pool, void *buffer)
 	struct ktcp_kept_pages *kept;
 
 	local_bh_disable();
+	local_lock_nested_bh(&pool->kept->lock);
 	kept = this_cpu_ptr(pool->kept);
 	if (kept->count < KTCP_PAGES_KEPT) {
 		kept->buffers[kept->count++] = buffer;
 		buffer = NULL;
 	}
+	local_unlock_nested_bh(&pool->kept->lock);
 	local_bh_enable();
 	if (buffer)
 		put_page(virt_to_page(buffer));

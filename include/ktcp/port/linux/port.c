@@ -22,6 +22,7 @@
 #include "sync.c"
 #include "thread.c"
 #include "time.c"
+#include "turns.c"
 #include "work.c"
 
 #include "inject.c"

@@ -642,6 +642,22 @@ long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, 
 	return sent;
 }
 
+struct sock *ktcp_sock_trylock_bh(struct socket *sock)
+{
+	struct sock *sk = sock->sk;
+
+	bh_lock_sock(sk);
+	if (!sock_owned_by_user_nocheck(sk))
+		return sk;
+	bh_unlock_sock(sk);
+	return NULL;
+}
+
+void ktcp_sock_unlock_bh(struct sock *sk)
+{
+	bh_unlock_sock(sk);
+}
+
 /* ---- events: a listener ----------------------------------------------------- */
 
 /*

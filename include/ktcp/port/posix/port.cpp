@@ -17,6 +17,7 @@
 #include "sync.cpp"
 #include "thread.cpp"
 #include "time.cpp"
+#include "turns.cpp"
 #include "work.cpp"
 
 #include "socket.cpp"

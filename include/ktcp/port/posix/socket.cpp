@@ -524,6 +524,16 @@ long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, 
 	return ktcp_sock_send(sock, data, size, flags);
 }
 
+/* No process ever owns it: who has the claim has the socket. */
+struct sock *ktcp_sock_trylock_bh(struct socket *sock)
+{
+	return reinterpret_cast<struct sock *>(sock);
+}
+
+void ktcp_sock_unlock_bh(struct sock *)
+{
+}
+
 int ktcp_sock_incoming_cpu(const struct socket *sock)
 {
 	int cpu = -1;

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* ktcp/engine/cpu_turns.hpp: which place takes a CPU's turns, and what each may take. */
+#include <ktcp/engine/engine.hpp>
+
+#include <functional>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+#include "mock_port.hpp"
+
+using ktcp::strand;
+using testing::_;
+
+namespace
+{
+
+constexpr std::uint64_t ms = 1'000'000;
+
+class cpu_turns_test : public testing::Test {
+    protected:
+	/* Says where it was run, and what came of it. */
+	class probe : public strand {
+	    public:
+		explicit probe(cpu_turns_test &test) noexcept : strand(how), test_(test)
+		{
+		}
+
+		unsigned int turns = 0, in_process = 0;
+		std::function<turn_end()> turn = [] { return turn_end::given_away; };
+
+	    private:
+		static const strand::operations how;
+
+		cpu_turns_test &test_;
+	};
+
+	testing::NiceMock<mock::mock_port> port;
+	ktcp::engine engine = std::move(*ktcp::engine::create());
+
+	void add(probe &one)
+	{
+		const ktcp::engine::here here(engine);
+
+		here->add(one);
+	}
+
+	bool has_room()
+	{
+		const ktcp::engine::here here(engine);
+
+		return here->has_room();
+	}
+
+	void drain()
+	{
+		ASSERT_TRUE(port.fake.turns->raised);
+		port.fake.run_one();
+	}
+
+	bool for_the_thread() const
+	{
+		return port.fake.turns->work;
+	}
+
+	/* The port says so. */
+	void depart()
+	{
+		port.fake.turns->depth++;
+		port.fake.turns->ops->depart(port.fake.turns->cpu.get());
+		port.fake.turns->depth--;
+	}
+
+	/* A turn lasts so long, and uses its share up or not. */
+	auto lasting(std::uint64_t ns, strand::turn_end end = strand::turn_end::given_away)
+	{
+		return [this, ns, end] {
+			port.fake.clock_ns += ns;
+			return end;
+		};
+	}
+};
+
+const strand::operations cpu_turns_test::probe::how = {
+	.take_turn =
+		[](strand &self) {
+			auto &one = static_cast<probe &>(self);
+
+			EXPECT_NE(one.test_.port.fake.turns->depth, 0u);
+			one.turns++;
+			return one.turn();
+		},
+	.to_process = [](strand &self) { static_cast<probe &>(self).in_process++; },
+};
+
+} // namespace
+
+TEST_F(cpu_turns_test, idle_there_is_room_inline)
+{
+	EXPECT_TRUE(has_room());
+	EXPECT_FALSE(port.fake.turns->raised);
+}
+
+TEST_F(cpu_turns_test, what_is_ready_is_drained_in_its_order)
+{
+	probe one(*this), two(*this);
+	std::vector<int> order;
+
+	one.turn = [&] {
+		order.push_back(1);
+		return strand::turn_end::given_away;
+	};
+	two.turn = [&] {
+		order.push_back(2);
+		return strand::turn_end::given_away;
+	};
+	add(one);
+	add(two);
+	EXPECT_FALSE(has_room()) << "others are first";
+	drain();
+	EXPECT_EQ(order, (std::vector{ 1, 2 }));
+	EXPECT_TRUE(has_room());
+	EXPECT_FALSE(for_the_thread());
+}
+
+TEST_F(cpu_turns_test, the_drain_takes_what_becomes_ready_meanwhile)
+{
+	probe one(*this), two(*this);
+
+	one.turn = [&] {
+		EXPECT_FALSE(has_room()) << "within a drain nothing is inline";
+		add(two);
+		return strand::turn_end::given_away;
+	};
+	add(one);
+	drain();
+	EXPECT_EQ(two.turns, 1u);
+	EXPECT_FALSE(port.fake.turns->raised);
+}
+
+TEST_F(cpu_turns_test, a_share_is_64_strands)
+{
+	std::vector<std::unique_ptr<probe>> many;
+
+	for (int i = 0; i < 65; i++)
+		add(*many.emplace_back(std::make_unique<probe>(*this)));
+	drain();
+	EXPECT_EQ(many[63]->turns, 1u);
+	EXPECT_EQ(many[64]->turns, 0u);
+	EXPECT_TRUE(for_the_thread());
+	port.fake.run_all();
+	EXPECT_EQ(many[64]->turns, 1u);
+}
+
+TEST_F(cpu_turns_test, of_64_the_last_is_no_reason_to_hand_over)
+{
+	std::vector<std::unique_ptr<probe>> many;
+
+	for (int i = 0; i < 64; i++)
+		add(*many.emplace_back(std::make_unique<probe>(*this)));
+	drain();
+	EXPECT_EQ(many[63]->turns, 1u);
+	EXPECT_FALSE(for_the_thread());
+	EXPECT_TRUE(has_room());
+}
+
+TEST_F(cpu_turns_test, a_share_is_half_of_each_millisecond)
+{
+	probe one(*this), two(*this), three(*this);
+
+	one.turn = two.turn = lasting(ms / 4);
+	add(one);
+	add(two);
+	add(three);
+	drain();
+	EXPECT_EQ(two.turns, 1u);
+	EXPECT_EQ(three.turns, 0u);
+	EXPECT_TRUE(for_the_thread());
+}
+
+TEST_F(cpu_turns_test, each_period_has_a_share_of_its_own)
+{
+	probe one(*this), two(*this);
+
+	for (int i = 0; i < 10; i++) {
+		one.turn = lasting(ms * 2 / 5);
+		add(one);
+		add(two);
+		drain();
+		EXPECT_FALSE(for_the_thread());
+		port.fake.clock_ns += ms;
+	}
+	EXPECT_EQ(two.turns, 10u);
+}
+
+TEST_F(cpu_turns_test, handed_over_all_turns_are_the_threads_for_a_while)
+{
+	probe one(*this), two(*this), three(*this);
+
+	one.turn = lasting(ms);
+	add(one);
+	add(two);
+	drain();
+	EXPECT_FALSE(has_room());
+	port.fake.run_all();
+	EXPECT_EQ(two.turns, 1u);
+	EXPECT_FALSE(has_room()) << "the thread is done, and the time is not over";
+	add(three);
+	EXPECT_FALSE(port.fake.turns->raised);
+	EXPECT_TRUE(for_the_thread());
+	port.fake.run_all();
+	EXPECT_EQ(three.turns, 1u);
+	port.fake.clock_ns += 8 * ms - 1;
+	EXPECT_FALSE(has_room());
+	port.fake.clock_ns += 1;
+	EXPECT_TRUE(has_room());
+	add(one);
+	EXPECT_TRUE(port.fake.turns->raised);
+	port.fake.run_all();
+}
+
+TEST_F(cpu_turns_test, the_thread_is_not_left_alone_with_what_it_has)
+{
+	probe one(*this), two(*this);
+
+	one.turn = lasting(ms);
+	add(one);
+	add(two);
+	drain();
+	port.fake.clock_ns += 100 * ms;
+	EXPECT_FALSE(has_room());
+	add(one);
+	EXPECT_FALSE(port.fake.turns->raised) << "the place of all, or of none";
+	EXPECT_EQ(port.fake.run_all(), 2u);
+	EXPECT_TRUE(has_room());
+}
+
+TEST_F(cpu_turns_test, a_turn_that_used_its_share_up_goes_behind_the_others)
+{
+	probe one(*this), two(*this);
+
+	one.turn = [&] {
+		return one.turns == 1 ? strand::turn_end::share_used : strand::turn_end::given_away;
+	};
+	two.turn = [&] {
+		EXPECT_EQ(one.turns, 1u);
+		return strand::turn_end::given_away;
+	};
+	add(one);
+	add(two);
+	drain();
+	EXPECT_EQ(one.turns, 2u);
+	EXPECT_FALSE(for_the_thread());
+}
+
+TEST_F(cpu_turns_test, four_heavy_turns_at_once_hand_over)
+{
+	probe heavy(*this);
+
+	heavy.turn = lasting(1000, strand::turn_end::share_used);
+	add(heavy);
+	drain();
+	EXPECT_EQ(heavy.turns, 4u);
+	EXPECT_TRUE(for_the_thread());
+	/* … and as long as they are heavy it stays so. */
+	for (int i = 0; i < 100; i++) {
+		port.fake.clock_ns += ms / 2;
+		port.fake.run_one();
+	}
+	heavy.turn = lasting(0);
+	port.fake.run_all();
+	EXPECT_FALSE(has_room());
+}
+
+TEST_F(cpu_turns_test, heavy_turns_inline_count)
+{
+	probe heavy(*this);
+
+	for (int i = 0; i < 4; i++) {
+		const ktcp::engine::here here(engine);
+
+		EXPECT_TRUE(here->has_room());
+		here->end_inline(heavy, strand::turn_end::share_used);
+		EXPECT_EQ(for_the_thread(), i == 3);
+		if (i < 3)
+			drain();
+	}
+	port.fake.run_all();
+}
+
+TEST_F(cpu_turns_test, heavy_turns_now_and_then_do_not)
+{
+	probe heavy(*this);
+
+	heavy.turn = [&] {
+		return heavy.turns % 2 ? strand::turn_end::share_used :
+					 strand::turn_end::given_away;
+	};
+	for (int i = 0; i < 20; i++) {
+		add(heavy);
+		drain();
+		EXPECT_FALSE(for_the_thread());
+		port.fake.clock_ns += 3 * ms;
+	}
+}
+
+TEST_F(cpu_turns_test, without_a_thread_turns_are_work_items)
+{
+	probe ready(*this), late(*this);
+
+	add(ready);
+	depart();
+	EXPECT_EQ(ready.in_process, 1u) << "what was ready is not lost";
+	add(late);
+	EXPECT_EQ(late.in_process, 1u);
+	drain(); /* raised before */
+	EXPECT_EQ(ready.turns, 0u);
+	EXPECT_TRUE(has_room()) << "its softirqs are there still";
+}
+
+TEST_F(cpu_turns_test, a_thread_that_is_back_takes_turns_again)
+{
+	probe one(*this);
+
+	depart();
+	port.fake.turns->ops->arrive(port.fake.turns->cpu.get());
+	add(one);
+	drain();
+	EXPECT_EQ(one.turns, 1u);
+	EXPECT_EQ(one.in_process, 0u);
+}
+
+TEST_F(cpu_turns_test, all_servers_share_one)
+{
+	{
+		ktcp::engine other = std::move(*ktcp::engine::create());
+
+		EXPECT_EQ(port.fake.turns->users, 2u);
+	}
+	EXPECT_EQ(port.fake.turns->users, 1u);
+	EXPECT_CALL(port, turns_get(_, _, _)).WillOnce(testing::Return(-EOPNOTSUPP));
+	EXPECT_EQ(ktcp::engine::create().error(), ktcp::errc::eopnotsupp);
+}
