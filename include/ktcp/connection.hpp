@@ -138,6 +138,7 @@ class connection : public executor {
 	class read_more_operation;
 	class write_operation;
 	class may_sleep_operation;
+	class finish_operation;
 
 	connection(const connection &) = delete;
 	connection &operator=(const connection &) = delete;
@@ -175,10 +176,17 @@ class connection : public executor {
 	/**
 	 * `co_await peer.may_sleep()`: a result<void>; from then until its next await the handler
 	 * may sleep, for a file's sake or a lock's, and keeps nobody waiting but its own peer.
-	 * In the event-driven models it goes on in a worker of an unbound workqueue.
+	 * In the event-driven model it goes on in a worker of an unbound workqueue.
 	 * Errors: ESHUTDOWN, ETIMEDOUT; then it must not sleep.
 	 */
 	[[nodiscard]] may_sleep_operation may_sleep() noexcept;
+
+	/**
+	 * `co_await peer.finish_sending()`: a result<void>; the peer learns that nothing more comes
+	 * (shutdown(SHUT_WR)). Reading goes on.
+	 * Errors: ENOTCONN, ESHUTDOWN, ETIMEDOUT.
+	 */
+	[[nodiscard]] finish_operation finish_sending() noexcept;
 
 	/**
 	 * From now on an operation fails with ETIMEDOUT once @p ms milliseconds are over, as exact
@@ -190,6 +198,8 @@ class connection : public executor {
 	{
 		ms = std::min(ms, longest_deadline_ms);
 		deadline_.store(ms ? deadline_at(ktcp_now_ms() + ms) : 0, memory_order_relaxed);
+		if (!ended_.load(memory_order_relaxed))
+			told_ = 0;
 	}
 
 	/**
@@ -207,10 +217,16 @@ class connection : public executor {
 		return buffer::from(buffers_, frame_flags());
 	}
 
-	/** The socket below, for its options and addresses; what it sends and receives is ours. */
-	ktcp::socket &socket() noexcept
+	/** May a read() find something at once? true may be wrong. */
+	bool readable() const noexcept
 	{
-		return socket_;
+		return socket_.readable();
+	}
+
+	/** Where the peer is, as it was when accepted; all zero if it was gone already. */
+	const endpoint &remote() const noexcept
+	{
+		return remote_;
 	}
 
     protected:
@@ -218,10 +234,11 @@ class connection : public executor {
 	using handler_function = task (*)(const void *handler, connection &peer);
 
 	/** Why advance() came back. */
-	enum class progress {
+	enum class progress : std::uint8_t {
 		waiting, /**< until one of interest() happens */
 		yielded, /**< its turn is over; there may be more to do at once */
 		asked_to_sleep, /**< the same, and the next turn must be where it may sleep */
+		needs_process, /**< the same, and the next turn must be in process context */
 		finished, /**< the handler has returned, or is not to be resumed any more */
 	};
 
@@ -251,7 +268,7 @@ class connection : public executor {
 
 	/**
 	 * The same from inside an event with KTCP_SOCK_SOFTIRQ, with a smaller share: other CPUs
-	 * spin on the socket's lock meanwhile. What cannot be done there yields.
+	 * spin on the socket's lock meanwhile. What cannot be done there needs_process.
 	 * @param pages  for what it sends.
 	 */
 	progress advance_in_softirq(const softirq_pages &pages) noexcept;
@@ -344,6 +361,18 @@ class connection : public executor {
 		return socket_.incoming_cpu();
 	}
 
+	/** The socket below; what it sends and receives is ours. */
+	ktcp::socket &socket() noexcept
+	{
+		return socket_;
+	}
+
+	/** Keep where the peer is. Before the first turn. */
+	void set_remote(const endpoint &remote) noexcept
+	{
+		remote_ = remote;
+	}
+
 	/** Does it wait for its peer to take bytes? A hint, from any context. */
 	bool writing() const noexcept
 	{
@@ -382,6 +411,10 @@ class connection : public executor {
 	bool make_room(operation &op) noexcept;
 	void move_to(std::byte *buffer, received &held) noexcept;
 	bool attempt_write(operation &op) noexcept;
+	bool attempt_finish(operation &op) noexcept;
+	bool told(operation &op, int status) noexcept;
+	bool stop(progress why, std::uint32_t wanted = 0) noexcept;
+	bool spend() noexcept;
 	result<std::size_t> recv(std::span<std::byte> into) noexcept;
 	result<std::size_t> send(const operation &op) noexcept;
 	progress go_on() noexcept;
@@ -425,17 +458,23 @@ class connection : public executor {
 	void park(operation &op, std::coroutine_handle<> self) noexcept
 	{
 		pending_ = &op;
-		waiting_ = self;
+		::new (static_cast<void *>(&waiting_)) std::coroutine_handle<>(self);
 	}
 
 	ktcp::socket socket_;
+	endpoint remote_;
 	page_pool &buffers_;
 	const softirq_pages *softirq_ = nullptr; /* set while in softirq */
-	handler_function handle_;
-	const void *handler_;
+	/* Until the first turn, what makes the coroutine; from then on … */
+	union {
+		handler_function handle_;
+		operation *pending_; /* … what the handler waits for … */
+	};
+	union {
+		const void *handler_;
+		std::coroutine_handle<> waiting_; /* … and the coroutine that does */
+	};
 	task task_;
-	operation *pending_ = nullptr; /* what the handler waits for … */
-	std::coroutine_handle<> waiting_; /* … and the coroutine that does */
 	const std::byte *lent_ = nullptr; /* where the last read's bytes are */
 	const std::uint64_t accepted_ms_;
 	atomic<std::uint64_t> last_active_ms_;
@@ -443,13 +482,15 @@ class connection : public executor {
 	atomic<std::uint32_t> deadline_ = 0; /* written by who advances, and by expire() */
 	atomic<std::uint16_t> ended_ = 0; /* an errno, once */
 	unsigned short budget_ = 0;
-	atomic<std::uint8_t> wanted_ = 0; /* written by who advances */
+	atomic<std::uint8_t> wanted_ = 0; /* while it waits: for what; written by who advances */
+	progress stopped_ = progress::waiting; /* why pending_ is */
 	unsigned char told_ = 0;
-	bool started_ = false;
-	bool may_sleep_ = false; /* in this turn */
-	bool asked_to_sleep_ = false; /* in this turn, and so it will in the next */
-	bool reset_at_end_ = false;
-	bool denied_ = false; /* the last send found no memory */
+	/* Of who advances alone, so that they may share a byte: */
+	bool started_ : 1 = false;
+	bool may_sleep_ : 1 = false; /* in this turn */
+	bool asked_to_sleep_ : 1 = false; /* in this turn, and so it will in the next */
+	bool reset_at_end_ : 1 = false;
+	bool denied_ : 1 = false; /* the last send found no memory */
 	atomic<bool> starved_ = false; /* two in a row did */
 };
 
@@ -467,7 +508,7 @@ class connection::operation {
 	}
 
     protected:
-	enum class kind : std::uint8_t { read, read_more, write, write_pages, may_sleep };
+	enum class kind : std::uint8_t { read, read_more, write, write_pages, may_sleep, finish };
 
 	operation(connection &peer, kind what) noexcept : peer_(peer), kind_(what)
 	{
@@ -545,6 +586,19 @@ class connection::may_sleep_operation : public operation {
 	}
 };
 
+/** What finish_sending() returns, to be awaited. */
+class connection::finish_operation : public operation {
+    public:
+	explicit finish_operation(connection &peer) noexcept : operation(peer, kind::finish)
+	{
+	}
+
+	result<void> await_resume() const noexcept
+	{
+		return result<void>::from(status_);
+	}
+};
+
 /** What write() returns, to be awaited. */
 class connection::write_operation : public operation {
     public:
@@ -577,6 +631,11 @@ inline connection::may_sleep_operation connection::may_sleep() noexcept
 	return may_sleep_operation(*this);
 }
 
+inline connection::finish_operation connection::finish_sending() noexcept
+{
+	return finish_operation(*this);
+}
+
 inline connection::write_operation connection::write(std::span<const std::byte> data,
 						     bool more) noexcept
 {
@@ -593,31 +652,64 @@ inline connection::write_operation connection::write(std::string_view text, bool
 	return write(std::as_bytes(std::span(text)), more);
 }
 
-/* True: the operation is over. False: it waits, or the turn is over. */
+/* The operation is not over: remember why, and for what it waits. */
+inline bool connection::stop(progress why, std::uint32_t wanted) noexcept
+{
+	stopped_ = why;
+	wanted_.store(static_cast<std::uint8_t>(wanted), memory_order_relaxed);
+	return false;
+}
+
+/* An attempt is part of the turn's share. */
+inline bool connection::spend() noexcept
+{
+	if (budget_ == 0)
+		return stop(progress::yielded);
+	budget_--;
+	return true;
+}
+
+/* The connection, or its time, has ended. A handler that does not listen is not told for ever. */
+inline bool connection::told(operation &op, int status) noexcept
+{
+	if (told_ == patience)
+		return stop(progress::finished);
+	told_++;
+	op.size_ = 0;
+	op.status_ = status;
+	return true;
+}
+
+/* True: the operation is over. False: stopped_ says why not. */
 inline bool connection::attempt(operation &op) noexcept
 {
-	if (const int why = ended_.load(memory_order_acquire)) {
-		if (told_ == patience)
-			return false;
-		told_++;
-		op.size_ = 0;
-		op.status_ = -why;
-		return true;
-	}
-	if (deadline_.load(memory_order_relaxed) == deadline_over) {
-		op.status_ = error_code(errc::etimedout).code();
-		return true;
-	}
-	if (op.kind_ == operation::kind::may_sleep) {
+	if (const int why = ended_.load(memory_order_acquire))
+		return told(op, -why);
+	if (deadline_.load(memory_order_relaxed) == deadline_over)
+		return told(op, error_code(errc::etimedout).code());
+	switch (op.kind_) {
+	case operation::kind::read:
+	case operation::kind::read_more:
+		return attempt_read(op);
+	case operation::kind::write:
+	case operation::kind::write_pages:
+		return spend() && attempt_write(op);
+	case operation::kind::may_sleep:
 		asked_to_sleep_ = true;
-		return may_sleep_;
+		/* With nothing left of its share it asks again in the next turn. */
+		return may_sleep_ ? spend() : stop(progress::asked_to_sleep);
+	case operation::kind::finish:
+		return spend() && attempt_finish(op);
 	}
-	if (budget_ == 0)
-		return false;
-	budget_--;
-	return op.kind_ == operation::kind::write || op.kind_ == operation::kind::write_pages ?
-		       attempt_write(op) :
-		       attempt_read(op);
+	return true;
+}
+
+inline bool connection::attempt_finish(operation &op) noexcept
+{
+	if (softirq_)
+		return stop(progress::needs_process);
+	op.status_ = socket_.shutdown(shutdown_how::wr).code();
+	return true;
 }
 
 /* Have a buffer with room to receive into, at its end: op.data_, the held one if it has any. */
@@ -662,8 +754,9 @@ inline void connection::move_to(std::byte *buffer, received &held) noexcept
 
 inline bool connection::attempt_read(operation &op) noexcept
 {
-	wanted_.store(KTCP_SOCK_READABLE, memory_order_relaxed);
 	if (!socket_.readable())
+		return stop(progress::waiting, KTCP_SOCK_READABLE);
+	if (!spend())
 		return false;
 	if (!make_room(op))
 		return true;
@@ -693,11 +786,9 @@ inline bool connection::attempt_read(operation &op) noexcept
 	if (got)
 		return true; /* the end of the stream */
 	if (got.error() == errc::eagain)
-		return false;
-	if (got.error() == errc::einprogress) {
-		budget_ = 0;
-		return false;
-	}
+		return stop(progress::waiting, KTCP_SOCK_READABLE);
+	if (got.error() == errc::einprogress)
+		return stop(progress::needs_process);
 	op.status_ = got.error().code();
 	return true;
 }
@@ -708,25 +799,21 @@ inline bool connection::attempt_write(operation &op) noexcept
 		const auto sent = send(op);
 
 		if (!sent && sent.error() == errc::eagain) {
-			wanted_.store(KTCP_SOCK_WRITABLE, memory_order_relaxed);
 			denied_ = false;
 			starved_.store(false, memory_order_relaxed);
-			return false;
+			return stop(progress::waiting, KTCP_SOCK_WRITABLE);
 		}
-		if (!sent && sent.error() == errc::einprogress) {
-			budget_ = 0;
-			return false;
-		}
+		if (!sent && sent.error() == errc::einprogress)
+			return stop(progress::needs_process);
 		if (!sent && sent.error() == errc::enobufs) {
 			/*
 			 * Nothing is queued, so no acknowledgement will call us. It may also be
 			 * that the queue emptied just after the send gave up, and then trying
 			 * again is all it takes; only the second denial in a row is believed.
 			 */
-			wanted_.store(KTCP_SOCK_WRITABLE, memory_order_relaxed);
 			starved_.store(denied_, memory_order_relaxed);
 			denied_ = true;
-			return false;
+			return stop(progress::waiting, KTCP_SOCK_WRITABLE);
 		}
 		if (!sent) {
 			op.status_ = sent.error().code();
@@ -742,11 +829,8 @@ inline bool connection::attempt_write(operation &op) noexcept
 		starved_.store(false, memory_order_relaxed);
 		moved_some(*sent);
 		/* Each send is part of the share, however long the write. */
-		if (op.size_) {
-			if (budget_ == 0)
-				return false;
-			budget_--;
-		}
+		if (op.size_ && !spend())
+			return false;
 	}
 	return true;
 }
@@ -778,7 +862,8 @@ inline result<std::size_t> connection::send(const operation &op) noexcept
 inline connection::progress connection::advance() noexcept
 {
 	budget_ = budget_per_turn;
-	may_sleep_ = std::exchange(asked_to_sleep_, false);
+	may_sleep_ = asked_to_sleep_;
+	asked_to_sleep_ = false;
 	return go_on();
 }
 
@@ -799,9 +884,14 @@ inline connection::progress connection::advance_in_softirq(const softirq_pages &
 inline connection::progress connection::go_on() noexcept
 {
 	turns_.add(1);
+	wanted_.store(0, memory_order_relaxed); /* while it runs it waits for nothing */
 	if (!started_) {
+		const handler_function handle = handle_;
+		const void *const handler = handler_;
+
 		started_ = true;
-		task_ = handle_(handler_, *this);
+		pending_ = nullptr;
+		task_ = handle(handler, *this);
 		if (!task_) {
 			end(errc::enomem);
 			return progress::finished;
@@ -823,14 +913,9 @@ inline connection::progress connection::go_on() noexcept
 
 inline connection::progress connection::stopped_at() noexcept
 {
-	if (told_ == patience)
-		return progress::finished;
-	if (asked_to_sleep_ && !may_sleep_)
-		return progress::asked_to_sleep;
-	if (budget_)
-		return progress::waiting;
-	exhausted_.add(1);
-	return progress::yielded;
+	if (stopped_ == progress::yielded)
+		exhausted_.add(1);
+	return stopped_;
 }
 
 inline void connection::close() noexcept

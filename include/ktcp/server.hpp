@@ -49,6 +49,10 @@ namespace ktcp
 /**
  * What can serve a connection: copyable, and callable as
  * `ktcp::task operator()(ktcp::connection &peer) const`.
+ *
+ * It must not sleep: the event-driven model resumes it in softirq. One that takes a mutex, or
+ * allocates with gfp::kernel, says `static constexpr bool may_sleep = true;`, and all its turns are
+ * taken in process context; one that sleeps now and then asks first: `co_await peer.may_sleep()`.
  */
 template <class Handler>
 concept connection_handler = std::copy_constructible<Handler> &&
@@ -77,7 +81,7 @@ struct any_model {
 namespace detail
 {
 
-/* A handler may say that it sleeps; then softirq is not for it. */
+/* A handler may say that it sleeps; then none of its turns is taken in softirq. */
 template <class Handler>
 constexpr bool may_sleep = requires
 {
@@ -154,7 +158,7 @@ class server_base {
 	}
 
 	/** As server::start(), once the model is known. */
-	result<void> start(const server_options &options, const struct model &model,
+	result<void> start(const server_options &options, const struct model &model, bool may_sleep,
 			   session_table::handler_function handle, const void *handler) noexcept;
 
     private:
@@ -166,9 +170,10 @@ class server_base {
 		{
 		}
 
-		result<void> set_up(const struct model &model,
+		result<void> set_up(const struct model &model, bool may_sleep,
 				    session_table::handler_function handle,
 				    const void *handler) noexcept;
+		result<void> make_turns() noexcept;
 		result<void> listen() noexcept;
 		result<void> open_listener() noexcept;
 		void close_listener() noexcept;
@@ -260,9 +265,10 @@ class server : public server_base {
 		if constexpr (std::same_as<Model, any_model>) {
 			for (const struct model *each : any_model::all)
 				if (options.model == each->name &&
-				    !(each->in_softirq && detail::may_sleep<Handler>))
-					return server_base::start(options, *each, handle,
-								  &handler_);
+				    !(each == &softirq::table && detail::may_sleep<Handler>))
+					return server_base::start(options, *each,
+								  detail::may_sleep<Handler>,
+								  handle, &handler_);
 			KTCP_LOG_ERR("model=%.*s: %s", static_cast<int>(options.model.size()),
 				     options.model.data(),
 				     detail::may_sleep<Handler> ?
@@ -270,7 +276,8 @@ class server : public server_base {
 					     "must be event, softirq, work or thread");
 			return errc::einval;
 		} else {
-			return server_base::start(options, Model::table, handle, &handler_);
+			return server_base::start(options, Model::table, detail::may_sleep<Handler>,
+						  handle, &handler_);
 		}
 	}
 
@@ -316,7 +323,7 @@ class joined_name {
 } // namespace detail
 
 inline result<void> server_base::start(const server_options &options, const struct model &model,
-				       session_table::handler_function handle,
+				       bool may_sleep, session_table::handler_function handle,
 				       const void *handler) noexcept
 {
 	if (live_)
@@ -330,7 +337,7 @@ inline result<void> server_base::start(const server_options &options, const stru
 	}
 	live_ = new (memory) running(options);
 
-	auto status = live_->set_up(model, handle, handler);
+	auto status = live_->set_up(model, may_sleep, handle, handler);
 
 	if (status)
 		status = live_->listen();
@@ -341,7 +348,23 @@ inline result<void> server_base::start(const server_options &options, const stru
 	return status;
 }
 
-inline result<void> server_base::running::set_up(const struct model &model,
+/* Turns in softirq: where packets arrive, so not where somebody asked for another place. */
+inline result<void> server_base::running::make_turns() noexcept
+{
+	auto &use = sessions.use();
+	auto made = engine::create();
+
+	if (!made && made.error() == errc::eopnotsupp) {
+		KTCP_LOG_NOTE("this kernel's softirqs do not exclude each other: "
+			      "connections are served by work items");
+		return {};
+	}
+	use.turns = KTCP_TRY(std::move(made));
+	use.pages = KTCP_TRY(softirq_pages::create());
+	return {};
+}
+
+inline result<void> server_base::running::set_up(const struct model &model, bool may_sleep,
 						 session_table::handler_function handle,
 						 const void *handler) noexcept
 {
@@ -351,8 +374,8 @@ inline result<void> server_base::running::set_up(const struct model &model,
 		use.sessions = KTCP_TRY(kmem_cache::create(
 			detail::joined_name(name, "_session").c_str(), model.session_size));
 		use.buffers = KTCP_TRY(page_pool::create(buffer_bytes));
-		if (model.in_softirq)
-			use.pages = KTCP_TRY(softirq_pages::create());
+		if (model.in_softirq && !may_sleep && options.placement == placement::incoming)
+			KTCP_TRY(make_turns());
 		use.queue = KTCP_TRY(workqueue::create(
 			options.name,
 			{ .unbound = options.placement == placement::anywhere,

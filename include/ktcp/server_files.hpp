@@ -151,11 +151,12 @@ class server_files {
 			static void show(session &each, struct seq_file *to) noexcept
 			{
 				const std::uint64_t now = ktcp_now_ms();
-				const auto peer = each.socket().remote();
 				const traffic moved = each.moved();
 
 				ktcp_seq_printf(to, "%s %llu %llu %s %llu %llu\n",
-						peer ? endpoint_text(*peer).c_str() : "gone",
+						each.remote() == endpoint() ?
+							"gone" :
+							endpoint_text(each.remote()).c_str(),
 						static_cast<unsigned long long>(each.age_ms(now)),
 						static_cast<unsigned long long>(each.idle_ms(now)),
 						each.writing() ? "write" : "read",

@@ -145,7 +145,7 @@ class service {
 			co_return after::next_request;
 		/* A client that asked for the end sends no more, unless it already has. */
 		co_return asked.keep_alive() || asked.has_body() || bytes.input() ||
-				bytes.peer().socket().readable() ?
+				bytes.peer().readable() ?
 			after::linger :
 			after::close;
 	}
@@ -222,7 +222,7 @@ class service {
 			co_return;
 		bytes.input() = received();
 		bytes.written();
-		if (!co_await peer.may_sleep() || !peer.socket().shutdown(shutdown_how::wr))
+		if (!co_await peer.finish_sending())
 			co_return;
 
 		const std::uint64_t until = ktcp_now_ms() + linger_ms;

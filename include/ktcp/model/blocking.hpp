@@ -41,6 +41,7 @@ class blocking_session : public session {
 				ktcp_cond_resched();
 				break;
 			case progress::asked_to_sleep:
+			case progress::needs_process:
 				break; /* it may, right here */
 			case progress::finished:
 				return;

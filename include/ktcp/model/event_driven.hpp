@@ -3,18 +3,20 @@
  * @file
  * The event-driven model: a waiting connection is a coroutine frame and nothing else.
  *
- *   bytes arrive → sk_data_ready (softirq) sets an event bit → the session's work item
- *   → advance() → nothing left: give up the claim
+ *   bytes arrive → sk_data_ready (softirq) sets an event bit → the turn, advance() → nothing left:
+ *   give up the claim
  *
- * One word holds the events and the claim. Whoever sets the claim bit owns the session's
- * next turn and queues its work item; whoever finds it set only leaves an event there.
- * The turn looks at the word again before it gives the claim up, in one compare-exchange,
- * so an event is either seen by this turn or starts the next: none is lost, and no two
- * turns ever run at once, wherever the callbacks come from (another CPU, inside our own
- * send, release_sock, shutdown). Precedent: tx_running in net/xfrm/espintcp.c.
+ * The session is a strand (engine/strand.hpp). Where the handler never sleeps, its turns are taken
+ * as engine/cpu_turns.hpp says: where the bytes arrive, behind the softirq, or in the CPU's thread,
+ * always with bottom halves off and under the lock that TCP itself holds there. A turn that cannot
+ * go on like that (the handler asked to sleep, a process owns the socket, an urgent byte, no memory
+ * without sleeping, the end) is the session's work item's, and so is every turn of a handler that
+ * may sleep.
  *
- * The claim is also what keeps the session alive: it is retired only inside a turn, after
- * the callbacks were taken away under the socket's lock, and then no work can be queued.
+ * The claim is also what keeps the session alive: it is retired only inside a turn of the work
+ * item, after the callbacks were taken away under the socket's lock, and then nobody can claim it.
+ *
+ * Received and sent bytes pass by the security modules' socket hooks, which want process context.
  */
 #ifndef KTCP_MODEL_EVENT_DRIVEN_HPP
 #define KTCP_MODEL_EVENT_DRIVEN_HPP
@@ -27,11 +29,12 @@
 namespace ktcp
 {
 
-/** A session that is advanced by whoever claims it, in its work item. */
-class event_session : public session, protected ktcp_sock_hook {
+/** A session that is advanced by whoever claims it. */
+class event_session : public session, protected ktcp_sock_hook, protected strand {
     public:
 	event_session(session_table &table, ktcp::socket &&accepted) noexcept
-		: event_session(table, std::move(accepted), on_event)
+		: session(table, std::move(accepted)), ktcp_sock_hook{ on_event, {} }, strand(how),
+		  work_(*this, [](event_session &self) { self.turn(); })
 	{
 	}
 
@@ -40,69 +43,123 @@ class event_session : public session, protected ktcp_sock_hook {
 	{
 		::ktcp_sock_hook(socket().raw(), this);
 		/* Born claimed: what happened until now has only left its bits. */
-		queue();
+		if (!turns()) {
+			queue();
+			return;
+		}
+
+		const engine::here here(turns());
+
+		here->add(*this);
 	}
 
 	/** Leave events for the turn that is claimed, or claim the next. Any context. */
 	void post(std::uint32_t events) noexcept
 	{
-		if (claim(events))
+		if (!turns()) {
+			if (claim(events))
+				queue();
+			return;
+		}
+
+		/* From the claim to the wake-up in one RCU read section. */
+		const engine::here here(turns());
+
+		if (!claim(events))
+			return;
+		if (events & event_ended) /* closing needs process context */
 			queue();
-	}
-
-    protected:
-	event_session(session_table &table, ktcp::socket &&accepted,
-		      decltype(ktcp_sock_hook::event) event) noexcept
-		: session(table, std::move(accepted)), ktcp_sock_hook{ event, {} },
-		  turn_(*this, [](event_session &self) { self.turn(); })
-	{
-	}
-
-	/** Leave events; true: and the next turn is the caller's. */
-	bool claim(std::uint32_t events) noexcept
-	{
-		/* Acquire: a new claimant sees what the last turn did. Release: it sees what we
-		 * did before posting. */
-		return !(state_.fetch_or(events | claimed, memory_order_acq_rel) & claimed);
-	}
-
-	/** With the claim: what comes from here on is looked at once more before leaving. */
-	void take_events() noexcept
-	{
-		state_.fetch_and(claimed, memory_order_acq_rel);
-	}
-
-	/** With the claim. False: something of interest happened, go on. */
-	bool give_up_claim() noexcept
-	{
-		std::uint32_t seen = state_.load(memory_order_relaxed);
-
-		do {
-			if (seen & interest())
-				return false;
-			/* Bits of no interest are dropped: an operation that begins later tries
-			 * before it waits. */
-		} while (!state_.compare_exchange(seen, 0, memory_order_acq_rel));
-		return true;
-	}
-
-	/** Pass the claim on to the work item, where the turn may sleep if it is likely to. */
-	void queue() noexcept
-	{
-		if (asked_to_sleep())
-			turn_.queue_on(table().use().sleepers, -1);
 		else
-			turn_.queue_on(table().use().queue, cpu());
+			begin(here);
 	}
 
     private:
-	static constexpr std::uint32_t claimed = 1u << 31;
+	static const strand::operations how;
+
+	engine &turns() noexcept
+	{
+		return table().use().turns;
+	}
 
 	static void on_event(struct ktcp_sock_hook *hook, unsigned int events)
 	{
-		static_cast<event_session *>(hook)->post(events);
+		event_session &self = *static_cast<event_session *>(hook);
+
+		if (events & KTCP_SOCK_SOFTIRQ && self.turns())
+			self.run_here(events);
+		else
+			self.post(events);
 	}
 
+	/* TCP holds the socket's lock. */
+	void run_here(std::uint32_t events) noexcept
+	{
+		const engine::here here(turns());
+
+		if (!claim(events))
+			return;
+		if (!asked_to_sleep() && here->has_room())
+			here->end_inline(*this, turn_locked());
+		else
+			begin(here);
+	}
+
+	/* With the claim: a turn as soon as there may be one. It is given away. */
+	void begin(const engine::here &here) noexcept
+	{
+		if (asked_to_sleep()) /* it is likely to ask again */
+			queue();
+		else
+			here->add(*this);
+	}
+
+	/* With the claim: pass it on to the work item, where the turn may sleep if it is likely to. */
+	void queue() noexcept
+	{
+		if (asked_to_sleep())
+			work_.queue_on(table().use().sleepers, -1);
+		else
+			work_.queue_on(table().use().queue, cpu());
+	}
+
+	/* The drain's, and the thread's. */
+	turn_end turn_here() noexcept
+	{
+		struct sock *const locked = ::ktcp_sock_trylock_bh(socket().raw());
+
+		if (!locked) {
+			queue();
+			return turn_end::given_away;
+		}
+
+		const turn_end end = turn_locked();
+
+		/* Given away or not, it cannot be destroyed before: that takes the lock. */
+		::ktcp_sock_unlock_bh(locked);
+		return end;
+	}
+
+	/* Bottom halves are off, and the socket's lock is held. */
+	turn_end turn_locked() noexcept
+	{
+		do {
+			take_events();
+			switch (advance_in_softirq(table().use().pages)) {
+			case progress::waiting:
+				break;
+			case progress::yielded:
+				return turn_end::share_used;
+			case progress::asked_to_sleep:
+			case progress::needs_process:
+			case progress::finished:
+				queue();
+				return turn_end::given_away;
+			}
+		} while (!give_up_claim(interest()));
+		return turn_end::given_away;
+	}
+
+	/* The work item's. */
 	void turn() noexcept
 	{
 		do {
@@ -111,6 +168,7 @@ class event_session : public session, protected ktcp_sock_hook {
 			case progress::waiting:
 				break;
 			case progress::yielded:
+			case progress::needs_process:
 			case progress::asked_to_sleep:
 				queue();
 				return;
@@ -120,12 +178,18 @@ class event_session : public session, protected ktcp_sock_hook {
 				table().forget(*this);
 				return;
 			}
-		} while (!give_up_claim());
+		} while (!give_up_claim(interest()));
 	}
 
-	atomic<std::uint32_t> state_ = claimed;
-	work<event_session> turn_;
+	work<event_session> work_;
 };
+
+/** @cond for doxygen, which takes the initializers for members */
+inline constexpr strand::operations event_session::how = {
+	.take_turn = [](strand &self) { return static_cast<event_session &>(self).turn_here(); },
+	.to_process = [](strand &self) { static_cast<event_session &>(self).queue(); },
+};
+/** @endcond */
 
 /** The default model, for everything. */
 struct event_driven {
@@ -134,7 +198,7 @@ struct event_driven {
 		.name = "event",
 		.session_size = sizeof(event_session),
 		.blocks = false,
-		.in_softirq = false,
+		.in_softirq = true,
 		.construct = [](void *memory, session_table &table,
 				ktcp::socket &&socket) -> session & {
 			return *new (memory) event_session(table, std::move(socket));

@@ -24,6 +24,7 @@
 #include <utility>
 
 #include <ktcp/connection.hpp>
+#include <ktcp/engine/engine.hpp>
 #include <ktcp/list.hpp>
 #include <ktcp/port/thread.h>
 #include <ktcp/source_table.hpp>
@@ -47,6 +48,7 @@ class session : public connection {
 	using connection::expire;
 	using connection::idle_ms;
 	using connection::moved;
+	using connection::socket;
 	using connection::starved;
 	using connection::why_ended;
 	using connection::writing;
@@ -91,7 +93,7 @@ struct model {
 	const char *name; /**< as a module parameter spells it */
 	std::size_t session_size; /**< bytes of this model's session, event state and all */
 	bool blocks; /**< a waiting session holds a workqueue's worker */
-	bool in_softirq; /**< handlers are resumed where they must not sleep */
+	bool in_softirq; /**< handlers that never sleep are resumed where they must not */
 
 	/** Make a session in @p memory, not started. */
 	session &(*construct)(void *memory, session_table &table, ktcp::socket &&socket);
@@ -123,7 +125,8 @@ class session_table {
 		enum placement placement = placement::incoming; /**< on which CPU they run */
 		kmem_cache sessions; /**< objects of model->session_size */
 		page_pool buffers; /**< what read() borrows */
-		softirq_pages pages; /**< what a model in softirq sends from */
+		engine turns; /**< where event's turns begin; none: in work items alone */
+		softirq_pages pages; /**< what it sends from in softirq */
 		workqueue queue; /**< where sessions run */
 		workqueue sleepers; /**< where they do that ask for a place to sleep; unbound */
 		workqueue control; /**< accepting, sweeping, reaping: never where handlers block */
@@ -157,7 +160,11 @@ class session_table {
 		/* A peer that is gone already has no address any more; its session ends soon. */
 		const auto remote = socket.remote();
 		session &made = use_.model->construct(memory, *this, std::move(socket));
-		const auto listed = enlist(made, remote ? *remote : endpoint());
+
+		if (remote)
+			made.set_remote(*remote);
+
+		const auto listed = enlist(made);
 
 		if (!listed) {
 			refuse(std::move(made.socket()), listed.error() == errc::edquot ?
@@ -301,11 +308,11 @@ class session_table {
 	friend class session;
 
 	/* From here on others reach it. */
-	result<void> enlist(session &made, const endpoint &peer) noexcept
+	result<void> enlist(session &made) noexcept
 	{
 		auto live = live_.lock();
 
-		made.source_ = KTCP_TRY(sources_.enter(peer));
+		made.source_ = KTCP_TRY(sources_.enter(made.remote()));
 		if (use_.placement == placement::spread)
 			made.home_cpu_ = last_cpu_ = ktcp_next_online_cpu(last_cpu_);
 		count_.fetch_add(1, memory_order_relaxed);

@@ -209,6 +209,54 @@ TEST_P(Server, StopsWithClientsOfEveryKind)
 	});
 }
 
+/* CPUs leave and come back, some points apart. */
+void shake_cpus(world &w)
+{
+	for (unsigned i = w.chance().below(20); i > 0; i--) {
+		for (unsigned j = w.chance().below(40); j > 0; j--)
+			w.point();
+		w.shake_cpu();
+	}
+}
+
+/* A turn that was to be taken by a CPU that leaves is taken all the same. */
+TEST_P(Server, ServesWhileCpusLeave)
+{
+	options how;
+
+	how.buffer_bytes = 60;
+	sim::explore(4000, how, [this](world &w) {
+		echo_server server;
+
+		SIM_EXPECT(w, server.start(settings()));
+		for (unsigned i = 0; i < 3; i++)
+			w.spawn("client", [&w, i] { converse(w, 400, i, sim::v4_loopback(port)); });
+		w.spawn("cpus", [&w] { shake_cpus(w); });
+		w.join();
+		server.stop();
+		w.unload();
+	});
+}
+
+TEST_P(Server, StopsWhileCpusLeave)
+{
+	options how;
+
+	how.buffer_bytes = small;
+	sim::explore(4000, how, [this](world &w) {
+		echo_server server;
+
+		SIM_EXPECT(w, server.start(settings()));
+		for (unsigned i = w.chance().between(1, 4); i > 0; i--)
+			w.spawn("client", [&w] { misbehave(w); });
+		w.spawn("cpus", [&w] { shake_cpus(w); });
+		w.sleep_ms(w.chance().below(30));
+		server.stop();
+		w.join();
+		w.unload();
+	});
+}
+
 /* Nobody is kept who has gone, however that came about and whatever was under way. */
 TEST_P(Server, LetsGoOfWhoHasGone)
 {

@@ -49,6 +49,7 @@ class tested_connection : public ktcp::connection {
 	using connection::interest;
 	using connection::moved;
 	using connection::progress;
+	using connection::set_remote;
 	using connection::starved;
 	using connection::until_deadline_ms;
 	using connection::why_ended;
@@ -162,6 +163,7 @@ static_assert(std::is_trivially_destructible_v<ktcp::connection::read_operation>
 static_assert(std::is_trivially_destructible_v<ktcp::connection::read_more_operation>);
 static_assert(std::is_trivially_destructible_v<ktcp::connection::write_operation>);
 static_assert(std::is_trivially_destructible_v<ktcp::connection::may_sleep_operation>);
+static_assert(std::is_trivially_destructible_v<ktcp::connection::finish_operation>);
 
 /* ---- reading ------------------------------------------------------------------------------ */
 
@@ -691,6 +693,79 @@ TEST_F(connection_test, patience_is_not_renewed_by_another_turn)
 	EXPECT_EQ(statuses, std::vector<int>(patience, -ESHUTDOWN));
 }
 
+TEST_F(connection_test, a_deadline_that_is_over_is_not_told_for_ever)
+{
+	serve([this](ktcp::connection &peer) -> task {
+		peer.expires_after(10);
+		for (;;)
+			statuses.push_back((co_await peer.read()).error().code());
+	});
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_TRUE(peer->expire(port.fake.now + 10));
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(statuses, std::vector<int>(patience, -ETIMEDOUT));
+}
+
+TEST_F(connection_test, who_sets_another_deadline_is_told_afresh)
+{
+	serve([this](ktcp::connection &peer) -> task {
+		for (;;) {
+			peer.expires_after(10);
+			for (int i = 0; i < patience; i++)
+				statuses.push_back((co_await peer.read()).error().code());
+		}
+	});
+	for (int i = 1; i <= 3; i++) {
+		EXPECT_EQ(peer->advance(), progress::waiting);
+		port.fake.now += 10;
+		EXPECT_TRUE(peer->expire(port.fake.now));
+		EXPECT_EQ(statuses.size(), static_cast<std::size_t>(patience * (i - 1)));
+	}
+}
+
+/* However cheap what it does in between: the first costs nobody but its own peer anything. */
+TEST_F(connection_test, every_sleep_is_part_of_a_turns_share)
+{
+	unsigned int slept = 0;
+
+	serve([&](ktcp::connection &peer) -> task {
+		while (co_await peer.may_sleep())
+			slept++;
+	});
+	EXPECT_EQ(peer->advance(), progress::asked_to_sleep);
+	EXPECT_EQ(peer->advance(), progress::yielded);
+	EXPECT_EQ(slept, operations_per_turn);
+	EXPECT_TRUE(peer->asked_to_sleep()) << "and its next turn is where it may";
+	EXPECT_EQ(peer->advance(), progress::yielded);
+	EXPECT_EQ(slept, 2 * operations_per_turn);
+}
+
+/* A handler that waits for a disk keeps nobody waiting for its peer. */
+TEST_F(connection_test, waits_for_its_peer_only_while_it_waits)
+{
+	bool writing = true;
+
+	serve([&](ktcp::connection &peer) -> task {
+		EXPECT_TRUE(co_await peer.write("hello"));
+		writing = static_cast<tested_connection &>(peer).writing();
+	});
+	EXPECT_CALL(port, sock_send(_, _, _, _)).WillOnce(Return(-EAGAIN)).WillOnce(Return(5));
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_TRUE(peer->writing());
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_FALSE(writing);
+}
+
+TEST_F(connection_test, finishes_sending_in_process_context)
+{
+	serve([this](ktcp::connection &peer) -> task {
+		statuses.push_back((co_await peer.finish_sending()).code());
+	});
+	EXPECT_CALL(port, sock_shutdown(raw, KTCP_SHUT_WR)).WillOnce(Return(-ENOTCONN));
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(statuses, std::vector<int>{ -ENOTCONN });
+}
+
 TEST_F(connection_test, an_ended_one_lingers_a_second)
 {
 	collect();
@@ -733,12 +808,13 @@ TEST_F(connection_test, is_idle_while_no_byte_moves)
 	EXPECT_EQ(peer->idle_ms(7000), 0u) << "a byte went";
 }
 
-TEST_F(connection_test, hands_out_its_socket)
+TEST_F(connection_test, keeps_where_its_peer_was)
 {
 	collect();
-	EXPECT_EQ(peer->socket().raw(), raw);
-	EXPECT_CALL(port, sock_set_nodelay(raw));
-	peer->socket().set_nodelay();
+	EXPECT_EQ(peer->remote(), ktcp::endpoint());
+	peer->set_remote(ktcp::endpoint::ipv4(192, 0, 2, 1, 5));
+	EXPECT_CALL(port, sock_remote(_, _)).Times(0);
+	EXPECT_EQ(peer->remote(), ktcp::endpoint::ipv4(192, 0, 2, 1, 5));
 }
 
 TEST_F(connection_test, knows_its_age_and_its_cpu)
@@ -974,7 +1050,7 @@ TEST_F(connection_in_softirq, what_cannot_be_read_there_is_left_to_the_work_item
 	collect();
 	EXPECT_EQ(peer->advance(), progress::waiting);
 	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).WillOnce(Return(-EINPROGRESS));
-	EXPECT_EQ(advance_here(), progress::yielded);
+	EXPECT_EQ(advance_here(), progress::needs_process);
 	EXPECT_EQ(buffers(), 0u);
 	Mock::VerifyAndClearExpectations(&port);
 	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("!")).WillOnce(Return(0));
@@ -992,7 +1068,7 @@ TEST_F(connection_in_softirq, what_cannot_be_sent_there_is_left_to_the_work_item
 	EXPECT_CALL(port, sock_softirq_send(_, _, _, _, _))
 		.WillOnce(Return(1))
 		.WillOnce(Return(-EINPROGRESS));
-	EXPECT_EQ(advance_here(), progress::yielded);
+	EXPECT_EQ(advance_here(), progress::needs_process);
 	Mock::VerifyAndClearExpectations(&port);
 	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(Return(0));
 	EXPECT_CALL(port, sock_send(_, _, 3, 0)).WillOnce(take(sent, 3));

@@ -353,11 +353,13 @@ TYPED_TEST(server_start, that_fails_anywhere_leaves_nothing)
 {
 	auto &port = this->port;
 
-	for (int nth = 0; nth < 13; nth++) {
+	for (int nth = 0; nth < 14; nth++) {
 		server_of<TypeParam> server;
 		int expected = -ENOMEM;
 
-		if (nth == 3 && !std::is_same_v<TypeParam, ktcp::softirq>)
+		if ((nth == 3 || nth == 13) &&
+		    (std::is_same_v<TypeParam, ktcp::work_per_connection> ||
+		     std::is_same_v<TypeParam, ktcp::thread_per_connection>))
 			continue;
 		EXPECT_CALL(port, alloc_workqueue(_, _, _)).Times(AnyNumber());
 		EXPECT_CALL(port, proc_create(_, _, _)).Times(AnyNumber());
@@ -395,6 +397,9 @@ TYPED_TEST(server_start, that_fails_anywhere_leaves_nothing)
 		case 12:
 			EXPECT_CALL(port, alloc_workqueue("unit_sleepers", _, _))
 				.WillOnce(Return(nullptr));
+			break;
+		case 13:
+			EXPECT_CALL(port, turns_get(_, _, _)).WillOnce(Return(-ENOMEM));
 			break;
 		case 10:
 		case 11:
@@ -473,7 +478,36 @@ TEST_F(server_test, a_handler_that_may_sleep_is_not_run_in_softirq)
 	EXPECT_TRUE(waking.start(options));
 	waking.stop();
 	options.model = "event";
+	EXPECT_CALL(port, turns_get(_, _, _)).Times(0);
 	EXPECT_TRUE(sleeping.start(options));
+}
+
+/* Who asks for another CPU than the packets' gets it. */
+TEST_F(server_test, turns_are_not_taken_in_softirq_where_another_place_was_asked_for)
+{
+	for (const auto placement : { ktcp::placement::spread, ktcp::placement::anywhere }) {
+		ktcp::server<echo> server;
+		auto options = plain;
+
+		options.placement = placement;
+		EXPECT_CALL(port, turns_get(_, _, _)).Times(0);
+		EXPECT_TRUE(server.start(options));
+	}
+}
+
+TEST_F(server_test, where_softirqs_do_not_exclude_each_other_work_items_serve)
+{
+	ktcp::server<echo> server;
+
+	EXPECT_CALL(port, turns_get(_, _, _)).WillOnce(Return(-EOPNOTSUPP));
+	EXPECT_CALL(port, printk(KTCP_LOG_INFO, HasSubstr("work items")));
+	EXPECT_CALL(port, softirq_pages_create()).Times(0);
+	EXPECT_TRUE(server.start(plain));
+	Mock::VerifyAndClearExpectations(&port);
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(Return(0));
+	connect(1);
+	port.fake.run_all();
+	EXPECT_EQ(sessions(), 0u);
 }
 
 TEST_F(server_test, one_model_alone_needs_no_name)
@@ -606,8 +640,8 @@ TEST_F(server_test, beyond_the_limit_connections_are_reset_at_once)
 	EXPECT_EQ(closed_with_reset, 3u);
 	EXPECT_EQ(sessions(), 2u);
 	/* One leaves, and there is room for one. */
-	EXPECT_CALL(port, sock_recv(_, _, _)).WillRepeatedly(Return(-EAGAIN));
-	EXPECT_CALL(port, sock_recv(accepted[0], _, _)).WillOnce(Return(0));
+	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).WillRepeatedly(Return(-EAGAIN));
+	EXPECT_CALL(port, sock_softirq_recv(accepted[0], _, _)).WillOnce(Return(0));
 	port.fake.announce(accepted[0], KTCP_SOCK_READABLE);
 	port.fake.run_all();
 	EXPECT_EQ(sessions(), 1u);
@@ -657,11 +691,11 @@ TEST_F(server_test, serves)
 	ktcp::server<echo> server;
 	std::string sent;
 
-	EXPECT_CALL(port, sock_recv(_, _, 16384))
+	EXPECT_CALL(port, sock_softirq_recv(_, _, 16384))
 		.WillOnce(Return(-EAGAIN))
 		.WillOnce(receive("ping"))
 		.WillOnce(Return(0));
-	EXPECT_CALL(port, sock_send(_, _, _, _)).WillOnce(take(sent, 4));
+	EXPECT_CALL(port, sock_softirq_send(_, _, _, _, _)).WillOnce(take(sent, 4));
 	EXPECT_TRUE(server.start(plain));
 	connect(1);
 	port.fake.run_all();
@@ -684,7 +718,7 @@ TEST_F(server_test, a_handler_keeps_its_state)
 	ktcp::server<greets> server(greets{ "welcome" });
 	std::string sent;
 
-	EXPECT_CALL(port, sock_send(_, _, _, _)).WillOnce(take(sent, 100));
+	EXPECT_CALL(port, sock_softirq_send(_, _, _, _, _)).WillOnce(take(sent, 100));
 	EXPECT_TRUE(server.start(plain));
 	connect(1);
 	port.fake.run_all();
@@ -797,7 +831,7 @@ TEST_F(server_test, lets_connections_finish_before_it_ends_them)
 	/* Both are done within the time, so nobody is told that the server stops. */
 	EXPECT_CALL(port, wait_for_completion_timeout(_, 500))
 		.WillOnce([this](::completion *done, unsigned int ms) {
-			EXPECT_CALL(port, sock_recv(_, _, _)).WillRepeatedly(Return(0));
+			EXPECT_CALL(port, sock_softirq_recv(_, _, _)).WillRepeatedly(Return(0));
 			EXPECT_CALL(port, sock_set_user_timeout(_, _)).Times(0);
 			for (auto *each : accepted)
 				port.fake.announce(each, KTCP_SOCK_READABLE);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * ktcp/model/softirq.hpp: a turn inside the callback, only where that is allowed, and the
- * work item for everything else. The claim itself is event_driven_test.cpp's.
+ * ktcp/model/event_driven.hpp, for handlers that never sleep: where a turn is taken, and what is
+ * left to the work item. The claim itself is event_driven_test.cpp's, and which place has room
+ * cpu_turns_test.cpp's.
  */
 #include <ktcp/model/softirq.hpp>
 
@@ -31,7 +32,7 @@ class softirq_test : public session_test {
 			while (auto received = co_await peer.read())
 				got += text(*received);
 		};
-		use(ktcp::softirq::table);
+		use(ktcp::softirq::table, 0, true);
 	}
 
 	/* A connection that has had its first look and waits. */
@@ -54,16 +55,26 @@ class softirq_test : public session_test {
 static_assert(ktcp::softirq::table.in_softirq);
 static_assert(!ktcp::softirq::table.blocks);
 static_assert(std::string_view(ktcp::softirq::table.name) == "softirq");
+static_assert(std::string_view(ktcp::event_driven::table.name) == "event");
 
-TEST_F(softirq_test, the_first_turn_is_the_work_items)
+TEST_F(softirq_test, the_first_turn_is_the_drains)
 {
-	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).Times(0);
+	EXPECT_CALL(port, queue_work(_, _, _)).Times(0);
 
 	::socket *const raw = add();
 
 	announce(raw, in_softirq); /* early: it is claimed already */
-	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("x")).WillOnce(Return(-EAGAIN));
+	EXPECT_EQ(got, "");
+
+	InSequence order;
+
+	EXPECT_CALL(port, sock_trylock_bh(raw));
+	EXPECT_CALL(port, sock_softirq_recv(_, _, _))
+		.WillOnce(receive("x"))
+		.WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, sock_unlock_bh(_));
 	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(got, "x");
 	Mock::VerifyAndClearExpectations(&port);
 }
 
@@ -75,22 +86,55 @@ TEST_F(softirq_test, goes_on_where_the_bytes_arrive)
 		.WillOnce(receive("one"))
 		.WillOnce(Return(-EAGAIN));
 	EXPECT_CALL(port, sock_recv(_, _, _)).Times(0);
+	EXPECT_CALL(port, sock_trylock_bh(_)).Times(0); /* TCP holds it */
 	EXPECT_CALL(port, queue_work(_, _, _)).Times(0);
 	announce(raw, in_softirq);
 	EXPECT_EQ(got, "one");
+	EXPECT_EQ(port.fake.run_all(), 0u);
+}
+
+TEST_F(softirq_test, without_the_lock_the_drain_does)
+{
+	::socket *const raw = add_waiting();
+
+	EXPECT_CALL(port, sock_softirq_recv(_, _, _))
+		.WillOnce(receive("two"))
+		.WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, queue_work(_, _, _)).Times(0);
+	announce(raw, KTCP_SOCK_READABLE);
+	EXPECT_EQ(got, "");
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(got, "two");
 }
 
 TEST_F(softirq_test, where_a_process_owns_the_socket_the_work_item_does)
 {
 	::socket *const raw = add_waiting();
 
+	EXPECT_CALL(port, sock_trylock_bh(raw)).WillOnce(Return(nullptr));
 	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).Times(0);
 	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("two")).WillOnce(Return(-EAGAIN));
 	EXPECT_CALL(port, queue_work(_, _, _)).Times(1);
 	announce(raw, KTCP_SOCK_READABLE);
-	EXPECT_EQ(got, "");
-	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(port.fake.run_all(), 2u);
 	EXPECT_EQ(got, "two");
+}
+
+TEST_F(softirq_test, behind_others_that_are_ready_it_waits)
+{
+	::socket *const first = add_waiting();
+	::socket *const second = add_waiting();
+
+	announce(first, KTCP_SOCK_READABLE);
+	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).Times(0);
+	announce(second, in_softirq);
+	Mock::VerifyAndClearExpectations(&port);
+
+	InSequence order;
+
+	EXPECT_CALL(port, sock_softirq_recv(first, _, _)).WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, sock_softirq_recv(second, _, _)).WillOnce(Return(-EAGAIN));
+	EXPECT_EQ(port.fake.run_all(), 1u);
 }
 
 TEST_F(softirq_test, never_resumes_a_running_turn)
@@ -112,35 +156,56 @@ TEST_F(softirq_test, never_resumes_a_running_turn)
 	EXPECT_EQ(got, "first");
 }
 
-TEST_F(softirq_test, an_event_while_the_work_item_runs_is_seen_by_it)
-{
-	::socket *const raw = add_waiting();
-
-	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).Times(0);
-	EXPECT_CALL(port, sock_recv(_, _, _))
-		.WillOnce([&](auto...) {
-			announce(raw, in_softirq);
-			return -EAGAIN;
-		})
-		.WillOnce(receive("seen"))
-		.WillOnce(Return(-EAGAIN));
-	announce(raw, KTCP_SOCK_STATE);
-	EXPECT_EQ(port.fake.run_all(), 1u);
-	EXPECT_EQ(got, "seen");
-}
-
-TEST_F(softirq_test, a_used_up_share_goes_to_the_work_item)
+TEST_F(softirq_test, a_used_up_share_goes_behind_the_others)
 {
 	::socket *const raw = add_waiting();
 
 	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).Times(8).WillRepeatedly(receive("x"));
+	EXPECT_CALL(port, queue_work(_, _, _)).Times(0);
 	announce(raw, in_softirq);
-	EXPECT_EQ(port.fake.queued(), 1u);
 	announce(raw, in_softirq); /* it has the claim: nothing happens here */
 	EXPECT_EQ(got.size(), 8u);
-	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("y")).WillRepeatedly(Return(-EAGAIN));
+	Mock::VerifyAndClearExpectations(&port);
+	EXPECT_CALL(port, sock_softirq_recv(_, _, _))
+		.WillOnce(receive("y"))
+		.WillRepeatedly(Return(-EAGAIN));
 	EXPECT_EQ(port.fake.run_all(), 1u);
 	EXPECT_EQ(got, "xxxxxxxxy");
+}
+
+/* The last credit of a share that is spent on the last bytes is no sign that there are more. */
+TEST_F(softirq_test, a_share_that_just_sufficed_is_not_used_up)
+{
+	::socket *const raw = add_waiting();
+
+	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).Times(8).WillRepeatedly(receive("x"));
+	EXPECT_CALL(port, sock_readable(raw))
+		.Times(9)
+		.WillOnce(Return(true))
+		.WillOnce(Return(true))
+		.WillOnce(Return(true))
+		.WillOnce(Return(true))
+		.WillOnce(Return(true))
+		.WillOnce(Return(true))
+		.WillOnce(Return(true))
+		.WillOnce(Return(true))
+		.WillOnce(Return(false));
+	announce(raw, in_softirq);
+	EXPECT_EQ(port.fake.run_all(), 0u);
+	EXPECT_EQ(table->count_all().moved.exhausted, 0u);
+}
+
+TEST_F(softirq_test, what_needs_process_context_is_no_used_up_share)
+{
+	::socket *const raw = add_waiting();
+
+	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).WillOnce(Return(-EINPROGRESS));
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("urgent")).WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, queue_work(_, table->use().queue.raw(), _)).Times(1);
+	announce(raw, in_softirq);
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(got, "urgent");
+	EXPECT_EQ(table->count_all().moved.exhausted, 0u);
 }
 
 TEST_F(softirq_test, the_end_is_the_work_items)
@@ -159,6 +224,25 @@ TEST_F(softirq_test, the_end_is_the_work_items)
 	EXPECT_CALL(port, sock_release(raw));
 	EXPECT_EQ(port.fake.run_all(), 1u);
 	EXPECT_EQ(sessions(), 0u);
+}
+
+TEST_F(softirq_test, finishing_to_send_is_the_work_items)
+{
+	handle = [](ktcp::connection &peer) -> ktcp::task {
+		static_cast<void>(co_await peer.read());
+		EXPECT_TRUE(co_await peer.finish_sending());
+		static_cast<void>(co_await peer.read());
+	};
+
+	::socket *const raw = add_waiting();
+
+	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).WillOnce(receive("x"));
+	EXPECT_CALL(port, sock_shutdown(_, _)).Times(0);
+	announce(raw, in_softirq);
+	Mock::VerifyAndClearExpectations(&port);
+	EXPECT_CALL(port, sock_shutdown(raw, KTCP_SHUT_WR)).WillOnce(Return(0));
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(Return(-EAGAIN));
+	EXPECT_EQ(port.fake.run_all(), 1u);
 }
 
 TEST_F(softirq_test, ending_is_the_work_items)
@@ -184,7 +268,7 @@ TEST_F(softirq_test, a_full_send_buffer_waits_for_room)
 		.WillOnce(Return(-EAGAIN));
 	EXPECT_CALL(port, sock_softirq_send(raw, _, 4, _, _)).WillOnce(Return(-EAGAIN));
 	announce(raw, in_softirq);
-	EXPECT_EQ(port.fake.queued(), 0u);
+	EXPECT_EQ(port.fake.run_all(), 0u);
 	EXPECT_EQ(buffers(), 1u);
 	EXPECT_CALL(port, sock_softirq_send(raw, _, 4, _, table->use().pages.raw()))
 		.WillOnce(Return(4));

@@ -66,8 +66,12 @@ class session_test : public testing::Test {
 	handler handle;
 	std::unique_ptr<ktcp::session_table> table;
 
-	/* @p per_source  sessions a peer may have, 0: any number. */
-	void use(const struct ktcp::model &model, unsigned int per_source = 0)
+	/*
+	 * @p per_source  sessions a peer may have, 0: any number.
+	 * @p never_sleeps  as a handler says it: turns need not be work items.
+	 */
+	void use(const struct ktcp::model &model, unsigned int per_source = 0,
+		 bool never_sleeps = false)
 	{
 		table = std::make_unique<ktcp::session_table>(per_source);
 
@@ -80,8 +84,10 @@ class session_test : public testing::Test {
 		use.sessions =
 			std::move(*ktcp::kmem_cache::create("unit_session", model.session_size));
 		use.buffers = std::move(*ktcp::page_pool::create(4096));
-		if (model.in_softirq)
+		if (model.in_softirq && never_sleeps) {
+			use.turns = std::move(*ktcp::engine::create());
 			use.pages = std::move(*ktcp::softirq_pages::create());
+		}
 		use.queue = std::move(*ktcp::workqueue::create("unit"));
 		use.sleepers =
 			std::move(*ktcp::workqueue::create("unit_sleepers", { .unbound = true }));

@@ -158,18 +158,12 @@ constexpr call serving[] = {
 
 // While a namespace begins, and a server in it.
 constexpr call beginning[] = {
-	{ "ktcp_kmalloc", 0 },
-	{ "ktcp_kmem_cache_create", 0 },
-	{ "ktcp_page_pool_create", 0 },
-	{ "ktcp_softirq_pages_create", 0 },
-	{ "ktcp_turns_get", ENOMEM },
-	{ "ktcp_alloc_workqueue", 0 },
-	{ "ktcp_kthread_run", EINTR },
-	{ "ktcp_sock_create", ENOMEM },
-	{ "ktcp_sock_bind", ENOMEM },
-	{ "ktcp_sock_listen", EADDRINUSE },
-	{ "ktcp_sock_local", ENOBUFS },
-	{ "ktcp_proc_mkdir", ENOMEM },
+	{ "ktcp_kmalloc", 0 },		{ "ktcp_kmem_cache_create", 0 },
+	{ "ktcp_page_pool_create", 0 }, { "ktcp_softirq_pages_create", 0 },
+	{ "ktcp_turns_get", ENOMEM },	{ "ktcp_alloc_workqueue", 0 },
+	{ "ktcp_kthread_run", EINTR },	{ "ktcp_sock_create", ENOMEM },
+	{ "ktcp_sock_bind", ENOMEM },	{ "ktcp_sock_listen", EADDRINUSE },
+	{ "ktcp_sock_local", ENOBUFS }, { "ktcp_proc_mkdir", ENOMEM },
 	{ "ktcp_proc_create", ENOMEM },
 };
 

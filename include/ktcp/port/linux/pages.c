@@ -41,8 +41,7 @@ struct ktcp_page_pool *ktcp_page_pool_create(size_t size)
 		kfree(pool);
 		return NULL;
 	}
-	for_each_possible_cpu(cpu)
-		local_lock_init(&per_cpu_ptr(pool->kept, cpu)->lock);
+	for_each_possible_cpu(cpu) local_lock_init(&per_cpu_ptr(pool->kept, cpu)->lock);
 	return pool;
 }
 
