@@ -13,6 +13,10 @@ class khttpd_module {
     public:
 	ktcp::result<void> start() noexcept
 	{
+		if (const char *why = ktcp::http::module_options_error(fields_)) {
+			KTCP_LOG_ERR("%s", why);
+			return ktcp::errc::einval;
+		}
 		if (!ktcp::params::root().empty())
 			KTCP_TRY(open_root());
 		return server_.start();
@@ -39,10 +43,12 @@ class khttpd_module {
 		return {};
 	}
 
-	/* Before the server, whose requests use it. */
+	/* Before the server, whose requests use them. */
+	ktcp::http::own_fields fields_{ ktcp::params::header() };
 	ktcp::file_root root_;
 	ktcp::server_module<ktcp::http::service<khttpd::site>> server_{
-		ktcp::http::service<khttpd::site>(khttpd::site(root_), ktcp::http::module_options())
+		ktcp::http::service<khttpd::site>(khttpd::site(root_),
+						  ktcp::http::module_options(fields_))
 	};
 };
 

@@ -6,6 +6,18 @@ KTCP_PARAM_STRING(root, "", "path of the folder whose files are served; empty: a
 KTCP_PARAM_INT(listing, 1, 0, 1, "1: folders without an index.html are listed, 0: they get 403")
 KTCP_PARAM_INT(symlinks, 0, 0, 1,
 	       "1: symbolic links that stay below root are followed, 0: they get 404")
+KTCP_PARAM_INT(
+	precompressed, 1, 0, 1,
+	"1: to clients that accept gzip NAME.gz is sent if it is there and no older than NAME, 0: never")
+KTCP_PARAM_INT(encoded_slash, 0, 0, 1,
+	       "1: %2f in a path is as good as a slash (npm's scoped packages), 0: it gets 400")
+KTCP_PARAM_STRING(default_type, "application/octet-stream",
+		  "the header field Content-Type of files whose name's end says nothing")
+KTCP_PARAM_STRING(
+	fallback, "",
+	"path below root of a file that is sent, with 200, where there is none; empty: 404")
+KTCP_PARAM_STRING(error_page, "",
+		  "path below root of a file that is sent with each 404; empty: words")
 KTCP_PARAM_INT(uid, 65534, 0, 2147483647, "number of the user with whose rights files are read")
 KTCP_PARAM_INT(gid, 65534, 0, 2147483647, "number of the group with whose rights files are read")
 KTCP_PARAM_INT(

@@ -20,6 +20,8 @@ class pages {
 	{
 		if (request.path() == "/")
 			return front(request, response);
+		if (request.path() == "*")
+			return other(request, response, "GET, HEAD, POST, OPTIONS");
 		if (request.path() == "/echo" && request.method() != method::post)
 			return other(request, response, "POST, OPTIONS");
 		if (request.path() == "/echo")

@@ -15,7 +15,12 @@ namespace khttpd
 class site {
     public:
 	explicit site(const ktcp::file_root &root) noexcept
-		: root_(root), files_(root, { .listing = ktcp::params::listing() != 0 })
+		: root_(root), files_(root, { .listing = ktcp::params::listing() != 0,
+					      .precompressed = ktcp::params::precompressed() != 0,
+					      .encoded_slash = ktcp::params::encoded_slash() != 0,
+					      .default_type = ktcp::params::default_type(),
+					      .fallback = ktcp::params::fallback(),
+					      .error_page = ktcp::params::error_page() })
 	{
 	}
 
@@ -31,14 +36,18 @@ class site {
 		if (!ktcp::params::access_log())
 			return;
 
-		/* A target is visible ASCII: the parser has seen to that, and kept no other. */
-		const std::string_view target = request.target();
+		/* A line of the kernel's log holds some thousand bytes. */
+		char memory[512];
+		ktcp::http::text_builder target(memory);
 
-		if (target.empty())
+		/* No more than is shown anyway, each of it as three characters at most. */
+		target.query_encoded(ktcp::slice(request.target(), 0, sizeof(memory)));
+		if (target.text().empty())
 			KTCP_LOG_NOTE_RATELIMITED("- %u %llu", response.status(), sent(response));
 		else
 			KTCP_LOG_NOTE_RATELIMITED("\"%s %.*s\" %u %llu", name_of(request.method()),
-						  shown(target), target.data(), response.status(),
+						  static_cast<int>(target.text().size()),
+						  target.text().data(), response.status(),
 						  sent(response));
 	}
 
@@ -46,12 +55,6 @@ class site {
 	static unsigned long long sent(const ktcp::http::response &response) noexcept
 	{
 		return response.sent();
-	}
-
-	/* A line of the kernel's log holds some thousand bytes. */
-	static int shown(std::string_view target) noexcept
-	{
-		return static_cast<int>(target.size() < 512 ? target.size() : 512);
 	}
 
 	static const char *name_of(ktcp::http::method method) noexcept

@@ -145,7 +145,8 @@ def groups(of):
                  f"clang-{of.kcfi}", of.headers[of.usual],
                  f"libclang-rt-{of.clang}-dev", *of.formatter, of.tidy, "cppcheck",
                  "sparse", "shellcheck", "python3", "liburing-dev", "netcat-openbsd", "procps", "curl",
-                 "apache2-utils", "wrk", "libboost-dev", of.llhttp, "python3-h11"],
+                 "apache2-utils", "wrk", "libboost-dev", of.llhttp, "python3-h11",
+                 "media-types"],
         # The kernel's own test runner, from the kernel's source.
         "kunit": [*kernel, of.kunit, "flex", "bison", "bc", "libssl-dev", "dwarves", "cpio", "rsync",
                   "python3"],

@@ -43,8 +43,8 @@ constexpr bool accepts_gzip(const Head &head) noexcept
 	     each = head.next_field(cursor)) {
 		if (!detail::same_text(each.name, "accept-encoding"))
 			continue;
-		while (!each.value.empty()) {
-			const std::string_view element = detail::next_element(each.value);
+		for (std::string_view element;
+		     !(element = detail::next_element(each.value)).empty();) {
 			const std::size_t semicolon = element.find(';');
 			const std::string_view name = detail::trimmed(slice(element, 0, semicolon));
 			const bool wanted = detail::has_weight(

@@ -32,24 +32,15 @@ constexpr bool lists_etag(std::string_view list, std::string_view etag, bool wea
 {
 	if (list == "*")
 		return true;
-	while (!list.empty()) {
-		list = trimmed(list);
-
-		const bool is_weak = list.starts_with("W/");
+	for (std::string_view each; !(each = next_element(list)).empty();) {
+		const bool is_weak = each.starts_with("W/");
 
 		if (is_weak)
-			list.remove_prefix(2);
-
-		const std::size_t close = list.starts_with('"') ? list.find('"', 1) : list.npos;
-
-		if (close == list.npos)
+			each.remove_prefix(2);
+		if (each.size() < 2 || each.front() != '"' || each.find('"', 1) != each.size() - 1)
 			return false;
-		if (slice(list, 0, close + 1) == etag && (weak || !is_weak))
+		if (each == etag && (weak || !is_weak))
 			return true;
-		list = trimmed(slice(list, close + 1));
-		if (list.empty() || list.front() != ',')
-			return false;
-		list.remove_prefix(1);
 	}
 	return false;
 }

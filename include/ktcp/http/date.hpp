@@ -115,10 +115,14 @@ class date_reader {
 
 /**
  * Write a time as an IMF-fixdate. Any context.
- * @param seconds  since 1970, up to the year 9999.
+ * @param seconds  since 1970; what is beyond the year 9999 is its last second.
  */
 constexpr void format_date(std::span<char, date_length> out, std::uint64_t seconds) noexcept
 {
+	constexpr std::uint64_t last = 253'402'300'799;
+
+	seconds = seconds < last ? seconds : last;
+
 	const std::uint64_t days = seconds / 86400;
 	const auto of_day = static_cast<unsigned int>(seconds % 86400);
 	/* Years that begin in March, the leap day last, in cycles of 400: from 1 March of year 0. */

@@ -29,13 +29,16 @@ class date_clock {
 	/** The most that now() writes. */
 	static constexpr std::size_t most = 128;
 
-	/** @param server  the field Server, cut to what there is room for; empty: none. */
+	/** Characters of the field Server. */
+	static constexpr std::size_t server_most = 64;
+
+	/** @param server  the field Server, cut to server_most; empty: none. */
 	explicit date_clock(std::string_view server) noexcept
 	{
 		if (server.empty())
 			return;
 		add("Server: ");
-		add(slice(server, 0, sizeof(server_) - size_ - 2));
+		add(slice(server, 0, server_most));
 		add("\r\n");
 	}
 

@@ -40,6 +40,17 @@ class file_service {
 		bool listing = true;
 		/** For who accepts gzip, send NAME.gz if it is there and no older than NAME. */
 		bool precompressed = true;
+		/** An encoded slash in a path is as good as another; else it is refused. */
+		bool encoded_slash = false;
+		/** Content-Type where the name's end says nothing; must outlive the service. */
+		std::string_view default_type = "application/octet-stream";
+		/** @name  Paths of files below the root; empty: none. They must outlive the service. */
+		/** @{ */
+		/** Sent with 200 where nothing is (for applications of a single page). */
+		std::string_view fallback = {};
+		/** Sent with each 404. */
+		std::string_view error_page = {};
+		/** @} */
 	};
 
 	/** @param root  must outlive this and every request. */
@@ -55,6 +66,10 @@ class file_service {
 	static constexpr std::size_t path_bytes = 4096;
 	static constexpr std::string_view index_name = "index.html";
 	static constexpr std::string_view gzip_end = ".gz";
+	static constexpr std::string_view gzip_tag_end = "-gz\"";
+	/* Of gzip alone, around whatever it holds (RFC 1952, section 2.3): nothing so short has a
+	 * shorter form. */
+	static constexpr std::uint64_t gzip_bytes = 18;
 	static constexpr std::size_t added_bytes = 256 + 1;
 	/* What is read into memory and leaves with its head, rather than as pages. */
 	static constexpr std::size_t small_bytes = 8192;
@@ -62,12 +77,13 @@ class file_service {
 
 	/* A representation that was chosen, and what is said of it. */
 	struct chosen {
-		/* @name  of what it represents, as seen in the path; @gzip: in a coded form. */
-		chosen(ktcp::file opened, std::string_view name, bool gzip) noexcept;
+		/* @varies: there is a coded form beside it; @gzip: this is that. */
+		chosen(ktcp::file opened, std::string_view type, bool varies, bool gzip) noexcept;
 
 		ktcp::file file;
 		std::string_view type;
 		std::int64_t modified;
+		bool varies;
 		bool gzip;
 		std::uint8_t etag_size;
 		char etag[48];
@@ -79,17 +95,17 @@ class file_service {
 		}
 
 		/* What a 304 says as well as a 200. */
-		void validate(response &to, const options &how) const noexcept
+		void validate(response &to) const noexcept
 		{
 			to.field("ETag", std::string_view(etag, etag_size))
 				.field("Last-Modified", std::string_view(date, date_length));
-			if (how.precompressed)
+			if (varies)
 				to.field("Vary", "Accept-Encoding");
 		}
 
-		void describe(response &to, const options &how) const noexcept
+		void describe(response &to) const noexcept
 		{
-			validate(to, how);
+			validate(to);
 			to.field("Accept-Ranges", "bytes");
 			if (gzip)
 				to.field("Content-Encoding", "gzip");
@@ -132,12 +148,16 @@ class file_service {
 
 	task_of<void> find(request &asked, response &to) const;
 	chosen choose(request &asked, file opened, std::span<char> path) const noexcept;
-	static void redirect(const request &asked, response &to, std::span<char> memory) noexcept;
+	static void redirect(const request &asked, response &to, std::string_view path,
+			     std::span<char> memory) noexcept;
 	task_of<void> list(request &asked, response &to, file directory, std::span<char> path,
 			   std::span<char> memory) const;
 	std::optional<task_of<void>> send(request &asked, response &to, chosen &what,
 					  std::span<char> memory) const;
 	static task_of<void> send_copy(response &to, std::string_view body);
+	result<file> open_page(std::string_view name, std::span<char> path) const noexcept;
+	task_of<void> send_page(request &asked, response &to, unsigned int status, const file &from,
+				std::string_view type) const;
 	task_of<void> send_parts(request &asked, response &to, const chosen &what,
 				 range_set ranges) const;
 	task_of<void> send_bytes(request &asked, response &to, const file &from,
@@ -149,8 +169,9 @@ class file_service {
 	options how_;
 };
 
-inline file_service::chosen::chosen(ktcp::file opened, std::string_view name, bool coded) noexcept
-	: file(std::move(opened)), type(media_type_of(name)), gzip(coded)
+inline file_service::chosen::chosen(ktcp::file opened, std::string_view of_type, bool others,
+				    bool coded) noexcept
+	: file(std::move(opened)), type(of_type), varies(others), gzip(coded)
 {
 	const file_status &status = file.status();
 	text_builder text(etag);
@@ -158,7 +179,7 @@ inline file_service::chosen::chosen(ktcp::file opened, std::string_view name, bo
 	text.add('"').number(status.size, 16);
 	text.add('-').number(static_cast<std::uint64_t>(status.mtime), 16);
 	text.add('-').number(status.mtime_ns, 16);
-	text.add(gzip ? "-gz\"" : "\"");
+	text.add(gzip ? gzip_tag_end : std::string_view("\""));
 	etag_size = static_cast<std::uint8_t>(text.text().size());
 
 	/* Never later than the response (RFC 9110, section 8.8.2.1), nor before our time. */
@@ -187,13 +208,18 @@ inline task_of<void> file_service::find(request &asked, response &to) const
 				    memory->bytes().size());
 	const auto path = whole.first(path_bytes);
 	const auto rest = whole.subspan(path_bytes);
-	const auto length = decode_path(asked.path(), path.first(path_bytes - added_bytes));
-	const bool slash = asked.path().ends_with('/');
+	const auto decoded = decode_path(asked.path(), path.first(path_bytes - added_bytes),
+					 how_.encoded_slash);
 
-	if (!length) {
-		static_cast<void>(refuse(to, length.error() == errc::einval ? 400 : 414));
+	if (!decoded) {
+		/* No file has so long a path. */
+		static_cast<void>(refuse(to, decoded.error() == errc::einval ? 400 : 404));
 		co_return result<void>();
 	}
+
+	const std::size_t length = decoded->size;
+	const bool slash = decoded->folder;
+
 	if (const auto ready = co_await asked.peer().may_sleep(); !ready)
 		co_return ready;
 
@@ -201,20 +227,21 @@ inline task_of<void> file_service::find(request &asked, response &to) const
 
 	if (found && found->is_directory()) {
 		if (!slash) {
-			redirect(asked, to, rest);
+			redirect(asked, to, { path.data(), length }, rest);
 			co_return result<void>();
 		}
 
-		text_builder name(path.subspan(*length));
+		text_builder name(path.subspan(length));
 
-		if (*length)
+		if (length)
 			name.add('/');
 		name.add(index_name).add('\0');
 
 		auto index = root_->open_below(path.data());
 
-		if (!index && status_for(index.error()) == 404) {
-			path[*length] = '\0';
+		/* Any other error is that of an index.html that is there. */
+		if (!index && index.error() == errc::enoent) {
+			path[length] = '\0';
 			if (how_.listing)
 				co_return co_await list(asked, to, std::move(*found), path, rest);
 			static_cast<void>(refuse(to, 403));
@@ -224,8 +251,18 @@ inline task_of<void> file_service::find(request &asked, response &to) const
 	} else if (found && slash) {
 		found = errc::einval; /* no directory */
 	}
-	if (!found || found->is_directory()) {
-		static_cast<void>(refuse(to, found ? 404 : status_for(found.error())));
+
+	unsigned int status = !found		    ? status_for(found.error()) :
+			      found->is_directory() ? 404 :
+						      200;
+
+	if (status == 404 && (found = open_page(how_.fallback, path)))
+		status = 200;
+	if (status == 404 && (found = open_page(how_.error_page, path)))
+		co_return co_await send_page(asked, to, status, *found,
+					     media_type_of(path.data(), how_.default_type));
+	if (status != 200) {
+		static_cast<void>(refuse(to, status));
 		co_return result<void>();
 	}
 
@@ -236,53 +273,94 @@ inline task_of<void> file_service::find(request &asked, response &to) const
 	co_return result<void>();
 }
 
-/* The file that was asked for, or its compressed neighbour. */
+/* One of the pages of one's own; its path is put where that of the request was. */
+inline result<file> file_service::open_page(std::string_view name,
+					    std::span<char> path) const noexcept
+{
+	text_builder made(path.first(path.size() - added_bytes));
+
+	while (name.starts_with('/'))
+		name.remove_prefix(1);
+	made.add(name).add('\0');
+	if (name.empty() || !made.whole())
+		return errc::enoent;
+
+	auto opened = root_->open_below(path.data());
+
+	if (opened && opened->is_directory())
+		return errc::enoent;
+	return opened;
+}
+
+/* All of a file, whatever its status: neither conditions nor ranges are for errors. */
+inline task_of<void> file_service::send_page(request &asked, response &to, unsigned int status,
+					     const file &from, std::string_view type) const
+{
+	to.status(status).field("Content-Type", type).length(from.status().size);
+	if (asked.method() == method::head)
+		co_return result<void>();
+	co_return co_await send_bytes(asked, to, from, { 0, from.status().size });
+}
+
+/*
+ * The file that was asked for, or its compressed neighbour. A part of a coded form is of use only to
+ * a client that has another part of it, and says so by its tag.
+ */
 inline file_service::chosen file_service::choose(request &asked, file opened,
 						 std::span<char> path) const noexcept
 {
 	const std::string_view name(path.data());
+	const std::string_view type = media_type_of(name, how_.default_type);
 
-	if (how_.precompressed && accepts_gzip(asked)) {
-		text_builder(path.subspan(name.size())).add(gzip_end).add('\0');
+	if (!how_.precompressed || opened.status().size <= gzip_bytes)
+		return chosen(std::move(opened), type, false, false);
 
-		auto coded = root_->open_below(path.data());
+	const bool part = asked.method() == method::get && asked.find("range").data() &&
+			  !asked.find("if-range").ends_with(gzip_tag_end);
+	const bool wanted = !part && accepts_gzip(asked);
 
-		path[name.size()] = '\0';
-		if (coded && !coded->is_directory() &&
-		    coded->status().mtime >= opened.status().mtime)
-			return chosen(std::move(*coded), name, true);
+	text_builder(path.subspan(name.size())).add(gzip_end).add('\0');
+
+	const auto is_of_it = [&](const file_status &other) {
+		return other.kind == KTCP_FILE_REGULAR && other.mtime >= opened.status().mtime;
+	};
+	bool varies = false;
+	file coded;
+
+	if (!wanted) {
+		const auto status = root_->status_of(path.data());
+
+		varies = status && is_of_it(*status);
+	} else if (auto found = root_->open_below(path.data())) {
+		coded = std::move(*found);
+		varies = is_of_it(coded.status());
 	}
-	return chosen(std::move(opened), name, false);
+	path[name.size()] = '\0';
+
+	return chosen(std::move(varies && wanted ? coded : opened), type, varies, varies && wanted);
 }
 
-/* To the same with a slash, so that what is relative in it is found. */
-inline void file_service::redirect(const request &asked, response &to,
+/* To the same with a slash, so that what is relative in it is found; as it was decoded, so that it
+ * neither begins with another host nor has anything in it that a peer sent as it was. */
+inline void file_service::redirect(const request &asked, response &to, std::string_view path,
 				   std::span<char> memory) noexcept
 {
-	text_builder where(memory);
+	/* What a head has room for beside its other fields. */
+	text_builder where(memory.first(std::min(memory.size(), asked.target().size() + 2048)));
 
-	/* Without more than one slash first: that would be another host. */
-	std::string_view path = asked.path();
-
-	while (path.starts_with("//"))
-		path.remove_prefix(1);
-	where.add(path).add('/');
+	where.add('/').percent_encoded(path, "-._~/").add('/');
 	if (!asked.query().empty())
-		where.add('?').add(asked.query());
+		where.add('?').query_encoded(asked.query());
+	if (!where.whole()) {
+		static_cast<void>(refuse(to, 414));
+		return;
+	}
 	to.status(301).field("Location", where.text()).reply({});
 }
 
 inline task_of<void> file_service::list(request &asked, response &to, file directory,
 					std::span<char> path, std::span<char> memory) const
 {
-	auto entries = listing::create();
-
-	if (!entries || !entries->read(*root_, directory, path)) {
-		static_cast<void>(refuse(to, 503));
-		co_return result<void>();
-	}
-	/* While it may sleep: what follows may go on anywhere. */
-	directory = file();
 	/* It has neither tag nor date: only conditions with a star can be met or not. */
 	const validators none = { {}, {}, ktcp_real_seconds() };
 
@@ -300,6 +378,14 @@ inline task_of<void> file_service::list(request &asked, response &to, file direc
 	if (asked.method() == method::head)
 		co_return co_await to.write(std::string_view());
 
+	auto entries = listing::create();
+
+	if (!entries || !entries->read(*root_, directory, path)) {
+		static_cast<void>(refuse(to, 503));
+		co_return result<void>();
+	}
+	/* While it may sleep: what follows may go on anywhere. */
+	directory = file();
 	text_builder text(memory);
 
 	listing_head(text, path.data());
@@ -334,7 +420,7 @@ inline std::optional<task_of<void>> file_service::send(request &asked, response 
 		return {};
 	case condition::not_modified:
 		to.status(304);
-		what.validate(to, how_);
+		what.validate(to);
 		return {};
 	case condition::proceed:
 		break;
@@ -357,7 +443,7 @@ inline std::optional<task_of<void>> file_service::send(request &asked, response 
 	if (ranges.size() > 1)
 		return send_parts(asked, to, what, ranges);
 	to.status(ranges.size() ? 206 : 200).field("Content-Type", what.type);
-	what.describe(to, how_);
+	what.describe(to);
 	if (ranges.size()) {
 		text_builder which(memory);
 
@@ -382,8 +468,7 @@ inline std::optional<task_of<void>> file_service::send(request &asked, response 
 
 	if (!got || *got < part.size) {
 		/* It has just become shorter, or cannot be read. */
-		to.status(500).reply({});
-		return {};
+		return refuse(to, 500);
 	}
 
 	const std::string_view body(memory.data(), *got);
@@ -421,20 +506,25 @@ inline task_of<void> file_service::send_parts(request &asked, response &to, cons
 		return text.add("\r\n\r\n").text();
 	};
 
-	for (const byte_range &each : ranges)
-		length += head_of(each).size() + each.size;
-	length += boundary.size() + 8;
+	bool countable = true;
+
+	for (auto each = ranges.begin(); each != ranges.end(); ++each)
+		countable &= !__builtin_add_overflow(length, head_of(*each).size() + each->size,
+						     &length);
+	countable &= !__builtin_add_overflow(length, boundary.size() + 8, &length);
+	if (!countable)
+		co_return co_await refuse(to, 416);
 
 	text_builder type(memory);
 
 	to.status(206).field("Content-Type",
 			     type.add("multipart/byteranges; boundary=").add(boundary).text());
-	what.describe(to, how_);
+	what.describe(to);
 	to.length(length);
-	for (const byte_range &each : ranges) {
-		if (const auto sent = co_await to.write(head_of(each)); !sent)
+	for (auto each = ranges.begin(); each != ranges.end(); ++each) {
+		if (const auto sent = co_await to.write(head_of(*each)); !sent)
 			co_return sent;
-		if (const auto sent = co_await send_bytes(asked, to, what.file, each); !sent)
+		if (const auto sent = co_await send_bytes(asked, to, what.file, *each); !sent)
 			co_return sent;
 	}
 	text_builder end(memory);

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include <ktcp/endpoint_parse.hpp>
 #include <ktcp/text.hpp>
 
 namespace ktcp::http
@@ -106,7 +107,8 @@ enum char_class : std::uint8_t {
 	in_token = 1, /* RFC 9110, section 5.6.2 */
 	in_field = 2, /* a field's value: no control but HTAB */
 	in_host = 4, /* RFC 3986, section 3.2.2: reg-name */
-	in_target = 8, /* visible ASCII, but for a fragment */
+	in_target = 8, /* visible, but for a fragment; what is not ASCII as clients send it */
+	in_uri = 16, /* RFC 3986: what stands for itself in a path or a query */
 };
 
 struct char_table {
@@ -119,13 +121,17 @@ struct char_table {
 				of[i] |= in_token | in_host;
 			if ((i >= 0x20 || c == '\t') && i != 0x7f)
 				of[i] |= in_field;
-			if (i > 0x20 && i < 0x7f && c != '#')
+			if (i > 0x20 && i != 0x7f && c != '#')
 				of[i] |= in_target;
+			if (is_alnum(c))
+				of[i] |= in_uri;
 		}
 		for (char c : std::string_view("!#$%&'*+-.^_`|~"))
 			of[static_cast<unsigned char>(c)] |= in_token;
-		for (char c : std::string_view("-._~%!$&'()*+,;="))
-			of[static_cast<unsigned char>(c)] |= in_host;
+		for (char c : std::string_view("-._~!$&'()*+,;="))
+			of[static_cast<unsigned char>(c)] |= in_host | in_uri;
+		for (char c : std::string_view("/:@?"))
+			of[static_cast<unsigned char>(c)] |= in_uri;
 	}
 
 	std::uint8_t of[256] = {};
@@ -214,21 +220,59 @@ constexpr std::size_t find_line_end(std::string_view text, std::size_t from) noe
 	return text.npos;
 }
 
-/* uri-host [ ":" port ], RFC 3986: nothing of a path, no user. */
+/* A percent sign and two hexadecimal digits at the beginning (RFC 3986, section 2.1): which byte;
+ * -1: there are none. */
+constexpr int encoded_byte(std::string_view text) noexcept
+{
+	if (text.size() < 3 || text[0] != '%')
+		return -1;
+
+	const int high = hex_digit(text[1]), low = hex_digit(text[2]);
+
+	return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
+/* What is between the brackets (RFC 3986, section 3.2.2); a zone is none of it. */
+constexpr bool is_ip_literal(std::string_view text) noexcept
+{
+	if (text.starts_with('v') || text.starts_with('V')) {
+		const std::size_t dot = text.find('.');
+
+		if (dot == text.npos || dot < 2 || dot + 1 == text.size())
+			return false;
+		for (char c : slice(text, 1, dot - 1))
+			if (hex_digit(c) < 0)
+				return false;
+		for (char c : slice(text, dot + 1))
+			if (!is(in_host, c) && c != ':')
+				return false;
+		return true;
+	}
+
+	std::uint8_t address[16] = {};
+
+	return static_cast<bool>(ktcp::detail::parse_ipv6(text, address));
+}
+
+/* uri-host [ ":" port ], RFC 3986, section 3.2.2: nothing of a path, no user. */
 constexpr bool is_authority(std::string_view text) noexcept
 {
 	std::size_t at = 0;
 
 	if (text.starts_with('[')) {
 		at = text.find(']');
-		if (at == text.npos || at < 3)
+		if (at == text.npos || !is_ip_literal(slice(text, 1, at - 1)))
 			return false;
-		for (char c : slice(text, 1, at - 1))
-			if (!is_alnum(c) && c != ':' && c != '.')
-				return false;
 		at++;
 	} else {
-		at = span_of(in_host, text);
+		while (at < text.size()) {
+			if (is(in_host, text[at]))
+				at++;
+			else if (encoded_byte(slice(text, at)) >= 0)
+				at += 3;
+			else
+				break;
+		}
 	}
 	if (at == text.size())
 		return true;
@@ -249,14 +293,26 @@ constexpr std::string_view trimmed(std::string_view text) noexcept
 	return text;
 }
 
-/* The next element of a list (RFC 9110, section 5.6.1), taken off @p rest. */
+/*
+ * The next element of a list (RFC 9110, section 5.6.1), taken off @p rest; empty after the last,
+ * for empty ones are passed over. A comma within quotes is part of an element; a backslash is no
+ * escape, since it is none in an entity tag.
+ */
 constexpr std::string_view next_element(std::string_view &rest) noexcept
 {
-	const std::size_t comma = rest.find(',');
-	const std::string_view element = trimmed(slice(rest, 0, comma));
+	while (!rest.empty()) {
+		std::size_t end = 0;
 
-	rest = comma == rest.npos ? std::string_view() : slice(rest, comma + 1);
-	return element;
+		for (bool quoted = false; end < rest.size() && (quoted || rest[end] != ','); end++)
+			quoted ^= rest[end] == '"';
+
+		const std::string_view element = trimmed(slice(rest, 0, end));
+
+		rest = slice(rest, end + 1);
+		if (!element.empty())
+			return element;
+	}
+	return {};
 }
 
 } // namespace detail
@@ -289,7 +345,7 @@ class head_parser {
 	/** @param text  everything since the head's first byte; what follows it is left alone. */
 	[[gnu::flatten]] constexpr outcome parse(std::string_view text) noexcept;
 
-	/** 400, 411, 413, 414, 417, 431, 501 or 505: why it was refused. */
+	/** 400, 411, 413, 414, 417, 431, 501 or 505: why it was refused. method() is known then. */
 	constexpr unsigned int status() const noexcept
 	{
 		return status_;
@@ -421,6 +477,8 @@ class head_parser {
 			 static_cast<std::uint16_t>(part.size()) };
 	}
 
+	constexpr void refuse_line(std::string_view begin) noexcept;
+
 	constexpr bool refuse(unsigned int status) noexcept
 	{
 		status_ = status;
@@ -435,6 +493,7 @@ class head_parser {
 	}
 
 	constexpr bool request_line(std::string_view line) noexcept;
+	constexpr bool take_method(std::string_view line) noexcept;
 	constexpr bool take_target(std::string_view target) noexcept;
 	constexpr bool field_line(std::string_view line) noexcept;
 	constexpr bool take_length(std::string_view value) noexcept;
@@ -469,14 +528,19 @@ constexpr head_parser::outcome head_parser::parse(std::string_view text) noexcep
 
 		/* The limits come first, so that where the text was cut makes no difference. */
 		if (!in_fields_ && reached - start_ > limits_.line_bytes)
-			refuse(414);
+			refuse_line(slice(text, start_, limits_.line_bytes));
 		else if (reached > limits_.head_bytes || reached > UINT16_MAX)
-			refuse(in_fields_ ? 431 : 414);
+			in_fields_ ? void(refuse(431)) :
+				     refuse_line(slice(text, start_, limits_.head_bytes - start_));
 		if (status_)
 			return outcome::refused;
 		scanned_ = static_cast<std::uint16_t>(reached);
-		if (end == text.npos)
+		if (end == text.npos) {
+			/* Should no more come, the refusal is to have a body or not. */
+			if (!in_fields_)
+				take_method(slice(text, start_));
 			return outcome::more;
+		}
 		if (end == line_ || text[end - 1] != '\r') {
 			refuse(400); /* a bare LF */
 			return outcome::refused;
@@ -507,10 +571,11 @@ constexpr head_parser::outcome head_parser::parse(std::string_view text) noexcep
 
 constexpr bool head_parser::request_line(std::string_view line) noexcept
 {
-	const std::string_view name = slice(line, 0, detail::span_of(detail::in_token, line));
+	const std::size_t name = detail::span_of(detail::in_token, line);
+	const bool known = take_method(line);
 
-	line.remove_prefix(name.size());
-	if (name.empty() || !line.starts_with(' '))
+	line.remove_prefix(name);
+	if (!name || !line.starts_with(' '))
 		return refuse(400);
 	line.remove_prefix(1);
 
@@ -528,7 +593,19 @@ constexpr bool head_parser::request_line(std::string_view line) noexcept
 	if (version[5] != '1')
 		return refuse(505);
 	minor_ = version[7] != '0';
+	if (!known)
+		return refuse(501); /* TRACE and CONNECT too */
+	return take_target(target);
+}
 
+/* The first word of a line, and whether it is one that is known. */
+constexpr bool head_parser::take_method(std::string_view line) noexcept
+{
+	const std::size_t end = detail::span_of(detail::in_token, line);
+	const std::string_view name = slice(line, 0, end);
+
+	if (end == line.size() || line[end] != ' ')
+		return false;
 	if (detail::is_text(name, "GET"))
 		method_ = method::get;
 	else if (detail::is_text(name, "HEAD"))
@@ -544,8 +621,21 @@ constexpr bool head_parser::request_line(std::string_view line) noexcept
 	else if (detail::is_text(name, "PATCH"))
 		method_ = method::patch;
 	else
-		return refuse(501); /* TRACE and CONNECT too */
-	return take_target(target);
+		return false;
+	return true;
+}
+
+/* Of a line that is too long its first bytes say why. */
+constexpr void head_parser::refuse_line(std::string_view begin) noexcept
+{
+	const std::size_t name = detail::span_of(detail::in_token, begin);
+
+	if (name == begin.size())
+		refuse(501); /* so long a method is none that is known */
+	else if (!name || begin[name] != ' ')
+		refuse(400);
+	else
+		refuse(take_method(begin) ? 414 : 501);
 }
 
 /* RFC 9112, section 3.2 */
@@ -614,20 +704,20 @@ constexpr bool head_parser::field_line(std::string_view line) noexcept
 	case 6:
 		if (!detail::same_text(name, "expect") || !minor_)
 			break;
-		if (!detail::same_text(value, "100-continue"))
-			return refuse(417);
-		continue_ = true;
+		for (std::string_view each; !(each = detail::next_element(value)).empty();) {
+			if (!detail::same_text(each, "100-continue"))
+				return refuse(417);
+			continue_ = true;
+		}
 		break;
 	case 10:
 		if (!detail::same_text(name, "connection"))
 			break;
-		while (!value.empty()) {
-			const std::string_view option = detail::next_element(value);
-
-			if (!option.empty() && !detail::is_token(option))
+		for (std::string_view each; !(each = detail::next_element(value)).empty();) {
+			if (!detail::is_token(each))
 				return refuse(400);
-			close_ |= detail::same_text(option, "close");
-			keep_alive_ |= detail::same_text(option, "keep-alive");
+			close_ |= detail::same_text(each, "close");
+			keep_alive_ |= detail::same_text(each, "keep-alive");
 		}
 		break;
 	case 14:
@@ -661,12 +751,10 @@ constexpr bool head_parser::take_length(std::string_view value) noexcept
 /* Chunked is the last, once, and alone what can be decoded here (RFC 9112, section 6.1). */
 constexpr bool head_parser::take_coding(std::string_view value) noexcept
 {
-	/* Others take an empty element at the end for the last coding. */
-	if (value.empty() || value.ends_with(','))
+	/* Others take an empty element for a coding, and the last one frames the body. */
+	if (value.empty() || value.starts_with(',') || value.ends_with(','))
 		return refuse(400);
-	while (!value.empty()) {
-		const std::string_view coding = detail::next_element(value);
-
+	for (std::string_view coding; !(coding = detail::next_element(value)).empty();) {
 		if (chunked_)
 			return refuse(400);
 		if (detail::same_text(coding, "chunked"))

@@ -186,7 +186,7 @@ inline void listing_row(text_builder &out, const listing::entry &one) noexcept
 	const std::string_view name = listing::name_of(one);
 	const bool directory = one.kind == KTCP_FILE_DIRECTORY;
 
-	out.add("<tr><td><a href=\"./").percent_encoded(name);
+	out.add("<tr><td><a href=\"").percent_encoded(name);
 	if (directory)
 		out.add('/');
 	out.add("\">").html_escaped(name);

@@ -8,14 +8,26 @@
 
 #include <cstdint>
 
+#include <ktcp/http/own_fields.hpp>
 #include <ktcp/http/stream.hpp>
 #include <ktcp/module.hpp>
 
 namespace ktcp::http
 {
 
-/** Process context, while the module is loaded. */
-inline options module_options() noexcept
+/** What is wrong with the texts, for a person; nullptr: nothing. Process context. */
+inline const char *module_options_error(const own_fields &fields) noexcept
+{
+	if (params::server().size() > date_clock::server_most)
+		return "server: it may have 64 characters; choose a shorter one";
+	return fields.error();
+}
+
+/**
+ * Process context, while the module is loaded.
+ * @param fields  of the parameter header; must outlive the service.
+ */
+inline options module_options(const own_fields &fields) noexcept
 {
 	const auto number = [](long parameter) { return static_cast<unsigned int>(parameter); };
 
@@ -30,6 +42,8 @@ inline options module_options() noexcept
 		.write_ms = number(params::send_timeout_ms()),
 		.min_rate = number(params::min_rate()),
 		.server = params::server(),
+		.fields = fields.lines(),
+		.keep_alive_hint = params::keep_alive_hint() != 0,
 	};
 }
 

@@ -21,4 +21,10 @@ KTCP_PARAM_INT(max_head, 16384, 128, 16384, "bytes of request line and header fi
 KTCP_PARAM_INT(max_fields, 100, 1, 4096, "header fields of a request; more get 431")
 KTCP_PARAM_INT(max_body, 1048576, 0, 1099511627776,
 	       "bytes of a request's body; longer ones get 413")
-KTCP_PARAM_STRING(server, "khttpd", "the header field Server; empty: none is sent")
+KTCP_PARAM_STRING(server, "khttpd",
+		  "the header field Server, 64 characters at most; empty: none is sent")
+KTCP_PARAM_STRING(
+	header, "",
+	"header fields of every response below 400, NAME: VALUE with a | between two, 1024 characters at most")
+KTCP_PARAM_INT(keep_alive_hint, 1, 0, 1,
+	       "1: the field Keep-Alive tells clients keep_alive_timeout_ms in seconds, 0: it is not sent")

@@ -18,19 +18,28 @@
 namespace ktcp::http
 {
 
+/** What decode_path() found. */
+struct decoded_path {
+	std::size_t size; /**< characters, without the NUL */
+	bool folder; /**< it ends so that only a folder can be meant */
+};
+
 /**
  * Decode a path into the name of a file below a root: relative, NUL-terminated, without slashes
- * at either end. Any context.
+ * at either end. Dot segments are resolved (RFC 3986, section 5.2.4), however their dots are
+ * written. Any context.
  *
- * Refused is what could mean more than one thing: broken percent-encoding, an encoded slash or
- * NUL, and the segments "." and "..", however they are written; clients resolve those
- * (RFC 3986, section 5.2.4).
+ * Refused is what leads above the root, and what could mean more than one thing: broken
+ * percent-encoding, an encoded NUL, and an encoded slash unless @p slashes.
  * @param path  begins with a slash, as request::path() does.
- * @return How long it is. EINVAL: refused (400). EMSGSIZE: longer than @p out (414).
+ * @param slashes  an encoded slash is as good as another (`/@scope%2fname`).
+ * @return EINVAL: refused (400). EMSGSIZE: longer than @p out (404).
  */
-constexpr result<std::size_t> decode_path(std::string_view path, std::span<char> out) noexcept
+constexpr result<decoded_path> decode_path(std::string_view path, std::span<char> out,
+					   bool slashes = false) noexcept
 {
 	std::size_t size = 0, segment = 0;
+	bool folder = true;
 
 	if (out.empty())
 		return errc::emsgsize;
@@ -39,25 +48,33 @@ constexpr result<std::size_t> decode_path(std::string_view path, std::span<char>
 		bool slash = c == '/';
 
 		if (c == '%') {
-			const int high = i + 2 < path.size() ? detail::hex_digit(path[i + 1]) : -1;
-			const int low = i + 2 < path.size() ? detail::hex_digit(path[i + 2]) : -1;
+			const int byte = detail::encoded_byte(slice(path, i));
 
-			if (high < 0 || low < 0)
+			if (byte < 0)
 				return errc::einval;
-			c = static_cast<char>(high << 4 | low);
+			c = static_cast<char>(byte);
 			i += 2;
-			if (c == '/')
+			if (c == '/' && !slashes)
 				return errc::einval;
+			slash = c == '/';
 		}
 		if (c == '\0')
 			return errc::einval;
 		if (slash) {
 			const std::string_view name(out.data() + segment, size - segment);
 
-			if (name == "." || name == "..")
-				return errc::einval;
-			if (name.empty())
-				continue; /* the first, the last, or one too many */
+			folder = name.empty() || name == "." || name == "..";
+			if (name == "..") {
+				if (!segment)
+					return errc::einval;
+				/* Back behind the slash before the one before. */
+				for (segment--; segment && out[segment - 1] != '/';)
+					segment--;
+			}
+			if (folder) {
+				size = segment;
+				continue;
+			}
 		}
 		if (size + 1 >= out.size())
 			return errc::emsgsize;
@@ -68,7 +85,7 @@ constexpr result<std::size_t> decode_path(std::string_view path, std::span<char>
 	if (size && out[size - 1] == '/')
 		size--;
 	out[size] = '\0';
-	return size;
+	return decoded_path{ size, folder };
 }
 
 /** Text that is put together in memory of the caller's; what does not fit is left out. */
@@ -130,13 +147,27 @@ class text_builder {
 	}
 
 	/** As part of a URL's path (RFC 3986, section 2). */
-	constexpr text_builder &percent_encoded(std::string_view text) noexcept
+	constexpr text_builder &percent_encoded(std::string_view text,
+						std::string_view but = "-._~") noexcept
 	{
 		for (char c : text) {
-			if (detail::is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~')
+			if (detail::is_alnum(c) || but.find(c) != but.npos)
 				add(c);
 			else
 				add('%').number(static_cast<unsigned char>(c), 16, 2);
+		}
+		return *this;
+	}
+
+	/** What is a query already, as far as it is one; the rest is encoded. */
+	constexpr text_builder &query_encoded(std::string_view text) noexcept
+	{
+		for (std::size_t i = 0; i < text.size(); i++) {
+			if (detail::is(detail::in_uri, text[i]) ||
+			    detail::encoded_byte(slice(text, i)) >= 0)
+				add(text[i]);
+			else
+				add('%').number(static_cast<unsigned char>(text[i]), 16, 2);
 		}
 		return *this;
 	}

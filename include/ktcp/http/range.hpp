@@ -21,11 +21,14 @@ struct byte_range {
 	std::uint64_t size; /**< bytes */
 };
 
-/** The field Range, for a representation of a known size. Any context. */
+/**
+ * The field Range, for a representation of a known size. The ranges are read from the field's text
+ * again when they are asked for, which must live until then. Any context.
+ */
 class range_set {
     public:
 	/** More are not served: the field is ignored then, as section 14.2 allows. */
-	static constexpr unsigned int most = 16;
+	static constexpr unsigned int most = 256;
 
 	/** What to answer. */
 	enum class outcome {
@@ -34,9 +37,50 @@ class range_set {
 		none, /**< there are no such bytes: 416 */
 	};
 
+	/** The ranges one after the other, as they were asked for. */
+	class iterator {
+	    public:
+		constexpr const byte_range &operator*() const noexcept
+		{
+			return now_;
+		}
+
+		constexpr const byte_range *operator->() const noexcept
+		{
+			return &now_;
+		}
+
+		constexpr iterator &operator++() noexcept
+		{
+			do
+				now_ = {};
+			while (take_next(rest_, size_, now_) == taken::nothing);
+			return *this;
+		}
+
+		/** Is this the end? */
+		constexpr bool operator==(std::nullptr_t) const noexcept
+		{
+			return !now_.size;
+		}
+
+	    private:
+		friend class range_set;
+
+		constexpr iterator(std::string_view list, std::uint64_t size) noexcept
+			: rest_(list), size_(size)
+		{
+			++*this;
+		}
+
+		std::string_view rest_;
+		std::uint64_t size_;
+		byte_range now_ = {};
+	};
+
 	/** @param value  of the field; empty: there is none. */
 	constexpr range_set(std::string_view value, std::uint64_t size) noexcept
-		: outcome_(parse(value, size))
+		: size_(size), outcome_(parse(value))
 	{
 	}
 
@@ -46,14 +90,14 @@ class range_set {
 		return outcome_;
 	}
 
-	constexpr const byte_range *begin() const noexcept
+	constexpr iterator begin() const noexcept
 	{
-		return ranges_;
+		return iterator(count_ ? list_ : std::string_view(), size_);
 	}
 
-	constexpr const byte_range *end() const noexcept
+	constexpr std::nullptr_t end() const noexcept
 	{
-		return ranges_ + count_;
+		return nullptr;
 	}
 
 	/** How many ranges there are, none unless what() is some. */
@@ -63,6 +107,14 @@ class range_set {
 	}
 
     private:
+	/* What came of the next element. */
+	enum class taken {
+		range,
+		nothing, /* it has no byte of this representation */
+		malformed,
+		end,
+	};
+
 	/* What is beyond 64 bits is beyond the end of every file, all the same. */
 	static constexpr bool take_number(std::string_view &text, std::uint64_t &number) noexcept
 	{
@@ -78,64 +130,63 @@ class range_set {
 		return digits;
 	}
 
-	/* False: malformed. */
-	constexpr bool take(std::string_view text, std::uint64_t size) noexcept
+	static constexpr taken take_next(std::string_view &list, std::uint64_t size,
+					 byte_range &into) noexcept
 	{
-		std::uint64_t first = 0, last = 0;
+		std::string_view text = detail::next_element(list);
+		std::uint64_t first = 0, last = UINT64_MAX;
 
+		if (text.empty())
+			return taken::end;
 		if (text.starts_with('-')) {
 			text.remove_prefix(1);
 			if (!take_number(text, last) || !text.empty())
-				return false;
-			/* Of nothing, the last bytes are there, but no range can say so. */
-			if (last && !size)
-				return false;
-			if (last)
-				keep(last < size ? size - last : 0, last < size ? last : size);
-			return true;
+				return taken::malformed;
+			into = { last < size ? size - last : 0, last < size ? last : size };
+			return into.size ? taken::range : taken::nothing;
 		}
 		if (!take_number(text, first) || !text.starts_with('-'))
-			return false;
+			return taken::malformed;
 		text.remove_prefix(1);
-		last = UINT64_MAX;
 		if (!text.empty() && (!take_number(text, last) || !text.empty() || last < first))
-			return false;
-		if (first < size)
-			keep(first, (last < size ? last + 1 : size) - first);
-		return true;
+			return taken::malformed;
+		if (first >= size)
+			return taken::nothing;
+		into = { first, (last < size ? last + 1 : size) - first };
+		return taken::range;
 	}
 
-	constexpr void keep(std::uint64_t first, std::uint64_t size) noexcept
-	{
-		if (count_ < most)
-			ranges_[count_] = { first, size };
-		count_++;
-		total_ += size;
-	}
-
-	constexpr outcome parse(std::string_view value, std::uint64_t size) noexcept
+	constexpr outcome parse(std::string_view value) noexcept
 	{
 		constexpr std::string_view unit = "bytes=";
 
-		if (value.size() <= unit.size() ||
+		/* Of nothing there is no part, and no range could say so: all of it. */
+		if (!size_ || value.size() <= unit.size() ||
 		    !detail::same_text(slice(value, 0, unit.size()), unit))
 			return outcome::all;
 		value.remove_prefix(unit.size());
+		list_ = value;
 
-		bool any = false;
+		unsigned int elements = 0;
+		std::uint64_t left = size_;
 
-		while (!value.empty()) {
-			const std::string_view each = detail::next_element(value);
+		for (;;) {
+			byte_range each = {};
+			const taken what = take_next(value, size_, each);
 
-			if (!each.empty() && !take(each, size))
+			if (what == taken::end)
+				break;
+			elements++;
+			count_ += what == taken::range;
+			/* So many, or the same bytes over and over, are asked for by nobody in
+			 * need. */
+			if (what == taken::malformed || count_ > most ||
+			    (each.size > left && elements > 1))
 				return forget();
-			any |= !each.empty();
+			left -= each.size < left ? each.size : left;
 		}
 		if (!count_)
-			return any ? outcome::none : outcome::all;
-		/* So many, or the same bytes over and over, are asked for by nobody in need. */
-		if (count_ > most || (count_ > 1 && total_ > size))
-			return forget();
+			return elements ? outcome::none : outcome::all;
 		return outcome::some;
 	}
 
@@ -145,9 +196,9 @@ class range_set {
 		return outcome::all;
 	}
 
-	byte_range ranges_[most] = {};
+	std::string_view list_;
+	std::uint64_t size_;
 	unsigned int count_ = 0;
-	std::uint64_t total_ = 0;
 	outcome outcome_;
 };
 

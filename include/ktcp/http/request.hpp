@@ -62,7 +62,7 @@ class request : private head_parser {
 	/** Is there a body that has not been read to its end? */
 	bool has_body() const noexcept
 	{
-		return !body_over_;
+		return !exchange_.body_over;
 	}
 
 	/** Of a body that says so beforehand: how long it is; nothing: chunked, or none. */
@@ -101,30 +101,25 @@ class request : private head_parser {
 	void accept_head() noexcept
 	{
 		stream_.input().remove_prefix(length());
-		body_over_ = head_parser::body() == framing::none ||
-			     (head_parser::body() == framing::length && content_length() == 0);
+		exchange_.keep_alive = keep_alive();
+		exchange_.expects_continue = expects_continue();
+		exchange_.body_over = head_parser::body() == framing::none ||
+				      (head_parser::body() == framing::length &&
+				       content_length() == 0);
+		exchange_.body_left = content_length();
 		if (head_parser::body() == framing::chunked)
 			chunks_.emplace(stream_.options().head.body_bytes,
 					stream_.options().chunk_overhead_bytes);
-		left_ = content_length();
-	}
-
-	/* Why it cannot be served, 0 if it can. */
-	unsigned int failed() const noexcept
-	{
-		return failed_ ? failed_ : head_parser::status();
 	}
 
 	/* The input's bytes may have moved. What the head says is where they are now. */
 	outcome parse_input() noexcept
 	{
-		return parse(stream::text(stream_.input()));
-	}
+		const outcome found = parse(stream::text(stream_.input()));
 
-	/* Does the client still wait to be told to send its body? */
-	bool waits_for_continue() const noexcept
-	{
-		return expects_continue() && !body_begun_ && !body_over_;
+		if (found == outcome::refused)
+			refuse(head_parser::status());
+		return found;
 	}
 
 	/* What came behind the body is the next request's. */
@@ -137,13 +132,13 @@ class request : private head_parser {
 	/* Its head does not come to an end. */
 	outcome refuse(unsigned int status) noexcept
 	{
-		failed_ = static_cast<std::uint16_t>(status);
+		exchange_.refused = static_cast<std::uint16_t>(status);
 		return outcome::refused;
 	}
 
 	error_code fail(errc why, unsigned int status) noexcept
 	{
-		failed_ = static_cast<std::uint16_t>(status);
+		refuse(status);
 		return why;
 	}
 
@@ -153,12 +148,8 @@ class request : private head_parser {
 	exchange &exchange_;
 	received body_; /* what came behind the stream's input */
 	std::optional<chunked_decoder> chunks_;
-	std::uint64_t left_ = 0; /* of a body whose length is known */
 	std::uint64_t body_since_ms_ = 0;
 	std::uint64_t body_bytes_ = 0;
-	std::uint16_t failed_ = 0;
-	bool body_over_ = true;
-	bool body_begun_ = false;
 };
 
 /* Take a piece of the body off these bytes; false: they hold none. */
@@ -167,10 +158,10 @@ inline bool request::next_piece(received &from, std::span<const std::byte> &piec
 	const auto bytes = *from;
 
 	if (!chunks_) {
-		piece = bytes.first(
-			static_cast<std::size_t>(std::min<std::uint64_t>(left_, bytes.size())));
-		left_ -= piece.size();
-		body_over_ = left_ == 0;
+		piece = bytes.first(static_cast<std::size_t>(
+			std::min<std::uint64_t>(exchange_.body_left, bytes.size())));
+		exchange_.body_left -= piece.size();
+		exchange_.body_over = exchange_.body_left == 0;
 		from.remove_prefix(piece.size());
 		return !piece.empty();
 	}
@@ -180,8 +171,8 @@ inline bool request::next_piece(received &from, std::span<const std::byte> &piec
 
 	from.remove_prefix(bytes.size() - text.size());
 	if (outcome == chunked_decoder::outcome::refused)
-		failed_ = static_cast<std::uint16_t>(chunks_->status());
-	body_over_ = outcome == chunked_decoder::outcome::end;
+		refuse(chunks_->status());
+	exchange_.body_over = outcome == chunked_decoder::outcome::end;
 	if (outcome != chunked_decoder::outcome::piece)
 		return false;
 	piece = std::as_bytes(std::span(chunks_->piece()));
@@ -192,15 +183,15 @@ inline task_of<std::span<const std::byte>> request::read_body()
 {
 	std::span<const std::byte> piece;
 
-	while (!body_over_ && !failed_) {
+	while (has_body() && !exchange_.refused) {
 		received &from = body_ ? body_ : stream_.input();
 
 		if (from && next_piece(from, piece)) {
 			body_bytes_ += piece.size();
-			body_begun_ = true;
+			exchange_.body_begun = true;
 			co_return piece;
 		}
-		if (body_over_ || failed_)
+		if (!has_body() || exchange_.refused)
 			break;
 
 		/* The client may wait for what we owe it before it goes on. */
@@ -209,12 +200,12 @@ inline task_of<std::span<const std::byte>> request::read_body()
 		auto told = co_await peer().write(stream_.output());
 
 		stream_.written();
-		if (told && waits_for_continue() && !exchange_.begun)
+		if (told && exchange_.wants_interim())
 			told = co_await peer().write(
 				std::string_view("HTTP/1.1 100 Continue\r\n\r\n"));
 		if (!told)
 			co_return told.error();
-		body_begun_ = true;
+		exchange_.body_begun = true;
 
 		const std::uint64_t now = ktcp_now_ms();
 
@@ -237,10 +228,10 @@ inline task_of<std::span<const std::byte>> request::read_body()
 		if (!body_)
 			co_return body_.error();
 	}
-	if (failed_)
-		co_return failed_ == 400 ? errc::ebadmsg :
-		failed_ == 408		 ? errc::etimedout :
-					   errc::emsgsize;
+	if (const unsigned int why = exchange_.refused)
+		co_return why == 400 ? errc::ebadmsg :
+		why == 408	     ? errc::etimedout :
+				       errc::emsgsize;
 	co_return std::span<const std::byte>();
 }
 

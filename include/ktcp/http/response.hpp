@@ -111,10 +111,11 @@ class response {
 	 */
 	response &field(field_name name, field_value value) noexcept;
 
-	/** The body's length in bytes, for write(). send() knows by itself. */
+	/** The body's length in bytes, for write(). send() knows by itself. Nothing once begun(). */
 	response &length(std::uint64_t bytes) noexcept
 	{
-		declared_ = bytes;
+		if (!begun())
+			declared_ = bytes;
 		return *this;
 	}
 
@@ -176,7 +177,10 @@ class response {
 		return size + end_of_head_most <= stream_.room();
 	}
 
-	/** The body will not be complete: reset the connection, so that the client knows. */
+	/**
+	 * The body will not be complete. If none of the response has left it becomes a 500; else the
+	 * connection is reset, so that the client knows.
+	 */
 	void abandon() noexcept
 	{
 		abandoned_ = true;
@@ -207,14 +211,13 @@ class response {
 	}
 
 	[[gnu::flatten]] void begin() noexcept;
-	void begin_failure() noexcept;
 	result<void> prepare(std::size_t size) noexcept;
 	task_of<void> send_rest();
 	bool queue(std::span<const std::byte> piece) noexcept;
 	task_of<void> write_through(std::span<const std::byte> piece);
 	void cut_short() noexcept;
 	result<void> finish() noexcept;
-	bool fail(unsigned int code) noexcept;
+	void fail(unsigned int code) noexcept;
 
 	http::stream &stream_;
 	request &request_;
@@ -245,6 +248,8 @@ inline response &response::status(unsigned int code) noexcept
 		stream_.extend(stream_.clock().now(stream_.end()));
 	else
 		whole_ = false;
+	if (const std::string_view fields = stream_.options().fields; code < 400 && !fields.empty())
+		append(fields);
 	return *this;
 }
 
@@ -268,19 +273,19 @@ inline void response::begin() noexcept
 	const unsigned int code = status_;
 	const bool framed = code != 204 && code != 304;
 
-	/* What is left of a request's body is read over if that is little; else, and where the
-	 * client waits to be told, the connection ends here. */
-	exchange_.close = exchange_.close || !request_.keep_alive() || request_.failed() ||
-			  request_.waits_for_continue() ||
-			  (request_.has_body() && !request_.body_begun_ &&
-			   request_.left_ > stream_.options().unread_bytes);
 	/* Without a length, the end of the connection is the end of the body. */
-	exchange_.close = exchange_.close || (framed && !declared_ && !request_.minor_version());
+	const bool delimited = !framed || declared_ || request_.minor_version();
+
+	exchange_.begin(delimited, stream_.options().unread_bytes);
 
 	const std::string_view end = exchange_.close	      ? "Connection: close\r\n\r\n" :
 				     request_.minor_version() ? "\r\n" :
 								"Connection: keep-alive\r\n\r\n";
 
+	if (!exchange_.close && stream_.options().keep_alive_hint &&
+	    stream_.options().keep_alive_ms >= 1000)
+		append("Keep-Alive: timeout=", number_text(stream_.options().keep_alive_ms / 1000),
+		       "\r\n");
 	if (framed && declared_) {
 		append("Content-Length: ", number_text(*declared_), "\r\n", end);
 	} else if (framed && request_.minor_version()) {
@@ -289,21 +294,26 @@ inline void response::begin() noexcept
 	} else {
 		append(end);
 	}
-	exchange_.begun = true;
 	/* Less than the room that may be there by chance: how much is, depends on what came before. */
 	whole_ = whole_ && stream_.unsettled() <= exchange_.head_room;
 	if (whole_)
 		stream_.settle();
 }
 
-/* This instead of a head that does not fit or that nobody made. */
-inline void response::begin_failure() noexcept
+/* Words about a status, instead of all that was made of the response; nothing of that has left. */
+inline void response::fail(unsigned int code) noexcept
 {
-	exchange_.begun = false;
-	status(500);
+	const std::string_view words = advice_for(code);
+
+	stream_.take_back_all();
+	exchange_.begun = chunked_ = abandoned_ = false;
 	exchange_.close = true;
-	declared_ = 0;
+	sent_ = 0;
+	rest_ = {};
+	status(code).field("Content-Type", "text/plain; charset=utf-8").length(words.size());
 	begin();
+	if (!whole_ || !queue(std::as_bytes(std::span(words))))
+		abandon();
 }
 
 /** What send(), write() and end() return, to be awaited. What fits in the output needs no coroutine of its own. */
@@ -353,7 +363,7 @@ class response::operation {
 
 inline response::operation response::send(std::span<const std::byte> body) noexcept
 {
-	declared_ = body.size();
+	length(body.size());
 	return write(body);
 }
 
@@ -374,7 +384,7 @@ inline response::operation response::write(std::span<const std::byte> piece) noe
 
 inline void response::reply(std::string_view body) noexcept
 {
-	declared_ = body.size();
+	length(body.size());
 	if (prepare(body.size()) && !queue(std::as_bytes(std::span(body))))
 		rest_ = body;
 }
@@ -387,7 +397,7 @@ inline result<void> response::prepare(std::size_t size) noexcept
 	if (!begun()) {
 		begin();
 		if (!whole_) {
-			begin_failure();
+			fail(500);
 			return errc::einval;
 		}
 	}
@@ -497,23 +507,24 @@ inline void response::cut_short() noexcept
  */
 inline result<void> response::finish() noexcept
 {
-	if (!begun() && request_.failed()) {
-		if (!fail(request_.failed()))
-			return errc::epipe;
-		return {};
-	}
-	if (!begun() && !status_) {
-		begin_failure(); /* no word from the handler */
+	const bool whole = declared_ && sent_ == *declared_;
+
+	if (!begun() && (exchange_.refused || !status_)) {
+		/* No word from the handler. */
+		fail(exchange_.refused ? exchange_.refused : 500);
 	} else if (!begun()) {
 		if (!declared_)
 			declared_ = 0;
 		begin();
 		if (!whole_)
-			begin_failure();
+			fail(500);
+	} else if (has_body() && !whole && (abandoned_ || declared_ || exchange_.refused) &&
+		   !stream_.left()) {
+		/* A part would be taken for the whole. As nothing of it has left, it can be said. */
+		fail(exchange_.refused ? exchange_.refused : 500);
 	}
-	/* A chunked body that depended on the request's may not be taken for whole. */
 	if (abandoned_ || (has_body() && declared_ && sent_ < *declared_) ||
-	    (chunked_ && request_.failed())) {
+	    (has_body() && exchange_.refused && !declared_)) {
 		stream_.peer().reset_at_end();
 		return errc::epipe;
 	}
@@ -521,16 +532,6 @@ inline result<void> response::finish() noexcept
 		return errc::eagain;
 	stream_.settle();
 	return {};
-}
-
-/* Refuse the request, in words. */
-inline bool response::fail(unsigned int code) noexcept
-{
-	const std::string_view words = advice_for(code);
-
-	exchange_.close = true;
-	status(code).field("Content-Type", "text/plain; charset=utf-8").length(words.size());
-	return prepare(words.size()) && queue(std::as_bytes(std::span(words)));
 }
 
 } // namespace ktcp::http

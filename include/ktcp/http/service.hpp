@@ -68,31 +68,23 @@ class service {
 
 			const auto next = co_await serve(bytes);
 
-			if (next && *next == after::next_request)
+			if (next && *next == fate::next_request)
 				continue;
-			if (next && *next != after::reset)
-				static_cast<void>(co_await part(bytes, *next == after::linger));
+			if (next && *next != fate::reset)
+				static_cast<void>(co_await part(bytes, *next == fate::linger));
 			co_return;
 		}
 	}
 
     private:
-	/* What becomes of the connection after a request. */
-	enum class after {
-		next_request,
-		close,
-		linger, /* close, when the client has had time to read why */
-		reset,
-	};
-
 	/* How long a client is listened to after the last word: in all, and without a byte. */
 	static constexpr unsigned int linger_ms = 30'000;
 	static constexpr unsigned int linger_silence_ms = 5000;
 
 	/* Answer the request that begins with the input; its response may still be in output(). */
-	task_of<after> serve(stream &bytes) const
+	task_of<fate> serve(stream &bytes) const
 	{
-		exchange state;
+		exchange state{ .head_room = exchange::head_most + options_.fields.size() };
 		request asked(bytes, state);
 		response answer(bytes, asked, state);
 		auto parsed = asked.parse_input();
@@ -101,23 +93,25 @@ class service {
 			const auto whole = co_await receive_head(bytes, asked);
 
 			if (!whole)
-				co_return after::reset;
+				co_return fate::reset;
 			parsed = *whole;
 		}
 		if (!bytes.open())
-			co_return after::reset;
+			co_return fate::reset;
 		/* Many responses of a pipeline leave together, but a head has its room whatever was
 		 * before it. */
 		if (parsed == request::outcome::complete)
 			state.head_room = std::min(state.head_room + asked.length(), bytes.size());
 		if (bytes.room() < state.head_room && !co_await flush(bytes))
-			co_return after::reset;
+			co_return fate::reset;
+		bytes.begin_response();
 		if (parsed != request::outcome::complete) {
-			/* Nobody waits for an answer who has sent nothing, or has left. */
-			if (!asked.failed() || !answer.fail(asked.failed()))
-				co_return after::close;
+			/* A client that has sent nothing, or has left, gets no answer. */
+			if (!state.refused)
+				co_return fate::close;
+			answer.fail(state.refused);
 			done(asked, answer);
-			co_return after::linger;
+			co_return state.ended(true);
 		}
 		asked.accept_head();
 		/* One that has replied at once is no coroutine; one that had no memory for its frame
@@ -137,17 +131,11 @@ class service {
 			finished = answer.finish();
 		done(asked, answer);
 		if (!finished)
-			co_return after::reset;
-		if (asked.has_body() && !state.close && !co_await pass_over_body(asked))
-			co_return after::linger;
+			co_return fate::reset;
+		if (!state.close && asked.has_body())
+			static_cast<void>(co_await pass_over_body(asked));
 		asked.leave_rest();
-		if (!state.close && !asked.failed())
-			co_return after::next_request;
-		/* A client that asked for the end sends no more, unless it already has. */
-		co_return asked.keep_alive() || asked.has_body() || bytes.input() ||
-				bytes.peer().readable() ?
-			after::linger :
-			after::close;
+		co_return state.ended(bytes.input() || bytes.peer().readable());
 	}
 
 	/* Go on until the head is complete, or must be refused. */

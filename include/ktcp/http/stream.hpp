@@ -31,6 +31,8 @@ struct options {
 	unsigned int write_ms = 30000; /**< for a part of a response, and more as above */
 	unsigned int min_rate = 500; /**< bytes a second */
 	std::string_view server = "ktcp"; /**< the field Server; empty: none */
+	std::string_view fields = {}; /**< on responses below 400; each ends with CRLF */
+	bool keep_alive_hint = false; /**< the field Keep-Alive tells keep_alive_ms */
 };
 
 /**
@@ -96,6 +98,8 @@ class stream {
 	/** output() has been written. */
 	void written() noexcept
 	{
+		left_ |= settled_ > first_;
+		first_ = 0;
 		std::copy(chars() + settled_, chars() + used_, chars());
 		used_ -= settled_;
 		settled_ = 0;
@@ -164,6 +168,27 @@ class stream {
 	void settle() noexcept
 	{
 		settled_ = used_;
+	}
+
+	/** A response begins here. */
+	void begin_response() noexcept
+	{
+		first_ = settled_;
+		left_ = false;
+	}
+
+	/** Has some of the response been written? */
+	bool left() const noexcept
+	{
+		return left_;
+	}
+
+	/** Forget all of the response, unless some of it has left. */
+	void take_back_all() noexcept
+	{
+		if (!left_)
+			settled_ = first_;
+		take_back();
 	}
 
 	/** Forget what was appended since settle(). */
@@ -256,6 +281,8 @@ class stream {
 	buffer out_;
 	std::size_t used_ = 0; /* of out_ */
 	std::size_t settled_ = 0; /* of used_: complete */
+	std::size_t first_ = 0; /* of settled_: earlier responses */
+	bool left_ = false; /* some of this response has been written */
 };
 
 } // namespace ktcp::http

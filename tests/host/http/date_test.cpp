@@ -44,6 +44,18 @@ TEST(http_date, what_is_none_is_refused)
 		EXPECT_EQ(parsed(bad), -1) << bad;
 }
 
+TEST(http_date, ends_with_the_year_9999)
+{
+	for (std::uint64_t beyond : { std::uint64_t{ 253402300799 }, std::uint64_t{ 253402300800 },
+				      std::uint64_t{ 1 } << 40, UINT64_MAX / 2, UINT64_MAX }) {
+		char got[date_length];
+
+		format_date(got, beyond);
+		EXPECT_EQ(std::string_view(got, sizeof(got)), "Fri, 31 Dec 9999 23:59:59 GMT")
+			<< beyond;
+	}
+}
+
 TEST(http_date, as_the_c_library_formats)
 {
 	for (std::uint64_t t = 0; t < 253402300800; t += 86400 * 13 + 3607) {

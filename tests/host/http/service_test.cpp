@@ -3,6 +3,7 @@
  * ktcp/http/service.hpp, with request.hpp, response.hpp and stream.hpp: what a client gets back,
  * to the byte, however its own bytes were cut on their way.
  */
+#include <ktcp/http/own_fields.hpp>
 #include <ktcp/http/service.hpp>
 
 #include <optional>
@@ -123,6 +124,16 @@ struct pages {
 			to.status(200).length(2);
 			EXPECT_EQ((co_await to.write("abc")).error(), ktcp::errc::emsgsize);
 			co_return co_await to.write("ab");
+		}
+		if (path == "/big-short") {
+			to.status(200).length(50'000);
+			co_return co_await to.write(big);
+		}
+		if (path == "/big-abandon") {
+			to.status(200);
+			static_cast<void>(co_await to.write(big));
+			to.abandon();
+			co_return co_await to.write("cd");
 		}
 		if (path == "/abandon") {
 			to.status(200);
@@ -287,17 +298,23 @@ TEST_F(http_service, head_and_small_body_leave_in_one_write)
 
 TEST_F(http_service, resets_what_is_not_complete)
 {
-	for (const char *path : { "/short", "/abandon" }) {
+	for (const char *path : { "/big-short", "/big-abandon" }) {
 		const outcome got = answer(*service, get(path));
 
 		EXPECT_TRUE(got.ended && got.reset) << path;
+		EXPECT_FALSE(got.received.empty()) << path;
 	}
 }
 
+/* As long as nothing of a response has left it can be said what is wrong with it. */
 TEST_F(http_service, makes_a_500_of_what_cannot_be_sent)
 {
-	for (const char *path : { "/inject", "/overflow", "/none" })
-		expect({ { get(path), "500 Internal Server Error", "Connection: close\r\n", "" } });
+	for (const char *path : { "/inject", "/overflow", "/none", "/short", "/abandon" }) {
+		expect({ refused(get(path), 500) });
+		/* What was complete before it arrives, and nothing behind it. */
+		expect_text(get("/") + get("/reply") + get(path) + get("/"),
+			    ok("hello") + ok("at once") + text_of(refused("", 500)));
+	}
 }
 
 TEST_F(http_service, sends_all_of_a_reply_whoever_makes_it)
@@ -336,9 +353,46 @@ TEST_F(http_service, gives_a_head_the_same_room_whatever_came_before_it)
 			    expected + typed(std::string(200, 'y')) + ok("hello"));
 		/* More does not, however much room there is. */
 		expect_text(asked + get("/overflow") + get("/"),
-			    expected + head_of("500 Internal Server Error") +
-				    "Content-Length: 0\r\nConnection: close\r\n\r\n");
+			    expected + text_of(refused("", 500)));
 	}
+}
+
+TEST_F(http_service, has_fields_of_ones_own_on_good_responses)
+{
+	const ktcp::http::own_fields own(" Cache-Control:no-cache |X-A:  b c;d, \"e\"|E:");
+
+	ASSERT_TRUE(own);
+	EXPECT_EQ(own.lines(), "Cache-Control: no-cache\r\nX-A: b c;d, \"e\"\r\nE: \r\n");
+	how.fields = own.lines();
+	open();
+
+	const std::string all(own.lines());
+
+	expect({ { get("/"), "200 OK", all, "hello" },
+		 { get("/no-content"), "204 No Content", all, "" },
+		 { get("/not-modified"), "304 Not Modified", all + "ETag: \"x\"\r\n", "" },
+		 refused(get("/none"), 500),
+		 refused("GET / HTTP/1.1\r\n\r\n", 400) });
+
+	for (const char *bad :
+	     { "x", ": y", "a b: c", "|", "A: b||C: d", "A: b\r\nC: d", "Connection: close",
+	       "A: b | content-LENGTH: 5", "Date: now", "Server: s", "Transfer-Encoding: chunked" })
+		EXPECT_FALSE(ktcp::http::own_fields(bad)) << bad;
+	EXPECT_TRUE(ktcp::http::own_fields("A: " + std::string(1019, 'b')));
+	EXPECT_FALSE(ktcp::http::own_fields("A: " + std::string(1020, 'b')));
+	EXPECT_TRUE(ktcp::http::own_fields("")) << "none";
+}
+
+TEST_F(http_service, tells_how_long_a_connection_may_be_idle)
+{
+	how.keep_alive_hint = true;
+	open();
+	expect({ { get("/"), "200 OK", "Keep-Alive: timeout=60\r\n", "hello" },
+		 last(get("/", "Connection: close\r\n"), "hello"),
+		 refused(get("/none"), 500) });
+	how.keep_alive_ms = 0;
+	open();
+	expect({ ok(get("/"), "hello") }); /* for ever */
 }
 
 TEST_F(http_service, says_nothing_of_the_server_if_told_so)
@@ -445,11 +499,54 @@ TEST_F(http_service, refuses_a_malformed_body)
 		refused(post_chunks("/late", "3\r\nabc\r\n0\r\nContent-Length: 3\r\n\r\n"), 400),
 		refused(post_chunks("/late", "3\r\nabc\r\nffffff\r\n"), 413),
 	});
-	/* Too late for a status: the client must not take for whole what it gets. */
-	const outcome got = send_in_pieces(*service, { post_chunks("/echo", "2\r\nabc") }, 200);
+	/* As long as nothing of the response has left, it is refused in words. */
+	for (const auto &[good, bad] :
+	     { std::pair("2\r\nab", "c"), { "5\r\nhello\r\n", "Z\r\n" } }) {
+		const std::string first = get("/") + post_chunks("/echo", good), all = first + bad;
 
-	EXPECT_TRUE(got.ended && got.reset);
-	EXPECT_FALSE(got.received.ends_with("0\r\n\r\n"));
+		EXPECT_EQ(send_in_pieces(*service, { all }, all.size()).received,
+			  ok("hello") + text_of(refused("", 400)));
+
+		/* Then it is too late: the client must not take for whole what it gets. */
+		const outcome got = send_in_pieces(*service, { first, bad }, all.size());
+
+		EXPECT_TRUE(got.received.starts_with(ok("hello") + head_of("200 OK")));
+		EXPECT_TRUE(got.ended && got.reset);
+		EXPECT_FALSE(got.received.ends_with("0\r\n\r\n"));
+	}
+}
+
+/* Without a length or chunks the end of the connection would be the end of the body. */
+TEST_F(http_service, resets_a_body_that_ends_with_the_connection_and_is_not_whole)
+{
+	client one(*service);
+
+	one.send("POST /before HTTP/1.0\r\nContent-Length: 9\r\n\r\n1234");
+	EXPECT_TRUE(one.received().ends_with("first 1234"));
+	one.wait_ms(30'000);
+	EXPECT_TRUE(one.over());
+	EXPECT_TRUE(one.was_reset());
+}
+
+TEST_F(http_service, refuses_a_head_without_a_body_in_the_same_way)
+{
+	for (const std::string &asked :
+	     { "HEAD / HTTP/1.1\r\n\r\n"s, "HEAD / HTTP/2.0\r\nHost: h\r\n\r\n"s,
+	       "HEAD a HTTP/1.1\r\nHost: h\r\n\r\n"s, "HEAD /"s + std::string(3000, 'a'),
+	       "HEAD / HTTP/1.1\r\nHost: h\r\nA: " + std::string(5000, 'a') }) {
+		const outcome got = answer(*service, asked);
+
+		EXPECT_TRUE(got.received.ends_with("\r\n\r\n")) << asked << got.received;
+		EXPECT_EQ(got.received.find("Content-Length: 0\r\n"), std::string::npos);
+		EXPECT_TRUE(got.ended);
+	}
+
+	client slow(*service);
+
+	slow.send("HEAD / HTT");
+	slow.wait_ms(10'000);
+	EXPECT_TRUE(slow.received().starts_with(head_of("408 Request Timeout")));
+	EXPECT_TRUE(slow.received().ends_with("\r\n\r\n"));
 }
 
 TEST_F(http_service, gives_up_on_a_client_that_leaves)
@@ -606,7 +703,7 @@ TEST_F(http_service, refuses_with_the_proper_status_and_closes)
 		refused("GET / HTTP/2.0\r\nHost: h\r\n\r\n", 505),
 		refused("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
 		refused(get("/" + std::string(3000, 'x')), 414),
-		refused(std::string(2001, 'x'), 414),
+		refused(std::string(2001, 'x'), 501),
 		refused(get("/", "X: " + std::string(5000, 'x') + "\r\n"), 431),
 		ok(get("/", many.substr(6)), "hello"),
 		refused(get("/", many), 431),
@@ -795,8 +892,8 @@ TEST(http_done, hears_of_every_response)
 		       "/ 200 0\n"
 		       "/big 200 40000\n"
 		       "/echo 200 3\n"
-		       "/short 200 2\n"
-		       "/none 500 0\n"
+		       "/short 500 46\n"
+		       "/none 500 46\n"
 		       "/no-content 204 0\n"
 		       "/x 400 138\n"
 		       " 501 137\n"
@@ -832,6 +929,8 @@ TEST(khttpd_pages, what_they_answer)
 			      "Allow: GET, HEAD, OPTIONS\r\n", "" },
 			    { request_of("OPTIONS", "/echo"), "204 No Content",
 			      "Allow: POST, OPTIONS\r\n", "" },
+			    { request_of("OPTIONS", "*"), "204 No Content",
+			      "Allow: GET, HEAD, POST, OPTIONS\r\n", "" },
 			    words(post("/", "x"), 405, "Allow: GET, HEAD, OPTIONS\r\n" + text),
 			    words(get("/echo"), 405, "Allow: POST, OPTIONS\r\n" + text),
 			    words(get("/x"), 404, text),
