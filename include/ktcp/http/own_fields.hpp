@@ -71,7 +71,7 @@ class own_fields {
 			error_ = "header: each field must be NAME: VALUE, with a | between two";
 		else if (is_the_servers(name))
 			error_ =
-				"Connection, Content-Length, Date, Server and Transfer-Encoding are "
+				"header: Connection, Content-Length, Date, Server and Transfer-Encoding are "
 				"the server's own; leave them out";
 		else if (name.size() + value.size() + 4 > most - size_)
 			error_ =
