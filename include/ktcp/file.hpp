@@ -165,16 +165,20 @@ class file {
 						  file_pages::most, &into.count_));
 	}
 
-	/** Call `bool each(std::string_view name)` for the names in a directory, until it says no. */
+	/**
+	 * Call `bool each(std::string_view name, bool folder)` for all names in a directory, until it
+	 * says no. It must not look anything up.
+	 */
 	template <class Each>
 	result<void> list(Each &each) const noexcept
 	{
 		KTCP_TRY(require());
 		return result<void>::from(ktcp_file_list(
 			file_,
-			[](void *context, const char *name, std::size_t length) -> bool {
+			[](void *context, const char *name, std::size_t length,
+			   bool folder) -> bool {
 				return (*static_cast<Each *>(context))(
-					std::string_view(name, length));
+					std::string_view(name, length), folder);
 			},
 			&each));
 	}

@@ -380,28 +380,39 @@ inline task_of<void> file_service::list(request &asked, response &to, file direc
 
 	auto entries = listing::create();
 
-	if (!entries || !entries->read(*root_, directory, path)) {
+	if (!entries || !entries->read_next(*root_, directory, path)) {
 		static_cast<void>(refuse(to, 503));
 		co_return result<void>();
 	}
-	/* While it may sleep: what follows may go on anywhere. */
-	directory = file();
+
 	text_builder text(memory);
 
 	listing_head(text, path.data());
-	for (std::uint32_t i = 0; i <= entries->size(); i++) {
-		/* The longest row has every byte of two names escaped. */
-		if (memory.size() - text.text().size() < 4096 || i == entries->size()) {
-			if (i == entries->size())
-				listing_foot(text, entries->cut());
-			if (const auto sent = co_await to.write(text.text()); !sent)
-				co_return sent;
-			text.cut(0);
+	for (;;) {
+		/* While it may sleep: what follows may go on anywhere. */
+		if (!entries->more())
+			directory = file();
+		for (std::uint32_t i = 0; i < entries->size(); i++) {
+			/* The longest row has every byte of two names escaped. */
+			if (memory.size() - text.text().size() < 4096) {
+				if (const auto sent = co_await to.write(text.text()); !sent)
+					co_return sent;
+				text.cut(0);
+			}
+			if (entries->at(i).kind != KTCP_FILE_OTHER)
+				listing_row(text, entries->at(i));
 		}
-		if (i < entries->size() && entries->at(i).kind != KTCP_FILE_OTHER)
-			listing_row(text, entries->at(i));
+		if (!entries->more())
+			break;
+		if (const auto ready = co_await asked.peer().may_sleep(); !ready)
+			co_return ready;
+		if (const auto next = entries->read_next(*root_, directory, path); !next) {
+			to.abandon();
+			co_return next;
+		}
 	}
-	co_return result<void>();
+	listing_foot(text);
+	co_return co_await to.write(text.text());
 }
 
 /* What is still to be awaited, for which @what must stay; nothing where all was replied at once. */

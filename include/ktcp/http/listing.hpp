@@ -21,7 +21,10 @@
 namespace ktcp::http
 {
 
-/** The entries of a directory: directories first, then by name. */
+/**
+ * The entries of a directory, in bounded memory: directories first, then by name; a link comes
+ * with the files. However many there are, each read_next() has the next of them in order.
+ */
 class listing {
     public:
 	/** One entry, as the listing keeps it. */
@@ -30,6 +33,7 @@ class listing {
 		std::int64_t mtime; /**< seconds since 1970 */
 		std::uint8_t kind; /**< enum ktcp_file_kind */
 		std::uint8_t length; /**< of the name */
+		bool folder; /**< as it is sorted */
 		char name[]; /**< without a NUL */
 	};
 
@@ -43,17 +47,34 @@ class listing {
 	}
 
 	/**
-	 * Read a directory. Names that begin with a dot are left out, and so is what cannot be
-	 * served. Process context, may sleep.
+	 * Read the entries that follow those of the last call, as many as there is room for. Names
+	 * that begin with a dot are left out. Process context, may sleep.
 	 * @param path  of the directory below the root, in memory with room for a name of 255
 	 *              more; changed, and given back as it was.
 	 */
-	result<void> read(const file_root &root, const file &directory,
-			  std::span<char> path) noexcept
+	result<void> read_next(const file_root &root, const file &directory,
+			       std::span<char> path) noexcept
 	{
-		auto each = [this](std::string_view name) { return add(name); };
+		if (more_)
+			remember(shown(), at(count_ - 1));
+
+		const bool all = !more_;
+
+		used_ = reserved;
+		count_ = 0;
+		more_ = false;
+
+		auto each = [&](std::string_view name, bool folder) {
+			const key one = { name, folder };
+
+			if (!name.starts_with('.') && name.size() <= most_name &&
+			    (all || key_of(shown()) < one) && (!more_ || one < key_of(bound())))
+				add(one);
+			return true;
+		};
 
 		KTCP_TRY(directory.list(each));
+		sort();
 
 		const std::size_t base = std::string_view(path.data()).size();
 
@@ -75,17 +96,10 @@ class listing {
 			ktcp_cond_resched();
 		}
 		path[base] = '\0';
-		std::sort(index(), index() + count_, [this](std::uint32_t a, std::uint32_t b) {
-			const entry &one = entry_at(a), &other = entry_at(b);
-
-			if ((one.kind == KTCP_FILE_DIRECTORY) != (other.kind == KTCP_FILE_DIRECTORY))
-				return one.kind == KTCP_FILE_DIRECTORY;
-			return name_of(one) < name_of(other);
-		});
 		return {};
 	}
 
-	/** How many entries there are. */
+	/** How many entries there are now. */
 	std::uint32_t size() const noexcept
 	{
 		return count_;
@@ -103,35 +117,111 @@ class listing {
 		return { one.name, one.length };
 	}
 
-	/** Are there more entries than there was room for? */
-	bool cut() const noexcept
+	/** Are there more behind these? */
+	bool more() const noexcept
 	{
-		return cut_;
+		return more_;
 	}
 
     private:
+	/* Two entries to compare with lie at the beginning: the last one that was shown, and the last
+	 * one that is kept. */
 	static constexpr std::size_t memory_size = 65536;
+	static constexpr std::size_t most_name = 255;
+	static constexpr std::size_t most_entry = (sizeof(entry) + most_name + 7) &
+						  ~std::size_t{ 7 };
+	static constexpr std::size_t reserved = 2 * most_entry;
+
+	/* What entries are sorted by. */
+	struct key {
+		std::string_view name;
+		bool folder;
+
+		bool operator<(const key &other) const noexcept
+		{
+			return folder != other.folder ? folder : name < other.name;
+		}
+	};
+
+	static key key_of(const entry &one) noexcept
+	{
+		return { name_of(one), one.folder };
+	}
+
+	entry &shown() noexcept
+	{
+		return entry_at(0);
+	}
+
+	entry &bound() noexcept
+	{
+		return entry_at(most_entry);
+	}
+
+	static void remember(entry &place, const entry &one) noexcept
+	{
+		place.folder = one.folder;
+		place.length = one.length;
+		std::copy_n(one.name, one.length, place.name);
+	}
+
+	static std::size_t size_of(std::size_t name) noexcept
+	{
+		return (sizeof(entry) + name + 7) & ~std::size_t{ 7 };
+	}
 
 	/* Entries grow from the beginning, their offsets from the end. */
-	bool add(std::string_view name) noexcept
+	void add(const key &one) noexcept
 	{
-		const std::size_t size = (sizeof(entry) + name.size() + 7) & ~std::size_t{ 7 };
-
-		if (name.starts_with('.') || name.size() > 255)
-			return true;
-		if (used_ + size + (count_ + 1) * sizeof(std::uint32_t) > memory_size) {
-			cut_ = true;
-			return false;
+		if (used_ + size_of(one.name.size()) + (count_ + 1) * sizeof(std::uint32_t) >
+		    memory_size) {
+			drop_half();
+			if (!(one < key_of(bound())))
+				return;
 		}
 
-		entry &one = *new (memory_.bytes().data() + used_) entry{};
+		entry &made = *new (memory_.bytes().data() + used_) entry{};
 
-		one.length = static_cast<std::uint8_t>(name.size());
-		std::copy_n(name.data(), name.size(), one.name);
+		made.length = static_cast<std::uint8_t>(one.name.size());
+		made.folder = one.folder;
+		std::copy_n(one.name.data(), one.name.size(), made.name);
 		count_++;
 		index()[0] = static_cast<std::uint32_t>(used_);
-		used_ += size;
-		return true;
+		used_ += size_of(one.name.size());
+	}
+
+	/* Those that come last are for the next time. */
+	void drop_half() noexcept
+	{
+		sort();
+
+		/* The offsets of the first half, where the index of so many has its place. */
+		const std::uint32_t kept = count_ / 2;
+		std::uint32_t *const from = index();
+
+		more_ = true;
+		remember(bound(), entry_at(from[kept - 1]));
+		std::copy_backward(from, from + kept, from + count_);
+		count_ = kept;
+
+		/* Closer together, in the order in which they lie. */
+		std::sort(index(), index() + count_);
+		used_ = reserved;
+		for (std::uint32_t i = 0; i < count_; i++) {
+			const std::size_t size = size_of(at(i).length);
+			std::byte *const bytes = memory_.bytes().data();
+
+			std::copy_n(bytes + index()[i], size, bytes + used_);
+			index()[i] = static_cast<std::uint32_t>(used_);
+			used_ += size;
+		}
+	}
+
+	void sort() noexcept
+	{
+		std::sort(index(), index() + count_, [this](std::uint32_t a, std::uint32_t b) {
+			return key_of(entry_at(a)) < key_of(entry_at(b));
+		});
 	}
 
 	std::uint32_t *index() noexcept
@@ -140,15 +230,15 @@ class listing {
 		       count_;
 	}
 
-	entry &entry_at(std::uint32_t offset) noexcept
+	entry &entry_at(std::size_t offset) noexcept
 	{
 		return *reinterpret_cast<entry *>(memory_.bytes().data() + offset);
 	}
 
 	buffer memory_;
-	std::size_t used_ = 0;
+	std::size_t used_ = reserved;
 	std::uint32_t count_ = 0;
-	bool cut_ = false;
+	bool more_ = false;
 };
 
 /**
@@ -218,12 +308,9 @@ inline void listing_row(text_builder &out, const listing::entry &one) noexcept
 }
 
 /** What follows the rows. */
-inline void listing_foot(text_builder &out, bool cut) noexcept
+inline void listing_foot(text_builder &out) noexcept
 {
-	out.add("</table>\n");
-	if (cut)
-		out.add("<p>There are more than can be shown here.\n");
-	out.add("</html>\n");
+	out.add("</table>\n</html>\n");
 }
 
 } // namespace ktcp::http

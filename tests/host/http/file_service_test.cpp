@@ -12,9 +12,10 @@
 #include <map>
 #include <set>
 #include <sstream>
+#include <tuple>
+#include <vector>
 
 #include <fcntl.h>
-#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -73,7 +74,6 @@ class http_files : public testing::Test {
 		fs::create_directory(folder);
 		fs::permissions(name, fs::perms(0755));
 		populate();
-		as_nobody();
 		open();
 	}
 
@@ -90,21 +90,7 @@ class http_files : public testing::Test {
 	void TearDown() override
 	{
 		service.reset();
-		as_owner();
 		fs::remove_all(folder.parent_path());
-	}
-
-	/* What the kernel's port does with credentials. */
-	static void as_nobody()
-	{
-		setfsgid(65534);
-		setfsuid(65534);
-	}
-
-	static void as_owner()
-	{
-		setfsuid(geteuid());
-		setfsgid(getegid());
 	}
 
 	void write(const std::string &path, std::string_view text, std::time_t changed = long_ago,
@@ -322,6 +308,33 @@ TEST_F(http_files, what_may_not_be_read)
 		refusal(get("/closed/"), 403), refusal(get("/locked/"), 403),
 		refusal(get("/fifo"), 403), /* and nobody waits for its writer */
 	});
+}
+
+/* With its user's and group's rights, whatever those of this process. */
+TEST_F(http_files, are_read_as_the_user_that_was_chosen)
+{
+	if (geteuid() != 0) {
+		expect({ refusal(get("/secret.txt"), 403) }); /* nothing can be chosen */
+		return;
+	}
+	ASSERT_EQ(chown((folder / "secret.txt").c_str(), 1000, 2000), 0);
+	fs::permissions(folder / "secret.txt", fs::perms(0640));
+
+	const auto read_as = [&](std::uint32_t uid, std::uint32_t gid) {
+		auto opened = ktcp::file_root::open(folder.c_str(), { .uid = uid, .gid = gid });
+
+		root = std::move(*opened);
+		service.emplace(files{ { root, how } });
+	};
+
+	read_as(1000, 1);
+	EXPECT_TRUE(answer(*service, get("/secret.txt")).received.ends_with("secret"));
+	read_as(1, 2000);
+	EXPECT_TRUE(answer(*service, get("/secret.txt")).received.ends_with("secret"));
+	read_as(1, 1);
+	expect({ refusal(get("/secret.txt"), 403) });
+	EXPECT_EQ(access((folder / "secret.txt").c_str(), R_OK), 0) << "it is root again";
+	service.reset();
 }
 
 TEST_F(http_files, folders_have_a_slash)
@@ -791,7 +804,6 @@ TEST_F(http_files, one_that_grows_is_cut_at_its_promised_length)
 
 	slow.read_only(1000);
 	slow.send(get("/big.bin") + get("/a.txt"));
-	as_owner();
 	std::ofstream(folder / "big.bin", std::ios::app) << std::string(100'000, '!');
 	slow.read_on();
 	EXPECT_EQ(slow.received(),
@@ -803,16 +815,13 @@ TEST_F(http_files, one_that_grows_is_cut_at_its_promised_length)
 TEST_F(http_files, one_that_shrinks_resets_the_connection)
 {
 	for (const char *range : { "", "Range: bytes=0-100,200-290000\r\n" }) {
-		as_owner();
 		write("big.bin", big);
-		as_nobody();
 
 		client slow(*service);
 
 		slow.read_only(1000);
 		slow.send(get("/big.bin", range) + get("/a.txt"));
 		EXPECT_FALSE(slow.over());
-		as_owner();
 		fs::resize_file(folder / "big.bin", 150'000);
 		slow.read_on();
 		EXPECT_TRUE(slow.over());
@@ -916,7 +925,6 @@ std::string row_of(std::string_view link, std::string_view shown, std::string_vi
 
 TEST_F(http_files, a_listing)
 {
-	as_owner();
 	write("list/b.txt", "1");
 	write("list/B.txt", std::string(1023, 'x'));
 	write("list/k", std::string(1024, 'x'));
@@ -936,7 +944,6 @@ TEST_F(http_files, a_listing)
 			  0);
 	ASSERT_EQ(mkfifo((folder / "list/fifo").c_str(), 0666), 0);
 	fs::create_symlink("/etc", folder / "list/link");
-	as_nobody();
 
 	const outcome got = answer(*service, get("/list/"));
 	const std::string body = body_of(got.received);
@@ -980,32 +987,50 @@ TEST_F(http_files, conditions_on_a_listing)
 		 { get("/", "If-None-Match: *\r\n"), "304 Not Modified", "", "" } });
 }
 
-TEST_F(http_files, a_long_listing_says_so)
+TEST_F(http_files, a_listing_of_any_size_is_whole_and_in_order)
 {
-	as_owner();
-	for (int i = 0; i < 2000; i++)
-		write("many/" + std::to_string(10'000 + i) + std::string(100, '&'), "");
-	as_nobody();
+	for (const auto &[files_, folders, long_by] :
+	     { std::tuple(1000, 3, 100), { 3000, 900, 0 }, { 300, 0, 245 } }) {
+		std::vector<std::string> expected, shown;
 
-	const std::string body = body_of(send_in_pieces(*service, { get("/many/") }, 100).received);
-	std::size_t rows = 0;
+		for (int i = 0; i < files_ + folders; i++) {
+			/* Not in the order in which they are made. */
+			const std::string name = std::to_string(10'000 + i * 7919 % 10'007) +
+						 std::string(long_by, 'x');
 
-	for (std::size_t at = 0; (at = body.find("<tr>", at)) != body.npos; at++)
-		rows++;
-	EXPECT_GT(rows, 400u);
-	EXPECT_LT(rows, 2000u);
-	EXPECT_TRUE(body.ends_with("There are more than can be shown here.\n</html>\n"));
+			if (i < folders)
+				fs::create_directories(folder / "many" / name);
+			else
+				write("many/" + name, "");
+			expected.push_back((i < folders ? " " : "") + name +
+					   (i < folders ? "/" : ""));
+		}
+		std::sort(expected.begin(), expected.end());
+
+		const std::string body =
+			body_of(send_in_pieces(*service, { get("/many/") }, 100).received);
+		const std::string begin = "<tr><td><a href=\"";
+
+		for (std::size_t at = 0; (at = body.find(begin, at)) != body.npos;) {
+			at += begin.size();
+			shown.push_back(body.substr(at, body.find('"', at) - at));
+		}
+		ASSERT_EQ(shown.size(), expected.size() + 1);
+		EXPECT_EQ(shown.front(), "../");
+		for (std::size_t i = 0; i < expected.size(); i++)
+			ASSERT_EQ(shown[i + 1], expected[i].substr(expected[i][0] == ' '));
+		EXPECT_TRUE(body.ends_with("</table>\n</html>\n"));
+		fs::remove_all(folder / "many");
+	}
 }
 
 TEST_F(http_files, a_listing_of_a_long_path)
 {
 	std::string path;
 
-	as_owner();
 	for (int i = 0; i < 15; i++)
 		path += std::string(200, '"') + "/";
 	write(path + "x", "x");
-	as_nobody();
 
 	std::string target = "/";
 

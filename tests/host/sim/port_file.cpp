@@ -187,7 +187,8 @@ void ktcp_put_page(struct page *page)
 }
 
 int ktcp_file_list(struct file *directory,
-		   bool (*each)(void *context, const char *name, size_t length), void *context)
+		   bool (*each)(void *context, const char *name, size_t length, bool folder),
+		   void *context)
 {
 	kernel &k = kernel::enter_process("ktcp_file_list");
 	const std::string below = directory->path.empty() ? "" : directory->path + "/";
@@ -203,7 +204,7 @@ int ktcp_file_list(struct file *directory,
 						 path.find('/', below.size()) - below.size()));
 	for (const std::string &name : names) {
 		k.point();
-		if (!each(context, name.data(), name.size()))
+		if (!each(context, name.data(), name.size(), !sim::files().contains(below + name)))
 			break;
 	}
 	return 0;

@@ -263,8 +263,10 @@ long ktcp_file_read_pages(struct file *file, uint64_t offset, size_t size,
 
 struct ktcp_file_names {
 	struct dir_context context;
-	bool (*each)(void *context, const char *name, size_t length);
+	bool (*each)(void *context, const char *name, size_t length, bool folder);
 	void *of;
+	bool any; /* in this call of iterate_dir() */
+	bool over;
 };
 
 static bool ktcp_file_name(struct dir_context *context, const char *name, int length, loff_t at,
@@ -272,13 +274,16 @@ static bool ktcp_file_name(struct dir_context *context, const char *name, int le
 {
 	struct ktcp_file_names *names = container_of(context, struct ktcp_file_names, context);
 
+	names->any = true;
 	if (name[0] == '.' && (length == 1 || (length == 2 && name[1] == '.')))
 		return true;
-	return names->each(names->of, name, length);
+	names->over = !names->each(names->of, name, length, type == DT_DIR);
+	return !names->over;
 }
 
 int ktcp_file_list(struct file *directory,
-		   bool (*each)(void *context, const char *name, size_t length), void *context)
+		   bool (*each)(void *context, const char *name, size_t length, bool folder),
+		   void *context)
 {
 	struct ktcp_file_names names = {
 		.context.actor = ktcp_file_name,
@@ -286,8 +291,17 @@ int ktcp_file_list(struct file *directory,
 		.of = context,
 	};
 	const struct cred *before = override_creds(directory->f_cred);
-	int status = iterate_dir(directory, &names.context);
+	loff_t at = vfs_llseek(directory, 0, SEEK_SET);
+	int status = at < 0 ? (int)at : 0;
 
+	/* A file system may stop after a block of its own; the end is where nothing more comes. */
+	while (!status && !names.over) {
+		names.any = false;
+		status = iterate_dir(directory, &names.context);
+		if (!names.any)
+			break;
+		cond_resched();
+	}
 	revert_creds(before);
 	return status;
 }

@@ -8,6 +8,7 @@
 #include <linux/openat2.h>
 #include <new>
 #include <string>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -31,17 +32,53 @@ struct file {
 
 struct ktcp_file_root {
 	int fd;
+	uint32_t uid, gid;
 	bool symlinks;
+	bool as_others; /* files are read with those rights, which takes privilege */
 };
 
-int ktcp_file_root_open(const char *path, uint32_t, uint32_t, bool symlinks,
+/* This thread's rights at files are another user's for as long as this lives. */
+class ktcp_posix_rights {
+    public:
+	explicit ktcp_posix_rights(const ktcp_file_root *root) : changed_(root->as_others)
+	{
+		if (!changed_)
+			return;
+		/* Groups are each thread's own; none of them is the other user's. */
+		static thread_local const long dropped = syscall(SYS_setgroups, 0, nullptr);
+
+		static_cast<void>(dropped);
+		gid_ = setfsgid(root->gid);
+		uid_ = setfsuid(root->uid);
+	}
+
+	ktcp_posix_rights(const ktcp_posix_rights &) = delete;
+
+	~ktcp_posix_rights()
+	{
+		const int why = errno;
+
+		if (changed_) {
+			setfsuid(uid_);
+			setfsgid(gid_);
+		}
+		errno = why;
+	}
+
+    private:
+	bool changed_;
+	uid_t uid_ = 0;
+	gid_t gid_ = 0;
+};
+
+int ktcp_file_root_open(const char *path, uint32_t uid, uint32_t gid, bool symlinks,
 			struct ktcp_file_root **out)
 {
 	const int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
-	*out = new (std::nothrow) ktcp_file_root{ fd, symlinks };
+	*out = new (std::nothrow) ktcp_file_root{ fd, uid, gid, symlinks, geteuid() == 0 };
 	if (!*out) {
 		close(fd);
 		return -ENOMEM;
@@ -66,8 +103,14 @@ static int ktcp_posix_find(const ktcp_file_root *root, const char *path, ktcp_fi
 	how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS |
 		      (root->symlinks ? 0 : RESOLVE_NO_SYMLINKS);
 
-	const long fd = syscall(SYS_openat2, root->fd, *path ? path : ".", &how, sizeof(how));
+	/* EAGAIN: something was renamed meanwhile, anywhere in the system. */
+	long fd = -1;
 
+	for (int i = 0; i < 8; i++) {
+		fd = syscall(SYS_openat2, root->fd, *path ? path : ".", &how, sizeof(how));
+		if (fd >= 0 || errno != EAGAIN)
+			break;
+	}
 	if (fd < 0)
 		return -errno;
 	if (fstat(static_cast<int>(fd), &stat) < 0) {
@@ -85,6 +128,7 @@ static int ktcp_posix_find(const ktcp_file_root *root, const char *path, ktcp_fi
 
 int ktcp_file_stat(struct ktcp_file_root *root, const char *path, struct ktcp_file_status *status)
 {
+	const ktcp_posix_rights rights(root);
 	const int found = ktcp_posix_find(root, path, status);
 
 	if (found < 0)
@@ -96,6 +140,7 @@ int ktcp_file_stat(struct ktcp_file_root *root, const char *path, struct ktcp_fi
 int ktcp_file_open(struct ktcp_file_root *root, const char *path, struct file **out,
 		   struct ktcp_file_status *status)
 {
+	const ktcp_posix_rights rights(root);
 	const int found = ktcp_posix_find(root, path, status);
 
 	if (found < 0)
@@ -165,7 +210,8 @@ void ktcp_put_page(struct page *page)
 }
 
 int ktcp_file_list(struct file *directory,
-		   bool (*each)(void *context, const char *name, size_t length), void *context)
+		   bool (*each)(void *context, const char *name, size_t length, bool folder),
+		   void *context)
 {
 	const int fd = dup(directory->fd);
 	DIR *const open = fd < 0 ? nullptr : fdopendir(fd);
@@ -177,9 +223,11 @@ int ktcp_file_list(struct file *directory,
 			close(fd);
 		return -why;
 	}
+	rewinddir(open); /* the copy shares its position */
 	while (const dirent *entry = readdir(open))
 		if (std::strcmp(entry->d_name, ".") && std::strcmp(entry->d_name, "..") &&
-		    !each(context, entry->d_name, std::strlen(entry->d_name)))
+		    !each(context, entry->d_name, std::strlen(entry->d_name),
+			  entry->d_type == DT_DIR))
 			break;
 	closedir(open);
 	return 0;
