@@ -22,6 +22,7 @@
 
 #include <ktcp/http/coding.hpp>
 #include <ktcp/http/conditional.hpp>
+#include <ktcp/http/etag.hpp>
 #include <ktcp/http/listing.hpp>
 #include <ktcp/http/media_type.hpp>
 #include <ktcp/http/range.hpp>
@@ -66,7 +67,6 @@ class file_service {
 	static constexpr std::size_t path_bytes = 4096;
 	static constexpr std::string_view index_name = "index.html";
 	static constexpr std::string_view gzip_end = ".gz";
-	static constexpr std::string_view gzip_tag_end = "-gz\"";
 	/* Of gzip alone, around whatever it holds (RFC 1952, section 2.3): nothing so short has a
 	 * shorter form. */
 	static constexpr std::uint64_t gzip_bytes = 18;
@@ -85,8 +85,7 @@ class file_service {
 		std::int64_t modified;
 		bool varies;
 		bool gzip;
-		std::uint8_t etag_size;
-		char etag[48];
+		entity_tag etag;
 		char date[date_length]; /* of modified */
 
 		std::uint64_t size() const noexcept
@@ -97,7 +96,7 @@ class file_service {
 		/* What a 304 says as well as a 200. */
 		void validate(response &to) const noexcept
 		{
-			to.field("ETag", std::string_view(etag, etag_size))
+			to.field("ETag", etag.text())
 				.field("Last-Modified", std::string_view(date, date_length));
 			if (varies)
 				to.field("Vary", "Accept-Encoding");
@@ -171,16 +170,10 @@ class file_service {
 
 inline file_service::chosen::chosen(ktcp::file opened, std::string_view of_type, bool others,
 				    bool coded) noexcept
-	: file(std::move(opened)), type(of_type), varies(others), gzip(coded)
+	: file(std::move(opened)), type(of_type), varies(others), gzip(coded),
+	  etag(file.status(), coded)
 {
 	const file_status &status = file.status();
-	text_builder text(etag);
-
-	text.add('"').number(status.size, 16);
-	text.add('-').number(static_cast<std::uint64_t>(status.mtime), 16);
-	text.add('-').number(status.mtime_ns, 16);
-	text.add(gzip ? gzip_tag_end : std::string_view("\""));
-	etag_size = static_cast<std::uint8_t>(text.text().size());
 
 	/* Never later than the response (RFC 9110, section 8.8.2.1), nor before our time. */
 	modified = std::clamp<std::int64_t>(status.mtime, 0,
@@ -316,7 +309,7 @@ inline file_service::chosen file_service::choose(request &asked, file opened,
 		return chosen(std::move(opened), type, false, false);
 
 	const bool part = asked.method() == method::get && asked.find("range").data() &&
-			  !asked.find("if-range").ends_with(gzip_tag_end);
+			  !asked.find("if-range").ends_with(entity_tag::gzip_end);
 	const bool wanted = !part && accepts_gzip(asked);
 
 	text_builder(path.subspan(name.size())).add(gzip_end).add('\0');
@@ -419,9 +412,7 @@ inline task_of<void> file_service::list(request &asked, response &to, file direc
 inline std::optional<task_of<void>> file_service::send(request &asked, response &to, chosen &what,
 						       std::span<char> memory) const
 {
-	const validators known = { { what.etag, what.etag_size },
-				   what.modified,
-				   ktcp_real_seconds() };
+	const validators known = { what.etag.text(), what.modified, ktcp_real_seconds() };
 	const conditions given(asked, known);
 	const bool head = asked.method() == method::head;
 

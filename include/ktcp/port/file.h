@@ -25,7 +25,10 @@ enum ktcp_file_kind {
 struct ktcp_file_status {
 	uint64_t size; /* bytes */
 	int64_t mtime; /* seconds since 1970 */
+	int64_t ctime; /* when anything of it changed, by the file system's own account */
+	uint64_t inode;
 	uint32_t mtime_ns;
+	uint32_t ctime_ns;
 	enum ktcp_file_kind kind;
 };
 

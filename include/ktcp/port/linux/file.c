@@ -126,6 +126,9 @@ static int ktcp_file_find(struct ktcp_file_root *root, const char *name, struct 
 	out->size = stat.size;
 	out->mtime = stat.mtime.tv_sec;
 	out->mtime_ns = stat.mtime.tv_nsec;
+	out->ctime = stat.ctime.tv_sec;
+	out->ctime_ns = stat.ctime.tv_nsec;
+	out->inode = stat.ino;
 	out->kind = S_ISREG(stat.mode) ? KTCP_FILE_REGULAR :
 		    S_ISDIR(stat.mode) ? KTCP_FILE_DIRECTORY :
 					 KTCP_FILE_OTHER;

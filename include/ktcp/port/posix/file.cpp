@@ -120,6 +120,9 @@ static int ktcp_posix_find(const ktcp_file_root *root, const char *path, ktcp_fi
 	status->size = static_cast<uint64_t>(stat.st_size);
 	status->mtime = stat.st_mtim.tv_sec;
 	status->mtime_ns = static_cast<uint32_t>(stat.st_mtim.tv_nsec);
+	status->ctime = stat.st_ctim.tv_sec;
+	status->ctime_ns = static_cast<uint32_t>(stat.st_ctim.tv_nsec);
+	status->inode = stat.st_ino;
 	status->kind = S_ISREG(stat.st_mode) ? KTCP_FILE_REGULAR :
 		       S_ISDIR(stat.st_mode) ? KTCP_FILE_DIRECTORY :
 					       KTCP_FILE_OTHER;
