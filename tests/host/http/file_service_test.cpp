@@ -1080,6 +1080,23 @@ TEST_F(http_files, a_listing_of_any_size_is_whole_and_in_order)
 	}
 }
 
+/* Neither the method nor a condition that is met, or not, makes the server read a folder. */
+TEST_F(http_files, a_folder_is_read_for_its_listing_alone)
+{
+	const auto allocations = [&](const std::string &asked) {
+		client one(*service);
+
+		machine.allocations = 0;
+		one.send(asked);
+		return machine.allocations;
+	};
+	const std::size_t listed = allocations(get("/"));
+
+	EXPECT_LT(allocations(request_of("HEAD", "/")), listed);
+	EXPECT_LT(allocations(get("/", "If-None-Match: *\r\n")), listed);
+	EXPECT_LT(allocations(get("/", "If-Match: \"x\"\r\n")), listed);
+}
+
 TEST_F(http_files, a_listing_of_a_long_path)
 {
 	std::string path;

@@ -369,7 +369,7 @@ TEST_F(http_service, has_fields_of_ones_own_on_good_responses)
 	const std::string all(own.lines());
 
 	expect({ { get("/"), "200 OK", all, "hello" },
-		 { get("/no-content"), "204 No Content", all, "" },
+		 { get("/no-content"), "204 No Content", all, "" }, /* a preflight, say */
 		 { get("/not-modified"), "304 Not Modified", all + "ETag: \"x\"\r\n", "" },
 		 refused(get("/none"), 500),
 		 refused("GET / HTTP/1.1\r\n\r\n", 400) });
