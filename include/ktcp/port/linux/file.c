@@ -294,7 +294,7 @@ int ktcp_file_list(struct file *directory,
 		.of = context,
 	};
 	const struct cred *before = override_creds(directory->f_cred);
-	loff_t at = vfs_llseek(directory, 0, SEEK_SET);
+	loff_t at = directory->f_pos ? vfs_llseek(directory, 0, SEEK_SET) : 0;
 	int status = at < 0 ? (int)at : 0;
 
 	/* A file system may stop after a block of its own; the end is where nothing more comes. */
