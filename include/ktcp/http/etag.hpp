@@ -6,6 +6,7 @@
 #ifndef KTCP_HTTP_ETAG_HPP
 #define KTCP_HTTP_ETAG_HPP
 
+#include <cstdint>
 #include <string_view>
 
 #include <ktcp/file.hpp>

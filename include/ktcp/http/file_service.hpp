@@ -13,6 +13,7 @@
 #ifndef KTCP_HTTP_FILE_SERVICE_HPP
 #define KTCP_HTTP_FILE_SERVICE_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>

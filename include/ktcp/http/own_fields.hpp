@@ -13,6 +13,7 @@
 #ifndef KTCP_HTTP_OWN_FIELDS_HPP
 #define KTCP_HTTP_OWN_FIELDS_HPP
 
+#include <cstddef>
 #include <string_view>
 
 #include <ktcp/http/head.hpp>
