@@ -542,7 +542,10 @@ constexpr head_parser::outcome head_parser::parse(std::string_view text) noexcep
 			return outcome::more;
 		}
 		if (end == line_ || text[end - 1] != '\r') {
-			refuse(400); /* a bare LF */
+			/* A bare LF. The refusal is to have a body or not, however the bytes were cut. */
+			if (!in_fields_)
+				take_method(slice(text, start_));
+			refuse(400);
 			return outcome::refused;
 		}
 
