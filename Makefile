@@ -9,15 +9,16 @@ help:
 	@echo '              PARAMS="max_connections=10 ...", HOST_PORT=12345, HTTP_PORT=8081)'
 	@echo 'make demo     the same with a scripted conversation, which ends by itself'
 	@echo 'make new      a module of your own, to build on: NAME=mything (DIR=../mything)'
-	@echo 'make check    all tests: host, coverage, kunit, vm, browser, docs, bench-quick, lint'
+	@echo 'make check    the tests: host, coverage, kunit, vm, browser, docs, bench-quick, lint, and of what'
+	@echo '              runs them; but for what takes long (make proof)'
 	@echo 'make test     the loop while one works: some of host, at a tenth, and one guest; minutes'
 	@echo 'make host     the types and the simulation, in user space'
 	@echo 'make kunit    the kernel port and the types, in a User-Mode Linux kernel'
 	@echo 'make docs     the documentation: its commands are run, its examples built'
-	@echo "make vm       the modules on Debian's 6.1 and 6.12 kernels, in virtual machines"
 	@echo 'make browser  khttpd before a real browser, without a window'
+	@echo "make vm       the modules on Debian's kernels, in virtual machines"
 	@echo 'make vm-debug the same on a kernel with KASAN, lockdep and more, built first'
-	@echo "make matrix   the same on Debian's 6.1, 6.12 and the newest of its backports, as a table"
+	@echo 'make matrix   the same on all stock kernels and the newest of the backports, as a table'
 	@echo 'make coverage how much of the headers the host tests run'
 	@echo 'make proof    all the evidence for docs/reliability.md, storms and faults too; hours'
 	@echo 'make lint     formatting and static analysis'
@@ -29,7 +30,7 @@ help:
 	@echo 'make install  headers, Kbuild fragment, CMake and pkg-config files, ktcp-new and ktcp-top'
 	@echo '              (PREFIX=/usr/local DESTDIR=)'
 	@echo 'make deb      a DKMS package for Debian, in build/deb/'
-	@echo 'make deb-check  installs it in a fresh Debian root, uses it, and removes it; long'
+	@echo 'make deb-check  installs it in a fresh Debian 12 root, uses it, and removes it; on Debian 12; long'
 	@echo 'make fresh-check  a fresh clone in fresh roots of Debian 12 and 13: the demo and make check; long'
 	@echo 'make kecho, make khttpd   only the module, for the running kernel (or KDIR=...)'
 	@echo 'make clean    removes what was built (kernels stay in their cache)'
