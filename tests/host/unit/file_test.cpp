@@ -98,7 +98,7 @@ TEST_F(file_test, none_is_read_where_none_is)
 	const ktcp::file_root other = std::move(root);
 	ktcp::file_pages pages;
 	std::byte into[4];
-	auto each = [](std::string_view) { return true; };
+	auto each = [](std::string_view, bool) { return true; };
 
 	EXPECT_CALL(port, file_read(_, _, _, _)).Times(0);
 	EXPECT_CALL(port, file_read_pages(_, _, _, _, _, _)).Times(0);
