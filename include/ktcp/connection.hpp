@@ -211,7 +211,11 @@ class connection : public executor {
 		reset_at_end_ = true;
 	}
 
-	/** One of the buffers that read() brings its bytes in, for the handler's own use. ENOMEM. */
+	/**
+	 * One of the buffers that read() brings its bytes in, for the handler's own use.
+	 * Errors: ENOMEM. In softirq the kernel does not reclaim memory for it, so ENOMEM is more
+	 * likely there. After may_sleep() the kernel does.
+	 */
 	result<buffer> borrow() noexcept
 	{
 		return buffer::from(buffers_, frame_flags());
@@ -712,7 +716,10 @@ inline bool connection::attempt_finish(operation &op) noexcept
 	return true;
 }
 
-/* Have a buffer with room to receive into, at its end: op.data_, the held one if it has any. */
+/*
+ * Have a buffer with room to receive into, at its end: op.data_, the held one if it has any.
+ * False without a status: there is no memory for one without sleeping.
+ */
 inline bool connection::make_room(operation &op) noexcept
 {
 	const std::size_t whole = buffers_.buffer_size();
@@ -734,11 +741,9 @@ inline bool connection::make_room(operation &op) noexcept
 		return false;
 	}
 	op.data_ = static_cast<std::byte *>(buffers_.get(frame_flags()));
-	if (!op.data_) {
+	if (!op.data_ && !softirq_)
 		op.status_ = error_code(errc::enomem).code();
-		return false;
-	}
-	return true;
+	return op.data_;
 }
 
 /* Into another buffer: TCP may still be sending from this one. */
@@ -759,7 +764,7 @@ inline bool connection::attempt_read(operation &op) noexcept
 	if (!spend())
 		return false;
 	if (!make_room(op))
-		return true;
+		return op.status_ != 0 || stop(progress::needs_process);
 
 	received *const held = op.kind_ == operation::kind::read_more ?
 				       &static_cast<read_more_operation &>(op).held_ :
@@ -886,12 +891,11 @@ inline connection::progress connection::go_on() noexcept
 	turns_.add(1);
 	wanted_.store(0, memory_order_relaxed); /* while it runs it waits for nothing */
 	if (!started_) {
-		const handler_function handle = handle_;
-		const void *const handler = handler_;
-
+		task_ = handle_(handler_, *this);
+		if (!task_ && softirq_)
+			return progress::needs_process; /* which may sleep for the frame's memory */
 		started_ = true;
 		pending_ = nullptr;
-		task_ = handle(handler, *this);
 		if (!task_) {
 			end(errc::enomem);
 			return progress::finished;

@@ -20,7 +20,9 @@
  * under every sanitizer; kernel stacks are 16 KiB.
  *
  * A frame is allocated before the coroutine's body runs. If there is no memory the task
- * is empty, and awaiting it gives ENOMEM: nothing throws, nothing is half-started.
+ * is empty, and awaiting it gives ENOMEM: nothing throws, nothing is half-started. In softirq
+ * the kernel does not reclaim memory for a frame, so ENOMEM is more likely there. A connection
+ * then makes its handler's own frame in process context; a nested task gives ENOMEM.
  *
  * With g++-12: no capturing lambda inside a co_await expression; keep awaiters trivially
  * destructible.

@@ -13,6 +13,7 @@
 
 using ktcp::errc;
 using testing::_;
+using testing::AnyNumber;
 using testing::InSequence;
 using testing::Mock;
 using testing::Return;
@@ -206,6 +207,85 @@ TEST_F(softirq_test, what_needs_process_context_is_no_used_up_share)
 	EXPECT_EQ(port.fake.run_all(), 1u);
 	EXPECT_EQ(got, "urgent");
 	EXPECT_EQ(table->count_all().moved.exhausted, 0u);
+}
+
+/* Where nothing may sleep, want of memory says little: only the work item's want ends anything. */
+TEST_F(softirq_test, without_memory_to_receive_into_the_work_item_does)
+{
+	std::string sent;
+
+	handle = [](ktcp::connection &peer) -> ktcp::task {
+		while (auto received = co_await peer.read())
+			static_cast<void>(co_await peer.write(*received));
+	};
+
+	::socket *const raw = add_waiting();
+
+	EXPECT_CALL(port, page_pool_get(_, KTCP_GFP_ATOMIC)).WillOnce(Return(nullptr));
+	EXPECT_CALL(port, page_pool_get(_, KTCP_GFP_KERNEL)).Times(AnyNumber());
+	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).Times(0);
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("ping")).WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, sock_send(raw, _, 4, _)).WillOnce(take(sent, 4));
+	announce(raw, in_softirq);
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(sent, "ping");
+	EXPECT_EQ(sessions(), 1u);
+}
+
+TEST_F(softirq_test, without_memory_to_read_more_into_the_work_item_does)
+{
+	handle = [this](ktcp::connection &peer) -> ktcp::task {
+		auto held = co_await peer.read();
+
+		held.remove_prefix(4095);
+
+		const auto more = co_await peer.read_more(held);
+
+		EXPECT_TRUE(more && *more == 1);
+		got = text(*held);
+		static_cast<void>(co_await peer.read());
+	};
+
+	::socket *const raw = add_waiting();
+
+	EXPECT_CALL(port, page_pool_get(_, KTCP_GFP_ATOMIC))
+		.WillOnce(
+			[this](auto *pool, auto gfp) { return port.fake.page_pool_get(pool, gfp); })
+		.WillOnce(Return(nullptr));
+	EXPECT_CALL(port, page_pool_get(_, KTCP_GFP_KERNEL)).Times(AnyNumber());
+	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).WillOnce(receive(std::string(4096, 'x')));
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("y")).WillOnce(Return(-EAGAIN));
+	announce(raw, in_softirq);
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(got, "xy");
+}
+
+TEST_F(softirq_test, without_memory_for_the_handler_the_work_item_begins)
+{
+	::socket *const raw = port.fake.new_socket();
+
+	EXPECT_CALL(port, kmalloc(_, KTCP_GFP_KERNEL)).Times(AnyNumber());
+	EXPECT_CALL(port, kmalloc(_, KTCP_GFP_ATOMIC)).WillOnce(Return(nullptr));
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("x")).WillOnce(Return(-EAGAIN));
+	EXPECT_TRUE(table->add(ktcp::socket(raw)));
+	EXPECT_EQ(port.fake.run_all(), 2u);
+	EXPECT_EQ(got, "x");
+	ASSERT_EQ(sessions(), 1u);
+	Mock::VerifyAndClearExpectations(&port);
+	EXPECT_CALL(port, sock_softirq_recv(_, _, _))
+		.WillOnce(receive("y"))
+		.WillOnce(Return(-EAGAIN));
+	announce(raw, in_softirq);
+	EXPECT_EQ(got, "xy");
+}
+
+TEST_F(softirq_test, a_handler_without_any_memory_ends_the_session)
+{
+	EXPECT_CALL(port, kmalloc(_, _)).Times(2).WillRepeatedly(Return(nullptr));
+	add();
+	EXPECT_EQ(port.fake.run_all(), 2u);
+	EXPECT_EQ(sessions(), 0u);
+	EXPECT_EQ(table->count_all().refused_memory, 1u);
 }
 
 TEST_F(softirq_test, the_end_is_the_work_items)
