@@ -550,16 +550,21 @@ inline void server_base::running::begin_stop() noexcept
 inline void server_base::running::stop() noexcept
 {
 	if (!stopping) {
-		unlisten();
+		/* Busy connections could keep this CPU from us: those that get no drain are ended
+		 * before we wait for anything. */
+		if (options.drain_ms)
+			unlisten();
+		else
+			begin_stop();
 		ktcp_synchronize_rcu();
 	}
 	sessions.close();
 	/* The sweep goes on meanwhile: a peer that is slow to finish is still timed out. */
-	const bool drained = stopping || (options.drain_ms && sessions.drain(options.drain_ms));
+	const bool told = stopping || sessions.drain(options.drain_ms);
 
 	sweep_work.cancel_sync();
 	/* Nor is one missed here. */
-	if (!drained)
+	if (!told)
 		sessions.end_all(errc::eshutdown);
 	sessions.wait_until_empty();
 	/* The work items that dropped the last session may still be on their way out; destroying

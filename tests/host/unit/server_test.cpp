@@ -796,10 +796,10 @@ TEST_F(server_test, stops_in_this_order)
 	EXPECT_CALL(port, sock_unhook_listener(listener, NotNull()));
 	EXPECT_CALL(port, sock_release(listener));
 	EXPECT_CALL(port, cancel_delayed_work_sync(_)); /* … and it announced no more meanwhile */
+	/* … everybody out, before we wait for anything … */
+	EXPECT_CALL(port, queue_work(_, queue, _));
 	EXPECT_CALL(port, synchronize_rcu()).Times(1);
 	EXPECT_CALL(port, cancel_delayed_work_sync(_)); /* sweep */
-	/* … everybody out … */
-	EXPECT_CALL(port, queue_work(_, queue, _));
 	EXPECT_CALL(port, wait_for_completion(_));
 	EXPECT_CALL(port, sock_unhook(accepted[0], NotNull()));
 	EXPECT_CALL(port, sock_set_user_timeout(accepted[0], 1000));
