@@ -203,9 +203,12 @@ static int ktcp_turns_create(size_t size, const struct ktcp_turns_ops *ops)
 
 static void ktcp_turns_destroy(struct ktcp_turns *turns)
 {
-	/* Whoever made something ready may still be on the way to raise the drain, or to wake the
-	 * thread, though what it made ready is done. */
-	synchronize_rcu();
+	/*
+	 * Somebody may still be on the way to raise the drain, or to wake the thread, though what
+	 * was made ready is done. The poll that napi_disable() leaves is never scheduled: it stays
+	 * NAPI_STATE_SCHED. The grace period behind that lets a waker leave while its thread and
+	 * this memory are there.
+	 */
 	ktcp_turns_remove_polls(turns);
 	smpboot_unregister_percpu_thread(&ktcp_turns_threads);
 	ktcp_turns = NULL;
