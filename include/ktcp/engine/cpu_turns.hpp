@@ -3,8 +3,8 @@
  * @file
  * Which place takes the turns of a CPU's strands that never sleep.
  *
- *   inline   in sk_data_ready, while nothing else is ready: the bytes are in the cache, and nobody
- *            is switched to
+ *   inline   in sk_data_ready, while nothing else is ready and the drain has some of its share
+ *            left: the bytes are in the cache, and nobody is switched to
  *   drain    behind the softirq, for the rest, within a share: 64 strands, and half of each
  *            millisecond
  *   thread   once the share is used up, or turns were heavy: all of the CPU's turns for a while,
@@ -37,7 +37,7 @@ class cpu_turns {
 	/** May a turn begin where the event is? Then begin_inline(). */
 	bool has_room() noexcept
 	{
-		return ready_.empty() && !draining_ && !handed_over();
+		return ready_.empty() && !draining_ && !handed_over() && !share_is_used_up();
 	}
 
 	/** A turn that was begun inside its event ended so; @p self is not looked at if given away. */
@@ -115,6 +115,12 @@ class cpu_turns {
 			was_heavy();
 			ready_.push(next);
 		}
+	}
+
+	/* Softirqs have had their part of this period: the next turn is charged, or handed over. */
+	bool share_is_used_up() const noexcept
+	{
+		return spent_ns_ >= share_ns && ktcp_turns_clock() - period_ < share_period_ns;
 	}
 
 	/* The time since it is charged to the period's share; false if that is used up. */

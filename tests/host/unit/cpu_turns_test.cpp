@@ -178,6 +178,25 @@ TEST_F(cpu_turns_test, a_share_is_half_of_each_millisecond)
 	EXPECT_TRUE(for_the_thread());
 }
 
+TEST_F(cpu_turns_test, without_a_share_left_nothing_is_inline_in_this_period)
+{
+	probe one(*this);
+
+	one.turn = lasting(ms / 2 - 1);
+	add(one);
+	drain();
+	EXPECT_TRUE(has_room());
+	one.turn = lasting(1);
+	add(one);
+	drain();
+	EXPECT_FALSE(for_the_thread()) << "nothing is left to hand over";
+	EXPECT_FALSE(has_room());
+	port.fake.clock_ns += ms - 2; /* the period began when the first turn ended */
+	EXPECT_FALSE(has_room());
+	port.fake.clock_ns += 1;
+	EXPECT_TRUE(has_room());
+}
+
 TEST_F(cpu_turns_test, each_period_has_a_share_of_its_own)
 {
 	probe one(*this), two(*this);
