@@ -84,7 +84,8 @@ class cpu_turns {
 	/* Are turns the thread's just now? Until it is done with what it has, and the time is over. */
 	bool handed_over() noexcept
 	{
-		if (handed_over_ && ready_.empty() && ktcp_turns_clock() >= hand_back_)
+		if (handed_over_ && ready_.empty() &&
+		    ktcp_turns_clock() - handed_over_at_ >= hand_over_ns)
 			handed_over_ = false;
 		return handed_over_;
 	}
@@ -92,7 +93,7 @@ class cpu_turns {
 	void hand_over(std::uint64_t now) noexcept
 	{
 		handed_over_ = true;
-		hand_back_ = now + hand_over_ns;
+		handed_over_at_ = now;
 	}
 
 	void was_heavy() noexcept
@@ -184,7 +185,7 @@ class cpu_turns {
 	strand_queue ready_;
 	std::uint64_t period_, spent_ns_; /* the drain's */
 	std::uint64_t heavy_since_;
-	std::uint64_t hand_back_; /* the clock, at the earliest */
+	std::uint64_t handed_over_at_;
 	unsigned int heavy_;
 	bool has_thread_;
 	bool draining_;

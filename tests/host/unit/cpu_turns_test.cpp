@@ -238,6 +238,23 @@ TEST_F(cpu_turns_test, handed_over_all_turns_are_the_threads_for_a_while)
 	port.fake.run_all();
 }
 
+TEST_F(cpu_turns_test, the_while_may_contain_the_end_of_the_clock)
+{
+	probe one(*this), two(*this);
+
+	port.fake.clock_ns = UINT64_MAX - 2 * ms;
+	one.turn = lasting(ms);
+	add(one);
+	add(two);
+	drain();
+	port.fake.run_all();
+	EXPECT_FALSE(has_room());
+	port.fake.clock_ns += 8 * ms - 1;
+	EXPECT_FALSE(has_room());
+	port.fake.clock_ns += 1;
+	EXPECT_TRUE(has_room());
+}
+
 TEST_F(cpu_turns_test, the_thread_is_not_left_alone_with_what_it_has)
 {
 	probe one(*this), two(*this);
