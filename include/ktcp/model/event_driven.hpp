@@ -53,7 +53,10 @@ class event_session : public session, protected ktcp_sock_hook, protected strand
 		here->add(*this);
 	}
 
-	/** Leave events for the turn that is claimed, or claim the next. Any context. */
+	/**
+	 * Leave events for the turn that is claimed, or claim the next. Process context or softirq,
+	 * interrupts on.
+	 */
 	void post(std::uint32_t events) noexcept
 	{
 		if (!turns()) {

@@ -50,7 +50,7 @@ void ktcp_turns_put(struct ktcp_turns *turns);
 /**
  * ktcp_turns_enter() - be "here" until ktcp_turns_leave(). May be nested.
  * Return: this CPU's memory.
- * Context: any.
+ * Context: process or softirq, interrupts on (leaving enables bottom halves).
  */
 void *ktcp_turns_enter(struct ktcp_turns *turns);
 
