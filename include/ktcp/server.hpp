@@ -436,17 +436,22 @@ inline result<void> server_base::running::open_listener() noexcept
 	}
 	if (!made)
 		return made.error();
-	/* Before listen(), so that no connection comes unannounced. */
-	KTCP_TRY(result<void>::from(ktcp_sock_hook_listener(made->raw(), this)));
-
-	const auto listening = made->listen(options.backlog);
-
-	if (!listening) {
-		ktcp_sock_unhook_listener(made->raw(), this);
-		return listening;
-	}
+	/* Before the hook is in: from then on accept_work may run, and has to find it. */
 	listener = std::move(*made);
-	return {};
+
+	/* Before listen(), so that no connection comes unannounced. */
+	const auto hooked = result<void>::from(ktcp_sock_hook_listener(listener.raw(), this));
+
+	if (!hooked) {
+		listener = ktcp::socket();
+		return hooked;
+	}
+
+	const auto listening = listener.listen(options.backlog);
+
+	if (!listening)
+		close_listener();
+	return listening;
 }
 
 /* On return no callback of it is under way, nor will one begin. */

@@ -947,6 +947,26 @@ TEST_F(server_test, a_listener_that_was_ended_is_replaced)
 	expect_nothing_left();
 }
 
+/* The accept work may run on another CPU before listen() has returned: it has to find the listener. */
+TEST_F(server_test, accepts_while_it_begins_to_listen)
+{
+	ktcp::server<echo> server;
+
+	EXPECT_CALL(port, sock_create(_, _, _)).Times(1);
+	EXPECT_CALL(port, sock_hook_listener(_, _)).Times(1);
+	EXPECT_CALL(port, sock_listen(_, _)).WillOnce([this](::socket *, int) {
+		connect(1);
+		port.fake.run_all();
+		return 0;
+	});
+	EXPECT_TRUE(server.start(plain));
+	EXPECT_EQ(sessions(), 1u);
+	EXPECT_THAT(read_statistics(), HasSubstr("relistened 0\n"));
+	EXPECT_CALL(port, sock_unhook_listener(listener, _)).Times(1);
+	server.stop();
+	expect_nothing_left();
+}
+
 TEST_F(server_test, a_listener_is_replaced_once_its_port_is_free)
 {
 	ktcp::server<echo> server;
