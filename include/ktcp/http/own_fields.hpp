@@ -72,8 +72,10 @@ class own_fields {
 			error_ = "header: each field must be NAME: VALUE, with a | between two";
 		else if (is_the_servers(name))
 			error_ =
-				"header: Connection, Content-Length, Date, Server and Transfer-Encoding are "
-				"the server's own; leave them out";
+				"header: Accept-Ranges, Connection, Content-Encoding, Content-Length, "
+				"Content-Range, Content-Type, Date, ETag, Keep-Alive, Last-Modified, "
+				"Location, Server, Trailer and Transfer-Encoding are the server's own; "
+				"leave them out";
 		else if (name.size() + value.size() + 4 > most - size_)
 			error_ =
 				"header: the fields may have 1024 characters in all; leave some out";
@@ -83,10 +85,14 @@ class own_fields {
 				lines_[size_++] = c;
 	}
 
+	/* Of the connection, of the message's framing, or of one representation: the server adds what
+	 * is true of each, and a second one would contradict it. */
 	static constexpr bool is_the_servers(std::string_view name) noexcept
 	{
 		for (std::string_view each :
-		     { "connection", "content-length", "date", "server", "transfer-encoding" })
+		     { "accept-ranges", "connection", "content-encoding", "content-length",
+		       "content-range", "content-type", "date", "etag", "keep-alive",
+		       "last-modified", "location", "server", "trailer", "transfer-encoding" })
 			if (detail::same_text(name, each))
 				return true;
 		return false;
