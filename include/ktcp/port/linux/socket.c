@@ -464,7 +464,11 @@ enum { KTCP_SAVED_DATA_READY, KTCP_SAVED_WRITE_SPACE, KTCP_SAVED_STATE_CHANGE };
  */
 static struct ktcp_sock_hook *ktcp_hook_of(const struct sock *sk)
 {
-	return (void *)((uintptr_t)READ_ONCE(sk->sk_user_data) & SK_USER_DATA_PTRMASK);
+	struct ktcp_sock_hook *hook = (void *)((uintptr_t)READ_ONCE(sk->sk_user_data) &
+					       SK_USER_DATA_PTRMASK);
+
+	/* Claimed without being hooked: there is no event() to call. */
+	return hook == &ktcp_claim ? NULL : hook;
 }
 
 static void ktcp_data_ready(struct sock *sk)
