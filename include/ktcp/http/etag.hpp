@@ -18,8 +18,8 @@ namespace ktcp::http
 /**
  * A strong tag: of the size, and of a sum of inode, modification and change time. A file that was
  * replaced has another inode, one that was written another change time, whatever its size and its
- * modification time were set to. The inode itself is not told. The same file on another machine has
- * another tag. Any context.
+ * modification time were set to. The sum has no key: a client that knows the times can find the
+ * inode. The same file on another machine has another tag. Any context.
  */
 class entity_tag {
     public:
