@@ -59,9 +59,9 @@ struct exchange {
 	}
 
 	/**
-	 * The response's head is made now: does the connection end with it? What is left of a
-	 * request's body is read over if that is little. Else the connection ends, and where the
-	 * client waits to be told.
+	 * The response's head is made now: does the connection end with it? A body that the handler
+	 * has not begun to read is read over if it is little; one that the handler has begun, always.
+	 * Else the connection ends, and where the client waits to be told.
 	 * @param delimited  the response's end shows without the connection's.
 	 * @param little  bytes of a body that are read over.
 	 */

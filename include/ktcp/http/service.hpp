@@ -133,7 +133,8 @@ class service {
 		if (!finished)
 			co_return fate::reset;
 		if (!state.close && asked.has_body())
-			static_cast<void>(co_await pass_over_body(asked));
+			static_cast<void>(co_await pass_over_body(
+				asked, state.body_begun ? UINT64_MAX : options_.unread_bytes));
 		asked.leave_rest();
 		co_return state.ended(bytes.input() || bytes.peer().readable());
 	}
@@ -169,10 +170,12 @@ class service {
 		}
 	}
 
-	/* The next request begins behind it. False: that is too far away, or it is malformed. */
-	task_of<void> pass_over_body(request &asked) const
+	/* The next request begins behind it. False: that is too far away, or it is malformed. How much a
+	 * handler leaves of a body that it began depends on how the bytes were cut, so there is no limit
+	 * to that but those of every body. */
+	task_of<void> pass_over_body(request &asked, std::uint64_t most) const
 	{
-		std::size_t passed = 0;
+		std::uint64_t passed = 0;
 
 		while (asked.has_body()) {
 			const auto piece = co_await asked.read_body();
@@ -180,7 +183,7 @@ class service {
 			if (!piece)
 				co_return piece.error();
 			passed += piece->size();
-			if (passed > options_.unread_bytes)
+			if (passed > most)
 				co_return errc::emsgsize;
 		}
 		co_return result<void>();

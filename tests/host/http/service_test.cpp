@@ -457,6 +457,23 @@ TEST_F(http_service, passes_over_a_body_that_nobody_read)
 	EXPECT_FALSE(one.was_reset());
 }
 
+/* What a handler leaves of a body depends on the cuts; what becomes of the connection does not. */
+TEST_F(http_service, passes_over_the_rest_of_a_body_however_it_was_cut)
+{
+	const std::string body(30'000, 'x');
+
+	for (const std::string &request :
+	     { post("/reply-late", body),
+	       post_chunks("/reply-late", "7530\r\n" + body + "\r\n0\r\n\r\n"),
+	       post("/echo", body) }) {
+		const outcome got = answer(*service, request + get("/"));
+
+		EXPECT_TRUE(got.received.ends_with(ok("hello"))) << request.substr(0, 100);
+		EXPECT_EQ(got.received.find("Connection: close"), got.received.npos);
+		EXPECT_FALSE(got.ended);
+	}
+}
+
 TEST_F(http_service, tells_who_waits_to_continue)
 {
 	const std::string asked = "Content-Length: 2\r\nExpect: 100-continue\r\n";
