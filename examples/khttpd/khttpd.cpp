@@ -13,7 +13,8 @@ class khttpd_module {
     public:
 	ktcp::result<void> start() noexcept
 	{
-		if (const char *why = ktcp::http::module_options_error(fields_)) {
+		if (const char *why = ktcp::http::module_options_error(
+			    fields_, ktcp::params::default_type())) {
 			KTCP_LOG_ERR("%s", why);
 			return ktcp::errc::einval;
 		}

@@ -11,8 +11,9 @@ KTCP_PARAM_INT(
 	"1: to clients that accept gzip NAME.gz is sent if it is there and no older than NAME, 0: never")
 KTCP_PARAM_INT(encoded_slash, 0, 0, 1,
 	       "1: %2f in a path is as good as a slash (npm's scoped packages), 0: it gets 400")
-KTCP_PARAM_STRING(default_type, "application/octet-stream",
-		  "the header field Content-Type of files whose name's end says nothing")
+KTCP_PARAM_STRING(
+	default_type, "application/octet-stream",
+	"the header field Content-Type of files whose name's end says nothing, 64 characters at most")
 KTCP_PARAM_STRING(
 	fallback, "",
 	"path below root of a file that is sent, with 200, where there is none; empty: 404")

@@ -44,7 +44,8 @@ class file_service {
 		bool precompressed = true;
 		/** An encoded slash in a path is as good as another; else it is refused. */
 		bool encoded_slash = false;
-		/** Content-Type where the name's end says nothing; must outlive the service. */
+		/** Content-Type where the name's end says nothing (default_type_error() checks it);
+		 * must outlive the service. */
 		std::string_view default_type = "application/octet-stream";
 		/** @name  Paths of files below the root; empty: none. They must outlive the service. */
 		/** @{ */
@@ -492,7 +493,7 @@ inline task_of<void> file_service::send_copy(response &to, std::string_view body
 inline task_of<void> file_service::send_parts(request &asked, response &to, const chosen &what,
 					      range_set ranges) const
 {
-	char boundary_text[16], memory[192];
+	char boundary_text[16], memory[208]; /* the longest known type, and numbers */
 	text_builder made(boundary_text);
 	std::uint64_t length = 0;
 

@@ -265,6 +265,25 @@ media_type_of(std::string_view name,
 	return otherwise;
 }
 
+/** What is wrong with a type of one's own, for a person; nullptr: nothing. Any context. */
+constexpr const char *default_type_error(std::string_view text) noexcept
+{
+	constexpr std::size_t most = 64; /* a head of a part has room for it */
+	const std::size_t slash = detail::span_of(detail::in_token, text);
+	const std::string_view subtype = slice(text, slash + 1);
+	const std::size_t end = detail::span_of(detail::in_token, subtype);
+	const std::string_view rest = detail::trimmed(slice(subtype, end));
+
+	if (text.size() > most)
+		return "default_type: it may have 64 characters; choose a shorter one";
+	/* RFC 9110, section 8.3.1 */
+	if (!slash || !slice(text, slash).starts_with('/') || !end ||
+	    !(rest.empty() || rest[0] == ';') || !detail::is_field_text(text))
+		return "default_type: it must be a media type, TYPE/SUBTYPE as in text/plain; "
+		       "charset=utf-8";
+	return nullptr;
+}
+
 } // namespace ktcp::http
 
 #endif

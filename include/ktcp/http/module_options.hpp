@@ -7,7 +7,9 @@
 #define KTCP_HTTP_MODULE_OPTIONS_HPP
 
 #include <cstdint>
+#include <string_view>
 
+#include <ktcp/http/media_type.hpp>
 #include <ktcp/http/own_fields.hpp>
 #include <ktcp/http/stream.hpp>
 #include <ktcp/module.hpp>
@@ -15,11 +17,19 @@
 namespace ktcp::http
 {
 
-/** What is wrong with the texts, for a person; nullptr: nothing. Process context. */
-inline const char *module_options_error(const own_fields &fields) noexcept
+/**
+ * What is wrong with the texts, for a person; nullptr: nothing. Process context.
+ * @param fields  of the parameter header.
+ * @param default_type  that of the module's files, if it has a parameter for it.
+ */
+inline const char *
+module_options_error(const own_fields &fields,
+		     std::string_view default_type = "application/octet-stream") noexcept
 {
 	if (params::server().size() > date_clock::server_most)
 		return "server: it may have 64 characters; choose a shorter one";
+	if (const char *why = default_type_error(default_type))
+		return why;
 	return fields.error();
 }
 

@@ -320,6 +320,29 @@ TEST_F(http_files, a_type_of_ones_own_where_the_name_says_nothing)
 		 { get("/a.txt"), "200 OK", hello_fields, hello } });
 }
 
+/* A head of a part has room for 64 characters of it. */
+TEST_F(http_files, a_type_of_ones_own_has_a_length_and_a_form)
+{
+	const std::string longest = "a/" + std::string(62, 'b');
+
+	for (const std::string &good :
+	     { "text/plain"s, "text/plain; charset=utf-8"s, "a/b ;c=\"d\""s, longest })
+		EXPECT_EQ(ktcp::http::default_type_error(good), nullptr) << good;
+	for (const std::string &bad : { ""s, "text"s, "text/"s, "/plain"s, "a/b/c"s, "a/b c"s,
+					"a/b; c\r\nX: y"s, "text/pl\xc3\xa4in"s, longest + "b" })
+		EXPECT_NE(ktcp::http::default_type_error(bad), nullptr) << bad;
+
+	how.default_type = longest;
+	open();
+
+	const std::string parts =
+		send_in_pieces(*service, { get("/ten", "Range: bytes=0-0,2-2\r\n") }, 1000).received;
+
+	EXPECT_NE(parts.find("Content-Type: " + longest + "\r\nContent-Range: bytes 2-2/10\r\n\r\n"),
+		  parts.npos)
+		<< parts;
+}
+
 TEST_F(http_files, paths_that_are_too_long)
 {
 	std::string fits, more;
