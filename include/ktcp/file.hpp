@@ -166,15 +166,16 @@ class file {
 	}
 
 	/**
-	 * Call `bool each(std::string_view name, bool folder)` for all names in a directory, until it
+	 * Call `bool each(std::string_view name, bool folder)` for the names in a directory, until it
 	 * says no. It must not look anything up.
+	 * @param first  from the first name on; else from that to which @p each said no before.
 	 */
 	template <class Each>
-	result<void> list(Each &each) const noexcept
+	result<void> list(Each &each, bool first = true) const noexcept
 	{
 		KTCP_TRY(require());
 		return result<void>::from(ktcp_file_list(
-			file_,
+			file_, first,
 			[](void *context, const char *name, std::size_t length,
 			   bool folder) -> bool {
 				return (*static_cast<Each *>(context))(

@@ -92,13 +92,13 @@ long ktcp_file_read_pages(struct file *file, uint64_t offset, size_t size,
 			  struct ktcp_file_page *pages, unsigned int most, unsigned int *count);
 
 /**
- * ktcp_file_list() - all names in a directory from its first on, but for "." and "..", as
- * iterate_dir().
+ * ktcp_file_list() - names in a directory, but for "." and "..", as iterate_dir().
+ * @first: from its first on; else from that for which @each said no in the call before.
  * @each: false ends it. @folder: it is one, as far as the file system tells at once. It must not look
  *        anything up: the directory is locked.
  * Return: 0, -ENOTDIR, -EIO …
  */
-int ktcp_file_list(struct file *directory,
+int ktcp_file_list(struct file *directory, bool first,
 		   bool (*each)(void *context, const char *name, size_t length, bool folder),
 		   void *context);
 

@@ -506,7 +506,7 @@ long ktcp_file_read(struct file *file, void *buffer, size_t size, uint64_t offse
 	return port().file_read(file, buffer, size, offset);
 }
 
-int ktcp_file_list(struct file *, bool (*)(void *, const char *, size_t), void *)
+int ktcp_file_list(struct file *, bool, bool (*)(void *, const char *, size_t, bool), void *)
 {
 	return -ENOTDIR;
 }

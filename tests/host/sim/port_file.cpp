@@ -26,6 +26,7 @@ struct file {
 	ktcp_file_root *root;
 	const std::string *text; /* of a regular file */
 	std::string path;
+	std::string next; /* of a directory: the name that was refused, from which a listing goes on */
 };
 
 namespace
@@ -114,7 +115,7 @@ int ktcp_file_open(struct ktcp_file_root *root, const char *path, struct file **
 	if (!memory)
 		return -ENOMEM;
 	root->open++;
-	*out = new (memory)::file{ root, text, path };
+	*out = new (memory)::file{ root, text, path, {} };
 	return 0;
 }
 
@@ -186,7 +187,7 @@ void ktcp_put_page(struct page *page)
 	ktcp_free_pages(page, page_size);
 }
 
-int ktcp_file_list(struct file *directory,
+int ktcp_file_list(struct file *directory, bool first,
 		   bool (*each)(void *context, const char *name, size_t length, bool folder),
 		   void *context)
 {
@@ -203,9 +204,14 @@ int ktcp_file_list(struct file *directory,
 			names.insert(path.substr(below.size(),
 						 path.find('/', below.size()) - below.size()));
 	for (const std::string &name : names) {
+		if (!first && name < directory->next)
+			continue;
 		k.point();
-		if (!each(context, name.data(), name.size(), !sim::files().contains(below + name)))
-			break;
+		if (!each(context, name.data(), name.size(), !sim::files().contains(below + name))) {
+			directory->next = name;
+			return 0;
+		}
 	}
+	directory->next = "\xff";
 	return 0;
 }

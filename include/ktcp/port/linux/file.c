@@ -277,6 +277,8 @@ static bool ktcp_file_name(struct dir_context *context, const char *name, int le
 {
 	struct ktcp_file_names *names = container_of(context, struct ktcp_file_names, context);
 
+	/* As where getdents() copies to a page that is not there: an actor may sleep. */
+	cond_resched();
 	names->any = true;
 	if (name[0] == '.' && (length == 1 || (length == 2 && name[1] == '.')))
 		return true;
@@ -284,7 +286,7 @@ static bool ktcp_file_name(struct dir_context *context, const char *name, int le
 	return !names->over;
 }
 
-int ktcp_file_list(struct file *directory,
+int ktcp_file_list(struct file *directory, bool first,
 		   bool (*each)(void *context, const char *name, size_t length, bool folder),
 		   void *context)
 {
@@ -294,16 +296,16 @@ int ktcp_file_list(struct file *directory,
 		.of = context,
 	};
 	const struct cred *before = override_creds(directory->f_cred);
-	loff_t at = directory->f_pos ? vfs_llseek(directory, 0, SEEK_SET) : 0;
+	loff_t at = first && directory->f_pos ? vfs_llseek(directory, 0, SEEK_SET) : 0;
 	int status = at < 0 ? (int)at : 0;
 
-	/* A file system may stop after a block of its own; the end is where nothing more comes. */
+	/* A file system may stop after a block of its own; the end is where nothing more comes. It
+	 * goes on from the name that was refused. */
 	while (!status && !names.over) {
 		names.any = false;
 		status = iterate_dir(directory, &names.context);
 		if (!names.any)
 			break;
-		cond_resched();
 	}
 	revert_creds(before);
 	return status;

@@ -212,7 +212,7 @@ void ktcp_put_page(struct page *page)
 		delete page;
 }
 
-int ktcp_file_list(struct file *directory,
+int ktcp_file_list(struct file *directory, bool first,
 		   bool (*each)(void *context, const char *name, size_t length, bool folder),
 		   void *context)
 {
@@ -226,12 +226,18 @@ int ktcp_file_list(struct file *directory,
 			close(fd);
 		return -why;
 	}
-	rewinddir(open); /* the copy shares its position */
-	while (const dirent *entry = readdir(open))
+	/* The copy shares its position, which readdir() takes further than what it has returned. */
+	off_t at = lseek(fd, 0, first ? SEEK_SET : SEEK_CUR);
+
+	while (const dirent *entry = readdir(open)) {
 		if (std::strcmp(entry->d_name, ".") && std::strcmp(entry->d_name, "..") &&
 		    !each(context, entry->d_name, std::strlen(entry->d_name),
-			  entry->d_type == DT_DIR))
+			  entry->d_type == DT_DIR)) {
+			lseek(fd, at, SEEK_SET);
 			break;
+		}
+		at = entry->d_off;
+	}
 	closedir(open);
 	return 0;
 }
