@@ -203,6 +203,19 @@ class connection : public executor {
 	}
 
 	/**
+	 * Was the connection ended, or is the deadline over (expires_after())? Long work between two
+	 * awaits asks now and then, and gives up. Any context.
+	 * Errors: ESHUTDOWN, ETIMEDOUT.
+	 */
+	result<void> check() const noexcept
+	{
+		KTCP_TRY(why_ended());
+		if (until_deadline_ms(ktcp_now_ms()) == 0)
+			return errc::etimedout;
+		return {};
+	}
+
+	/**
 	 * Reset the connection when the handler returns, so that the peer knows that what it got
 	 * is not all of it.
 	 */

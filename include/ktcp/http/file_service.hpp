@@ -374,8 +374,13 @@ inline task_of<void> file_service::list(request &asked, response &to, file direc
 		co_return co_await to.write(std::string_view());
 
 	auto entries = listing::create();
+	const auto read_next = [&] {
+		to.expect_more();
+		return entries->read_next(*root_, directory, path,
+					  [&] { return asked.peer().check(); });
+	};
 
-	if (!entries || !entries->read_next(*root_, directory, path)) {
+	if (!entries || !read_next()) {
 		static_cast<void>(refuse(to, 503));
 		co_return result<void>();
 	}
@@ -401,7 +406,7 @@ inline task_of<void> file_service::list(request &asked, response &to, file direc
 			break;
 		if (const auto ready = co_await asked.peer().may_sleep(); !ready)
 			co_return ready;
-		if (const auto next = entries->read_next(*root_, directory, path); !next) {
+		if (const auto next = read_next(); !next) {
 			to.abandon();
 			co_return next;
 		}

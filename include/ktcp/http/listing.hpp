@@ -24,9 +24,17 @@ namespace ktcp::http
 /**
  * The entries of a directory, in bounded memory: directories first, then by name; a link comes
  * with the files. However many there are, each read_next() has the next of them in order.
+ *
+ * For that each reads the whole directory. Where it would be read too often, what is left comes as
+ * the file system has it, and is read once.
  */
 class listing {
     public:
+	/** So many are read between two looks at whether they are still wanted. */
+	static constexpr std::size_t names_per_check = 64;
+	/** What entries may take in memory, in all, to be sorted: they come in some 32 parts then. */
+	static constexpr std::size_t most_sorted = std::size_t{ 1 } << 20;
+
 	/** One entry, as the listing keeps it. */
 	struct entry {
 		std::uint64_t size; /**< bytes of the file */
@@ -51,34 +59,31 @@ class listing {
 	 * that begin with a dot are left out. Process context, may sleep.
 	 * @param path  of the directory below the root, in memory with room for a name of 255
 	 *              more; changed, and given back as it was.
+	 * @param check  `result<void> check()`, called once for each names_per_check names; an error
+	 *               ends it.
+	 * Errors: check()'s, ENOTDIR, EIO …
 	 */
-	result<void> read_next(const file_root &root, const file &directory,
-			       std::span<char> path) noexcept
+	template <class Check>
+	result<void> read_next(const file_root &root, const file &directory, std::span<char> path,
+			       const Check &check) noexcept
 	{
-		if (more_)
-			remember(shown(), at(count_ - 1));
-
-		const bool all = !more_;
-
-		used_ = reserved;
-		count_ = 0;
-		more_ = false;
-
-		auto each = [&](std::string_view name, bool folder) {
-			const key one = { name, folder };
-
-			if (!name.starts_with('.') && name.size() <= most_name &&
-			    (all || key_of(shown()) < one) && (!more_ || one < key_of(bound())))
-				add(one);
-			return true;
+		std::size_t names = 0;
+		result<void> checked;
+		const auto go_on = [&] {
+			if (names++ % names_per_check == 0)
+				checked = check();
+			return static_cast<bool>(checked);
 		};
+		const bool was_sorted = sorted_;
 
-		KTCP_TRY(directory.list(each));
-		sort();
+		if (sorted_)
+			KTCP_TRY(read_sorted(directory, go_on));
+		if (!sorted_)
+			KTCP_TRY(read_on(directory, was_sorted, go_on));
 
 		const std::size_t base = std::string_view(path.data()).size();
 
-		for (std::uint32_t i = 0; i < count_; i++) {
+		for (std::uint32_t i = 0; i < count_ && go_on(); i++) {
 			entry &one = at(i);
 			std::size_t end = base;
 
@@ -96,7 +101,7 @@ class listing {
 			ktcp_cond_resched();
 		}
 		path[base] = '\0';
-		return {};
+		return checked;
 	}
 
 	/** How many entries there are now. */
@@ -170,16 +175,92 @@ class listing {
 		return (sizeof(entry) + name + 7) & ~std::size_t{ 7 };
 	}
 
-	/* Entries grow from the beginning, their offsets from the end. */
+	/* Is it to be shown, and was not? */
+	bool is_next(const key &one) noexcept
+	{
+		return !one.name.starts_with('.') && one.name.size() <= most_name &&
+		       (!any_shown_ || key_of(shown()) < one);
+	}
+
+	void clear() noexcept
+	{
+		used_ = reserved;
+		count_ = 0;
+		more_ = false;
+	}
+
+	/* The next in order; or find that there are too many. */
+	template <class GoOn>
+	result<void> read_sorted(const file &directory, const GoOn &go_on) noexcept
+	{
+		if (more_) {
+			remember(shown(), at(count_ - 1));
+			any_shown_ = true;
+		}
+		clear();
+
+		std::size_t bytes = 0;
+		auto each = [&](std::string_view name, bool folder) {
+			const key one = { name, folder };
+
+			if (!go_on())
+				return false;
+			if (!is_next(one))
+				return true;
+			bytes += size_of(name.size());
+			if (!more_ || one < key_of(bound()))
+				add(one);
+			return bytes <= most_sorted;
+		};
+
+		KTCP_TRY(directory.list(each));
+		sorted_ = bytes <= most_sorted;
+		sort();
+		return {};
+	}
+
+	/* The next as they come. */
+	template <class GoOn>
+	result<void> read_on(const file &directory, bool first, const GoOn &go_on) noexcept
+	{
+		clear();
+
+		auto each = [&](std::string_view name, bool folder) {
+			const key one = { name, folder };
+
+			if (!go_on())
+				return false;
+			if (!is_next(one))
+				return true;
+			more_ = !fits(name.size());
+			if (!more_)
+				append(one);
+			return !more_;
+		};
+
+		KTCP_TRY(directory.list(each, first));
+		std::reverse(index(), index() + count_);
+		return {};
+	}
+
+	bool fits(std::size_t name) const noexcept
+	{
+		return used_ + size_of(name) + (count_ + 1) * sizeof(std::uint32_t) <= memory_size;
+	}
+
 	void add(const key &one) noexcept
 	{
-		if (used_ + size_of(one.name.size()) + (count_ + 1) * sizeof(std::uint32_t) >
-		    memory_size) {
+		if (!fits(one.name.size())) {
 			drop_half();
 			if (!(one < key_of(bound())))
 				return;
 		}
+		append(one);
+	}
 
+	/* Entries grow from the beginning, their offsets from the end. */
+	void append(const key &one) noexcept
+	{
 		entry &made = *new (memory_.bytes().data() + used_) entry{};
 
 		made.length = static_cast<std::uint8_t>(one.name.size());
@@ -239,6 +320,8 @@ class listing {
 	std::size_t used_ = reserved;
 	std::uint32_t count_ = 0;
 	bool more_ = false;
+	bool sorted_ = true; /* they still come in order */
+	bool any_shown_ = false; /* shown() is one */
 };
 
 /**

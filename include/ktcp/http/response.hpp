@@ -178,6 +178,15 @@ class response {
 	}
 
 	/**
+	 * What comes next takes its time to be made: the time for a part of a response begins here,
+	 * and connection::check() says when it is over.
+	 */
+	void expect_more() noexcept
+	{
+		stream_.expect_to_write(0);
+	}
+
+	/**
 	 * The body will not be complete. If none of the response has left it becomes a 500; else the
 	 * connection is reset, so that the client knows.
 	 */

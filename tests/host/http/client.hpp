@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -45,6 +46,7 @@ struct fake_machine {
 	std::size_t buffers = 0; /* that pools have lent */
 	std::size_t allocations = 0;
 	std::size_t failing = SIZE_MAX; /* the allocation that finds no memory */
+	std::function<void()> rescheduled; /* what happens while long work goes on */
 };
 
 extern fake_machine machine;
@@ -100,6 +102,12 @@ class client {
 	/** Time passes. */
 	void wait_ms(std::uint64_t ms);
 
+	/** The server is stopped. */
+	void end()
+	{
+		peer_->end(ktcp::errc::eshutdown);
+	}
+
 	/** Has the server let go? */
 	bool over() const noexcept
 	{
@@ -144,6 +152,7 @@ class client {
 	    public:
 		using connection::advance;
 		using connection::close;
+		using connection::end;
 		using connection::expire;
 		using connection::progress;
 		using connection::until_deadline_ms;

@@ -1103,6 +1103,105 @@ TEST_F(http_files, a_listing_of_any_size_is_whole_and_in_order)
 	}
 }
 
+/* So many that reading them again for each part would be felt: all of them, each once, and in one
+ * pass behind the one that finds out. */
+TEST_F(http_files, a_huge_listing_is_whole_and_read_once)
+{
+	constexpr std::size_t files_ = 9000;
+	std::set<std::string> expected, shown;
+
+	for (std::size_t i = 0; i < files_; i++) {
+		const std::string name = std::to_string(10'000 + i) + std::string(240, 'x');
+
+		write("huge/" + name, "");
+		expected.insert(name);
+	}
+
+	const std::string body = body_of(send_in_pieces(*service, { get("/huge/") }, 100).received);
+	const std::string begin = "<tr><td><a href=\"";
+	std::size_t rows = 0;
+
+	for (std::size_t at = 0; (at = body.find(begin, at)) != body.npos; rows++) {
+		at += begin.size();
+		shown.insert(body.substr(at, body.find('"', at) - at));
+	}
+	shown.erase("../");
+	EXPECT_EQ(rows, files_ + 1);
+	EXPECT_EQ(shown, expected);
+	EXPECT_TRUE(body.ends_with("</table>\n</html>\n"));
+
+	/* A check for each so many names that are read or looked up. */
+	auto entries = ktcp::http::listing::create();
+	auto directory = root.open_below("huge");
+	std::size_t checks = 0, parts = 0;
+	char path[512] = "huge";
+
+	ASSERT_TRUE(entries && directory);
+	do {
+		ASSERT_TRUE(entries->read_next(root, *directory, path, [&] {
+			checks++;
+			return ktcp::result<void>();
+		}));
+		parts++;
+	} while (entries->more());
+	EXPECT_GT(parts, 32u);
+	EXPECT_LE(checks, 3 * files_ / ktcp::http::listing::names_per_check + parts + 1);
+}
+
+/* Before its first word and within it: the server is stopped, or the time for a part is over. */
+TEST_F(http_files, a_listing_is_given_up_when_nobody_waits_for_it)
+{
+	for (int i = 0; i < 3000; i++)
+		write("many/" + std::to_string(10'000 + i) + std::string(30, 'x'), "");
+
+	for (const bool stopped : { false, true })
+		for (const std::size_t from : { 10, 2000 }) {
+			client one(*service);
+			std::size_t looked_up = 0;
+
+			machine.rescheduled = [&] {
+				if (++looked_up != from)
+					return;
+				if (stopped)
+					one.end();
+				else
+					machine.now_ms += 30'000;
+			};
+			one.send(get("/many/"));
+			machine.rescheduled = nullptr;
+			EXPECT_LE(looked_up, from + ktcp::http::listing::names_per_check);
+			EXPECT_EQ(one.received().find("</html>"), std::string::npos);
+			if (from > 10)
+				EXPECT_TRUE(one.was_reset());
+			else
+				EXPECT_EQ(one.received().starts_with("HTTP/1.1 503 "), !stopped);
+		}
+}
+
+/* A pass ends where its check says so: with no name more. */
+TEST_F(http_files, a_pass_over_a_folder_can_be_ended)
+{
+	for (int i = 0; i < 500; i++)
+		write("some/" + std::to_string(i), "");
+
+	auto entries = ktcp::http::listing::create();
+	auto directory = root.open_below("some");
+	std::size_t checks = 0;
+	char path[512] = "some";
+
+	ASSERT_TRUE(entries && directory);
+	EXPECT_EQ(entries->read_next(root, *directory, path,
+				     [&]() -> ktcp::result<void> {
+					     if (++checks == 3)
+						     return ktcp::errc::eshutdown;
+					     return {};
+				     })
+			  .error(),
+		  ktcp::errc::eshutdown);
+	EXPECT_EQ(checks, 3u);
+	EXPECT_STREQ(path, "some");
+}
+
 /* Neither the method nor a condition that is met, or not, makes the server read a folder. */
 TEST_F(http_files, a_folder_is_read_for_its_listing_alone)
 {

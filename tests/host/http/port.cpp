@@ -249,6 +249,8 @@ uint32_t ktcp_random_u32(void)
 
 void ktcp_cond_resched(void)
 {
+	if (machine.rescheduled)
+		machine.rescheduled();
 }
 
 /* Ours make no mistakes. */
