@@ -518,8 +518,13 @@ inline result<void> response::finish() noexcept
 {
 	const bool whole = declared_ && sent_ == *declared_;
 
-	if (!begun() && (exchange_.refused || !status_)) {
-		/* No word from the handler. */
+	/* No word from the handler; or a part that would be taken for the whole, of which nothing has left. */
+	const bool unsaid = begun() ? has_body() && !whole &&
+					      (abandoned_ || declared_ || exchange_.refused) &&
+					      !stream_.left() :
+				      exchange_.refused || !status_;
+
+	if (unsaid) {
 		fail(exchange_.refused ? exchange_.refused : 500);
 	} else if (!begun()) {
 		if (!declared_)
@@ -527,10 +532,6 @@ inline result<void> response::finish() noexcept
 		begin();
 		if (!whole_)
 			fail(500);
-	} else if (has_body() && !whole && (abandoned_ || declared_ || exchange_.refused) &&
-		   !stream_.left()) {
-		/* A part would be taken for the whole. As nothing of it has left, it can be said. */
-		fail(exchange_.refused ? exchange_.refused : 500);
 	}
 	if (abandoned_ || (has_body() && declared_ && sent_ < *declared_) ||
 	    (has_body() && exchange_.refused && !declared_)) {

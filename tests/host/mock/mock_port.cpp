@@ -22,7 +22,8 @@ mock_port *living;
 
 } // namespace
 
-template <class One> basic_mock_port<One>::basic_mock_port()
+template <class One>
+basic_mock_port<One>::basic_mock_port()
 {
 	if (living) {
 		std::fputs("mock_port: there is one already\n", stderr);
@@ -32,12 +33,14 @@ template <class One> basic_mock_port<One>::basic_mock_port()
 	fall_back_to_fake();
 }
 
-template <class One> basic_mock_port<One>::~basic_mock_port()
+template <class One>
+basic_mock_port<One>::~basic_mock_port()
 {
 	living = nullptr;
 }
 
-template <class One> basic_mock_port<One> &basic_mock_port<One>::current()
+template <class One>
+basic_mock_port<One> &basic_mock_port<One>::current()
 {
 	if (!living) {
 		std::fputs("mock_port: the boundary was called and there is no port\n", stderr);
@@ -46,7 +49,8 @@ template <class One> basic_mock_port<One> &basic_mock_port<One>::current()
 	return *living;
 }
 
-template <class One> void basic_mock_port<One>::fall_back_to_fake()
+template <class One>
+void basic_mock_port<One>::fall_back_to_fake()
 {
 	using testing::Invoke;
 	using testing::Return;

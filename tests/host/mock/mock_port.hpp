@@ -31,7 +31,8 @@ namespace mock
  * A template of which there is one instance, in mock_port.cpp: what includes this would compile
  * every method otherwise, and a test uses few of them.
  */
-template <class One> class basic_mock_port {
+template <class One>
+class basic_mock_port {
     public:
 	/** From now on the port is this; there must be no other. */
 	basic_mock_port();

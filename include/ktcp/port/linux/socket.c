@@ -651,14 +651,17 @@ struct sock *ktcp_sock_trylock_bh(struct socket *sock)
 	struct sock *sk = sock->sk;
 
 	bh_lock_sock(sk);
-	if (!sock_owned_by_user_nocheck(sk))
+	if (!sock_owned_by_user_nocheck(sk)) {
+		__release(&sk->sk_lock.slock); /* for sparse: the caller has it now */
 		return sk;
+	}
 	bh_unlock_sock(sk);
 	return NULL;
 }
 
 void ktcp_sock_unlock_bh(struct sock *sk)
 {
+	__acquire(&sk->sk_lock.slock); /* for sparse: the caller had it */
 	bh_unlock_sock(sk);
 }
 
