@@ -185,6 +185,20 @@ inline long tcp_sockstat(const std::string &key)
 	return -1;
 }
 
+// A number of /proc/net/netstat.
+inline long netstat(const std::string &name)
+{
+	std::istringstream text(read_file("/proc/net/netstat"));
+	std::string names, values, word, value;
+	std::getline(text, names);
+	std::getline(text, values);
+	std::istringstream left(names), right(values);
+	while (left >> word && right >> value)
+		if (word == name)
+			return std::stol(value);
+	return -1;
+}
+
 // Closed sockets whose peer has taken everything and does not close. Mostly the kernel makes small
 // ones of them at once, which are no orphans any more; but where the last acknowledgement comes
 // while close() still owns the socket, it keeps all of it for tcp_fin_timeout

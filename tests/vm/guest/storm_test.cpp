@@ -274,20 +274,6 @@ void flood(unsigned count)
 	::close(raw);
 }
 
-// A number of /proc/net/netstat.
-long netstat(const std::string &name)
-{
-	std::istringstream text(read_file("/proc/net/netstat"));
-	std::string names, values, word, value;
-	std::getline(text, names);
-	std::getline(text, values);
-	std::istringstream left(names), right(values);
-	while (left >> word && right >> value)
-		if (word == name)
-			return std::stol(value);
-	return -1;
-}
-
 TEST_P(storm, of_SYNs)
 {
 	allow_other("TCP: request_sock_TCP: Possible SYN flooding|^TCP: ");

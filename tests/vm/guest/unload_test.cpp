@@ -5,6 +5,8 @@
 
 #include <atomic>
 
+#include <poll.h>
+
 namespace vm
 {
 namespace
@@ -52,10 +54,23 @@ TEST_P(unloading, with_connections_not_yet_served)
 {
 	// More connect than may be served or accepted in the time there is.
 	load_model("backlog=512");
+	const long dropped = netstat("ListenDrops");
 	std::vector<client> peers(300);
 	unload();
-	for (auto &peer : peers)
+	// The kernel itself forgets, without a reset, a client whose handshake ends while the listener
+	// closes (__inet_inherit_port() fails in tcp_v6_syn_recv_sock()). It counts these, and such a
+	// client is reset as soon as it sends.
+	long untold = 0;
+	for (auto &peer : peers) {
+		struct pollfd end = { peer.descriptor(), POLLIN, 0 };
+
+		if (peer.connected() && ::poll(&end, 1, 5000) == 0) {
+			++untold;
+			peer.send("x");
+		}
 		EXPECT_TRUE(!peer.connected() || peer.ended()) << std::strerror(peer.error());
+	}
+	EXPECT_LE(untold, netstat("ListenDrops") - dropped);
 }
 
 TEST_P(unloading, in_the_middle_of_messages)
