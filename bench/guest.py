@@ -14,11 +14,16 @@ from dataclasses import dataclass
 TOP = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TOP / "tools"))
 
-from harness import Problem, child, emulator     # noqa: E402
+from harness import Problem, child, debian, emulator     # noqa: E402
 from harness import guest as machines            # noqa: E402
 from harness import kernel as kernels            # noqa: E402
 
 printing = threading.Lock()
+
+
+def compiler():
+    """The release's, by which servers and clients are built."""
+    return debian.release().cxx
 
 
 def say(text):
