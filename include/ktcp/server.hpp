@@ -218,7 +218,7 @@ class server_base {
 		server_files files{ sessions };
 		delayed_work<running> accept_work{ *this, [](running &self) { self.accept(); } };
 		delayed_work<running> sweep_work{ *this, [](running &self) { self.sweep(); } };
-		bool listened = false; /* so that what is lost can only be that */
+		atomic<bool> listened = false; /* so that what is lost can only be that */
 		unsigned int listen_retry_ms = accept_retry_ms; /* while the listener is lost */
 		atomic<bool> unlistening = false; /* accepting is over */
 		bool stopping = false; /* begin_stop() was called */
@@ -430,7 +430,7 @@ inline result<void> server_base::running::open_listener() noexcept
 	auto made = bound(family::inet6);
 
 	if (!made && (made.error() == errc::eafnosupport || made.error() == errc::eaddrnotavail)) {
-		if (!listened)
+		if (!listened.load(memory_order_relaxed))
 			KTCP_LOG_NOTE("IPv6 is off: listening on IPv4 alone");
 		made = bound(family::inet);
 	}
@@ -466,7 +466,7 @@ inline result<void> server_base::running::listen() noexcept
 	const auto listening = open_listener();
 
 	if (listening) {
-		listened = true;
+		listened.store(true, memory_order_relaxed);
 		/* If any would do: from here on, that one. */
 		if (const auto local = listener.local(); local && !options.port)
 			options.port = local->port();
@@ -582,7 +582,9 @@ inline void server_base::running::accept() noexcept
 	if (unlistening.load(memory_order_relaxed))
 		return;
 	if (!listener || !listener.listening()) {
-		listen_again();
+		/* An event may come before the first listen(), too: nothing is lost then. */
+		if (listened.load(memory_order_relaxed))
+			listen_again();
 		return;
 	}
 	for (unsigned int taken = 0; taken < accepts_per_turn; taken++)
