@@ -10,8 +10,8 @@
  * Kernel: Documentation/atomic_t.txt; the orders are those of C++, which on every
  * architecture with ktcp compile to barriers at least as strong as the kernel's.
  */
-#ifndef KTCP_ATOMIC_HPP
-#define KTCP_ATOMIC_HPP
+#ifndef KTCP_BASE_ATOMIC_HPP
+#define KTCP_BASE_ATOMIC_HPP
 
 #include <atomic>
 

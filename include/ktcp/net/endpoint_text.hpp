@@ -9,13 +9,13 @@
  *
  * IPv6 as RFC 5952 has it. Any context.
  */
-#ifndef KTCP_ENDPOINT_TEXT_HPP
-#define KTCP_ENDPOINT_TEXT_HPP
+#ifndef KTCP_NET_ENDPOINT_TEXT_HPP
+#define KTCP_NET_ENDPOINT_TEXT_HPP
 
 #include <cstddef>
 #include <cstdint>
 
-#include <ktcp/endpoint.hpp>
+#include <ktcp/net/endpoint.hpp>
 
 namespace ktcp
 {
@@ -36,6 +36,10 @@ class endpoint_text {
 			put('[');
 			ipv6(bytes);
 			put(']');
+			if (what.raw().scope_id) {
+				put('%');
+				number(what.raw().scope_id, 10);
+			}
 			put(':');
 		}
 		number(what.port(), 10);
@@ -92,7 +96,7 @@ class endpoint_text {
 		}
 	}
 
-	char text_[64] = {}; /* "[" + 39 + "]:65535" at most */
+	char text_[64] = {}; /* "[" + 39 + "]%4294967295:65535" at most */
 	std::size_t used_ = 0;
 };
 

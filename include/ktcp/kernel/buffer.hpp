@@ -11,14 +11,14 @@
  * Contents are undefined until written: send only what was written.
  * Kernel: kmalloc(), alloc_pages_exact(), kmem_cache_alloc().
  */
-#ifndef KTCP_BUFFER_HPP
-#define KTCP_BUFFER_HPP
+#ifndef KTCP_KERNEL_BUFFER_HPP
+#define KTCP_KERNEL_BUFFER_HPP
 
 #include <cstddef>
 #include <span>
 #include <utility>
 
-#include <ktcp/memory.hpp>
+#include <ktcp/kernel/memory.hpp>
 
 namespace ktcp
 {

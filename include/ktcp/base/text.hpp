@@ -3,8 +3,8 @@
  * @file
  * Parts of a text.
  */
-#ifndef KTCP_TEXT_HPP
-#define KTCP_TEXT_HPP
+#ifndef KTCP_BASE_TEXT_HPP
+#define KTCP_BASE_TEXT_HPP
 
 #include <cstddef>
 #include <cstdint>
@@ -26,13 +26,25 @@ constexpr std::string_view slice(std::string_view text, std::size_t from,
 	return { text.data() + from, count < text.size() - from ? count : text.size() - from };
 }
 
+/**
+ * The text before the first @p separator, or all of it; it is taken off @p text, with the separator.
+ * Any context.
+ */
+constexpr std::string_view take_word(std::string_view &text, char separator = ' ') noexcept
+{
+	const std::string_view word = slice(text, 0, text.find(separator));
+
+	text = slice(text, word.size() + 1);
+	return word;
+}
+
 /** Where @p part, which is a part of @p text, begins in it. Any context. */
 constexpr std::size_t offset_of(std::string_view text, std::string_view part) noexcept
 {
 	return static_cast<std::size_t>(part.data() - text.data());
 }
 
-/** What numbers are written to: a constant from 2 to 16, anything else does not compile. */
+/** The base of a number's digits: a constant from 2 to 16, anything else does not compile. */
 class number_base {
     public:
 	consteval number_base(unsigned int base) noexcept : base_(base)

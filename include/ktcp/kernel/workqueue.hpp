@@ -16,15 +16,15 @@
  * object that it is a member of, as its last act.
  * Kernel: Documentation/core-api/workqueue.rst.
  */
-#ifndef KTCP_WORKQUEUE_HPP
-#define KTCP_WORKQUEUE_HPP
+#ifndef KTCP_KERNEL_WORKQUEUE_HPP
+#define KTCP_KERNEL_WORKQUEUE_HPP
 
 #include <cstddef>
 #include <utility>
 
+#include <ktcp/base/result.hpp>
 #include <ktcp/port/layout.h>
 #include <ktcp/port/work.h>
-#include <ktcp/result.hpp>
 
 namespace ktcp
 {
@@ -101,7 +101,7 @@ class workqueue {
 template <class Owner>
 class work {
     public:
-	/** What a run calls. */
+	/** Each run calls it. */
 	using function = void (*)(Owner &);
 
 	work(Owner &owner, function run) noexcept : owner_(&owner), run_(run)
@@ -142,11 +142,46 @@ class work {
 	function run_;
 };
 
+/**
+ * A work item as a base of its owner, which it calls: `void on_work()`. It takes no more than the
+ * kernel's bytes, for owners that are many.
+ */
+template <class Owner>
+class work_base {
+    public:
+	work_base(const work_base &) = delete;
+	work_base &operator=(const work_base &) = delete;
+
+	/** As work::queue_on(). */
+	bool queue_on(workqueue &queue, int cpu = -1) noexcept
+	{
+		return ktcp_queue_work(cpu, queue.raw(), raw());
+	}
+
+    protected:
+	work_base() noexcept
+	{
+		ktcp_init_work(raw(), [](struct work_struct *item) {
+			static_cast<Owner &>(*reinterpret_cast<work_base *>(item)).on_work();
+		});
+	}
+
+	~work_base() = default;
+
+    private:
+	struct work_struct *raw() noexcept
+	{
+		return reinterpret_cast<struct work_struct *>(storage_);
+	}
+
+	alignas(void *) std::byte storage_[KTCP_SIZEOF_WORK]; /* first: see the constructor */
+};
+
 /** A work item with a timer before it (struct delayed_work). */
 template <class Owner>
 class delayed_work {
     public:
-	/** What a run calls. */
+	/** Each run calls it. */
 	using function = void (*)(Owner &);
 
 	delayed_work(Owner &owner, function run) noexcept : owner_(&owner), run_(run)

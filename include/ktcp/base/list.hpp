@@ -10,11 +10,10 @@
  * for (session &each : sessions) ...
  * @endcode
  *
- * No allocation, no failure, no locking: whoever owns the list locks it.
- * Kernel: include/linux/list.h.
+ * No allocation, no failure, no locking: the list's owner locks it. Kernel: include/linux/list.h.
  */
-#ifndef KTCP_LIST_HPP
-#define KTCP_LIST_HPP
+#ifndef KTCP_BASE_LIST_HPP
+#define KTCP_BASE_LIST_HPP
 
 #include <cstddef>
 #include <cstdint>
@@ -72,14 +71,41 @@ class list {
 		head_.previous_ = &node;
 	}
 
-	/** Take an object out of this list, in which it must be. */
-	void erase(T &object) noexcept
+	/** The same, before all others. */
+	void push_front(T &object) noexcept
+	{
+		list_node &node = object.*Node;
+
+		node.previous_ = &head_;
+		node.next_ = head_.next_;
+		head_.next_->previous_ = &node;
+		head_.next_ = &node;
+	}
+
+	/** Take an object out of the list that it is in; it must be in one. */
+	static void erase(T &object) noexcept
 	{
 		list_node &node = object.*Node;
 
 		node.previous_->next_ = node.next_;
 		node.next_->previous_ = node.previous_;
 		node.next_ = node.previous_ = nullptr;
+	}
+
+	/** Add all of another list, which is empty then. */
+	void splice_back(list &other) noexcept
+	{
+		if (other.empty())
+			return;
+
+		list_node &first = *other.head_.next_;
+		list_node &last = *other.head_.previous_;
+
+		other.head_.next_ = other.head_.previous_ = &other.head_;
+		first.previous_ = head_.previous_;
+		head_.previous_->next_ = &first;
+		last.next_ = &head_;
+		head_.previous_ = &last;
 	}
 
 	/** Take the first object out; nullptr if there is none. */
@@ -128,7 +154,48 @@ class list {
 		return iterator(&head_);
 	}
 
+	/** The first object; nullptr if there is none. */
+	T *first() noexcept
+	{
+		return object_at(*head_.next_);
+	}
+
+	/** The last object; nullptr if there is none. */
+	T *last() noexcept
+	{
+		return object_at(*head_.previous_);
+	}
+
+	/** The one before an object of this list's; nullptr if that is the first. */
+	T *previous(T &object) noexcept
+	{
+		return object_at(*(object.*Node).previous_);
+	}
+
+	/** Add an object that is in no list behind one of this list's, or before all. */
+	void insert_behind(T *before, T &object) noexcept
+	{
+		list_node &place = before ? before->*Node : head_;
+		list_node &node = object.*Node;
+
+		node.previous_ = &place;
+		node.next_ = place.next_;
+		place.next_->previous_ = &node;
+		place.next_ = &node;
+	}
+
+	/** The one behind an object of this list's; nullptr if that is the last. */
+	T *next(T &object) noexcept
+	{
+		return object_at(*(object.*Node).next_);
+	}
+
     private:
+	T *object_at(list_node &node) noexcept
+	{
+		return &node == &head_ ? nullptr : &owner(node);
+	}
+
 	static T &owner(list_node &node) noexcept
 	{
 		/* container_of(); offsetof() does not take a pointer to a member. */

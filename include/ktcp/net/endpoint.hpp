@@ -11,8 +11,8 @@
  * IPv4 is held as v4-mapped IPv6 (RFC 4291 section 2.5.5.2), so there is one form of
  * every address. Kernel: struct sockaddr_in6.
  */
-#ifndef KTCP_ENDPOINT_HPP
-#define KTCP_ENDPOINT_HPP
+#ifndef KTCP_NET_ENDPOINT_HPP
+#define KTCP_NET_ENDPOINT_HPP
 
 #include <cstdint>
 

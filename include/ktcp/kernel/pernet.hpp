@@ -16,13 +16,13 @@
  *
  * Kernel: include/net/net_namespace.h, struct pernet_operations.
  */
-#ifndef KTCP_PERNET_HPP
-#define KTCP_PERNET_HPP
+#ifndef KTCP_KERNEL_PERNET_HPP
+#define KTCP_KERNEL_PERNET_HPP
 
 #include <new>
 
+#include <ktcp/base/result.hpp>
 #include <ktcp/port/net.h>
-#include <ktcp/result.hpp>
 
 namespace ktcp
 {

@@ -13,13 +13,13 @@
  *
  * A line that lies within one piece is not copied.
  */
-#ifndef KTCP_LINE_ASSEMBLER_HPP
-#define KTCP_LINE_ASSEMBLER_HPP
+#ifndef KTCP_BASE_LINE_ASSEMBLER_HPP
+#define KTCP_BASE_LINE_ASSEMBLER_HPP
 
 #include <cstddef>
 #include <string_view>
 
-#include <ktcp/text.hpp>
+#include <ktcp/base/text.hpp>
 
 namespace ktcp
 {
@@ -31,7 +31,7 @@ namespace ktcp
 template <std::size_t Longest>
 class line_assembler {
     public:
-	/** What became of a piece. */
+	/** The result of a piece. */
 	struct fed {
 		bool accepted; /**< every line of it */
 		/** If not: where the refused line begins, from the piece's begin; it may be negative. */
@@ -42,9 +42,9 @@ class line_assembler {
 	 * Take one more piece of the text.
 	 * @param sink  called as `bool sink(std::string_view line)` for each line that is whole now,
 	 *              in order; false refuses it. A line that is too long comes as its first
-	 *              Longest + 1 bytes and is refused whatever the sink says.
+	 *              Longest + 1 bytes and is refused in any case.
 	 *
-	 * After a refusal, the rest of the piece has not been looked at, what was held of the
+	 * After a refusal, the rest of the piece has not been looked at. The held part of the
 	 * refused line is forgotten, and the next piece begins a line.
 	 */
 	template <class Sink>
@@ -84,7 +84,7 @@ class line_assembler {
 		return !held_ || sink(take());
 	}
 
-	/** Is a part of a line held, whose end has not come? */
+	/** Is the beginning of a line held, without its end? */
 	bool pending() const noexcept
 	{
 		return held_;

@@ -11,23 +11,23 @@
  * @endcode
  *
  * An IPv6 address may name its zone (RFC 4007 section 11), before or after the bracket, as
- * getnameinfo() and ss do. Whatever the bytes are, nothing beyond the text is looked at. Any
- * context. Kernel: in4_pton(), in6_pton(), inet_pton_with_scope().
+ * getnameinfo() and ss do. The parser never looks beyond the text, for any bytes. Any context.
+ * Kernel: in4_pton(), in6_pton(), inet_pton_with_scope().
  */
-#ifndef KTCP_ENDPOINT_PARSE_HPP
-#define KTCP_ENDPOINT_PARSE_HPP
+#ifndef KTCP_NET_ENDPOINT_PARSE_HPP
+#define KTCP_NET_ENDPOINT_PARSE_HPP
 
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
-#include <ktcp/endpoint.hpp>
-#include <ktcp/text.hpp>
+#include <ktcp/base/text.hpp>
+#include <ktcp/net/endpoint.hpp>
 
 namespace ktcp
 {
 
-/** What a text says, or why it says nothing. */
+/** The meaning of a text, or the reason why it has none. */
 template <class T>
 struct parsed {
 	T value{}; /**< if nothing is wrong */
@@ -152,7 +152,7 @@ constexpr parsed<bool> parse_ipv6(std::string_view text, std::uint8_t *to) noexc
 	if (gap < 0 ? used != 16 : used > 14)
 		return { false, error, at };
 
-	/* What follows the gap belongs at the end. */
+	/* The part behind the gap belongs at the end. */
 	const std::size_t before = gap < 0 ? used : static_cast<std::size_t>(gap);
 
 	for (std::size_t i = 0; i < 16; i++)

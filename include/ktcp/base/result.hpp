@@ -14,15 +14,15 @@
  *
  * Our own, in plain C++20: std::expected is C++23, and its value() wants abort().
  */
-#ifndef KTCP_RESULT_HPP
-#define KTCP_RESULT_HPP
+#ifndef KTCP_BASE_RESULT_HPP
+#define KTCP_BASE_RESULT_HPP
 
 #include <concepts>
 #include <new>
 #include <type_traits>
 #include <utility>
 
-#include <ktcp/error.hpp>
+#include <ktcp/base/error.hpp>
 
 namespace ktcp
 {
@@ -30,8 +30,8 @@ namespace ktcp
 /**
  * Either a T, owned, or an error. Any context.
  *
- * Reading the value of an error, or the error of a value, is a bug of the caller's: ask first.
- * The value of an error is then a T(), where there is one, and never memory that nobody wrote.
+ * Reading the value of an error, or the error of a value, is a bug of the caller's: ask first. The
+ * value of an error is then a T(), where there is one, and never unwritten memory.
  */
 template <class T>
 class [[nodiscard]] result {
@@ -211,9 +211,8 @@ class [[nodiscard]] result<void> {
 };
 
 /**
- * The value of a result, or return its error from the enclosing function, which
- * must return a result. Not in a coroutine: there, say
- * `if (!status) co_return status.error();`.
+ * The value of a result, or return its error from the enclosing function, which must return a
+ * result. Not in a coroutine: there, KTCP_CO_TRY or KTCP_CO_CHECK.
  */
 #define KTCP_TRY(...)                                   \
 	({                                              \
@@ -222,6 +221,36 @@ class [[nodiscard]] result<void> {
 			return ktcp_try_result.error(); \
 		std::move(ktcp_try_result).value();     \
 	})
+
+/** @cond names that no other line of the file has */
+#define KTCP_TRY_NAME_(line) ktcp_try_result_##line
+#define KTCP_TRY_NAME(line) KTCP_TRY_NAME_(line)
+/** @endcond */
+
+/**
+ * The same in a coroutine that returns a ktcp::task_of: two statements, which declare a name for the
+ * value, or co_return the error. One a line.
+ * @code
+ * KTCP_CO_TRY(const std::size_t size, co_await read_size(peer));
+ * @endcode
+ */
+#define KTCP_CO_TRY(declaration, ...)                      \
+	auto KTCP_TRY_NAME(__LINE__) = (__VA_ARGS__);      \
+	if (!KTCP_TRY_NAME(__LINE__))                      \
+		co_return KTCP_TRY_NAME(__LINE__).error(); \
+	declaration = std::move(KTCP_TRY_NAME(__LINE__)).value()
+
+/**
+ * The same where there is no value, or none is wanted.
+ * @code
+ * KTCP_CO_CHECK(co_await peer.write(text));
+ * @endcode
+ */
+#define KTCP_CO_CHECK(...)                                                        \
+	do {                                                                      \
+		if (const auto ktcp_try_result = (__VA_ARGS__); !ktcp_try_result) \
+			co_return ktcp_try_result.error();                        \
+	} while (0)
 
 } // namespace ktcp
 

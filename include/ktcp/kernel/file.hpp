@@ -13,8 +13,8 @@
  * in its Kbuild. Kernel: vfs_path_lookup(), override_creds(), dentry_open(), kernel_read(),
  * splice_direct_to_actor(), __fput_sync().
  */
-#ifndef KTCP_FILE_HPP
-#define KTCP_FILE_HPP
+#ifndef KTCP_KERNEL_FILE_HPP
+#define KTCP_KERNEL_FILE_HPP
 
 #include <cstddef>
 #include <cstdint>
@@ -22,15 +22,15 @@
 #include <string_view>
 #include <utility>
 
-#include <ktcp/log.hpp>
+#include <ktcp/base/result.hpp>
+#include <ktcp/kernel/log.hpp>
 #include <ktcp/port/file.h>
 #include <ktcp/port/pages.h>
-#include <ktcp/result.hpp>
 
 namespace ktcp
 {
 
-/** What a file is, when it was looked at. */
+/** A file's properties, when it was looked at. */
 using file_status = ktcp_file_status;
 
 /** Pages of a file, on their way into a socket. Any context. */
@@ -143,6 +143,21 @@ class file {
 	}
 
 	/**
+	 * Has it the content that it had when it was opened, as far as size and modification time
+	 * tell? Bytes that were added at its end do not count: it may be a log.
+	 */
+	bool unchanged() const noexcept
+	{
+		file_status now = {};
+
+		if (!require() || ktcp_file_restat(file_, &now))
+			return false;
+		return now.size > status_.size ||
+		       (now.size == status_.size && now.mtime == status_.mtime &&
+			now.mtime_ns == status_.mtime_ns);
+	}
+
+	/**
 	 * Read from @p offset on; fewer bytes than asked for at the end.
 	 * Errors: EIO, EBADF and a warning (there is no file) …
 	 */
@@ -207,10 +222,13 @@ class file {
 	file_status status_ = {};
 };
 
-/** A pinned directory, and the rights with which what is below it is read. */
+/**
+ * A directory by its name, and the rights with which files below it are read. Another directory may
+ * take the name; its files are read within a second then.
+ */
 class file_root {
     public:
-	/** With whose rights files are read, and which. */
+	/** The user and the group that files are read as, and which files are allowed. */
 	struct options {
 		std::uint32_t uid = 65534; /**< nobody */
 		std::uint32_t gid = 65534; /**< and its group */
@@ -220,7 +238,10 @@ class file_root {
 	/** None. */
 	file_root() noexcept = default;
 
-	/** @param path  NUL-terminated. Errors: ENOENT, ENOTDIR, EINVAL (no such user) … */
+	/**
+	 * @param path  NUL-terminated; a relative one is looked up now, and never again.
+	 * Errors: ENOENT, ENOTDIR, EINVAL (no such user) …
+	 */
 	static result<file_root> open(const char *path, const options &how) noexcept
 	{
 		file_root made;

@@ -14,17 +14,19 @@
  * any process context while the socket lives.
  * Kernel: struct socket, tcp_read_sock(), tcp_sendmsg_locked() …
  */
-#ifndef KTCP_SOCKET_HPP
-#define KTCP_SOCKET_HPP
+#ifndef KTCP_KERNEL_SOCKET_HPP
+#define KTCP_KERNEL_SOCKET_HPP
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <utility>
 
-#include <ktcp/endpoint.hpp>
+#include <ktcp/base/result.hpp>
+#include <ktcp/net/endpoint.hpp>
 #include <ktcp/port/file.h>
 #include <ktcp/port/socket.h>
-#include <ktcp/result.hpp>
+#include <ktcp/port/time.h>
 
 namespace ktcp
 {
@@ -167,10 +169,43 @@ class socket {
 		return ktcp_sock_listening(socket_);
 	}
 
-	/** Sleeps until the outcome is known. Errors: ECONNREFUSED, ETIMEDOUT, ENETUNREACH … */
-	result<void> connect(const endpoint &remote) noexcept
+	/**
+	 * Begin to connect, without waiting for the peer.
+	 * Errors: EINPROGRESS (the outcome follows: connected()), EADDRNOTAVAIL (no local port is
+	 * left), ENETUNREACH, EHOSTUNREACH, EACCES (by the routes), EPERM (a BPF program) ….
+	 * After all others than EINPROGRESS the socket can only be closed.
+	 */
+	result<void> try_connect(const endpoint &remote) noexcept
 	{
 		return result<void>::from(ktcp_sock_connect(socket_, &remote.raw()));
+	}
+
+	/**
+	 * What came of try_connect()? Errors: EINPROGRESS (not known yet), ECONNREFUSED, ETIMEDOUT
+	 * (the kernel's patience), EHOSTUNREACH, ECONNRESET, ECONNABORTED (shutdown()) …
+	 */
+	result<void> connected() noexcept
+	{
+		return result<void>::from(ktcp_sock_connected(socket_));
+	}
+
+	/**
+	 * Sleep until it is connected.
+	 * @param timeout_ms  milliseconds, -1: as long as the kernel tries.
+	 * Errors: try_connect()'s and connected()'s, ETIMEDOUT, EINTR.
+	 */
+	result<void> connect(const endpoint &remote, int timeout_ms = -1) noexcept
+	{
+		const std::uint64_t begin = timeout_ms < 0 ? 0 : ktcp_now_ms();
+		auto status = try_connect(remote);
+
+		for (int left = timeout_ms; !status && status.error() == errc::einprogress;) {
+			KTCP_TRY(wait(KTCP_SOCK_WRITABLE, left));
+			status = connected();
+			if (timeout_ms >= 0)
+				left = left_of(timeout_ms, ktcp_now_ms() - begin);
+		}
+		return status;
 	}
 
 	/** @} */
@@ -201,10 +236,33 @@ class socket {
 		ktcp_sock_set_keepalive(socket_);
 	}
 
+	/** TCP_QUICKACK, after listen(): false: an acknowledgement waits for the answer. */
+	void set_quickack(bool on) noexcept
+	{
+		ktcp_sock_set_quickack(socket_, on);
+	}
+
 	/** SO_OOBINLINE: an urgent byte (RFC 9293 section 3.8.5) stays in the stream. */
 	void set_oobinline() noexcept
 	{
 		ktcp_sock_set_oobinline(socket_);
+	}
+
+	/** An option that is a number. Errors: as ktcp_sock_set_option(). */
+	result<void> set_option(ktcp_sock_option option, int value) noexcept
+	{
+		return result<void>::from(
+			ktcp_sock_set_option(socket_, option, &value, sizeof(value)));
+	}
+
+	/** An option that is a text. */
+	result<void> set_option(ktcp_sock_option option, const char *value) noexcept
+	{
+		std::size_t size = 1;
+
+		while (value[size - 1])
+			size++;
+		return result<void>::from(ktcp_sock_set_option(socket_, option, value, size));
 	}
 
 	/** TCP_USER_TIMEOUT, milliseconds; 0 for the default. Goes on after the close. */
@@ -224,7 +282,7 @@ class socket {
 	}
 
 	/**
-	 * What is there, up to @p into.size() bytes, without waiting; 0 at the end of the stream.
+	 * Receive up to @p into.size() bytes, without waiting; 0 at the end of the stream.
 	 * Errors: EAGAIN (nothing yet), ECONNRESET, ETIMEDOUT …
 	 */
 	result<std::size_t> try_recv(std::span<std::byte> into) noexcept
@@ -263,13 +321,28 @@ class socket {
 						    pages.raw()));
 	}
 
+	/** The last there is to send, as softirq_send(); close() follows. */
+	void softirq_finish() noexcept
+	{
+		ktcp_sock_softirq_finish(socket_);
+	}
+
 	/**
 	 * Sleep until one of @p events (ktcp_sock_event bits), a shutdown or an error.
 	 * @param timeout_ms  milliseconds, -1 for no limit. Errors: ETIMEDOUT, EINTR.
+	 * @param poked  poke() with it ends the wait, too; with no events, that and the time alone.
 	 */
-	result<void> wait(unsigned int events, int timeout_ms = -1) noexcept
+	result<void> wait(unsigned int events, int timeout_ms = -1, bool *poked = nullptr) noexcept
 	{
-		return result<void>::from(ktcp_sock_wait(socket_, events, timeout_ms));
+		return result<void>::from(
+			poked ? ktcp_sock_wait_for_poke(socket_, events, timeout_ms, poked) :
+				ktcp_sock_wait(socket_, events, timeout_ms));
+	}
+
+	/** End the wait() with this, or else the next one. Process context or softirq. */
+	void poke(bool &poked) noexcept
+	{
+		ktcp_sock_poke(socket_, &poked);
 	}
 
 	/** At least one byte, or 0 at the end of the stream. Sleeps. Errors: as try_recv(). */
@@ -300,7 +373,7 @@ class socket {
 		return {};
 	}
 
-	/** Wakes whoever waits. Errors: ENOTCONN. */
+	/** End one direction or both. Wakes tasks that wait for the socket. Errors: ENOTCONN. */
 	result<void> shutdown(shutdown_how how) noexcept
 	{
 		return result<void>::from(
@@ -327,13 +400,13 @@ class socket {
 		ktcp_sock_release(std::exchange(socket_, nullptr));
 	}
 
-	/** Have whoever closes it, close with a reset. */
+	/** Make the next close a reset. */
 	void set_no_linger() noexcept
 	{
 		ktcp_sock_no_linger(socket_);
 	}
 
-	/** Close with a reset; what is queued is dropped. */
+	/** Close with a reset; queued bytes are dropped. */
 	void abort() noexcept
 	{
 		ktcp_sock_no_linger(socket_);
@@ -381,6 +454,39 @@ class socket {
 		return ktcp_sock_incoming_cpu(socket_);
 	}
 
+	/** Milliseconds since the peer's last byte came, or since it connected. Any context. */
+	std::uint32_t unheard_ms() const noexcept
+	{
+		return ktcp_sock_unheard_ms(socket_);
+	}
+
+	/** Do bytes of the peer's wait to be received? Any context. */
+	bool has_unread() const noexcept
+	{
+		return ktcp_sock_has_unread(socket_);
+	}
+
+	/**
+	 * Milliseconds since the peer last acknowledged new bytes, or since bytes were sent with none
+	 * under way; UINT32_MAX: never. Any context.
+	 */
+	std::uint32_t untaken_ms() const noexcept
+	{
+		return ktcp_sock_untaken_ms(socket_);
+	}
+
+	/** The most bytes that the peer's program may still have to read. Any context. */
+	std::uint32_t unread() const noexcept
+	{
+		return ktcp_sock_unread(socket_);
+	}
+
+	/** Is the peer of an accepted connection on this machine? A hint. Any context. */
+	bool is_local() const noexcept
+	{
+		return ktcp_sock_is_local(socket_);
+	}
+
 	/** The kernel's own, still owned by this. */
 	struct ::socket *raw() noexcept
 	{
@@ -388,6 +494,13 @@ class socket {
 	}
 
     private:
+	static int left_of(int timeout_ms, std::uint64_t passed_ms) noexcept
+	{
+		const auto whole = static_cast<unsigned int>(timeout_ms);
+
+		return passed_ms < whole ? static_cast<int>(whole - passed_ms) : 0;
+	}
+
 	static result<std::size_t> count(long status) noexcept
 	{
 		if (status < 0)

@@ -12,13 +12,13 @@
  *
  * Kernel: include/linux/kthread.h.
  */
-#ifndef KTCP_THREAD_HPP
-#define KTCP_THREAD_HPP
+#ifndef KTCP_KERNEL_THREAD_HPP
+#define KTCP_KERNEL_THREAD_HPP
 
 #include <utility>
 
+#include <ktcp/base/result.hpp>
 #include <ktcp/port/thread.h>
-#include <ktcp/result.hpp>
 
 namespace ktcp
 {

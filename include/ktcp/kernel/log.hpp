@@ -7,31 +7,31 @@
  * KTCP_LOG_ERR("port %u is in use; choose another with port=", port);
  * @endcode
  *
- * Say what happened, what is allowed, what to do. Never print a peer's bytes, and
- * nothing that happens per message; what a peer can cause goes through
- * KTCP_LOG_WARN_RATELIMITED. Any context. Kernel: pr_err(), pr_warn_ratelimited() …
+ * Say what happened, what is allowed, what to do. Never print a peer's bytes, and nothing that
+ * happens per message. A line that a peer can cause goes through KTCP_LOG_WARN_RATELIMITED. Any
+ * context. Kernel: pr_err(), pr_warn_ratelimited() …
  *
  * Macros, so that the compiler checks the arguments against the format.
  */
-#ifndef KTCP_LOG_HPP
-#define KTCP_LOG_HPP
+#ifndef KTCP_KERNEL_LOG_HPP
+#define KTCP_KERNEL_LOG_HPP
 
-#include <ktcp/atomic.hpp>
+#include <ktcp/base/atomic.hpp>
 #include <ktcp/port/log.h>
 
-/** What keeps the module, or a part of it, from working. Any context. */
+/** A fault that keeps the module, or a part of it, from working. Any context. */
 #define KTCP_LOG_ERR(...) ktcp_printk(KTCP_LOG_ERROR, __VA_ARGS__)
-/** What goes on, but not as it should. Any context. */
+/** A fault beside which the module goes on. Any context. */
 #define KTCP_LOG_WARN(...) ktcp_printk(KTCP_LOG_WARNING, __VA_ARGS__)
-/** What whoever loads the module wants to know. Any context. */
+/** A fact for the person who loads the module. Any context. */
 #define KTCP_LOG_NOTE(...) ktcp_printk(KTCP_LOG_INFO, __VA_ARGS__)
 /** The same where peers can cause it. Any context. */
 #define KTCP_LOG_NOTE_RATELIMITED(...) ktcp_printk_ratelimited(KTCP_LOG_INFO, __VA_ARGS__)
 /** A warning where peers can cause it. Any context. */
 #define KTCP_LOG_WARN_RATELIMITED(...) ktcp_printk_ratelimited(KTCP_LOG_WARNING, __VA_ARGS__)
 /**
- * A bug of the module's that was kept from doing harm: once for each place in the source, with
- * who called (WARN_ONCE()). Any context.
+ * A bug of the module that was kept from doing harm: once for each place in the source, with the
+ * callers (WARN_ONCE()). Any context.
  */
 #define KTCP_WARN_ONCE(...)                                                  \
 	do {                                                                 \

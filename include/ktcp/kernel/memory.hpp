@@ -8,29 +8,30 @@
  *
  * Kernel: include/linux/slab.h.
  */
-#ifndef KTCP_MEMORY_HPP
-#define KTCP_MEMORY_HPP
+#ifndef KTCP_KERNEL_MEMORY_HPP
+#define KTCP_KERNEL_MEMORY_HPP
 
+#include <bit>
 #include <cstddef>
 #include <new>
 #include <utility>
 
+#include <ktcp/base/result.hpp>
 #include <ktcp/port/memory.h>
 #include <ktcp/port/pages.h>
-#include <ktcp/result.hpp>
 
 namespace ktcp
 {
 
-/** What an allocation may do: sleep (process context), or not (any context). */
+/** The rights of an allocation: to sleep (process context), or not (any context). */
 enum class gfp {
 	kernel = KTCP_GFP_KERNEL,
 	atomic = KTCP_GFP_ATOMIC,
 };
 
 /**
- * A slab cache of objects of one size, never merged with another and never zeroed:
- * what alloc() returns holds this cache's earlier contents.
+ * A slab cache of objects of one size, never merged with another and never zeroed: alloc()'s result
+ * holds this cache's earlier contents.
  */
 class kmem_cache {
     public:
@@ -100,12 +101,16 @@ class page_pool {
 	/** No pool. */
 	page_pool() noexcept = default;
 
-	/** @param size  bytes of one buffer, a power of two of pages. Errors: ENOMEM. */
-	static result<page_pool> create(std::size_t size) noexcept
+	/**
+	 * @param size  bytes of one buffer that are used, a page or more. Each takes the next power of two.
+	 * @param most  bytes of all its buffers; 0: an eighth of the machine's memory.
+	 * Errors: ENOMEM.
+	 */
+	static result<page_pool> create(std::size_t size, unsigned long long most = 0) noexcept
 	{
 		page_pool made;
 
-		made.pool_ = ktcp_page_pool_create(size);
+		made.pool_ = ktcp_page_pool_create(std::bit_ceil(size), most);
 		if (!made.pool_)
 			return errc::enomem;
 		made.size_ = size;
@@ -130,7 +135,7 @@ class page_pool {
 		ktcp_page_pool_destroy(pool_);
 	}
 
-	/** A buffer's memory, or nullptr. Context: as @p flags says. */
+	/** A buffer's memory; nullptr: no memory, or its most. Context: as @p flags says. */
 	[[nodiscard]] void *get(gfp flags) noexcept
 	{
 		return ktcp_page_pool_get(pool_, static_cast<ktcp_gfp>(flags));
@@ -140,6 +145,21 @@ class page_pool {
 	void put(void *buffer) noexcept
 	{
 		ktcp_page_pool_put(pool_, buffer);
+	}
+
+	/** Another most, as for create(). A pool that has more gives them back as they come. Process context. */
+	void limit(unsigned long long most) noexcept
+	{
+		ktcp_page_pool_limit(pool_, most);
+	}
+
+	/** How much it holds, and how often it refused. Any context. */
+	struct ktcp_page_pool_stats count() const noexcept
+	{
+		struct ktcp_page_pool_stats now;
+
+		ktcp_page_pool_count(pool_, &now);
+		return now;
 	}
 
 	/** Bytes of one buffer. */

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * The options of a listener that an administrator chooses, and its address.
+ *
+ * @code
+ * const socket_options options = { .keepalive_idle_s = 60, .congestion = "bbr" };
+ * KTCP_TRY(options.apply(listener));	// before bind(); its connections inherit them
+ * @endcode
+ *
+ * Kernel: setsockopt(2), tcp(7), ip(7).
+ */
+#ifndef KTCP_KERNEL_SOCKET_OPTIONS_HPP
+#define KTCP_KERNEL_SOCKET_OPTIONS_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include <ktcp/base/text.hpp>
+#include <ktcp/kernel/log.hpp>
+#include <ktcp/kernel/socket.hpp>
+#include <ktcp/net/endpoint_parse.hpp>
+#include <ktcp/port/net.h>
+
+namespace ktcp
+{
+
+/** With 0 and "" each is as the system has it. */
+struct socket_options {
+	std::uint32_t keepalive_idle_s = 0; /**< silence before the first probe */
+	std::uint32_t keepalive_interval_s = 0; /**< between two probes */
+	std::uint32_t keepalive_probes = 0; /**< so many without an answer end the connection */
+	std::uint32_t mark = 0; /**< SO_MARK: of packets, for routing and filters */
+	std::uint32_t tos = 0; /**< type of service, traffic class */
+	std::uint32_t rcvbuf = 0; /**< bytes that TCP may hold for the server */
+	std::uint32_t sndbuf = 0; /**< bytes that TCP may hold for the peer */
+	std::uint32_t fastopen = 0; /**< connections that may wait with data in their SYN */
+	const char *congestion = ""; /**< congestion control */
+	const char *device = ""; /**< a device or VRF; connections come through it alone */
+
+	/**
+	 * Set those that are chosen. Process context, with the rights of the calling process.
+	 * Errors: the kernel's, with a line in the log that names the parameter.
+	 */
+	result<void> apply(socket &to) const noexcept
+	{
+		return set(to, [](const refusal &why) {
+			if (why.text)
+				KTCP_LOG_ERR("%s=%s: the kernel refuses it (error %d); %s",
+					     why.name, why.text, why.status, why.help);
+			else
+				KTCP_LOG_ERR("%s=%u: the kernel refuses it (error %d)", why.name,
+					     why.value, why.status);
+		});
+	}
+
+	/** The same without a word. */
+	result<void> set(socket &to) const noexcept
+	{
+		return set(to, [](const refusal &) {});
+	}
+
+    private:
+	struct refusal {
+		const char *name;
+		std::uint32_t value;
+		const char *text, *help; /* nullptr: it is a number */
+		int status;
+	};
+
+	template <class Say>
+	result<void> set(socket &to, Say say) const noexcept
+	{
+		const struct {
+			ktcp_sock_option option;
+			const char *name;
+			std::uint32_t value;
+		} numbers[] = {
+			{ KTCP_SOCK_KEEPALIVE_IDLE, "keepalive_idle_s", keepalive_idle_s },
+			{ KTCP_SOCK_KEEPALIVE_INTERVAL, "keepalive_interval_s",
+			  keepalive_interval_s },
+			{ KTCP_SOCK_KEEPALIVE_PROBES, "keepalive_probes", keepalive_probes },
+			{ KTCP_SOCK_MARK, "mark", mark },
+			{ KTCP_SOCK_TOS, "tos", tos },
+			{ KTCP_SOCK_RCVBUF, "rcvbuf", rcvbuf },
+			{ KTCP_SOCK_SNDBUF, "sndbuf", sndbuf },
+			{ KTCP_SOCK_FASTOPEN, "fastopen", fastopen },
+		};
+		const struct {
+			ktcp_sock_option option;
+			const char *name, *value, *help;
+		} texts[] = {
+			{ KTCP_SOCK_CONGESTION, "congestion", congestion,
+			  "net.ipv4.tcp_available_congestion_control lists those that are loaded" },
+			{ KTCP_SOCK_DEVICE, "device", device, "ip link lists the devices" },
+		};
+
+		for (const auto &each : numbers) {
+			if (!each.value)
+				continue;
+
+			const auto set = to.set_option(each.option, static_cast<int>(each.value));
+
+			if (!set) {
+				say(refusal{ each.name, each.value, nullptr, nullptr, set.code() });
+				return set;
+			}
+		}
+		for (const auto &each : texts) {
+			if (!*each.value)
+				continue;
+
+			const auto set = to.set_option(each.option, each.value);
+
+			if (!set) {
+				say(refusal{ each.name, 0, each.value, each.help, set.code() });
+				return set;
+			}
+		}
+		return {};
+	}
+};
+
+/**
+ * The address that a text names, of IPv4 or IPv6; a zone behind % is a device of @p net, by name or
+ * number. Empty: any, of both.
+ * Errors: EINVAL, with a line in the log.
+ */
+inline result<endpoint> listen_address(std::string_view text, struct net *net) noexcept
+{
+	const std::size_t percent = text.find('%');
+	const std::string_view zone = percent < text.size() ? slice(text, percent + 1) : "";
+	const auto address = parse_address(slice(text, 0, percent));
+
+	if (text.empty())
+		return endpoint::any(0);
+	if (!address) {
+		KTCP_LOG_ERR("address=%.*s: %s", static_cast<int>(text.size()), text.data(),
+			     address.error);
+		return errc::einval;
+	}
+
+	ktcp_endpoint raw = address.value.raw();
+
+	if (percent < text.size()) {
+		const auto number = detail::parse_decimal(zone, 0x7fffffff, "");
+		char name[16] = {}; /* IFNAMSIZ */
+
+		for (std::size_t i = 0; i < zone.size() && i + 1 < sizeof(name); i++)
+			name[i] = zone[i];
+		raw.scope_id = number ? number.value : ktcp_net_ifindex(net, name);
+		if (!raw.scope_id) {
+			KTCP_LOG_ERR("address=%.*s: there is no device %s; ip link lists them",
+				     static_cast<int>(text.size()), text.data(), name);
+			return errc::einval;
+		}
+	}
+	return endpoint(raw);
+}
+
+} // namespace ktcp
+
+#endif

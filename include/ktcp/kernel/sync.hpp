@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * Mutexes, spin locks, data that is unreachable unless locked, completions.
+ *
+ * @code
+ * ktcp::guarded<ktcp::list<session, &session::node>> sessions;	// in process context
+ * ktcp::spin_guarded<table> entries;				// in softirq, too
+ *
+ * sessions.lock()->push_back(one);
+ * entries.lock()->set(key, value);
+ * @endcode
+ *
+ * A lock is held until the end of the statement, or for as long as a name for it lives. Never hold one
+ * over a co_await: another context may go on behind it, or none for an hour.
+ *
+ * Kernel: include/linux/mutex.h, include/linux/spinlock.h, include/linux/completion.h.
+ */
+#ifndef KTCP_KERNEL_SYNC_HPP
+#define KTCP_KERNEL_SYNC_HPP
+
+#include <cstddef>
+#include <utility>
+
+#include <ktcp/port/layout.h>
+#include <ktcp/port/sync.h>
+
+namespace ktcp
+{
+
+/**
+ * One kind of lock to lockdep: one for each type @p Place. By their classes it sees that two locks
+ * are taken in one order here, and in the other there.
+ */
+template <class Place>
+class lock_class {
+    public:
+	/** As the boundary has it. */
+	static struct ::lock_class_key *key() noexcept
+	{
+		return reinterpret_cast<struct ::lock_class_key *>(storage_);
+	}
+
+	/** In lockdep's words; Place is in it. */
+	static const char *name() noexcept
+	{
+		return __PRETTY_FUNCTION__;
+	}
+
+    private:
+	alignas(void *) static constinit inline std::byte storage_[KTCP_SIZEOF_LOCK_CLASS_KEY + 1]{};
+};
+
+/** A struct mutex. Process context only. Those without a class of their own are all of one. */
+class mutex {
+    public:
+	mutex() noexcept
+	{
+		ktcp_mutex_init(raw());
+	}
+
+	~mutex()
+	{
+		ktcp_mutex_destroy(raw());
+	}
+
+	mutex(const mutex &) = delete;
+	mutex &operator=(const mutex &) = delete;
+
+	/** Before the first lock(). */
+	template <class Place>
+	void set_class(lock_class<Place> of) noexcept
+	{
+		ktcp_mutex_set_class(raw(), of.key(), of.name());
+	}
+
+	/** May sleep; not recursive. */
+	void lock() noexcept
+	{
+		ktcp_mutex_lock(raw());
+	}
+
+	/** By the task that locked it. */
+	void unlock() noexcept
+	{
+		ktcp_mutex_unlock(raw());
+	}
+
+    private:
+	struct ::mutex *raw() noexcept
+	{
+		return reinterpret_cast<struct ::mutex *>(storage_);
+	}
+
+	alignas(void *) std::byte storage_[KTCP_SIZEOF_MUTEX];
+};
+
+/**
+ * A spinlock_t, always taken with bottom halves off. Process context or softirq. While it is held no
+ * socket is touched: TCP calls with the socket's lock held. Those without a class of their own are
+ * all of one.
+ */
+class spin_lock_bh {
+    public:
+	spin_lock_bh() noexcept
+	{
+		ktcp_spin_lock_init(raw());
+	}
+
+	spin_lock_bh(const spin_lock_bh &) = delete;
+	spin_lock_bh &operator=(const spin_lock_bh &) = delete;
+
+	/** Before the first lock(). */
+	template <class Place>
+	void set_class(lock_class<Place> of) noexcept
+	{
+		ktcp_spin_lock_set_class(raw(), of.key(), of.name());
+	}
+
+	/** Not recursive; nothing may sleep until unlock(). */
+	void lock() noexcept
+	{
+		ktcp_spin_lock_bh(raw());
+	}
+
+	/** By the task that locked it. */
+	void unlock() noexcept
+	{
+		ktcp_spin_unlock_bh(raw());
+	}
+
+    private:
+	struct ::spinlock *raw() noexcept
+	{
+		return reinterpret_cast<struct ::spinlock *>(storage_);
+	}
+
+	alignas(void *) std::byte storage_[KTCP_SIZEOF_SPINLOCK];
+};
+
+/**
+ * A T and the lock that protects it: there is no way to the one without the other. With a mutex
+ * lock() may sleep: process context only, so a handler that calls it says `may_sleep`.
+ * @tparam Place  makes the lock's class with T; where one is locked inside another of the same T,
+ *                each has a type here.
+ */
+template <class T, class Lock = mutex, class Place = T>
+class guarded {
+    public:
+	guarded() noexcept
+	{
+		lock_.set_class(lock_class<guarded>());
+	}
+
+	/** Access to the value for as long as this lives. Never over a co_await. */
+	template <class Owner, class Value>
+	class [[nodiscard]] basic_access {
+	    public:
+		explicit basic_access(Owner &owner) noexcept : owner_(owner)
+		{
+			owner_.lock_.lock();
+		}
+
+		~basic_access()
+		{
+			owner_.lock_.unlock();
+		}
+
+		basic_access(const basic_access &) = delete;
+		basic_access &operator=(const basic_access &) = delete;
+
+		/** The value. */
+		Value &operator*() const noexcept
+		{
+			return owner_.value_;
+		}
+
+		/** Its members. */
+		Value *operator->() const noexcept
+		{
+			return &owner_.value_;
+		}
+
+	    private:
+		Owner &owner_;
+	};
+
+	/** To change it. */
+	using access = basic_access<guarded, T>;
+	/** To read it. */
+	using read_access = basic_access<const guarded, const T>;
+
+	/** In the context that the lock asks for. */
+	[[nodiscard]] access lock() noexcept
+	{
+		return access(*this);
+	}
+
+	/** The same, to read. */
+	[[nodiscard]] read_access lock() const noexcept
+	{
+		return read_access(*this);
+	}
+
+    private:
+	mutable Lock lock_;
+	T value_{};
+};
+
+/**
+ * The same with a spinlock, for handlers that never sleep: process context and softirq. Work under
+ * it is short, does not sleep, and touches no connection.
+ */
+template <class T, class Place = T>
+using spin_guarded = guarded<T, spin_lock_bh, Place>;
+
+/** Something that one context waits for and another announces (struct completion). */
+class completion {
+    public:
+	completion() noexcept
+	{
+		ktcp_init_completion(raw());
+	}
+
+	completion(const completion &) = delete;
+	completion &operator=(const completion &) = delete;
+
+	/** Let one waiter go. Any context. */
+	void complete() noexcept
+	{
+		ktcp_complete(raw());
+	}
+
+	/** Sleep, uninterruptibly, until complete() was called once more than wait(). */
+	void wait() noexcept
+	{
+		ktcp_wait_for_completion(raw());
+	}
+
+	/** The same for at most @p ms milliseconds; false if the time was up first. */
+	bool wait_for(unsigned int ms) noexcept
+	{
+		return ktcp_wait_for_completion_timeout(raw(), ms);
+	}
+
+    private:
+	struct ::completion *raw() noexcept
+	{
+		return reinterpret_cast<struct ::completion *>(storage_);
+	}
+
+	alignas(void *) std::byte storage_[KTCP_SIZEOF_COMPLETION];
+};
+
+} // namespace ktcp
+
+#endif
