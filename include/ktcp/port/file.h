@@ -43,9 +43,13 @@ struct ktcp_file_page {
 };
 
 /**
- * ktcp_file_root_open() - pin a directory, and make the credentials that all below it is looked
- * up, opened and read with: @uid, @gid, no other group, no capability and no key.
- * @path: as kern_path() takes it, looked up with the caller's own credentials.
+ * ktcp_file_root_open() - name a directory, and make the credentials for everything below it.
+ * An absolute path is looked up again a second after each time, so that another folder may take
+ * its name while the server runs. Between two requests that are further apart nothing is pinned. A
+ * relative one is looked up once, and pinned.
+ * Look-ups, opens and reads have @uid and @gid, no other group, no capability and no key.
+ * @path: as kern_path() takes it, looked up with the caller's own credentials, and from the caller's
+ *        root folder, which stays pinned.
  * @symlinks: follow symbolic links that stay below the root; else none is followed.
  * Return: 0, -ENOENT, -ENOTDIR, -EINVAL (no such user), -ENOMEM …
  */
@@ -56,19 +60,24 @@ int ktcp_file_root_open(const char *path, uint32_t uid, uint32_t gid, bool symli
 void ktcp_file_root_close(struct ktcp_file_root *root);
 
 /**
- * ktcp_file_open() - look a path up below the root (vfs_path_lookup() with LOOKUP_BENEATH and
- * LOOKUP_NO_MAGICLINKS), and open it for reading if it is a regular file or a directory.
+ * ktcp_file_open() - look a path up below the root, and open it for reading if it is a regular file
+ * or a directory. The look-up is vfs_path_lookup() with LOOKUP_BENEATH and LOOKUP_NO_MAGICLINKS, or
+ * lookup_positive_unlocked() name by name, where there are folders alone on the way.
  * @path: relative; "" is the root itself.
  * @status: filled in.
  * Return: 0, -ENOENT, -ENOTDIR, -EXDEV (it leads out of the root), -ELOOP (a symbolic link),
  *         -EACCES (not for this user, or neither file nor directory), -ENAMETOOLONG, -ENOMEM,
- *         -EAGAIN (leased to a writer, or renamed again and again: try later) …
+ *         -EAGAIN (leased to a writer, renamed again and again, or the root itself is not there:
+ *         try later) …
  */
 int ktcp_file_open(struct ktcp_file_root *root, const char *path, struct file **out,
 		   struct ktcp_file_status *status);
 
 /** ktcp_file_stat() - as ktcp_file_open(), without opening. */
 int ktcp_file_stat(struct ktcp_file_root *root, const char *path, struct ktcp_file_status *status);
+
+/** ktcp_file_restat() - an open file as it is now, by vfs_getattr(). Return: 0, -EIO … */
+int ktcp_file_restat(struct file *file, struct ktcp_file_status *status);
 
 /**
  * ktcp_file_close() - at once (__fput_sync()): a delayed fput() of a kernel thread's would keep
@@ -82,8 +91,8 @@ void ktcp_file_close(struct file *file);
 long ktcp_file_read(struct file *file, void *buffer, size_t size, uint64_t offset);
 
 /**
- * ktcp_file_read_pages() - up to @most pages of the file from @offset on, at most @size bytes,
- * by splice_direct_to_actor(): those of the page cache, where the file system has one.
+ * ktcp_file_read_pages() - up to @most pages of the file from @offset on, at most @size bytes.
+ * The file system's splice_read() gives them: pages of the page cache, where it has one.
  * @pages: each with a reference, which ktcp_put_page() gives back.
  * @count: how many.
  * Return: bytes in all, 0 at the end of the file, -EIO, -EINVAL …

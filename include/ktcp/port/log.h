@@ -31,8 +31,8 @@ __attribute__((format(printf, 2, 3))) void ktcp_printk_ratelimited(enum ktcp_log
 								   const char *format, ...);
 
 /**
- * ktcp_warn() - the module has a bug: one line, and who called, as WARN(). It does not end
- * anything by itself, but a machine with panic_on_warn.
+ * ktcp_warn() - the module has a bug: print one line and the callers, as WARN(). It ends nothing by
+ * itself; a machine with panic_on_warn ends.
  * @format: as printf(). Never a peer's bytes.
  * Context: any.
  */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * The TCP sockets of a network namespace, whoever made them: looking them up and dropping them
+ * The TCP sockets of a network namespace, ours or not: looking them up and dropping them
  * (net/inet_hashtables.h).
  *
- * A struct sock that is returned here may be a whole socket, a request of a connection that is
- * being made, or what is left of one in TIME-WAIT; only the functions below tell them apart.
+ * A returned struct sock may be a whole socket, a request of a connection that is being made, or
+ * the remains of one in TIME-WAIT. Only the functions below tell them apart.
  */
 #ifndef KTCP_PORT_LOOKUP_H
 #define KTCP_PORT_LOOKUP_H
@@ -33,22 +33,29 @@ enum ktcp_tcp_state {
 	KTCP_TCP_NEW_SYN_RECV,
 };
 
-/* Who a socket is. */
+/* The identity of a socket. */
 struct ktcp_tcp_identity {
 	struct ktcp_endpoint local; /* scope_id: the device that the socket is bound to, else 0 */
 	struct ktcp_endpoint remote;
 	enum ktcp_tcp_state state;
+	bool owned; /* by a process, or by somebody in the kernel; else the next two are 0 */
+	uint32_t user; /* the owner's number in the namespace's users, as /proc/net/tcp has it */
+	unsigned long inode; /* of the socket, as /proc/net/tcp and lsof have it */
 };
 
 /**
- * ktcp_tcp_lookup_established() - the socket of a connection, as __inet_lookup_established():
+ * ktcp_tcp_lookup_established() - the sockets of a connection, as __inet_lookup_established():
  * in any state but closed, and never a listener.
- * @local: with scope_id, a socket that is bound to this device is found, too.
- * Return: a reference, for ktcp_tcp_put(); NULL if there is none.
+ * @local: with scope_id, one that is bound to this device; else any, bound or not: there may be
+ *         several, each bound to another device or VRF.
+ * @batch: gets references, for ktcp_tcp_put().
+ * @most: how many there is room for.
+ * Return: how many were found.
  * Context: process.
  */
-struct sock *ktcp_tcp_lookup_established(struct net *net, const struct ktcp_endpoint *local,
-					 const struct ktcp_endpoint *remote);
+size_t ktcp_tcp_lookup_established(struct net *net, const struct ktcp_endpoint *local,
+				   const struct ktcp_endpoint *remote, struct sock **batch,
+				   size_t most);
 
 /* As the place to go on from: the table is at its end. */
 #define KTCP_TCP_TABLE_END (~0u)
@@ -61,13 +68,12 @@ struct sock *ktcp_tcp_lookup_established(struct net *net, const struct ktcp_endp
  * @fits: called with a spinlock held and bottom halves off; must not touch the socket.
  * @batch: gets references, for ktcp_tcp_put().
  * @most: how many there is room for.
- * Return: how many were collected.
+ * Return: how many were collected; -EINTR, and nothing collected, when the process is being killed.
  * Context: process.
  */
-size_t ktcp_tcp_collect_established(struct net *net, unsigned int *place,
-				    bool (*fits)(void *context,
-						 const struct ktcp_tcp_identity *each),
-				    void *context, struct sock **batch, size_t most);
+long ktcp_tcp_collect_established(struct net *net, unsigned int *place,
+				  bool (*fits)(void *context, const struct ktcp_tcp_identity *each),
+				  void *context, struct sock **batch, size_t most);
 
 /**
  * ktcp_tcp_count_listeners() - the namespace's listeners that fit.
@@ -81,9 +87,9 @@ size_t ktcp_tcp_count_listeners(struct net *net,
 /**
  * ktcp_tcp_abort() - drop a connection, as tcp_abort(): its owner and its peer see a reset,
  * a request is forgotten, TIME-WAIT ends.
- * @error: what the owner is told, a positive errno.
- * Return: 0; -ENOENT if it closed meanwhile; -EPERM if it has become a listener, to which nothing
- *         is done. (One that becomes a listener during the call is ended.)
+ * @error: the error that the owner gets, a positive errno.
+ * Return: 0; -ENOENT if it closed meanwhile; -EPERM, and nothing is done, if it has become a listener
+ *         or waits to be accepted. (One that becomes a listener during the call is ended.)
  * Context: process; no socket's lock held.
  */
 int ktcp_tcp_abort(struct sock *sk, int error);

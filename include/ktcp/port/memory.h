@@ -2,8 +2,8 @@
 /*
  * Memory: kmalloc, slab caches, pages.
  *
- * Contents are undefined after every allocation below: whoever sends bytes away
- * must have written them first.
+ * Contents are undefined after every allocation below: a sender of bytes must have written them
+ * first.
  */
 #ifndef KTCP_PORT_MEMORY_H
 #define KTCP_PORT_MEMORY_H
@@ -14,11 +14,19 @@ KTCP_PORT_BEGIN
 
 struct kmem_cache;
 
-/* What an allocation may do to find memory. */
+/* The means that an allocation may use to find memory. */
 enum ktcp_gfp {
-	KTCP_GFP_KERNEL, /* may sleep and reclaim: process context only */
-	KTCP_GFP_ATOMIC, /* never sleeps: any context */
+	KTCP_GFP_KERNEL, /* may sleep and reclaim, and kills no process: process context only */
+	KTCP_GFP_ATOMIC, /* never sleeps, and leaves the reserves alone: any context */
 };
+
+/**
+ * ktcp_memory_charge() - from here to the end of the module, the allocations below are charged to
+ * the memory cgroup of the calling process. Its memory.max bounds them. In the root cgroup, and
+ * without cgroups, nothing changes.
+ * Context: process, inside ktcp_module_start().
+ */
+void ktcp_memory_charge(void);
 
 /**
  * ktcp_kmalloc() - allocate memory, as kmalloc().
@@ -42,9 +50,9 @@ void ktcp_kfree(void *object);
  * Return: the cache, the caller's until ktcp_kmem_cache_destroy(); NULL if there
  *         is no memory.
  *
- * Objects come back as they were left: the cache is exempt from init_on_alloc,
- * since zeroing a 16 KiB buffer for each borrow costs more than an echo's whole
- * share of the work. What is inside is this module's own earlier data.
+ * Objects come back as they were left, since the cache is exempt from init_on_alloc. To zero a 16
+ * KiB buffer for each borrow costs more than all the rest of an echo's work. The contents are this
+ * module's own earlier data.
  * Context: process.
  */
 struct kmem_cache *ktcp_kmem_cache_create(const char *name, size_t size);

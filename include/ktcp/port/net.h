@@ -13,8 +13,8 @@ KTCP_PORT_BEGIN
 struct net;
 
 /*
- * What is done in each network namespace, embedded in whoever does it. Context of all three:
- * process; no namespace is made or ends meanwhile, so they take no lock under which one may.
+ * The work for each network namespace, embedded in its owner. Context of all three: process; no
+ * namespace is made or ends meanwhile, so they take no lock under which one may.
  */
 struct ktcp_pernet {
 	/* Bytes that each namespace gets: zeroed, aligned as a pointer is; they are the @object. */
@@ -32,9 +32,9 @@ struct ktcp_pernet {
 };
 
 /**
- * ktcp_register_pernet() - an object in every network namespace that there is or will be, as
- * register_pernet_device(): its exit comes before the namespace loses its devices, so that
- * sockets go first.
+ * ktcp_register_pernet() - an object in every network namespace, present and future, as
+ * register_pernet_device(). Its exit comes before the namespace loses its devices, so that sockets
+ * go first.
  * @pernet: must stay until ktcp_unregister_pernet().
  * Return: 0; -EBUSY if the module has registered one already; -ENOMEM; what @pernet->init
  *         returned.

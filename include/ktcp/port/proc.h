@@ -2,6 +2,11 @@
 /*
  * Files under /proc/net that list things, a line or a few for each (linux/seq_file.h), and that
  * may take orders.
+ *
+ * No caller of these functions waits for a process that reads or writes a file. A copy from or to a
+ * process's memory may block for as long as that process likes (FUSE, userfaultfd). So the port
+ * copies outside of the calls below. An opening holds its network namespace, so that does not end
+ * before the last opening is closed.
  */
 #ifndef KTCP_PORT_PROC_H
 #define KTCP_PORT_PROC_H
@@ -10,100 +15,73 @@
 
 KTCP_PORT_BEGIN
 
-struct file;
 struct net;
-struct proc_dir_entry;
 struct seq_file;
 struct ktcp_proc_file;
-
-/* One write(2). */
-struct ktcp_proc_input {
-	size_t size; /* how many bytes */
-	const void *from; /* the writer's memory: for ktcp_proc_copy() alone */
-	struct file *opening; /* for ktcp_proc_may_administer() */
-};
-
-/* What a file that may be written consists of besides. Context of all three: process. */
-struct ktcp_proc_writer {
-	/* It was opened for writing; returns what the other two get, NULL if there is no memory. */
-	void *(*open)(struct ktcp_proc_file *file);
-	/* Returns how many bytes were taken, or a negative errno; one at a time for an opening. */
-	long (*write)(struct ktcp_proc_file *file, void *opened,
-		      const struct ktcp_proc_input *input);
-	/* Called once for each open(), before ktcp_proc_remove() returns at the latest. */
-	void (*release)(struct ktcp_proc_file *file, void *opened);
-};
+struct ktcp_proc_folder;
 
 /*
- * What a file consists of, embedded in its owner. One reader at a time calls lock(), then
- * at() and show() for items of growing position, then unlock(); a long file is read in
- * several such rounds, between which items come and go. Context of all four: process.
+ * The parts of a file, embedded in its owner. For one opening, one process at a time calls at() and
+ * show(), and one calls write(). A reader, a writer and other openings may call at the same time.
+ * Context of all five: process. They may sleep; only ktcp_proc_rmdir() waits for them. None is called
+ * once that has returned.
  */
 struct ktcp_proc_file {
-	void (*lock)(struct ktcp_proc_file *file);
-	/* Is there an item at @position (0 is the first)? It is then the current one. */
-	bool (*at)(struct ktcp_proc_file *file, unsigned long long position);
+	unsigned short mode; /* who may open it; writing takes CAP_NET_ADMIN besides */
+	uint32_t group; /* its group, by the number in the namespace's users; 0: root's */
+	size_t opening_size; /* bytes that each opening has for itself, aligned as a pointer */
+	/* Prepare an opening's bytes, which are zeroed. NULL: nothing to do. */
+	void (*open)(struct ktcp_proc_file *file, void *opening);
+	/*
+	 * Is there an item at @position (0 is the first)? It is then the current one. Positions
+	 * grow by one; 0 begins again, and the same may be asked for twice. A long file is read in
+	 * several rounds, between which items come and go.
+	 */
+	bool (*at)(struct ktcp_proc_file *file, void *opening, unsigned long long position);
 	/* Print the current item, by ktcp_seq_printf(). */
-	void (*show)(struct ktcp_proc_file *file, struct seq_file *to);
-	void (*unlock)(struct ktcp_proc_file *file);
-	const struct ktcp_proc_writer *writer; /* NULL: nobody may write */
-	struct proc_dir_entry *entry; /* the port's */
+	void (*show)(struct ktcp_proc_file *file, void *opening, struct seq_file *to);
+	/*
+	 * Take bytes that a process wrote; they are in kernel memory by now. The process opened the
+	 * file with CAP_NET_ADMIN over its namespace. Return: the number of bytes taken, or a
+	 * negative errno. NULL: the file is read-only.
+	 */
+	long (*write)(struct ktcp_proc_file *file, void *opening, const char *text, size_t size);
+	/* Undo open(): once, before ktcp_proc_rmdir() returns at the latest. NULL: nothing. */
+	void (*release)(struct ktcp_proc_file *file, void *opening);
 };
 
 /**
  * ktcp_proc_mkdir() - a folder /proc/net/@name of a network namespace's.
  * @net: NULL for the initial one.
+ * @name: NULL: no folder of its own, its files are in /proc/net itself.
  * @out: the folder, the caller's until ktcp_proc_rmdir(). In user space there is no /proc of
  *       ours: it succeeds with NULL, and so do files in it.
- * Return: 0; -ENOMEM, also when the name is taken.
+ * Return: 0; -EEXIST when the name is taken, as far as the calling process can see it; -ENOMEM.
  * Context: process.
  */
-int ktcp_proc_mkdir(struct net *net, const char *name, struct proc_dir_entry **out);
-
-/** ktcp_proc_rmdir() - and the files in it; NULL is ignored. Waits for readers. Context: process. */
-void ktcp_proc_rmdir(struct proc_dir_entry *folder);
+int ktcp_proc_mkdir(struct net *net, const char *name, struct ktcp_proc_folder **out);
 
 /**
- * ktcp_proc_create() - a file in @folder that everybody may read, until ktcp_proc_rmdir().
- * @file: must stay until then. If it has a writer, everybody may open it for writing, too, and
- *        the writer asks ktcp_proc_may_administer().
- * Return: 0, -ENOMEM.
+ * ktcp_proc_rmdir() - remove a folder and the files in it; NULL is ignored. On return no call of a
+ * file's is under way, and every opening has been released. Then the names go, and that waits for
+ * processes that are in a read or a write. The wait is within this call. Where ktcp_module_start() or
+ * ktcp_module_stop() calls it, the wait comes after them.
  * Context: process.
  */
-int ktcp_proc_create(struct proc_dir_entry *folder, const char *name, struct ktcp_proc_file *file);
+void ktcp_proc_rmdir(struct ktcp_proc_folder *folder);
 
 /**
- * ktcp_proc_create_net() - the same for a file /proc/net/@name, until ktcp_proc_remove().
- * @net: NULL for the initial one.
- * Return: 0; -ENOMEM, also when the name is taken.
+ * ktcp_proc_create() - a file in @folder, until ktcp_proc_rmdir().
+ * @file: must stay until then.
+ * Return: 0; -EEXIST as ktcp_proc_mkdir(); -ENOMEM.
  * Context: process.
  */
-int ktcp_proc_create_net(struct net *net, const char *name, struct ktcp_proc_file *file);
+int ktcp_proc_create(struct ktcp_proc_folder *folder, const char *name,
+		     struct ktcp_proc_file *file);
 
 /**
- * ktcp_proc_remove() - what ktcp_proc_create_net() made. Waits for readers and writers that are
- * inside a call, and releases every opening; who has the file open finds nothing any more.
- * Context: process.
+ * ktcp_seq_printf() - as seq_printf(). Context: inside ktcp_proc_file::show.
  */
-void ktcp_proc_remove(struct ktcp_proc_file *file);
-
-/**
- * ktcp_proc_copy() - copy what was written, as copy_from_user().
- * @offset, @size: which part; within @input->size.
- * Return: 0; -EFAULT where the writer's memory ends; -EINTR when the writer is being killed.
- * Context: inside ktcp_proc_writer::write.
- */
-int ktcp_proc_copy(const struct ktcp_proc_input *input, size_t offset, void *to, size_t size);
-
-/**
- * ktcp_proc_may_administer() - has whoever *opened* the file CAP_NET_ADMIN in the user
- * namespace that owns @net? As file_ns_capable(): who gets hold of the open file later, or is
- * tricked into writing to it, lends it no right.
- * Context: inside ktcp_proc_writer::write.
- */
-bool ktcp_proc_may_administer(const struct ktcp_proc_input *input, struct net *net);
-
-/** ktcp_seq_printf() - as seq_printf(). Context: inside ktcp_proc_file::show. */
 __attribute__((format(printf, 2, 3))) void ktcp_seq_printf(struct seq_file *to, const char *format,
 							   ...);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* What a peer cannot guess. */
+/* Numbers that a peer cannot guess. */
 #ifndef KTCP_PORT_RANDOM_H
 #define KTCP_PORT_RANDOM_H
 

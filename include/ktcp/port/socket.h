@@ -2,14 +2,12 @@
 /*
  * TCP sockets inside the kernel: struct socket without a file.
  *
- * Errors are negative errno values, always in -4095..-1. Nothing here waits for
- * a peer except ktcp_sock_wait() and ktcp_sock_connect(); sending and receiving
- * never block, whatever the execution model, so that *where* one waits is decided
- * above the boundary.
+ * Errors are negative errno values, always in -4095..-1. Nothing here waits for a peer except
+ * ktcp_sock_wait(). Connecting, sending and receiving never block in any execution model: the code
+ * above the boundary decides *where* to wait.
  *
- * A socket is used by one context at a time, except for ktcp_sock_shutdown() and
- * the address getters, which may come from anywhere in process context while its
- * owner keeps it alive.
+ * A socket is used by one context at a time. ktcp_sock_shutdown() and the address getters are
+ * exceptions: any process context may call them while the owner keeps the socket alive.
  */
 #ifndef KTCP_PORT_SOCKET_H
 #define KTCP_PORT_SOCKET_H
@@ -35,26 +33,32 @@ struct ktcp_endpoint {
 	uint16_t port; /* host order */
 };
 
-/* What a socket can announce; also what ktcp_sock_wait() waits for. */
+/* The events that a socket can announce, and that ktcp_sock_wait() waits for. */
 enum ktcp_sock_event {
 	KTCP_SOCK_READABLE = 1, /* data, end of stream, an error, or a connection to accept */
-	KTCP_SOCK_WRITABLE = 2, /* room to send again after -EAGAIN */
-	KTCP_SOCK_STATE = 4, /* the connection's state changed: closed, reset, aborted */
+	KTCP_SOCK_WRITABLE =
+		2, /* room to send again after -EAGAIN; of ktcp_sock_wait(): connected */
+	KTCP_SOCK_STATE =
+		4, /* connected, closed, reset, aborted; not the end of the peer's stream alone */
 	/*
-	 * Only ever told, never waited for: this call is in softirq, with the socket's lock
-	 * held and nobody in process context owning it, so that from inside it, and only
-	 * from there, ktcp_sock_softirq_recv() and ktcp_sock_softirq_send() may be used
-	 * (or under ktcp_sock_trylock_bh()).
+	 * Only ever told of a listener. A connection has come, and its peer has sent nothing yet;
+	 * KTCP_SOCK_READABLE follows when it has. That second event is a hint: it may be lost.
+	 */
+	KTCP_SOCK_CONNECTED = 1 << 9,
+	/*
+	 * Only ever told, never waited for. This call is in softirq, with the socket's lock held,
+	 * and no process context owns the socket. From inside it ktcp_sock_softirq_recv() and
+	 * ktcp_sock_softirq_send() may be used; elsewhere, and for other sockets, only under
+	 * ktcp_sock_trylock_bh() or ktcp_sock_try_bh().
 	 */
 	KTCP_SOCK_SOFTIRQ = 1 << 8,
 };
 
 /*
- * A subscription to a socket's events, embedded in whatever is notified.
- * Set @event, leave @saved to the port. @event runs in any context, softirq and
- * inside this socket's own calls among them, with the socket's lock held: it may
- * set bits and queue work, and must not call back into the socket, except as
- * KTCP_SOCK_SOFTIRQ says.
+ * A subscription to a socket's events, embedded in the object that is notified. Set @event, leave
+ * @saved to the port. @event runs in any context, softirq and inside this socket's own calls among
+ * them, with the socket's lock held. It may set bits and queue work. It must not call back into the
+ * socket, except as KTCP_SOCK_SOFTIRQ says.
  */
 struct ktcp_sock_hook {
 	void (*event)(struct ktcp_sock_hook *hook, unsigned int events);
@@ -110,11 +114,28 @@ int ktcp_sock_accept(struct socket *listener, struct socket **out);
 bool ktcp_sock_listening(const struct socket *sock);
 
 /**
- * ktcp_sock_connect() - connect and wait for the outcome, as kernel_connect().
- * Return: 0, -ECONNREFUSED, -ETIMEDOUT, -ENETUNREACH …
- * Context: process.
+ * ktcp_sock_connect() - begin to connect, without waiting for the peer, as
+ * kernel_connect(O_NONBLOCK). The socket may be hooked and bound. It is connected once only: after
+ * an error it can be released and nothing else.
+ * Return: 0 when it is connected already. -EINPROGRESS: KTCP_SOCK_STATE follows, perhaps from inside
+ *         this call, and a ktcp_sock_wait() for KTCP_SOCK_WRITABLE ends; then ask
+ *         ktcp_sock_connected(). -EADDRNOTAVAIL: no local port is left, or the one that was bound
+ *         has a connection to @remote; -ENETUNREACH, -EHOSTUNREACH, -EACCES: by the routes;
+ *         -EPERM: a BPF program; -EAFNOSUPPORT; -ENOMEM, -ENOBUFS …
+ * Context: process; it sleeps, for it may look at each port there is (inet_hash_connect()).
  */
 int ktcp_sock_connect(struct socket *sock, const struct ktcp_endpoint *remote);
+
+/**
+ * ktcp_sock_connected() - what came of ktcp_sock_connect(), as a second connect(2) tells it.
+ * Return: 0: it is connected, or was. -EINPROGRESS: that is not known yet, and the event is still to
+ *         come. Else why it is not: -ECONNREFUSED; -ETIMEDOUT, after as many SYNs as
+ *         net.ipv4.tcp_syn_retries has, which is another time on each kernel; -EHOSTUNREACH,
+ *         -ENETUNREACH and others that a router told; -ECONNRESET: it was, and the peer has reset
+ *         it since; -ECONNABORTED: by ktcp_sock_shutdown(), or an administrator.
+ * Context: process.
+ */
+int ktcp_sock_connected(struct socket *sock);
 
 /**
  * ktcp_sock_readable() - is it worth a ktcp_sock_recv()?
@@ -158,8 +179,7 @@ struct ktcp_file_page;
 
 /**
  * ktcp_sock_send_pages() - as ktcp_sock_send(), the parts of pages one after the other, without
- * copying: TCP takes references of its own, and what is sent is what a page holds when it goes
- * out.
+ * copying. TCP takes references of its own, and sends the bytes that a page holds when it goes out.
  * @count: how many, 1 to KTCP_FILE_PAGES_MOST; none of them empty.
  */
 long ktcp_sock_send_pages(struct socket *sock, const struct ktcp_file_page *pages,
@@ -170,11 +190,26 @@ long ktcp_sock_send_pages(struct socket *sock, const struct ktcp_file_page *page
  * @events: KTCP_SOCK_READABLE, KTCP_SOCK_WRITABLE or both. The socket must not be
  *          hooked: the hook takes the wake-ups that this waits for.
  * @timeout_ms: milliseconds, or -1 for no limit.
- * Return: 0 when it is worth trying again; -ETIMEDOUT; -EINTR in a kernel thread
- *         that was asked to stop. ktcp_sock_shutdown() from elsewhere ends the wait.
+ * Return: 0 when it is worth trying again; -ETIMEDOUT; -EINTR when a signal is pending (the
+ *         process that loads a module, say), or in a kernel thread that was asked to stop.
+ *         ktcp_sock_shutdown() from elsewhere ends the wait.
  * Context: process.
  */
 int ktcp_sock_wait(struct socket *sock, unsigned int events, int timeout_ms);
+
+/**
+ * ktcp_sock_wait_for_poke() - as ktcp_sock_wait(), or until it is poked.
+ * @events: may be 0: then neither shutdown nor error ends it, but the poke and the time.
+ * @poked: the argument of ktcp_sock_poke(). It is false at first, and when this returns.
+ */
+int ktcp_sock_wait_for_poke(struct socket *sock, unsigned int events, int timeout_ms, bool *poked);
+
+/**
+ * ktcp_sock_poke() - end the ktcp_sock_wait_for_poke() that is under way with @poked, or else the next
+ * one. The waiter then sees the work that was done before the poke.
+ * Context: process or softirq, interrupts on. The socket stays until this returns.
+ */
+void ktcp_sock_poke(struct socket *sock, bool *poked);
 
 enum ktcp_shutdown {
 	KTCP_SHUT_RD,
@@ -183,7 +218,7 @@ enum ktcp_shutdown {
 };
 
 /**
- * ktcp_sock_shutdown() - as kernel_sock_shutdown(); wakes whoever waits.
+ * ktcp_sock_shutdown() - as kernel_sock_shutdown(); wakes every waiter.
  * Return: 0, -ENOTCONN.
  * Context: process.
  */
@@ -192,7 +227,11 @@ int ktcp_sock_shutdown(struct socket *sock, enum ktcp_shutdown how);
 /** ktcp_sock_local() - the socket's own address, as kernel_getsockname(). Context: process. */
 int ktcp_sock_local(struct socket *sock, struct ktcp_endpoint *out);
 
-/** ktcp_sock_remote() - the peer's address; -ENOTCONN. Context: process. */
+/**
+ * ktcp_sock_remote() - the peer's address, also where the peer has reset the connection since.
+ * Return: 0; -ENOTCONN.
+ * Context: process.
+ */
 int ktcp_sock_remote(struct socket *sock, struct ktcp_endpoint *out);
 
 /*
@@ -208,12 +247,48 @@ void ktcp_sock_set_rcvbuf(struct socket *sock, int bytes); /* SO_RCVBUF */
 void ktcp_sock_set_sndbuf(struct socket *sock, int bytes); /* SO_SNDBUF */
 
 /**
+ * ktcp_sock_set_quickack() - TCP_QUICKACK. Off: the first acknowledgement waits for an answer to go
+ * with, at most for a delayed one's time. ktcp_sock_listen() sets it on again, so it comes after
+ * that; another context may accept connections meanwhile.
+ * Context: process.
+ */
+void ktcp_sock_set_quickack(struct socket *sock, bool on);
+
+/**
  * ktcp_sock_set_user_timeout() - TCP_USER_TIMEOUT: give up on a peer that has not
  * acknowledged, or not opened its window, for @ms milliseconds; 0 for the default.
  * It goes on counting after ktcp_sock_release().
  * Context: process.
  */
 void ktcp_sock_set_user_timeout(struct socket *sock, unsigned int ms);
+
+/* Of a listener, whose connections inherit them, or of a socket that connects. */
+enum ktcp_sock_option {
+	/* An int: */
+	KTCP_SOCK_KEEPALIVE_IDLE, /* TCP_KEEPIDLE, seconds of silence before the first probe */
+	KTCP_SOCK_KEEPALIVE_INTERVAL, /* TCP_KEEPINTVL, seconds between two */
+	KTCP_SOCK_KEEPALIVE_PROBES, /* TCP_KEEPCNT, how many without an answer end it */
+	KTCP_SOCK_MARK, /* SO_MARK */
+	KTCP_SOCK_TOS, /* IP_TOS, and IPV6_TCLASS of an IPv6 socket */
+	KTCP_SOCK_RCVBUF, /* SO_RCVBUFFORCE, bytes; beyond net.core.rmem_max, too */
+	KTCP_SOCK_SNDBUF, /* SO_SNDBUFFORCE */
+	KTCP_SOCK_FASTOPEN, /* TCP_FASTOPEN, connections that may wait with data in their SYN */
+	/* IP_BIND_ADDRESS_NO_PORT, 1: binding to port 0 leaves the choice to connecting, which can give
+	 * one port to several connections that have different peers. */
+	KTCP_SOCK_BIND_NO_PORT,
+	/* A text: */
+	KTCP_SOCK_CONGESTION, /* TCP_CONGESTION, an algorithm */
+	KTCP_SOCK_DEVICE, /* SO_BINDTODEVICE, a device or VRF */
+};
+
+/**
+ * ktcp_sock_set_option() - as setsockopt(2), by a process that may do so.
+ * @value, @size: the int, or the text with its NUL.
+ * Return: 0, -EINVAL, -ENOENT (no such algorithm), -ENODEV (no such device), -EPERM …
+ * Context: process.
+ */
+int ktcp_sock_set_option(struct socket *sock, enum ktcp_sock_option option, const void *value,
+			 size_t size);
 
 /**
  * ktcp_sock_hold_net() - have the socket hold its namespace, so that the TCP stack
@@ -248,9 +323,10 @@ void ktcp_sock_hook(struct socket *sock, struct ktcp_sock_hook *hook);
 void ktcp_sock_unhook(struct socket *sock, struct ktcp_sock_hook *hook);
 
 /**
- * ktcp_sock_hook_listener() - as ktcp_sock_hook(), for a listener: KTCP_SOCK_READABLE
- * when there is a connection to accept, KTCP_SOCK_STATE when it may not listen any more. Its
- * connections do not inherit it.
+ * ktcp_sock_hook_listener() - as ktcp_sock_hook(), for a listener. KTCP_SOCK_READABLE: there is a
+ * connection to accept whose peer has sent a byte, or many connections wait. KTCP_SOCK_CONNECTED:
+ * there is another connection. KTCP_SOCK_STATE: it may not listen any more.
+ * Its connections do not inherit the hook.
  * Return: 0; -ENOMEM.
  * Context: process.
  */
@@ -267,10 +343,10 @@ void ktcp_sock_unhook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
 struct ktcp_softirq_pages;
 
 /**
- * ktcp_softirq_pages_create() - where softirq sends get their pages, per CPU.
+ * ktcp_softirq_pages_create() - the pages of sends in softirq, per CPU.
  *
- * A socket that sends in softirq would otherwise keep a fragment of up to 32 KiB of its
- * own for as long as it lives: it cannot use the one of the task that it interrupts.
+ * A send in softirq cannot use the page fragment of the task that it interrupts. Without these
+ * pages, the socket would keep a fragment of its own, of up to 32 KiB, for as long as it lives.
  * Return: NULL if there is no memory.
  * Context: process.
  */
@@ -298,15 +374,32 @@ long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, 
 			    struct ktcp_softirq_pages *pages);
 
 /**
+ * ktcp_sock_softirq_finish() - as ktcp_sock_shutdown(KTCP_SHUT_WR), as the last call before
+ * ktcp_sock_release(). It does nothing where that release will reset the connection, since there
+ * are bytes that were not received.
+ * Context: inside an event with KTCP_SOCK_SOFTIRQ, or under ktcp_sock_trylock_bh().
+ */
+void ktcp_sock_softirq_finish(struct socket *sock);
+
+/**
  * ktcp_sock_trylock_bh() - the lock that TCP itself holds in softirq, without an event. Until
  * ktcp_sock_unlock_bh(), ktcp_sock_softirq_recv() and ktcp_sock_softirq_send() may be used.
- * Return: what is to be unlocked; NULL if a process owns the socket.
+ * Return: the lock to be released; NULL if a process owns the socket.
  * Context: "here", as port/turns.h has it.
  */
 struct sock *ktcp_sock_trylock_bh(struct socket *sock);
 
 /**
- * ktcp_sock_unlock_bh() - whoever waits for the lock to close the socket may do so before this
+ * ktcp_sock_try_bh() - the same for a second socket, while the first one's lock is held. It does not
+ * wait for another CPU, so the two need no order. A process that uses both, as a proxy's turn does,
+ * takes one at a time.
+ * Return: the lock to be released; NULL if a process owns the socket, or another CPU has its lock.
+ * Context: "here", as port/turns.h has it; inside an event with KTCP_SOCK_SOFTIRQ of another socket.
+ */
+struct sock *ktcp_sock_try_bh(struct socket *sock);
+
+/**
+ * ktcp_sock_unlock_bh() - a closer that waits for the lock may close the socket before this
  * returns. Context: here.
  */
 void ktcp_sock_unlock_bh(struct sock *sk);
@@ -317,6 +410,46 @@ void ktcp_sock_unlock_bh(struct sock *sk);
  * Context: any.
  */
 int ktcp_sock_incoming_cpu(const struct socket *sock);
+
+/*
+ * How the peer of a connection does, as TCP knows it. Bytes that our send buffer takes are no progress
+ * of the peer's. Neither is an acknowledgement without new bytes, as a peer with a closed window sends it.
+ * Each reads fields without the socket's lock, so the answer may be a moment old.
+ */
+
+/**
+ * ktcp_sock_unheard_ms() - milliseconds since the peer's last byte came, or since it connected; right
+ * up to 24 days.
+ * Context: any.
+ */
+uint32_t ktcp_sock_unheard_ms(const struct socket *sock);
+
+/**
+ * ktcp_sock_has_unread() - do bytes of the peer's wait to be received? The end of its stream is none.
+ * Context: any.
+ */
+bool ktcp_sock_has_unread(const struct socket *sock);
+
+/**
+ * ktcp_sock_untaken_ms() - milliseconds since the peer last acknowledged new bytes of ours, or since
+ * bytes were sent when none was under way (tcp_sock::delivered_mstamp); UINT32_MAX: never.
+ * Context: any.
+ */
+uint32_t ktcp_sock_untaken_ms(const struct socket *sock);
+
+/**
+ * ktcp_sock_unread() - the most bytes of ours that the peer's program may still have to read. Its TCP
+ * did not acknowledge some of them. Its receive buffer may hold others, as many as the largest window
+ * that it has offered.
+ * Context: any.
+ */
+uint32_t ktcp_sock_unread(const struct socket *sock);
+
+/**
+ * ktcp_sock_is_local() - is the peer of an accepted connection on this machine? The loopback device
+ * brought its last packets then (sk_rx_dst_ifindex). A hint. Context: any.
+ */
+bool ktcp_sock_is_local(const struct socket *sock);
 
 KTCP_PORT_END
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* Waiting for others: mutexes, completions, RCU grace periods. */
+/* Waiting for others: mutexes, spin locks, completions, RCU grace periods. */
 #ifndef KTCP_PORT_SYNC_H
 #define KTCP_PORT_SYNC_H
 
@@ -9,12 +9,39 @@ KTCP_PORT_BEGIN
 
 struct mutex;
 struct completion;
+struct spinlock;
+struct lock_class_key;
 
 /* Mutexes sleep. Context: process. */
 void ktcp_mutex_init(struct mutex *lock);
 void ktcp_mutex_lock(struct mutex *lock);
 void ktcp_mutex_unlock(struct mutex *lock);
 void ktcp_mutex_destroy(struct mutex *lock);
+
+/**
+ * ktcp_mutex_set_class() - what lockdep takes it for, as lockdep_set_class_and_name(). Those without
+ * are all of one class.
+ * @key: static memory of zeros, KTCP_SIZEOF_LOCK_CLASS_KEY bytes, one for each class.
+ * @name: static; in lockdep's words.
+ * Context: any, before the first lock.
+ */
+void ktcp_mutex_set_class(struct mutex *lock, struct lock_class_key *key, const char *name);
+
+/** ktcp_spin_lock_init() - as spin_lock_init(). Context: any. */
+void ktcp_spin_lock_init(struct spinlock *lock);
+
+/**
+ * ktcp_spin_lock_bh() - as spin_lock_bh(). Until ktcp_spin_unlock_bh() bottom halves are off, the
+ * task stays on its CPU, and must not sleep (but for the lock itself on PREEMPT_RT).
+ * Context: process or softirq, interrupts on.
+ */
+void ktcp_spin_lock_bh(struct spinlock *lock);
+
+/** ktcp_spin_lock_set_class() - as ktcp_mutex_set_class(). */
+void ktcp_spin_lock_set_class(struct spinlock *lock, struct lock_class_key *key, const char *name);
+
+/** ktcp_spin_unlock_bh() - as spin_unlock_bh(). Context: the one that locked it. */
+void ktcp_spin_unlock_bh(struct spinlock *lock);
 
 /** ktcp_init_completion() - as init_completion(). Context: any. */
 void ktcp_init_completion(struct completion *done);

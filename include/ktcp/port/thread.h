@@ -25,10 +25,19 @@ int ktcp_kthread_run(int (*function)(void *argument), void *argument, const char
  * ktcp_kthread_stop() - ask the thread to stop, wait until it has left its function
  * and every instruction of this module, and drop the reference. The function must
  * have been able to run: kthread_stop() on a thread that never ran skips it.
- * Return: what the function returned, -EINTR if it never ran.
+ * Return: the function's own result, or -EINTR if it never ran.
  * Context: process, not the thread itself.
  */
 int ktcp_kthread_stop(struct task_struct *thread);
+
+/**
+ * ktcp_kthread_most() - the most threads that a server may have, which leaves as many to all
+ * others. It is half of the number that the kernel allows at boot, by its memory and by its numbers
+ * for processes. A hint: the administrator may have changed both (kernel.threads-max,
+ * kernel.pid_max).
+ * Context: any.
+ */
+unsigned int ktcp_kthread_most(void);
 
 /** ktcp_kthread_should_stop() - in a thread: was ktcp_kthread_stop() called? Context: process. */
 bool ktcp_kthread_should_stop(void);

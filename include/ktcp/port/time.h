@@ -3,9 +3,12 @@
 #ifndef KTCP_PORT_TIME_H
 #define KTCP_PORT_TIME_H
 
+#include <ktcp/port/memory.h>
 #include <ktcp/port/types.h>
 
 KTCP_PORT_BEGIN
+
+struct ktcp_exact_timer;
 
 /**
  * ktcp_now_ms() - milliseconds since boot, as coarse as the kernel's tick (1 to
@@ -19,6 +22,22 @@ uint64_t ktcp_real_seconds(void);
 
 /** ktcp_msleep() - sleep for at least @ms milliseconds. Context: process. */
 void ktcp_msleep(unsigned int ms);
+
+/**
+ * ktcp_exact_timer_start() - have @function called once, in softirq, when @us microseconds are over
+ * (hrtimer_start(), HRTIMER_MODE_REL_SOFT).
+ * Return: the timer, the caller's until ktcp_exact_timer_stop(); NULL if there is no memory.
+ * Context: as @gfp says.
+ */
+struct ktcp_exact_timer *ktcp_exact_timer_start(unsigned int us, void (*function)(void *context),
+						void *context, enum ktcp_gfp gfp);
+
+/**
+ * ktcp_exact_timer_stop() - on return the function neither runs nor will, and the timer is gone. It may
+ * spin while the function runs on another CPU: the function takes no lock that the caller holds.
+ * Context: process or softirq; not from the function.
+ */
+void ktcp_exact_timer_stop(struct ktcp_exact_timer *timer);
 
 KTCP_PORT_END
 

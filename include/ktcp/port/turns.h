@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * Where a CPU takes its turns: a drain that runs right behind its softirqs, and a thread of its
- * own. What is ready, and which of the two takes it, is decided above the boundary, in memory of
- * the caller's that there is once for each CPU.
+ * own. Code above the boundary decides which turns are ready, and which of the two takes them. It
+ * does so in memory of the caller's that there is once for each CPU.
  *
- * Context "here": between ktcp_turns_enter() and ktcp_turns_leave(), or in one of the ktcp_turns_ops.
- * Bottom halves are off, so the task stays on its CPU, nothing else of that CPU is "here", and all
- * of it is an RCU read section.
+ * Context "here": between ktcp_turns_enter() and ktcp_turns_leave(), or in one of the
+ * ktcp_turns_ops. Bottom halves are off, so the task stays on its CPU. Nothing else of that CPU is
+ * "here", and all of it is an RCU read section.
  */
 #ifndef KTCP_PORT_TURNS_H
 #define KTCP_PORT_TURNS_H
@@ -17,7 +17,7 @@ KTCP_PORT_BEGIN
 
 struct ktcp_turns;
 
-/* What the two call. Each is given its CPU's memory. */
+/* The functions that the two call. Each is given its CPU's memory. */
 struct ktcp_turns_ops {
 	/* After ktcp_turns_raise(): take some turns. Softirq. */
 	void (*drain)(void *cpu);
@@ -27,22 +27,25 @@ struct ktcp_turns_ops {
 	void (*arrive)(void *cpu);
 	/* The CPU goes offline, and its thread with it: nothing may be left for either. */
 	void (*depart)(void *cpu);
+	/* After ktcp_turns_later(). Process context, may sleep, not "here": on any CPU. */
+	void (*later)(void *cpu);
 };
 
 /**
  * ktcp_turns_get() - the one set of drains and threads that all servers of a module share; the
  * first to ask makes it.
  * @size: bytes of each CPU's memory; all are zero, and aligned as a pointer is.
- * @ops: the same for all who ask; must stay.
- * Return: 0; -ENOMEM; -EOPNOTSUPP where switching bottom halves off excludes nobody (PREEMPT_RT
- *         without its lock, 6.18 and later): turns are work items there.
+ * @ops: the same for all servers; must stay.
+ * Return: 0; -ENOMEM; -EOPNOTSUPP where switching bottom halves off excludes no other context
+ *         (PREEMPT_RT without its lock, 6.18 and later): turns are work items there.
  * Context: process.
  */
 int ktcp_turns_get(size_t size, const struct ktcp_turns_ops *ops, struct ktcp_turns **out);
 
 /**
- * ktcp_turns_put() - the last one stops threads and drains, after a grace period: whoever was
- * "here" when it was called has left. Nothing may be ready any more. NULL is ignored.
+ * ktcp_turns_put() - the last one stops threads and drains, after a grace period: code that was
+ * "here" at the call has left, and ops->later has returned. Nothing may be ready any more. NULL is
+ * ignored.
  * Context: process.
  */
 void ktcp_turns_put(struct ktcp_turns *turns);
@@ -62,6 +65,12 @@ void ktcp_turns_raise(void *cpu);
 
 /** ktcp_turns_wake() - have this CPU's thread run until it has nothing left. Context: here. */
 void ktcp_turns_wake(void *cpu);
+
+/**
+ * ktcp_turns_later() - have ops->later called for this CPU, within a jiffy or, with @now, at once.
+ * Context: here.
+ */
+void ktcp_turns_later(void *cpu, bool now);
 
 /** ktcp_turns_clock() - nanoseconds of this CPU, as local_clock(). Context: here. */
 uint64_t ktcp_turns_clock(void);

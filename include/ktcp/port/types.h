@@ -8,8 +8,8 @@
  * are never defined here: C++ holds them as opaque bytes (port/layout.h) and
  * hands back pointers.
  *
- * In the type of a callback 64 bits are `unsigned long long`: uint64_t is that in the kernel's C, but
- * unsigned long in C++, and a kernel that checks the types of what it calls (kCFI) would trap.
+ * In the type of a callback 64 bits are `unsigned long long`. uint64_t is that in the kernel's C,
+ * but unsigned long in C++. A kernel that checks the types of its calls (kCFI) would trap.
  *
  * Context words used below, after the kernel's own "Context:" lines:
  *   process   may sleep; no spinlock held, bottom halves on

@@ -2,11 +2,10 @@
 /*
  * Concurrency-managed workqueues (Documentation/core-api/workqueue.rst).
  *
- * A work item runs in process context on one CPU at a time and never beside
- * itself; queueing it while it runs makes it run once more. It may free the memory
- * that it is embedded in, or queue itself again. On *another* workqueue it may begin while it is
- * still returning from the first (__queue_work()): an item that changes queues touches nothing of
- * its own after that.
+ * A work item runs in process context on one CPU at a time, and never beside itself. Queueing it
+ * while it runs makes it run once more. It may free the memory that it is embedded in, or queue
+ * itself again. On *another* workqueue it may begin while it is still returning from the first
+ * (__queue_work()). So an item that changes queues touches nothing of its own after that.
  */
 #ifndef KTCP_PORT_WORK_H
 #define KTCP_PORT_WORK_H
@@ -48,10 +47,14 @@ int ktcp_wq_max_active(void);
 
 /**
  * ktcp_next_online_cpu() - the first online CPU after @cpu, and after the last the first
- * again; -1 begins. A hint: it may go offline at any time.
+ * again; -1 begins. CPUs that the administrator has isolated are left out, unless they are all.
+ * A hint: it may go offline at any time.
  * Context: any.
  */
 int ktcp_next_online_cpu(int cpu);
+
+/** ktcp_nr_cpus() - every CPU's number is below this, whichever come later (nr_cpu_ids). Context: any. */
+unsigned int ktcp_nr_cpus(void);
 
 /** ktcp_init_work() - as INIT_WORK(); once, before the first use. Context: any. */
 void ktcp_init_work(struct work_struct *work, void (*function)(struct work_struct *work));

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* port/file.h over the VFS; included behind port.c. */
 #include <linux/cred.h>
+#include <linux/dcache.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/fs_struct.h>
 #include <linux/ima.h>
 #include <linux/mm.h>
 #include <linux/mount.h>
@@ -11,9 +13,12 @@
 #include <linux/sched/task.h>
 #include <linux/security.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 #include <linux/splice.h>
 #include <linux/stat.h>
+#include <linux/string.h>
 #include <linux/uidgid.h>
+#include <linux/workqueue.h>
 
 #include <ktcp/port/file.h>
 
@@ -22,10 +27,19 @@
 int vfs_path_lookup(struct dentry *, struct vfsmount *, const char *, unsigned int, struct path *);
 #endif
 
+#ifndef KTCP_HAVE_IDMAPPED_MOUNTS
+#define is_idmapped_mnt(mount) false
+#define path_permission(path, mask) inode_permission(d_backing_inode((path)->dentry), mask)
+#endif
+
 struct ktcp_file_root {
-	struct path path;
+	struct path base; /* where an absolute name begins: the root folder of who loaded us */
+	spinlock_t lock; /* of path */
+	struct path path; /* none: the name is to be looked up */
+	struct delayed_work forget; /* the path: another folder may have its name by now */
 	struct cred *cred;
 	unsigned int flags; /* LOOKUP_… */
+	char name[];
 };
 
 /* From a kernel thread's, not the loader's: the keys in those are a user's as well. */
@@ -56,14 +70,67 @@ static struct cred *ktcp_unprivileged(uint32_t uid, uint32_t gid)
 	return cred;
 }
 
+static void ktcp_file_root_forget(struct work_struct *work)
+{
+	struct ktcp_file_root *root = container_of(to_delayed_work(work), struct ktcp_file_root,
+						   forget);
+	struct path path;
+
+	spin_lock(&root->lock);
+	path = root->path;
+	root->path = (struct path){};
+	spin_unlock(&root->lock);
+	path_put(&path);
+}
+
+/* The folder that has the root's name, with a reference. With the caller's own credentials. */
+static int ktcp_file_root_get(struct ktcp_file_root *root, struct path *path)
+{
+	bool first;
+	int status;
+
+	spin_lock(&root->lock);
+	*path = root->path;
+	if (path->dentry)
+		path_get(path);
+	spin_unlock(&root->lock);
+	if (path->dentry)
+		return 0;
+	/* From a root of our own an absolute name begins there, in every caller. */
+	status = vfs_path_lookup(root->base.dentry, root->base.mnt, root->name,
+				 LOOKUP_FOLLOW | LOOKUP_DIRECTORY, path);
+	if (status)
+		return status;
+	spin_lock(&root->lock);
+	first = !root->path.dentry;
+	if (first) {
+		root->path = *path;
+		path_get(path);
+	}
+	spin_unlock(&root->lock);
+	/* It is not pending: only its function takes a path away. */
+	if (first)
+		schedule_delayed_work(&root->forget, HZ);
+	return 0;
+}
+
+/* The same for who serves files: a name that nothing has just now is no answer about a file. */
+static int ktcp_file_root_now(struct ktcp_file_root *root, struct path *path)
+{
+	return ktcp_file_root_get(root, path) ? -EAGAIN : 0;
+}
+
 int ktcp_file_root_open(const char *path, uint32_t uid, uint32_t gid, bool symlinks,
 			struct ktcp_file_root **out)
 {
-	struct ktcp_file_root *root = kzalloc(sizeof(*root), GFP_KERNEL);
+	struct ktcp_file_root *root = kzalloc(sizeof(*root) + strlen(path) + 1, GFP_KERNEL);
 	int status;
 
 	if (!root)
 		return -ENOMEM;
+	strcpy(root->name, path);
+	spin_lock_init(&root->lock);
+	INIT_DELAYED_WORK(&root->forget, ktcp_file_root_forget);
 	/* LOOKUP_FOLLOW: or a link at the end of a path would be found, not refused. */
 	root->flags = LOOKUP_BENEATH | LOOKUP_NO_MAGICLINKS | LOOKUP_FOLLOW;
 	if (!symlinks)
@@ -74,10 +141,19 @@ int ktcp_file_root_open(const char *path, uint32_t uid, uint32_t gid, bool symli
 		kfree(root);
 		return status;
 	}
-	status = kern_path(path, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &root->path);
+	/* Its work runs in another folder than we: a relative name is looked up here alone. */
+	if (*path == '/') {
+		struct path found;
+
+		get_fs_root(current->fs, &root->base);
+		status = ktcp_file_root_get(root, &found);
+		if (!status)
+			path_put(&found);
+	} else {
+		status = kern_path(path, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &root->path);
+	}
 	if (status) {
-		put_cred(root->cred);
-		kfree(root);
+		ktcp_file_root_close(root);
 		return status;
 	}
 	*out = root;
@@ -89,40 +165,66 @@ void ktcp_file_root_close(struct ktcp_file_root *root)
 	if (!root)
 		return;
 	flush_delayed_fput(); /* see ktcp_file_close() */
-	path_put(&root->path);
+	cancel_delayed_work_sync(&root->forget);
+	path_put(&root->path); /* which may be none */
+	path_put(&root->base);
 	put_cred(root->cred);
 	kfree(root);
 }
 
 enum { KTCP_LOOKUPS = 8 };
 
-/* With the root's credentials. */
-static int ktcp_file_find(struct ktcp_file_root *root, const char *name, struct path *path,
-			  struct ktcp_file_status *out)
+#ifdef KTCP_HAVE_LOOKUP_POSITIVE_UNLOCKED
+/*
+ * As vfs_path_lookup(), where nothing but names of folders leads to a file: one after the other. That
+ * spares the page for a whole path, which getname_kernel() clears each time. No step can lead out of
+ * the root. -ECHILD: something else is on the way.
+ */
+static int ktcp_file_walk(const struct path *root, const char *name, struct path *path)
+{
+	struct dentry *at = dget(root->dentry), *next;
+
+	/* It asks for rights as on a mount without a map of its own. */
+	while (!is_idmapped_mnt(root->mnt) && d_can_lookup(at)) {
+		const char *end = strchrnul(name, '/');
+		int length = end - name;
+
+		if (!length || (*name == '.' && (length == 1 || (length == 2 && name[1] == '.'))))
+			break;
+		next = lookup_positive_unlocked(name, at, length);
+		dput(at);
+		if (IS_ERR(next))
+			return next == ERR_PTR(-ENOENT) || next == ERR_PTR(-EACCES) ?
+				       PTR_ERR(next) :
+				       -ECHILD;
+		at = next;
+		/* A mount point, an automount, or a link. */
+		if (d_managed(at) || d_is_symlink(at))
+			break;
+		if (!*end) {
+			path->mnt = mntget(root->mnt);
+			path->dentry = at;
+			return 0;
+		}
+		name = end + 1;
+	}
+	dput(at);
+	return -ECHILD;
+}
+#else
+static int ktcp_file_walk(const struct path *root, const char *name, struct path *path)
+{
+	return -ECHILD;
+}
+#endif
+
+static int ktcp_file_getattr(const struct path *path, struct ktcp_file_status *out)
 {
 	struct kstat stat;
-	int status, i;
+	int status = vfs_getattr(path, &stat, STATX_BASIC_STATS, AT_STATX_SYNC_AS_STAT);
 
-	if (*name) {
-		/* -EAGAIN: something was renamed or mounted while a link led upwards. Anything,
-		 * anywhere in the system; as openat2()'s callers do, try again. */
-		for (i = 0; i < KTCP_LOOKUPS; i++) {
-			status = vfs_path_lookup(root->path.dentry, root->path.mnt, name,
-						 root->flags, path);
-			if (status != -EAGAIN)
-				break;
-		}
-		if (status)
-			return status;
-	} else {
-		*path = root->path;
-		path_get(path);
-	}
-	status = vfs_getattr(path, &stat, STATX_BASIC_STATS, AT_STATX_SYNC_AS_STAT);
-	if (status) {
-		path_put(path);
+	if (status)
 		return status;
-	}
 	out->size = stat.size;
 	out->mtime = stat.mtime.tv_sec;
 	out->mtime_ns = stat.mtime.tv_nsec;
@@ -135,14 +237,52 @@ static int ktcp_file_find(struct ktcp_file_root *root, const char *name, struct 
 	return 0;
 }
 
+/* With the root's credentials. */
+static int ktcp_file_find(struct ktcp_file_root *root, const struct path *top, const char *name,
+			  struct path *path, struct ktcp_file_status *out)
+{
+	int status, i;
+
+	if (*name) {
+		status = ktcp_file_walk(top, name, path);
+		/* -EAGAIN: something was renamed or mounted while a link led upwards. Anything,
+		 * anywhere in the system; as openat2()'s callers do, try again. */
+		for (i = 0; i < KTCP_LOOKUPS && (status == -ECHILD || status == -EAGAIN); i++)
+			status = vfs_path_lookup(top->dentry, top->mnt, name, root->flags, path);
+		if (status)
+			return status;
+	} else {
+		*path = *top;
+		path_get(path);
+	}
+	status = ktcp_file_getattr(path, out);
+	if (status)
+		path_put(path);
+	return status;
+}
+
 int ktcp_file_stat(struct ktcp_file_root *root, const char *name, struct ktcp_file_status *status)
 {
-	const struct cred *before = override_creds(root->cred);
-	struct path path;
-	int found = ktcp_file_find(root, name, &path, status);
+	const struct cred *before;
+	struct path top, path;
+	int found = ktcp_file_root_now(root, &top);
 
+	if (found)
+		return found;
+	before = override_creds(root->cred);
+	found = ktcp_file_find(root, &top, name, &path, status);
 	if (!found)
 		path_put(&path);
+	revert_creds(before);
+	path_put(&top);
+	return found;
+}
+
+int ktcp_file_restat(struct file *file, struct ktcp_file_status *status)
+{
+	const struct cred *before = override_creds(file->f_cred);
+	int found = ktcp_file_getattr(&file->f_path, status);
+
 	revert_creds(before);
 	return found;
 }
@@ -184,22 +324,27 @@ static int ktcp_file_open_path(struct ktcp_file_root *root, const struct path *p
 int ktcp_file_open(struct ktcp_file_root *root, const char *name, struct file **out,
 		   struct ktcp_file_status *status)
 {
-	const struct cred *before = override_creds(root->cred);
-	struct path path;
-	int opened = ktcp_file_find(root, name, &path, status);
+	const struct cred *before;
+	struct path top, path;
+	int opened = ktcp_file_root_now(root, &top);
 
+	if (opened)
+		return opened;
+	before = override_creds(root->cred);
+	opened = ktcp_file_find(root, &top, name, &path, status);
 	if (!opened) {
 		opened = ktcp_file_open_path(root, &path, status->kind, out);
 		path_put(&path);
 	}
 	revert_creds(before);
+	path_put(&top);
 	return opened;
 }
 
 void ktcp_file_close(struct file *file)
 {
-	/* A coroutine that fails where it cannot sleep closes its file all the same; and a user's
-	 * process does by itself on its way out of the kernel. */
+	/* A coroutine that fails where it cannot sleep closes its file all the same. A user's
+	 * process does so by itself on its way out of the kernel. */
 	if (in_interrupt() || !(current->flags & PF_KTHREAD))
 		fput(file);
 	else
@@ -216,52 +361,90 @@ long ktcp_file_read(struct file *file, void *buffer, size_t size, uint64_t offse
 	return got;
 }
 
-struct ktcp_file_collected {
-	struct ktcp_file_page *pages;
-	unsigned int most, count;
-};
-
-/* Keep the page; the pipe's own reference goes when the buffer is used up. */
-static int ktcp_file_collect(struct pipe_inode_info *pipe, struct pipe_buffer *buffer,
-			     struct splice_desc *sd)
+/* As splice_direct_to_actor() asks the file, into a pipe of ours. */
+static ssize_t ktcp_file_splice(struct file *file, loff_t *at, struct pipe_inode_info *pipe,
+				size_t size)
 {
-	struct ktcp_file_collected *into = sd->u.data;
-	struct ktcp_file_page *page = &into->pages[into->count];
+#ifdef KTCP_HAVE_VFS_SPLICE_READ
+	return vfs_splice_read(file, at, pipe, size, 0);
+#else
+#ifdef KTCP_HAVE_RW_VERIFY_AREA
+	int error = rw_verify_area(READ, file, at, size);
+#else
+	/* To read no bytes asks the same: the security modules, and locks that are mandatory. */
+	int error = kernel_read(file, NULL, 0, at);
+#endif
 
-	if (into->count == into->most)
-		return 0;
-	get_page(buffer->page);
-	page->page = buffer->page;
-	page->offset = buffer->offset;
-	page->size = sd->len;
-	into->count++;
-	return sd->len;
+	if (error)
+		return error;
+	return file->f_op->splice_read ? file->f_op->splice_read(file, at, pipe, size, 0) : -EINVAL;
+#endif
 }
 
-static int ktcp_file_actor(struct pipe_inode_info *pipe, struct splice_desc *sd)
+/* The pages in the pipe, each with a reference. Of a page that was truncated meanwhile, and of
+ * those
+ * behind it, nothing. */
+static long ktcp_file_collect(struct pipe_inode_info *pipe, struct ktcp_file_page *pages,
+			      unsigned int *count)
 {
-	return __splice_from_pipe(pipe, sd, ktcp_file_collect);
+	long got = 0;
+	int error = 0;
+
+	for (; pipe->head != pipe->tail; pipe->tail++) {
+		struct pipe_buffer *buffer = &pipe->bufs[pipe->tail & (pipe->ring_size - 1)];
+
+		if (!error)
+			error = pipe_buf_confirm(pipe, buffer);
+		if (!error && buffer->len) {
+			get_page(buffer->page);
+			pages[*count].page = buffer->page;
+			pages[*count].offset = buffer->offset;
+			pages[*count].size = buffer->len;
+			got += buffer->len;
+			++*count;
+		}
+		pipe_buf_release(pipe, buffer);
+	}
+	return got ?: error;
 }
 
+/*
+ * Page cache pages come out of a file by way of a pipe. splice_direct_to_actor() would give the
+ * worker a pipe for ever after. It is charged to root's fs.pipe-user-pages-soft and -hard, and fails
+ * where root's other processes have used these up. This pipe is charged to no user, lives for the
+ * call alone, and is empty at its end.
+ */
 long ktcp_file_read_pages(struct file *file, uint64_t offset, size_t size,
 			  struct ktcp_file_page *pages, unsigned int most, unsigned int *count)
 {
-	struct ktcp_file_collected into = { .pages = pages, .most = most };
-	/* A page more than fits, and the splice would go on for it: never ask for one. */
-	struct splice_desc sd = {
-		.total_len = min_t(size_t, size, most * PAGE_SIZE - offset_in_page(offset)),
-		.pos = offset,
-		.u.data = &into,
+	struct pipe_buffer buffers[roundup_pow_of_two(KTCP_FILE_PAGES_MOST)] = {};
+	struct pipe_inode_info pipe = {
+		.ring_size = ARRAY_SIZE(buffers),
+		.readers = 1,
+		.bufs = buffers,
 	};
 	const struct cred *before = override_creds(file->f_cred);
-	/* From 6.8 on the splice leaves this to its callers. */
-	long got = rw_verify_area(READ, file, &sd.pos, sd.total_len);
+	loff_t at = offset;
+	long got = 0, all = 0;
 
-	if (!got)
-		got = splice_direct_to_actor(file, &sd, ktcp_file_actor);
+	mutex_init(&pipe.mutex);
+	init_waitqueue_head(&pipe.rd_wait);
+	init_waitqueue_head(&pipe.wr_wait);
+	/* A file system may stop after a part of its own. */
+	for (*count = 0; *count < most && size; size -= got, all += got) {
+		/* A page more than fits would be read in vain. */
+		const size_t room = (most - *count) * PAGE_SIZE - offset_in_page(at);
+
+		pipe.max_usage = most - *count;
+		got = ktcp_file_splice(file, &at, &pipe, min(size, room));
+		if (got > 0)
+			got = ktcp_file_collect(&pipe, pages, count);
+		if (got <= 0)
+			break;
+		at = offset + all + got;
+	}
 	revert_creds(before);
-	*count = into.count;
-	return got;
+	return all ?: got;
 }
 
 struct ktcp_file_names {
@@ -272,8 +455,16 @@ struct ktcp_file_names {
 	bool over;
 };
 
-static bool ktcp_file_name(struct dir_context *context, const char *name, int length, loff_t at,
-			   u64 inode, unsigned int type)
+#ifdef KTCP_HAVE_FILLDIR_BOOL
+typedef bool ktcp_filldir;
+#define KTCP_FILLDIR(more) (more)
+#else
+typedef int ktcp_filldir;
+#define KTCP_FILLDIR(more) ((more) ? 0 : -EINVAL)
+#endif
+
+static ktcp_filldir ktcp_file_name(struct dir_context *context, const char *name, int length,
+				   loff_t at, u64 inode, unsigned int type)
 {
 	struct ktcp_file_names *names = container_of(context, struct ktcp_file_names, context);
 
@@ -281,9 +472,9 @@ static bool ktcp_file_name(struct dir_context *context, const char *name, int le
 	cond_resched();
 	names->any = true;
 	if (name[0] == '.' && (length == 1 || (length == 2 && name[1] == '.')))
-		return true;
+		return KTCP_FILLDIR(true);
 	names->over = !names->each(names->of, name, length, type == DT_DIR);
-	return !names->over;
+	return KTCP_FILLDIR(!names->over);
 }
 
 int ktcp_file_list(struct file *directory, bool first,
@@ -314,6 +505,7 @@ int ktcp_file_list(struct file *directory, bool first,
 /* As inject.c. */
 ALLOW_ERROR_INJECTION(ktcp_file_open, ERRNO);
 ALLOW_ERROR_INJECTION(ktcp_file_stat, ERRNO);
+ALLOW_ERROR_INJECTION(ktcp_file_restat, ERRNO);
 ALLOW_ERROR_INJECTION(ktcp_file_read, ERRNO);
 ALLOW_ERROR_INJECTION(ktcp_file_read_pages, ERRNO);
 ALLOW_ERROR_INJECTION(ktcp_file_list, ERRNO);

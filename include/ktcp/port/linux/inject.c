@@ -19,8 +19,6 @@ ALLOW_ERROR_INJECTION(ktcp_alloc_workqueue, NULL);
 ALLOW_ERROR_INJECTION(ktcp_kthread_run, ERRNO);
 ALLOW_ERROR_INJECTION(ktcp_proc_mkdir, ERRNO);
 ALLOW_ERROR_INJECTION(ktcp_proc_create, ERRNO);
-ALLOW_ERROR_INJECTION(ktcp_proc_create_net, ERRNO);
-ALLOW_ERROR_INJECTION(ktcp_proc_copy, ERRNO);
 ALLOW_ERROR_INJECTION(ktcp_tcp_abort, ERRNO);
 ALLOW_ERROR_INJECTION(ktcp_sock_create, ERRNO);
 ALLOW_ERROR_INJECTION(ktcp_sock_bind, ERRNO);

@@ -6,6 +6,7 @@
 #include <linux/completion.h>
 #include <linux/kbuild.h>
 #include <linux/mutex.h>
+#include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
 void ktcp_layout(void);
@@ -15,9 +16,13 @@ void ktcp_layout(void)
 	DEFINE(KTCP_SIZEOF_DELAYED_WORK, sizeof(struct delayed_work));
 	DEFINE(KTCP_SIZEOF_MUTEX, sizeof(struct mutex));
 	DEFINE(KTCP_SIZEOF_COMPLETION, sizeof(struct completion));
+	DEFINE(KTCP_SIZEOF_SPINLOCK, sizeof(spinlock_t));
+	DEFINE(KTCP_SIZEOF_LOCK_CLASS_KEY, sizeof(struct lock_class_key));
 
 	BUILD_BUG_ON(__alignof__(struct work_struct) > sizeof(void *));
 	BUILD_BUG_ON(__alignof__(struct delayed_work) > sizeof(void *));
 	BUILD_BUG_ON(__alignof__(struct mutex) > sizeof(void *));
 	BUILD_BUG_ON(__alignof__(struct completion) > sizeof(void *));
+	BUILD_BUG_ON(__alignof__(struct lock_class_key) > sizeof(void *));
+	BUILD_BUG_ON(__alignof__(spinlock_t) > sizeof(void *));
 }

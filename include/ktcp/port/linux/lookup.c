@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* port/lookup.h over the hash tables of TCP. */
+#include <linux/netdevice.h>
 #include <linux/rculist_nulls.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/uidgid.h>
 #include <net/inet6_hashtables.h>
 #include <net/inet_hashtables.h>
 #include <net/inet_timewait_sock.h>
@@ -25,34 +28,77 @@ static struct inet_hashinfo *ktcp_hashinfo(const struct net *net)
 #define KTCP_LOOKUP_TABLE(net) net
 #endif
 
-struct sock *ktcp_tcp_lookup_established(struct net *net, const struct ktcp_endpoint *local,
-					 const struct ktcp_endpoint *remote)
+/* With a device of 0 those that are bound to none; else those that are bound to it, too. */
+static struct sock *ktcp_tcp_lookup(struct net *net, const struct ktcp_endpoint *local,
+				    const struct ktcp_endpoint *remote, int device)
 {
 	struct in6_addr ours, theirs;
 	struct sock *sk = NULL;
 
-	net = net ? net : &init_net;
 	memcpy(&ours, local->address, sizeof(ours));
 	memcpy(&theirs, remote->address, sizeof(theirs));
-
-	rcu_read_lock();
 	/* An IPv6 socket that speaks IPv4 is in the table by its IPv4 addresses. */
 	if (ipv6_addr_v4mapped(&ours) && ipv6_addr_v4mapped(&theirs))
 		sk = __inet_lookup_established(KTCP_LOOKUP_TABLE(net), theirs.s6_addr32[3],
 					       htons(remote->port), ours.s6_addr32[3], local->port,
-					       local->scope_id, 0);
+					       device, 0);
 #if IS_ENABLED(CONFIG_IPV6)
 	else if (!ipv6_addr_v4mapped(&ours) && !ipv6_addr_v4mapped(&theirs))
 		sk = __inet6_lookup_established(KTCP_LOOKUP_TABLE(net), &theirs,
-						htons(remote->port), &ours, local->port,
-						local->scope_id, 0);
+						htons(remote->port), &ours, local->port, device, 0);
 #endif
-	rcu_read_unlock();
 	return sk;
 }
 
-/* All of it is in struct sock_common, which the three kinds of sockets share. */
-static void ktcp_tcp_identify(const struct sock *sk, struct ktcp_tcp_identity *to)
+size_t ktcp_tcp_lookup_established(struct net *net, const struct ktcp_endpoint *local,
+				   const struct ktcp_endpoint *remote, struct sock **batch,
+				   size_t most)
+{
+	struct net_device *device;
+	size_t found = 0;
+	struct sock *sk;
+
+	net = net ? net : &init_net;
+	rcu_read_lock();
+	sk = local->scope_id ? NULL : ktcp_tcp_lookup(net, local, remote, 0);
+	if (sk)
+		batch[found++] = sk;
+	/* A socket that is bound to a device or VRF is found with that device alone. */
+	for_each_netdev_rcu(net, device)
+	{
+		if (found == most)
+			break;
+		if (local->scope_id && local->scope_id != device->ifindex)
+			continue;
+		sk = ktcp_tcp_lookup(net, local, remote, device->ifindex);
+		if (!sk)
+			continue;
+		if (READ_ONCE(sk->sk_bound_dev_if) == device->ifindex)
+			batch[found++] = sk;
+		else
+			sock_gen_put(sk); /* bound to none: it is in the batch, or not asked for */
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+/* As inet_diag asks: a connection without an owner has no inode any more. */
+static void ktcp_tcp_owner(struct sock *sk, struct ktcp_tcp_identity *to)
+{
+	struct inode *inode;
+
+	read_lock_bh(&sk->sk_callback_lock);
+	to->owned = sk->sk_socket;
+	if (to->owned) {
+		inode = SOCK_INODE(sk->sk_socket);
+		to->user = from_kuid_munged(sock_net(sk)->user_ns, inode->i_uid);
+		to->inode = inode->i_ino;
+	}
+	read_unlock_bh(&sk->sk_callback_lock);
+}
+
+/* But for the owner, all of it is in struct sock_common, which the three kinds of sockets share. */
+static void ktcp_tcp_identify(struct sock *sk, struct ktcp_tcp_identity *to)
 {
 	struct in6_addr ours, theirs;
 
@@ -73,15 +119,16 @@ static void ktcp_tcp_identify(const struct sock *sk, struct ktcp_tcp_identity *t
 	to->remote.port = ntohs(sk->sk_dport);
 	to->local.scope_id = READ_ONCE(sk->sk_bound_dev_if);
 	to->state = inet_sk_state_load(sk);
-	/* One in FIN-WAIT-2 that nobody owns is kept in the same form. */
+	/* One in FIN-WAIT-2 without an owner is kept in the same form. */
 	if (to->state == KTCP_TCP_TIME_WAIT)
 		to->state = READ_ONCE(inet_twsk(sk)->tw_substate);
+	if (sk_fullsock(sk))
+		ktcp_tcp_owner(sk, to);
 }
 
-size_t ktcp_tcp_collect_established(struct net *net, unsigned int *place,
-				    bool (*fits)(void *context,
-						 const struct ktcp_tcp_identity *each),
-				    void *context, struct sock **batch, size_t most)
+long ktcp_tcp_collect_established(struct net *net, unsigned int *place,
+				  bool (*fits)(void *context, const struct ktcp_tcp_identity *each),
+				  void *context, struct sock **batch, size_t most)
 {
 	struct inet_hashinfo *table;
 	struct ktcp_tcp_identity identity;
@@ -96,6 +143,8 @@ size_t ktcp_tcp_collect_established(struct net *net, unsigned int *place,
 		struct sock *sk;
 
 		cond_resched();
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		if (hlist_nulls_empty(&bucket->chain))
 			continue;
 		spin_lock_bh(lock);
@@ -120,12 +169,44 @@ size_t ktcp_tcp_collect_established(struct net *net, unsigned int *place,
 	return collected;
 }
 
+static bool ktcp_tcp_fits(struct sock *sk, struct net *net,
+			  bool (*fits)(void *context, const struct ktcp_tcp_identity *each),
+			  void *context)
+{
+	struct ktcp_tcp_identity identity;
+
+	if (!net_eq(sock_net(sk), net))
+		return false;
+	ktcp_tcp_identify(sk, &identity);
+	return fits(context, &identity);
+}
+
+/* Before 5.19 the chains go by a node of their own, and struct sock's is in another table. */
+static size_t ktcp_tcp_count_in(struct inet_listen_hashbucket *bucket, struct net *net,
+				bool (*fits)(void *context, const struct ktcp_tcp_identity *each),
+				void *context)
+{
+	size_t count = 0;
+#ifdef KTCP_HAVE_LISTEN_PORTADDR_NODE
+	struct inet_connection_sock *csk;
+
+	hlist_for_each_entry(csk, &bucket->head, icsk_listen_portaddr_node)
+		count += ktcp_tcp_fits(&csk->icsk_inet.sk, net, fits, context);
+#else
+	const struct hlist_nulls_node *node;
+	struct sock *sk;
+
+	sk_nulls_for_each(sk, node, &bucket->nulls_head)
+		count += ktcp_tcp_fits(sk, net, fits, context);
+#endif
+	return count;
+}
+
 size_t ktcp_tcp_count_listeners(struct net *net,
 				bool (*fits)(void *context, const struct ktcp_tcp_identity *each),
 				void *context)
 {
 	struct inet_hashinfo *table;
-	struct ktcp_tcp_identity identity;
 	size_t count = 0;
 	unsigned int i;
 
@@ -133,33 +214,42 @@ size_t ktcp_tcp_count_listeners(struct net *net,
 	table = ktcp_hashinfo(net);
 	for (i = 0; i <= table->lhash2_mask; i++) {
 		struct inet_listen_hashbucket *bucket = &table->lhash2[i];
-		const struct hlist_nulls_node *node;
-		struct sock *sk;
 
 		cond_resched();
-		/* As the tables of listeners are locked by inet_diag: nobody takes it in softirq. */
+		/* As inet_diag locks the tables of listeners: no softirq takes this lock. */
 		spin_lock(&bucket->lock);
-		sk_nulls_for_each(sk, node, &bucket->nulls_head)
-		{
-			if (!net_eq(sock_net(sk), net))
-				continue;
-			ktcp_tcp_identify(sk, &identity);
-			if (fits(context, &identity))
-				count++;
-		}
+		count += ktcp_tcp_count_in(bucket, net, fits, context);
 		spin_unlock(&bucket->lock);
 	}
 	return count;
 }
 
+/*
+ * Does it wait in its listener's queue? tcp_abort() would own it for a moment, and a listener that
+ * closes in that moment warns of a child with an owner: inet_csk_listen_stop(). One that has been
+ * accepted is never in a queue again. sock_orphan() changes both under the callback lock.
+ */
+static bool ktcp_tcp_unaccepted(struct sock *sk)
+{
+	bool unaccepted;
+
+	if (!sk_fullsock(sk))
+		return false;
+	read_lock_bh(&sk->sk_callback_lock);
+	unaccepted = !sk->sk_socket && !sock_flag(sk, SOCK_DEAD);
+	read_unlock_bh(&sk->sk_callback_lock);
+	return unaccepted;
+}
+
 int ktcp_tcp_abort(struct sock *sk, int error)
 {
 	/*
-	 * It was in no table of listeners when it was found, but its owner may have disconnected it
-	 * and listened on it since, and tcp_abort() would end that, too. Who does so only now, before
-	 * tcp_abort() has the socket's lock, comes too early: the lock is tcp_abort()'s to take.
+	 * It was in no table of listeners when it was found. Its owner may have disconnected it and
+	 * listened on it since, and tcp_abort() would end that, too. This look is too early for an
+	 * owner that does so only now, before tcp_abort() has the socket's lock: the lock is
+	 * tcp_abort()'s to take.
 	 */
-	if (inet_sk_state_load(sk) == TCP_LISTEN)
+	if (inet_sk_state_load(sk) == TCP_LISTEN || ktcp_tcp_unaccepted(sk))
 		return -EPERM;
 	return tcp_abort(sk, error);
 }

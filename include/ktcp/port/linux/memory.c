@@ -1,19 +1,83 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* port/memory.h over the slab and page allocators. */
 #include <linux/gfp.h>
+#include <linux/memcontrol.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include <ktcp/port/memory.h>
 
-/* Failing is an answer here, not a surprise: no allocation warns. */
+/*
+ * The cgroup that is charged, once ktcp_memory_charge() was called: the loader's. Turns run in
+ * softirq and in kernel threads, which are in no cgroup of a user's.
+ */
+static struct mem_cgroup *ktcp_charged __read_mostly;
+
+/*
+ * A failed allocation is an answer here, not a surprise, so none warns. Nor may an allocation kill a
+ * user's process. Below costly orders GFP_KERNEL would do that before it fails; with
+ * __GFP_RETRY_MAYFAIL it fails first, in the machine and in a cgroup. A caller that cannot sleep
+ * leaves the reserves to the packets that arrive (no GFP_ATOMIC), and goes on where it can sleep.
+ */
 static gfp_t ktcp_gfp_flags(enum ktcp_gfp gfp)
 {
-	return (gfp == KTCP_GFP_KERNEL ? GFP_KERNEL : GFP_ATOMIC) | __GFP_NOWARN;
+	gfp_t flags = gfp == KTCP_GFP_KERNEL ? GFP_KERNEL | __GFP_RETRY_MAYFAIL : GFP_NOWAIT;
+
+	return flags | __GFP_NOWARN | (ktcp_charged ? __GFP_ACCOUNT : 0);
+}
+
+#ifdef KTCP_HAVE_INT_ACTIVE_MEMCG
+#define ktcp_set_active_memcg(memcg) set_active_memcg(memcg)
+#else
+/* Before 5.14 a module cannot say so in an interrupt. An allocation there is charged to nobody. */
+static struct mem_cgroup *ktcp_set_active_memcg(struct mem_cgroup *memcg)
+{
+#ifdef CONFIG_MEMCG
+	if (!in_interrupt())
+		swap(current->active_memcg, memcg);
+#endif
+	return memcg;
+}
+#endif
+
+/* The value of @allocation, charged. */
+#define KTCP_CHARGED(allocation)                                           \
+	({                                                                 \
+		struct mem_cgroup *ktcp_before;                            \
+		typeof(allocation) ktcp_made;                              \
+                                                                           \
+		if (likely(!ktcp_charged)) {                               \
+			ktcp_made = (allocation);                          \
+		} else {                                                   \
+			ktcp_before = ktcp_set_active_memcg(ktcp_charged); \
+			ktcp_made = (allocation);                          \
+			ktcp_set_active_memcg(ktcp_before);                \
+		}                                                          \
+		ktcp_made;                                                 \
+	})
+
+void ktcp_memory_charge(void)
+{
+#ifdef CONFIG_MEMCG
+	struct mem_cgroup *memcg = get_mem_cgroup_from_mm(current->mm);
+
+	/* The root's charges would bound nothing. */
+	if (memcg && memcg->css.parent && !ktcp_charged)
+		ktcp_charged = memcg;
+	else
+		mem_cgroup_put(memcg);
+#endif
+}
+
+static __maybe_unused void ktcp_memory_uncharge(void)
+{
+	mem_cgroup_put(ktcp_charged);
+	ktcp_charged = NULL;
 }
 
 void *ktcp_kmalloc(size_t size, enum ktcp_gfp gfp)
 {
-	return kmalloc(size, ktcp_gfp_flags(gfp));
+	return KTCP_CHARGED(kmalloc(size, ktcp_gfp_flags(gfp)));
 }
 
 void ktcp_kfree(void *object)
@@ -41,7 +105,7 @@ void ktcp_kmem_cache_destroy(struct kmem_cache *cache)
 
 void *ktcp_kmem_cache_alloc(struct kmem_cache *cache, enum ktcp_gfp gfp)
 {
-	return kmem_cache_alloc(cache, ktcp_gfp_flags(gfp));
+	return KTCP_CHARGED(kmem_cache_alloc(cache, ktcp_gfp_flags(gfp)));
 }
 
 void ktcp_kmem_cache_free(struct kmem_cache *cache, void *object)
@@ -50,12 +114,11 @@ void ktcp_kmem_cache_free(struct kmem_cache *cache, void *object)
 }
 
 /*
- * Coroutine frames have caches of their own, for the sake of what a cache with a constructor
- * spares: where the kernel zeroes all that it allocates, and Debian's does, a frame of half a
- * kilobyte costs 500 instructions more. A module has them from its start to its end; where
- * there is no module (KUnit), and for larger frames, kmalloc() serves.
- * Their sizes are those of the slabs' objects: a constructor keeps SLUB's free pointer out of the
- * frame, so that it comes behind it.
+ * Coroutine frames have caches of their own, because a cache with a constructor saves the zeroing.
+ * Where the kernel zeroes all that it allocates, and Debian's does, a frame of half a kilobyte
+ * costs 500 instructions more. A module has them from its start to its end; where there is no
+ * module (KUnit), and for larger frames, kmalloc() serves. Their sizes are those of the slabs'
+ * objects: a constructor keeps SLUB's free pointer out of the frame, so that it comes behind it.
  */
 #define KTCP_FREE_POINTER sizeof(void *)
 
@@ -73,8 +136,8 @@ static const struct {
 static struct kmem_cache *ktcp_frame_caches[ARRAY_SIZE(ktcp_frame_classes)];
 
 /*
- * The frame of each class that was freed last on this CPU: one that lives from a request to its
- * response then costs no more than the exchange of a pointer, and a hundredth less of the whole
+ * The frame of each class that was freed last on this CPU. A frame that lives from a request to its
+ * response then costs no more than the exchange of a pointer. That saves a hundredth of the whole
  * way. Where KASAN watches, it is to see the end of each.
  */
 struct ktcp_spare_frames {
@@ -133,7 +196,7 @@ void *ktcp_frame_alloc(size_t size, enum ktcp_gfp gfp)
 	if (class < 0)
 		return ktcp_kmalloc(size, gfp);
 	frame = this_cpu_xchg(ktcp_spare_frames.of[class], NULL);
-	return frame ?: kmem_cache_alloc(ktcp_frame_caches[class], ktcp_gfp_flags(gfp));
+	return frame ?: ktcp_kmem_cache_alloc(ktcp_frame_caches[class], gfp);
 }
 
 void ktcp_frame_free(void *frame, size_t size)
@@ -152,7 +215,7 @@ void ktcp_frame_free(void *frame, size_t size)
 
 void *ktcp_alloc_pages(size_t size, enum ktcp_gfp gfp)
 {
-	return alloc_pages_exact(size, ktcp_gfp_flags(gfp));
+	return KTCP_CHARGED(alloc_pages_exact(size, ktcp_gfp_flags(gfp)));
 }
 
 void ktcp_free_pages(void *pages, size_t size)

@@ -15,7 +15,7 @@
 static struct ktcp_pernet *ktcp_pernet;
 static unsigned int ktcp_pernet_id;
 
-/* What the namespace keeps for us: its size is a constant since 6.12, the object's is not. */
+/* The namespace's memory for us: its size is a constant since 6.12, the object's is not. */
 struct ktcp_pernet_slot {
 	void *object;
 };

@@ -25,10 +25,27 @@ struct ktcp_kept_pages {
 
 struct ktcp_page_pool {
 	unsigned int order;
+	unsigned int keep; /* on a CPU, KTCP_PAGES_KEPT at most */
+	long most; /* buffers that there may be */
+	atomic_long_t held; /* buffers that there are: kept ones, and those that were got */
+	atomic_long_t refused;
 	struct ktcp_kept_pages __percpu *kept;
 };
 
-struct ktcp_page_pool *ktcp_page_pool_create(size_t size)
+void ktcp_page_pool_limit(struct ktcp_page_pool *pool, unsigned long long most)
+{
+	long buffers;
+
+	if (!most)
+		most = (unsigned long long)totalram_pages() << PAGE_SHIFT >> 3;
+	buffers = max_t(long, most >> (PAGE_SHIFT + pool->order), 2);
+	WRITE_ONCE(pool->most, buffers);
+	/* An eighth of them may lie idle, on however many CPUs. */
+	WRITE_ONCE(pool->keep,
+		   clamp_t(long, buffers / 8 / num_possible_cpus(), 1, KTCP_PAGES_KEPT));
+}
+
+struct ktcp_page_pool *ktcp_page_pool_create(size_t size, unsigned long long most)
 {
 	struct ktcp_page_pool *pool = kzalloc(sizeof(*pool), GFP_KERNEL);
 	int cpu;
@@ -36,6 +53,7 @@ struct ktcp_page_pool *ktcp_page_pool_create(size_t size)
 	if (!pool)
 		return NULL;
 	pool->order = get_order(size);
+	ktcp_page_pool_limit(pool, most);
 	pool->kept = alloc_percpu(struct ktcp_kept_pages);
 	if (!pool->kept) {
 		kfree(pool);
@@ -62,7 +80,7 @@ void ktcp_page_pool_destroy(struct ktcp_page_pool *pool)
 	kfree(pool);
 }
 
-/* One nobody else holds, the most recently used first. */
+/* A buffer that has no other holder, the most recently used first. */
 static void *ktcp_page_pool_take(struct ktcp_kept_pages *kept)
 {
 	unsigned int i;
@@ -93,9 +111,14 @@ void *ktcp_page_pool_get(struct ktcp_page_pool *pool, enum ktcp_gfp gfp)
 	local_bh_enable();
 	if (buffer)
 		return buffer;
-	page = alloc_pages((gfp == KTCP_GFP_KERNEL ? GFP_KERNEL : GFP_ATOMIC) | __GFP_NOWARN |
-				   __GFP_COMP,
-			   pool->order);
+	if (atomic_long_inc_return(&pool->held) > READ_ONCE(pool->most)) {
+		atomic_long_inc(&pool->refused);
+		page = NULL;
+	} else {
+		page = KTCP_CHARGED(alloc_pages(ktcp_gfp_flags(gfp) | __GFP_COMP, pool->order));
+	}
+	if (!page)
+		atomic_long_dec(&pool->held);
 	return page ? page_address(page) : NULL;
 }
 
@@ -106,14 +129,22 @@ void ktcp_page_pool_put(struct ktcp_page_pool *pool, void *buffer)
 	local_bh_disable();
 	local_lock_nested_bh(&pool->kept->lock);
 	kept = this_cpu_ptr(pool->kept);
-	if (kept->count < KTCP_PAGES_KEPT) {
+	if (kept->count < READ_ONCE(pool->keep)) {
 		kept->buffers[kept->count++] = buffer;
 		buffer = NULL;
 	}
 	local_unlock_nested_bh(&pool->kept->lock);
 	local_bh_enable();
-	if (buffer)
+	if (buffer) {
+		atomic_long_dec(&pool->held);
 		put_page(virt_to_page(buffer));
+	}
+}
+
+void ktcp_page_pool_count(const struct ktcp_page_pool *pool, struct ktcp_page_pool_stats *to)
+{
+	to->bytes = (unsigned long long)atomic_long_read(&pool->held) << (PAGE_SHIFT + pool->order);
+	to->refused = atomic_long_read(&pool->refused);
 }
 
 void ktcp_put_page(struct page *page)

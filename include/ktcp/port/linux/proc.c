@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* port/proc.h over proc_fs and seq_file. */
 #include <linux/capability.h>
+#include <linux/list.h>
+#include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/namei.h>
+#include <linux/nsproxy.h>
 #include <linux/proc_fs.h>
-#include <linux/sched/signal.h>
+#include <linux/rwsem.h>
+#include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -11,47 +16,94 @@
 
 #include <ktcp/port/proc.h>
 
-static struct ktcp_proc_file *ktcp_proc_file_of(struct seq_file *seq)
+#ifndef KTCP_HAVE_PDE_DATA
+#define pde_data(inode) PDE_DATA(inode)
+#endif
+
+/* The most that one write(2) takes; callers go on with the rest. */
+enum { KTCP_PROC_WRITE_MOST = 65536 };
+
+struct ktcp_proc_folder {
+	struct net *net;
+	struct proc_dir_entry *entry; /* NULL: /proc/net itself */
+	struct list_head nodes;
+	struct list_head leaving; /* in ktcp_proc_leaving */
+};
+
+/*
+ * A file's entry stays until the last process is out of its read or write; the ktcp_proc_file
+ * does not. The node stands between them: calls of the ktcp_proc_file pass the gate, and touch no
+ * memory of a process's inside.
+ */
+struct ktcp_proc_node {
+	struct ktcp_proc_folder *folder;
+	struct list_head in_folder;
+	struct proc_dir_entry *entry;
+	struct rw_semaphore gate;
+	struct ktcp_proc_file *file; /* under gate; NULL: it has gone */
+	struct mutex lock; /* of openings */
+	struct list_head openings;
+	size_t opening_size;
+	bool writable;
+};
+
+/* Of the process that opened it, and of those that it gave the descriptor to. */
+struct ktcp_proc_opening {
+	struct list_head in_node;
+	struct mutex writing;
+	bool inside; /* was the gate passed for the item that is shown? */
+	bool released;
+	unsigned long state[]; /* the file's */
+};
+
+static struct ktcp_proc_node *ktcp_proc_node_of(struct seq_file *seq)
 {
 	return pde_data(file_inode(seq->file));
 }
 
+/* ---- reading ---------------------------------------------------------------------------- */
+
 /* The iterator is the position + 1: never NULL. */
-static void *ktcp_proc_at(struct ktcp_proc_file *file, loff_t position)
+static void *ktcp_proc_at(struct seq_file *seq, loff_t position)
 {
-	return file->at(file, position) ? (void *)(unsigned long)(position + 1) : NULL;
+	struct ktcp_proc_file *file = ktcp_proc_node_of(seq)->file;
+	struct ktcp_proc_opening *opening = seq->private;
+
+	if (!file || !file->at(file, opening->state, position))
+		return NULL;
+	return (void *)(unsigned long)(position + 1);
 }
 
-/* Readers take turns: a file has one current item. */
-static DEFINE_MUTEX(ktcp_proc_reading);
-
+/* From here to ktcp_proc_stop() nothing is copied to the reader. */
 static void *ktcp_proc_start(struct seq_file *seq, loff_t *position)
 {
-	struct ktcp_proc_file *file = ktcp_proc_file_of(seq);
+	struct ktcp_proc_opening *opening = seq->private;
+	int error = down_read_killable(&ktcp_proc_node_of(seq)->gate);
 
-	mutex_lock(&ktcp_proc_reading);
-	file->lock(file);
-	return ktcp_proc_at(file, *position);
+	opening->inside = !error;
+	return error ? ERR_PTR(error) : ktcp_proc_at(seq, *position);
 }
 
 static void *ktcp_proc_next(struct seq_file *seq, void *item, loff_t *position)
 {
-	return ktcp_proc_at(ktcp_proc_file_of(seq), ++*position);
+	return ktcp_proc_at(seq, ++*position);
 }
 
 static void ktcp_proc_stop(struct seq_file *seq, void *item)
 {
-	struct ktcp_proc_file *file = ktcp_proc_file_of(seq);
+	struct ktcp_proc_opening *opening = seq->private;
 
-	file->unlock(file);
-	mutex_unlock(&ktcp_proc_reading);
+	if (opening->inside)
+		up_read(&ktcp_proc_node_of(seq)->gate);
+	opening->inside = false;
 }
 
 static int ktcp_proc_show(struct seq_file *seq, void *item)
 {
-	struct ktcp_proc_file *file = ktcp_proc_file_of(seq);
+	struct ktcp_proc_file *file = ktcp_proc_node_of(seq)->file;
+	struct ktcp_proc_opening *opening = seq->private;
 
-	file->show(file, seq);
+	file->show(file, opening->state, seq);
 	return 0;
 }
 
@@ -62,86 +114,116 @@ static const struct seq_operations ktcp_proc_operations = {
 	.show = ktcp_proc_show,
 };
 
-/* ---- a file that may be written as well --------------------------------------------------- */
+/* ---- opening, writing, closing ----------------------------------------------------------- */
 
-/* An opening for writing; two threads may write through it at once. */
-struct ktcp_proc_opening {
-	struct mutex writing;
-	void *opened;
-};
-
-static int ktcp_proc_open(struct inode *inode, struct file *opening)
+/*
+ * The opener's cgroup is charged for the memory of an opening. The opening holds the namespace, as
+ * seq_open_net() does. So a process that is stuck in a file keeps that namespace alive, and does not
+ * hold up the end of all others.
+ */
+static int ktcp_proc_open(struct inode *inode, struct file *at)
 {
-	struct ktcp_proc_file *file = pde_data(inode);
-	struct ktcp_proc_opening *made = NULL;
+	struct ktcp_proc_node *node = pde_data(inode);
+	struct ktcp_proc_opening *opening;
+	struct net *net;
 	int error;
 
-	if (opening->f_mode & FMODE_WRITE) {
-		made = kmalloc(sizeof(*made), GFP_KERNEL);
-		if (!made)
-			return -ENOMEM;
-		mutex_init(&made->writing);
-		made->opened = file->writer->open(file);
-		if (!made->opened) {
-			kfree(made);
-			return -ENOMEM;
-		}
-	}
-	error = seq_open(opening, &ktcp_proc_operations);
-	if (!error) {
-		((struct seq_file *)opening->private_data)->private = made;
-	} else if (made) {
-		file->writer->release(file, made->opened);
-		kfree(made);
-	}
+	if ((at->f_mode & FMODE_WRITE) && !node->writable)
+		return -EACCES;
+	net = maybe_get_net(node->folder->net);
+	if (!net)
+		return -ENXIO;
+	opening = kzalloc(sizeof(*opening) + node->opening_size, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	error = opening ? seq_open(at, &ktcp_proc_operations) : -ENOMEM;
+	if (error)
+		goto fail;
+	mutex_init(&opening->writing);
+	((struct seq_file *)at->private_data)->private = opening;
+
+	down_read(&node->gate);
+	mutex_lock(&node->lock);
+	list_add(&opening->in_node, &node->openings);
+	mutex_unlock(&node->lock);
+	opening->released = !node->file;
+	if (node->file && node->file->open)
+		node->file->open(node->file, opening->state);
+	up_read(&node->gate);
+	return 0;
+fail:
+	kfree(opening);
+	put_net(net);
 	return error;
 }
 
-static int ktcp_proc_release(struct inode *inode, struct file *opening)
+/* With the gate held. */
+static void ktcp_proc_let_go(struct ktcp_proc_file *file, struct ktcp_proc_opening *opening)
 {
-	struct ktcp_proc_file *file = pde_data(inode);
-	struct ktcp_proc_opening *made = ((struct seq_file *)opening->private_data)->private;
-
-	if (made) {
-		file->writer->release(file, made->opened);
-		kfree(made);
-	}
-	return seq_release(inode, opening);
+	if (!opening->released && file->release)
+		file->release(file, opening->state);
+	opening->released = true;
 }
 
-static ssize_t ktcp_proc_write(struct file *opening, const char __user *from, size_t size,
-			       loff_t *position)
+static int ktcp_proc_release(struct inode *inode, struct file *at)
 {
-	struct ktcp_proc_file *file = pde_data(file_inode(opening));
-	struct ktcp_proc_opening *made = ((struct seq_file *)opening->private_data)->private;
-	const struct ktcp_proc_input input = {
-		.size = size,
-		.from = (const void __force *)from,
-		.opening = opening,
-	};
+	struct ktcp_proc_node *node = pde_data(inode);
+	struct ktcp_proc_opening *opening = ((struct seq_file *)at->private_data)->private;
+	struct net *net = node->folder->net;
+
+	down_read(&node->gate);
+	mutex_lock(&node->lock);
+	list_del(&opening->in_node);
+	mutex_unlock(&node->lock);
+	ktcp_proc_let_go(node->file, opening);
+	up_read(&node->gate);
+	kfree(opening);
+	put_net(net);
+	return seq_release(inode, at);
+}
+
+static long ktcp_proc_pass_on(struct ktcp_proc_node *node, struct ktcp_proc_opening *opening,
+			      const char *text, size_t size)
+{
 	long taken;
 
-	mutex_lock(&made->writing);
-	taken = file->writer->write(file, made->opened, &input);
-	mutex_unlock(&made->writing);
-	if (taken > 0)
-		*position += taken;
+	if (mutex_lock_killable(&opening->writing))
+		return -EINTR;
+	if (down_read_killable(&node->gate)) {
+		taken = -EINTR;
+	} else {
+		taken = node->file ? node->file->write(node->file, opening->state, text, size) :
+				     -ENOENT;
+		up_read(&node->gate);
+	}
+	mutex_unlock(&opening->writing);
 	return taken;
 }
 
-int ktcp_proc_copy(const struct ktcp_proc_input *input, size_t offset, void *to, size_t size)
+/*
+ * The right first, then memory, then the process's: nothing of ours is held while that is copied.
+ */
+static ssize_t ktcp_proc_write(struct file *at, const char __user *from, size_t size,
+			       loff_t *position)
 {
-	cond_resched();
-	if (fatal_signal_pending(current))
-		return -EINTR;
-	return copy_from_user(to, (const char __user __force *)input->from + offset, size) ?
-		       -EFAULT :
-		       0;
-}
+	struct ktcp_proc_node *node = pde_data(file_inode(at));
+	long taken = -EFAULT;
+	char *text;
 
-bool ktcp_proc_may_administer(const struct ktcp_proc_input *input, struct net *net)
-{
-	return file_ns_capable(input->opening, (net ? net : &init_net)->user_ns, CAP_NET_ADMIN);
+	if (!file_ns_capable(at, node->folder->net->user_ns, CAP_NET_ADMIN))
+		return -EPERM;
+	size = min_t(size_t, size, KTCP_PROC_WRITE_MOST);
+	if (!size)
+		return 0;
+	text = kvmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!text)
+		return -ENOMEM;
+	size -= copy_from_user(text, from, size);
+	if (size)
+		taken = ktcp_proc_pass_on(node, ((struct seq_file *)at->private_data)->private,
+					  text, size);
+	kvfree(text);
+	if (taken > 0)
+		*position += taken;
+	return taken;
 }
 
 static const struct proc_ops ktcp_proc_ops = {
@@ -154,35 +236,171 @@ static const struct proc_ops ktcp_proc_ops = {
 
 /* ---- where the files are -------------------------------------------------------------------- */
 
-int ktcp_proc_mkdir(struct net *net, const char *name, struct proc_dir_entry **out)
+/*
+ * proc_mkdir() of a name that is taken prints a WARN() with a stack. Only a look into /proc, as the
+ * calling process sees it, can tell before. For insmod that is the namespace that it runs in.
+ */
+static int ktcp_proc_is_free(struct net *net, const char *name)
 {
-	net = net ? net : &init_net;
-	*out = proc_net_mkdir(net, name, net->proc_net);
-	return *out ? 0 : -ENOMEM;
+	struct path found;
+	char *path;
+	int missing;
+
+	if (!current->nsproxy || !net_eq(current->nsproxy->net_ns, net))
+		return 0;
+	path = kasprintf(GFP_KERNEL, "/proc/thread-self/net/%s", name);
+	if (!path)
+		return -ENOMEM;
+	missing = kern_path(path, 0, &found);
+	kfree(path);
+	if (missing)
+		return 0;
+	path_put(&found);
+	return -EEXIST;
 }
 
-void ktcp_proc_rmdir(struct proc_dir_entry *folder)
+int ktcp_proc_mkdir(struct net *net, const char *name, struct ktcp_proc_folder **out)
 {
-	proc_remove(folder);
+	struct ktcp_proc_folder *folder = kzalloc(sizeof(*folder), GFP_KERNEL);
+	int error;
+
+	if (!folder)
+		return -ENOMEM;
+	folder->net = net ? net : &init_net;
+	INIT_LIST_HEAD(&folder->nodes);
+	if (name) {
+		error = ktcp_proc_is_free(folder->net, name);
+		if (!error)
+			folder->entry = proc_net_mkdir(folder->net, name, folder->net->proc_net);
+		if (!folder->entry) {
+			kfree(folder);
+			return error ?: -ENOMEM;
+		}
+	}
+	*out = folder;
+	return 0;
 }
 
-int ktcp_proc_create(struct proc_dir_entry *folder, const char *name, struct ktcp_proc_file *file)
+int ktcp_proc_create(struct ktcp_proc_folder *folder, const char *name, struct ktcp_proc_file *file)
 {
-	file->entry = file->writer ?
-			      proc_create_data(name, 0666, folder, &ktcp_proc_ops, file) :
-			      proc_create_seq_data(name, 0444, folder, &ktcp_proc_operations, file);
-	return file->entry ? 0 : -ENOMEM;
+	struct proc_dir_entry *parent = folder->entry ?: folder->net->proc_net;
+	struct ktcp_proc_node *node;
+	kgid_t group;
+
+	if (!folder->entry) {
+		int error = ktcp_proc_is_free(folder->net, name);
+
+		if (error)
+			return error;
+	}
+	node = kzalloc(sizeof(*node), GFP_KERNEL);
+	if (!node)
+		return -ENOMEM;
+	node->folder = folder;
+	init_rwsem(&node->gate);
+	mutex_init(&node->lock);
+	INIT_LIST_HEAD(&node->openings);
+	node->file = file;
+	node->opening_size = file->opening_size;
+	node->writable = file->write;
+	node->entry = proc_create_data(name, file->mode, parent, &ktcp_proc_ops, node);
+	if (!node->entry) {
+		kfree(node);
+		return -ENOMEM;
+	}
+	list_add(&node->in_folder, &folder->nodes);
+	/* /proc/net looks each name up anew, so no reader has the earlier group. */
+	group = make_kgid(folder->net->user_ns, file->group);
+	if (file->group && gid_valid(group)) {
+		kuid_t root = make_kuid(folder->net->user_ns, 0);
+
+		proc_set_user(node->entry, uid_valid(root) ? root : GLOBAL_ROOT_UID, group);
+	}
+	return 0;
 }
 
-int ktcp_proc_create_net(struct net *net, const char *name, struct ktcp_proc_file *file)
+/* ---- taking them away ------------------------------------------------------------------------ */
+
+/*
+ * A process that is stuck in a read keeps an entry for as long as it likes. While a module starts
+ * or
+ * ends, others wait for it: no namespace begins or ends while it leaves them, and its threads are
+ * to
+ * go. So entries are removed behind all that, and their namespaces stay until then.
+ */
+static LIST_HEAD(ktcp_proc_leaving);
+static DEFINE_MUTEX(ktcp_proc_leaving_lock);
+static bool ktcp_proc_puts_off;
+
+/* On return nothing of the file's is called, nor will it be. */
+static void ktcp_proc_shut(struct ktcp_proc_node *node)
 {
-	return ktcp_proc_create((net ? net : &init_net)->proc_net, name, file);
+	struct ktcp_proc_opening *opening;
+
+	down_write(&node->gate);
+	/* No holder of this lock waits for the gate. */
+	mutex_lock(&node->lock);
+	list_for_each_entry(opening, &node->openings, in_node)
+		ktcp_proc_let_go(node->file, opening);
+	mutex_unlock(&node->lock);
+	node->file = NULL;
+	up_write(&node->gate);
 }
 
-void ktcp_proc_remove(struct ktcp_proc_file *file)
+/* Waits for processes that are in a read or a write. */
+static void ktcp_proc_remove(struct ktcp_proc_folder *folder)
 {
-	proc_remove(file->entry);
-	file->entry = NULL;
+	struct ktcp_proc_node *node, *next;
+
+	list_for_each_entry(node, &folder->nodes, in_folder) proc_remove(node->entry);
+	proc_remove(folder->entry);
+	list_for_each_entry_safe(node, next, &folder->nodes, in_folder) kfree(node);
+	kfree(folder);
+}
+
+void ktcp_proc_rmdir(struct ktcp_proc_folder *folder)
+{
+	struct ktcp_proc_node *node;
+	bool put_off;
+
+	if (!folder)
+		return;
+	list_for_each_entry(node, &folder->nodes, in_folder) ktcp_proc_shut(node);
+	mutex_lock(&ktcp_proc_leaving_lock);
+	/* In a namespace that ends by itself no file is open. */
+	put_off = ktcp_proc_puts_off && maybe_get_net(folder->net);
+	if (put_off)
+		list_add(&folder->leaving, &ktcp_proc_leaving);
+	mutex_unlock(&ktcp_proc_leaving_lock);
+	if (!put_off)
+		ktcp_proc_remove(folder);
+}
+
+/* From here to ktcp_proc_catch_up() removals are put off. */
+static __maybe_unused void ktcp_proc_put_off(void)
+{
+	mutex_lock(&ktcp_proc_leaving_lock);
+	ktcp_proc_puts_off = true;
+	mutex_unlock(&ktcp_proc_leaving_lock);
+}
+
+/* No other task may have to wait for the caller. */
+static __maybe_unused void ktcp_proc_catch_up(void)
+{
+	struct ktcp_proc_folder *folder, *next;
+	LIST_HEAD(leaving);
+
+	mutex_lock(&ktcp_proc_leaving_lock);
+	ktcp_proc_puts_off = false;
+	list_splice_init(&ktcp_proc_leaving, &leaving);
+	mutex_unlock(&ktcp_proc_leaving_lock);
+	list_for_each_entry_safe(folder, next, &leaving, leaving)
+	{
+		struct net *net = folder->net;
+
+		ktcp_proc_remove(folder);
+		put_net(net);
+	}
 }
 
 void ktcp_seq_printf(struct seq_file *to, const char *format, ...)

@@ -8,9 +8,12 @@
 #include <linux/net.h>
 #include <linux/percpu.h>
 #include <linux/poll.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/tcp.h>
 #include <linux/wait.h>
+#include <net/flow.h>
+#include <net/inet_common.h>
 #include <net/ipv6.h>
 #include <net/net_namespace.h>
 #include <net/sock.h>
@@ -18,6 +21,14 @@
 
 #include <ktcp/port/file.h>
 #include <ktcp/port/socket.h>
+
+#ifndef KTCP_HAVE_SK_USER_DATA_FLAGS
+#define __rcu_assign_sk_user_data_with_flags(sk, pointer, flags) \
+	rcu_assign_pointer(__sk_user_data(sk), (void *)((uintptr_t)(pointer) | (flags)))
+#endif
+#ifndef ITER_SOURCE
+#define ITER_SOURCE WRITE
+#endif
 
 /* ---- addresses -------------------------------------------------------------- */
 
@@ -83,7 +94,22 @@ int ktcp_sock_connect(struct socket *sock, const struct ktcp_endpoint *remote)
 	struct sockaddr_storage address;
 	int length = ktcp_to_sockaddr(sock, remote, &address);
 
-	return length < 0 ? length : kernel_connect(sock, (void *)&address, length, 0);
+	return length < 0 ? length : kernel_connect(sock, (void *)&address, length, O_NONBLOCK);
+}
+
+int ktcp_sock_connected(struct socket *sock)
+{
+	struct sock *sk = sock->sk;
+	int status = -ECONNABORTED;
+
+	lock_sock(sk);
+	/* A shutdown has it unconnected again, and then this would begin to connect. */
+	if (sock->state == SS_CONNECTED)
+		status = 0;
+	else if (sock->state == SS_CONNECTING)
+		status = __inet_stream_connect(sock, NULL, 0, O_NONBLOCK, 0);
+	release_sock(sk);
+	return status == -EALREADY ? -EINPROGRESS : status;
 }
 
 int ktcp_sock_local(struct socket *sock, struct ktcp_endpoint *out)
@@ -100,18 +126,33 @@ int ktcp_sock_local(struct socket *sock, struct ktcp_endpoint *out)
 int ktcp_sock_remote(struct socket *sock, struct ktcp_endpoint *out)
 {
 	struct sockaddr_storage address;
+	const struct sock *sk = sock->sk;
 	int error = kernel_getpeername(sock, (void *)&address);
 
-	if (error < 0)
+	if (error >= 0) {
+		ktcp_from_sockaddr(&address, out);
+		return 0;
+	}
+	/* A socket that was reset is closed, and has no peer to speak to. The peer's address is in it
+	 * until it is disconnected. */
+	if (error != -ENOTCONN || !sk->sk_dport)
 		return error;
-	ktcp_from_sockaddr(&address, out);
+	memset(out, 0, sizeof(*out));
+#if IS_ENABLED(CONFIG_IPV6)
+	if (sk->sk_family == AF_INET6) {
+		memcpy(out->address, &sk->sk_v6_daddr, sizeof(out->address));
+		out->scope_id = ipv6_iface_scope_id(&sk->sk_v6_daddr, sk->sk_bound_dev_if);
+	} else
+#endif
+		ipv6_addr_set_v4mapped(sk->sk_daddr, (struct in6_addr *)out->address);
+	out->port = ntohs(sk->sk_dport);
 	return 0;
 }
 
-/* ---- whose socket it is ------------------------------------------------------- */
+/* ---- the owner of a socket ---------------------------------------------------- */
 
 /*
- * The owner of sk_user_data owns the socket's callbacks: that is how sockmap (sk_psock_init()) and
+ * The owner of sk_user_data owns the socket's callbacks. By that rule sockmap (sk_psock_init()) and
  * the kernel's own users of sockets keep out of each other's way. Ours has it from its making to
  * its release, hooked or not, so that no BPF program takes a socket that is being served.
  */
@@ -196,8 +237,13 @@ int ktcp_sock_hold_net(struct socket *sock)
 		__netns_tracker_free(net, &sk->ns_tracker, false);
 #endif
 		sk->sk_net_refcnt = 1;
+#ifdef KTCP_HAVE_GET_NET_TRACK
 		get_net_track(net, &sk->ns_tracker, GFP_KERNEL);
 		sock_inuse_add(net, 1);
+#else
+		get_net(net);
+		this_cpu_add(*net->core.sock_inuse, 1);
+#endif
 #endif
 	}
 	release_sock(sk);
@@ -234,6 +280,11 @@ void ktcp_sock_set_keepalive(struct socket *sock)
 	sock_set_keepalive(sock->sk);
 }
 
+void ktcp_sock_set_quickack(struct socket *sock, bool on)
+{
+	tcp_sock_set_quickack(sock->sk, on);
+}
+
 void ktcp_sock_set_oobinline(struct socket *sock)
 {
 	lock_sock(sock->sk);
@@ -260,6 +311,41 @@ void ktcp_sock_set_sndbuf(struct socket *sock, int bytes)
 void ktcp_sock_set_user_timeout(struct socket *sock, unsigned int ms)
 {
 	tcp_sock_set_user_timeout(sock->sk, ms);
+}
+
+static const struct {
+	int level, name;
+} ktcp_sock_options[] = {
+	[KTCP_SOCK_KEEPALIVE_IDLE] = { SOL_TCP, TCP_KEEPIDLE },
+	[KTCP_SOCK_KEEPALIVE_INTERVAL] = { SOL_TCP, TCP_KEEPINTVL },
+	[KTCP_SOCK_KEEPALIVE_PROBES] = { SOL_TCP, TCP_KEEPCNT },
+	[KTCP_SOCK_MARK] = { SOL_SOCKET, SO_MARK },
+	[KTCP_SOCK_TOS] = { SOL_IP, IP_TOS },
+	[KTCP_SOCK_RCVBUF] = { SOL_SOCKET, SO_RCVBUFFORCE },
+	[KTCP_SOCK_SNDBUF] = { SOL_SOCKET, SO_SNDBUFFORCE },
+	[KTCP_SOCK_FASTOPEN] = { SOL_TCP, TCP_FASTOPEN },
+	[KTCP_SOCK_BIND_NO_PORT] = { SOL_IP, IP_BIND_ADDRESS_NO_PORT },
+	[KTCP_SOCK_CONGESTION] = { SOL_TCP, TCP_CONGESTION },
+	[KTCP_SOCK_DEVICE] = { SOL_SOCKET, SO_BINDTODEVICE },
+};
+
+static int ktcp_setsockopt(struct socket *sock, int level, int name, const void *value, size_t size)
+{
+	sockptr_t from = KERNEL_SOCKPTR((void *)value);
+
+	return level == SOL_SOCKET ? sock_setsockopt(sock, level, name, from, size) :
+				     sock->ops->setsockopt(sock, level, name, from, size);
+}
+
+int ktcp_sock_set_option(struct socket *sock, enum ktcp_sock_option option, const void *value,
+			 size_t size)
+{
+	int status = ktcp_setsockopt(sock, ktcp_sock_options[option].level,
+				     ktcp_sock_options[option].name, value, size);
+
+	if (!status && option == KTCP_SOCK_TOS && sock->sk->sk_family == AF_INET6)
+		status = ktcp_setsockopt(sock, SOL_IPV6, IPV6_TCLASS, value, size);
+	return status;
 }
 
 /* ---- data ------------------------------------------------------------------- */
@@ -293,8 +379,8 @@ static int ktcp_take(read_descriptor_t *descriptor, struct sk_buff *skb, unsigne
 }
 
 /*
- * With lock_sock() held, or in softirq: what is in the receive queue. -EINPROGRESS: an urgent byte
- * is next, which only tcp_recvmsg() steps over.
+ * With lock_sock() held, or in softirq: takes bytes from the receive queue. -EINPROGRESS: an urgent
+ * byte is next, which only tcp_recvmsg() steps over.
  */
 static long ktcp_recv_locked(struct sock *sk, void *buffer, size_t size)
 {
@@ -336,8 +422,8 @@ static int ktcp_msg_flags(unsigned int flags)
 }
 
 /*
- * These two with lock_sock() held, or in softirq. The pages are one write: what is there goes out
- * when the last was added, or when there is no more room, which pushes by itself.
+ * These two with lock_sock() held, or in softirq. The pages are one write. It goes out when the
+ * last page was added, or when there is no more room, which pushes by itself.
  */
 static long ktcp_send_pages_locked(struct sock *sk, const struct ktcp_file_page *pages,
 				   unsigned int count, int msg_flags)
@@ -417,11 +503,11 @@ long ktcp_sock_send_pages(struct socket *sock, const struct ktcp_file_page *page
 	return ktcp_sent(sock, sent);
 }
 
-int ktcp_sock_wait(struct socket *sock, unsigned int events, int timeout_ms)
+int ktcp_sock_wait_for_poke(struct socket *sock, unsigned int events, int timeout_ms, bool *poked)
 {
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 	struct sock *sk = sock->sk;
-	__poll_t wanted = EPOLLERR | EPOLLHUP;
+	__poll_t wanted = events ? EPOLLERR | EPOLLHUP : 0;
 	long left = timeout_ms < 0 ? MAX_SCHEDULE_TIMEOUT : msecs_to_jiffies(timeout_ms);
 	int status = 0;
 
@@ -431,10 +517,28 @@ int ktcp_sock_wait(struct socket *sock, unsigned int events, int timeout_ms)
 		wanted |= EPOLLOUT;
 
 	add_wait_queue(sk_sleep(sk), &wait);
+	/*
+	 * Pairs with smp_mb() of wq_has_sleeper() in sock_def_readable() and its like:
+	 *
+	 *	here				TCP, on another processor
+	 *	joins the queue			queues data, or sets sk_err, sk_shutdown
+	 *	smp_mb()			smp_mb()
+	 *	looks for data			looks whether the queue is empty
+	 *
+	 * One of the two sees the other. Without it other processors could see the look before
+	 * the queue was joined. TCP then finds the queue empty, this finds no data, and sleeps
+	 * for ever (R+W+R of
+	 * Documentation/memory-barriers.txt). sock_poll_wait() has it for a poll() with a table,
+	 * and
+	 * tcp_poll() without one has none. Later looks come behind wait_woken()'s.
+	 */
+	smp_mb();
 	/* tcp_poll() without a table waits for nothing, and asks for the wake-up
 	 * (SOCK_NOSPACE) before it looks a second time. */
-	while (!(sock->ops->poll(NULL, sock, NULL) & wanted)) {
-		if ((current->flags & PF_KTHREAD) && kthread_should_stop()) {
+	while (!(poked && READ_ONCE(*poked)) && !(sock->ops->poll(NULL, sock, NULL) & wanted)) {
+		/* With a signal pending wait_woken() does not sleep. */
+		if (signal_pending(current) ||
+		    ((current->flags & PF_KTHREAD) && kthread_should_stop())) {
 			status = -EINTR;
 			break;
 		}
@@ -445,7 +549,23 @@ int ktcp_sock_wait(struct socket *sock, unsigned int events, int timeout_ms)
 		left = wait_woken(&wait, TASK_INTERRUPTIBLE, left);
 	}
 	remove_wait_queue(sk_sleep(sk), &wait);
+	/* A full barrier. If this reads true, we see the work before the poke. A later poke ends
+	 * the next wait. */
+	if (poked)
+		xchg(poked, false);
 	return status;
+}
+
+int ktcp_sock_wait(struct socket *sock, unsigned int events, int timeout_ms)
+{
+	return ktcp_sock_wait_for_poke(sock, events, timeout_ms, NULL);
+}
+
+void ktcp_sock_poke(struct socket *sock, bool *poked)
+{
+	smp_store_release(poked, true); /* pairs with xchg() */
+	/* Always by the queue's lock: its waiter joins the queue and then looks at @poked. */
+	wake_up(sk_sleep(sock->sk));
 }
 
 int ktcp_sock_incoming_cpu(const struct socket *sock)
@@ -453,14 +573,63 @@ int ktcp_sock_incoming_cpu(const struct socket *sock)
 	return READ_ONCE(sock->sk->sk_incoming_cpu);
 }
 
+bool ktcp_sock_is_local(const struct socket *sock)
+{
+#ifdef KTCP_HAVE_SK_RX_DST_IFINDEX
+	return READ_ONCE(sock->sk->sk_rx_dst_ifindex) == LOOPBACK_IFINDEX;
+#else
+	return READ_ONCE(inet_sk(sock->sk)->rx_dst_ifindex) == LOOPBACK_IFINDEX;
+#endif
+}
+
+/* ---- how the peer does ------------------------------------------------------- */
+
+/* As tcp_inq(), without the lock. A FIN takes a place in the sequence, and is no byte. */
+bool ktcp_sock_has_unread(const struct socket *sock)
+{
+	const struct tcp_sock *tp = tcp_sk(sock->sk);
+	const u32 copied = READ_ONCE(tp->copied_seq);
+	const s32 unread = READ_ONCE(tp->rcv_nxt) - copied;
+
+	return unread > sock_flag(sock->sk, SOCK_DONE);
+}
+
+uint32_t ktcp_sock_unheard_ms(const struct socket *sock)
+{
+	/* Another CPU may just have received: then it is later than our clock. */
+	const s32 age = tcp_jiffies32 - READ_ONCE(inet_csk(sock->sk)->icsk_ack.lrcvtime);
+
+	return age > 0 ? jiffies_to_msecs(age) : 0;
+}
+
+/*
+ * tcp_rate_gen() sets it for each acknowledgement that delivers a packet, and tcp_rate_skb_sent() where
+ * none was under way. Probes of a closed window and their answers leave it alone.
+ */
+uint32_t ktcp_sock_untaken_ms(const struct socket *sock)
+{
+	const u64 last = READ_ONCE(tcp_sk(sock->sk)->delivered_mstamp), now = tcp_clock_us();
+
+	if (!last)
+		return U32_MAX;
+	return now > last ? min_t(u64, div_u64(now - last, USEC_PER_MSEC), U32_MAX) : 0;
+}
+
+uint32_t ktcp_sock_unread(const struct socket *sock)
+{
+	const struct tcp_sock *tp = tcp_sk(sock->sk);
+
+	return READ_ONCE(tp->write_seq) - READ_ONCE(tp->snd_una) + READ_ONCE(tp->max_window);
+}
+
 /* ---- events: a connection --------------------------------------------------- */
 
 enum { KTCP_SAVED_DATA_READY, KTCP_SAVED_WRITE_SPACE, KTCP_SAVED_STATE_CHANGE };
 
 /*
- * TCP calls the three below with the socket's lock held (softirq, or the owner's
- * backlog), and they are installed and removed under lock_sock(): sk_user_data is
- * stable inside them, and they cannot run once ktcp_sock_unhook() has returned.
+ * TCP calls the three below with the socket's lock held (softirq, or the owner's backlog). They are
+ * installed and removed under lock_sock(). So sk_user_data is stable inside them, and they cannot
+ * run once ktcp_sock_unhook() has returned.
  */
 static struct ktcp_sock_hook *ktcp_hook_of(const struct sock *sk)
 {
@@ -501,6 +670,9 @@ static void ktcp_state_change(struct sock *sk)
 {
 	struct ktcp_sock_hook *hook = ktcp_hook_of(sk);
 
+	/* The peer's FIN: tcp_data_ready() follows, under the same lock. */
+	if (sk->sk_state == TCP_CLOSE_WAIT)
+		return;
 	if (hook)
 		hook->event(hook, KTCP_SOCK_STATE);
 }
@@ -539,9 +711,9 @@ void ktcp_sock_unhook(struct socket *sock, struct ktcp_sock_hook *hook)
 /* ---- receiving and sending inside an event ------------------------------------ */
 
 /*
- * Fragments that are used in turn. When one is full, TCP still has most of it in flight; when
- * its turn comes again that was acknowledged, and skb_page_frag_refill() begins it anew, where
- * with one alone it would have a fresh and zeroed page each time.
+ * Fragments that are used in turn. When one is full, TCP still has most of it in flight. When its
+ * turn comes again that was acknowledged, and skb_page_frag_refill() begins it anew. One alone
+ * would need a fresh and zeroed page each time.
  */
 struct ktcp_softirq_fragments {
 	struct page_frag ring[4];
@@ -628,9 +800,9 @@ long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, 
 	long sent;
 
 	/*
-	 * current is whoever was interrupted: neither its page fragment (6.12 would take that
-	 * whatever sk_allocation says) nor its right to sleep are ours. The socket borrows this
-	 * CPU's fragment for the call; softirqs do not nest, so nobody else has it.
+	 * current is the interrupted task: neither its page fragment (6.12 would take that with any
+	 * sk_allocation) nor its right to sleep are ours. The socket borrows this CPU's fragment
+	 * for the call; softirqs do not nest, so no other code has it.
 	 */
 	sk->sk_allocation = GFP_ATOMIC;
 	use_task_frag = ktcp_use_task_frag(sk, false);
@@ -646,11 +818,36 @@ long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, 
 	return sent;
 }
 
+void ktcp_sock_softirq_finish(struct socket *sock)
+{
+	struct sock *sk = sock->sk;
+
+	if (!skb_queue_empty(&sk->sk_receive_queue))
+		return;
+	/* As inet_shutdown(); tcp_send_fin() allocates atomically wherever it is. */
+	sk->sk_shutdown |= SEND_SHUTDOWN;
+	sk->sk_prot->shutdown(sk, SEND_SHUTDOWN);
+}
+
 struct sock *ktcp_sock_trylock_bh(struct socket *sock)
 {
 	struct sock *sk = sock->sk;
 
 	bh_lock_sock(sk);
+	if (!sock_owned_by_user_nocheck(sk)) {
+		__release(&sk->sk_lock.slock); /* for sparse: the caller has it now */
+		return sk;
+	}
+	bh_unlock_sock(sk);
+	return NULL;
+}
+
+struct sock *ktcp_sock_try_bh(struct socket *sock)
+{
+	struct sock *sk = sock->sk;
+
+	if (!spin_trylock(&sk->sk_lock.slock))
+		return NULL;
 	if (!sock_owned_by_user_nocheck(sk)) {
 		__release(&sk->sk_lock.slock); /* for sparse: the caller has it now */
 		return sk;
@@ -668,14 +865,55 @@ void ktcp_sock_unlock_bh(struct sock *sk)
 /* ---- events: a listener ----------------------------------------------------- */
 
 /*
- * By its wait queue, as net/9p/trans_fd.c does. A callback in the listener's struct sock would be
- * inherited by its children, and go wherever they go: into a sockmap that saves it and puts it back
- * later (sk_psock_start_verdict()), or to another listener (net.ipv4.tcp_migrate_req).
+ * By its wait queue, as net/9p/trans_fd.c does. Children would inherit a callback in the listener's
+ * struct sock, and it would go wherever they go. A sockmap saves it and puts it back later
+ * (sk_psock_start_verdict()), and net.ipv4.tcp_migrate_req moves it to another listener.
+ *
+ * Children that wait to be accepted have no callbacks of ours either. They have no wait queue then.
+ * The port gives them one, which their own callbacks wake; sock_graft() or sock_orphan() takes it
+ * from them.
  */
 struct ktcp_listener_waiter {
-	struct wait_queue_entry entry;
+	struct wait_queue_entry entry; /* in the listener's queue */
+	struct socket_wq children; /* of connections that are not accepted yet … */
+	struct wait_queue_entry child; /* … and our entry there */
+	struct sock *sk;
 	struct ktcp_sock_hook *hook;
+	struct rcu_head rcu;
 };
+
+/* So many connections need not wait for their peers' first bytes. */
+#define KTCP_LISTENER_MANY 64
+
+/*
+ * Give the newest connection the wait queue, then look for its data; sock_def_readable() queues data
+ * and then looks for the wait queue. So one of the two sees the other. Another CPU may have added a
+ * connection meanwhile: then that one gets the queue twice, and this one's hint is lost.
+ * Return: the event to tell.
+ */
+static unsigned int ktcp_listener_watch(struct ktcp_listener_waiter *waiter)
+{
+	struct request_sock_queue *queue = &inet_csk(waiter->sk)->icsk_accept_queue;
+	unsigned int event = KTCP_SOCK_READABLE;
+	struct sock *child;
+
+	/* A connection of a group may go to another listener of it, and would keep the queue. */
+	if (rcu_access_pointer(waiter->sk->sk_reuseport_cb) ||
+	    READ_ONCE(waiter->sk->sk_ack_backlog) >= KTCP_LISTENER_MANY)
+		return event;
+	/* Interrupts are off, by the wait queue's lock. Under this one the child stays queued. */
+	spin_lock(&queue->rskq_lock);
+	if (queue->rskq_accept_head) {
+		child = queue->rskq_accept_tail->sk;
+		rcu_assign_pointer(child->sk_wq, &waiter->children);
+		smp_mb(); /* pairs with the one in skwq_has_sleeper() */
+		if (skb_queue_empty_lockless(&child->sk_receive_queue) &&
+		    READ_ONCE(child->sk_state) == TCP_ESTABLISHED)
+			event = KTCP_SOCK_CONNECTED;
+	}
+	spin_unlock(&queue->rskq_lock);
+	return event;
+}
 
 /* With the queue's lock held. A wake-up without a key is sock_def_wakeup()'s: its state changed. */
 static int ktcp_listener_woken(struct wait_queue_entry *entry, unsigned int mode, int flags,
@@ -684,9 +922,19 @@ static int ktcp_listener_woken(struct wait_queue_entry *entry, unsigned int mode
 	struct ktcp_listener_waiter *waiter = container_of(entry, struct ktcp_listener_waiter,
 							   entry);
 
-	waiter->hook->event(waiter->hook,
-			    key_to_poll(key) & EPOLLIN ? KTCP_SOCK_READABLE : KTCP_SOCK_STATE);
+	waiter->hook->event(waiter->hook, key_to_poll(key) & EPOLLIN ? ktcp_listener_watch(waiter) :
+								       KTCP_SOCK_STATE);
 	return 0; /* nobody was woken */
+}
+
+static int ktcp_listener_child_woken(struct wait_queue_entry *entry, unsigned int mode, int flags,
+				     void *key)
+{
+	struct ktcp_listener_waiter *waiter = container_of(entry, struct ktcp_listener_waiter,
+							   child);
+
+	waiter->hook->event(waiter->hook, KTCP_SOCK_READABLE);
+	return 0;
 }
 
 int ktcp_sock_hook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
@@ -695,8 +943,12 @@ int ktcp_sock_hook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
 
 	if (!waiter)
 		return -ENOMEM;
+	waiter->sk = sock->sk;
 	waiter->hook = hook;
 	hook->saved[0] = waiter;
+	init_waitqueue_head(&waiter->children.wait);
+	init_waitqueue_func_entry(&waiter->child, ktcp_listener_child_woken);
+	add_wait_queue(&waiter->children.wait, &waiter->child);
 	init_waitqueue_func_entry(&waiter->entry, ktcp_listener_woken);
 	add_wait_queue(sk_sleep(sock->sk), &waiter->entry);
 	return 0;
@@ -705,9 +957,24 @@ int ktcp_sock_hook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
 void ktcp_sock_unhook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
 {
 	struct ktcp_listener_waiter *waiter = hook->saved[0];
+	struct sock *sk = sock->sk;
+	struct request_sock_queue *queue = &inet_csk(sk)->icsk_accept_queue;
+	struct request_sock *each;
 
-	remove_wait_queue(sk_sleep(sock->sk), &waiter->entry);
-	kfree(waiter);
+	/* From here on no child gets the queue, … */
+	remove_wait_queue(sk_sleep(sk), &waiter->entry);
+	remove_wait_queue(&waiter->children.wait, &waiter->child);
+	/* … and those that have it are here: inet_csk_listen_stop(), which takes children out to end
+	 * them, does so under the listener's lock. */
+	lock_sock(sk);
+	spin_lock_bh(&queue->rskq_lock);
+	for (each = queue->rskq_accept_head; each; each = each->dl_next)
+		if (rcu_access_pointer(each->sk->sk_wq) == &waiter->children)
+			RCU_INIT_POINTER(each->sk->sk_wq, NULL);
+	spin_unlock_bh(&queue->rskq_lock);
+	release_sock(sk);
+	/* A child's callback may have found it before, and looks for sleepers still. */
+	kfree_rcu(waiter, rcu);
 }
 
 bool ktcp_sock_listening(const struct socket *sock)
@@ -718,8 +985,13 @@ bool ktcp_sock_listening(const struct socket *sock)
 int ktcp_sock_accept(struct socket *listener, struct socket **out)
 {
 	struct socket *child;
-	int error = kernel_accept(listener, &child, O_NONBLOCK);
+	int error;
 
+	/* kernel_accept() would allocate a socket before it looks. */
+	if (ktcp_sock_listening(listener) &&
+	    reqsk_queue_empty(&inet_csk(listener->sk)->icsk_accept_queue))
+		return -EAGAIN;
+	error = kernel_accept(listener, &child, O_NONBLOCK);
 	if (error < 0)
 		return error;
 	error = ktcp_sock_claim(child->sk);

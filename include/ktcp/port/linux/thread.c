@@ -2,8 +2,10 @@
 /* port/thread.h over linux/kthread.h. */
 #include <linux/err.h>
 #include <linux/kthread.h>
+#include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/sched/task.h>
+#include <linux/threads.h>
 
 #include <ktcp/port/thread.h>
 
@@ -27,6 +29,17 @@ int ktcp_kthread_stop(struct task_struct *thread)
 
 	put_task_struct(thread);
 	return status;
+}
+
+/* As set_max_threads() and pid_idr_init() begin; neither's result is exported. */
+unsigned int ktcp_kthread_most(void)
+{
+	const unsigned long by_memory = totalram_pages() / (THREAD_SIZE / PAGE_SIZE * 8);
+	const unsigned long by_number = min_t(unsigned long, PID_MAX_LIMIT,
+					      max_t(unsigned long, PID_MAX_DEFAULT,
+						    PIDS_PER_CPU_DEFAULT *num_possible_cpus()));
+
+	return min(by_memory, by_number) / 2;
 }
 
 bool ktcp_kthread_should_stop(void)

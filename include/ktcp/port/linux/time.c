@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* port/time.h over jiffies and the timekeeper. */
 #include <linux/delay.h>
+#include <linux/hrtimer.h>
 #include <linux/jiffies.h>
 #include <linux/timekeeping.h>
 
@@ -19,4 +20,43 @@ uint64_t ktcp_real_seconds(void)
 void ktcp_msleep(unsigned int ms)
 {
 	msleep(ms);
+}
+
+struct ktcp_exact_timer {
+	struct hrtimer timer;
+	void (*function)(void *context);
+	void *context;
+};
+
+static enum hrtimer_restart ktcp_exact_timer_fire(struct hrtimer *timer)
+{
+	struct ktcp_exact_timer *self = container_of(timer, struct ktcp_exact_timer, timer);
+
+	self->function(self->context);
+	return HRTIMER_NORESTART;
+}
+
+struct ktcp_exact_timer *ktcp_exact_timer_start(unsigned int us, void (*function)(void *context),
+						void *context, enum ktcp_gfp gfp)
+{
+	struct ktcp_exact_timer *self = ktcp_kmalloc(sizeof(*self), gfp);
+
+	if (!self)
+		return NULL;
+	self->function = function;
+	self->context = context;
+#ifdef KTCP_HAVE_HRTIMER_SETUP
+	hrtimer_setup(&self->timer, ktcp_exact_timer_fire, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
+#else
+	hrtimer_init(&self->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
+	self->timer.function = ktcp_exact_timer_fire;
+#endif
+	hrtimer_start(&self->timer, ns_to_ktime((u64)us * NSEC_PER_USEC), HRTIMER_MODE_REL_SOFT);
+	return self;
+}
+
+void ktcp_exact_timer_stop(struct ktcp_exact_timer *timer)
+{
+	hrtimer_cancel(&timer->timer);
+	ktcp_kfree(timer);
 }

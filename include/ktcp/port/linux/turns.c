@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * port/turns.h: a NAPI poll for each CPU, which net_rx_action() calls behind the packets that were
- * just handled, and an smpboot thread, which follows its CPU offline and back.
+ * port/turns.h: a NAPI poll and an smpboot thread for each CPU. net_rx_action() calls the poll
+ * behind the packets that were just handled. The thread follows its CPU offline and back.
  *
- * A tasklet would be the plainer drain, but one that is raised in NET_RX may be left to ksoftirqd
- * (__do_softirq() starts anew only if nobody wants the CPU), and waits there beside other tasks.
+ * A tasklet would be the plainer drain. But a tasklet that is raised in NET_RX may be left to
+ * ksoftirqd: __do_softirq() starts anew only if no task needs the CPU. There it waits beside other
+ * tasks.
  */
 #include <linux/bottom_half.h>
+#include <linux/cpu.h>
+#include <linux/kthread.h>
 #include <linux/mutex.h>
 #include <linux/netdevice.h>
 #include <linux/percpu.h>
@@ -14,8 +17,10 @@
 #include <linux/sched/clock.h>
 #include <linux/slab.h>
 #include <linux/smpboot.h>
+#include <linux/workqueue.h>
 
 #include <ktcp/port/turns.h>
+#include <ktcp/port/work.h>
 
 #ifndef KTCP_MODULE_NAME /* KUnit's suites are no module of ours */
 #define KTCP_MODULE_NAME "ktcp"
@@ -24,6 +29,7 @@
 /* Written on its CPU, with bottom halves off. */
 struct ktcp_turns_cpu {
 	struct napi_struct napi;
+	struct delayed_work later;
 	bool work; /* for the thread */
 	unsigned long memory[]; /* the caller's */
 };
@@ -32,6 +38,7 @@ struct ktcp_turns {
 	struct ktcp_turns_cpu __percpu *cpus;
 	const struct ktcp_turns_ops *ops;
 	struct net_device *dev; /* what a NAPI poll belongs to; it is nowhere registered */
+	struct workqueue_struct *later;
 	unsigned int users;
 };
 
@@ -87,7 +94,7 @@ static void ktcp_turns_arrive(unsigned int cpu)
 
 static void ktcp_turns_setup(unsigned int cpu)
 {
-	/* What softirqs had to leave behind waits for no other task. */
+	/* The turns that softirqs had to leave behind wait for no other task. */
 	set_user_nice(current, MIN_NICE);
 	ktcp_turns_arrive(cpu);
 }
@@ -118,6 +125,26 @@ void ktcp_turns_wake(void *cpu)
 	wake_up_process(this_cpu_read(ktcp_turns_thread));
 }
 
+/* ---- what has time ----------------------------------------------------------------------- */
+
+static void ktcp_turns_run_later(struct work_struct *work)
+{
+	struct ktcp_turns_cpu *c = container_of(to_delayed_work(work), struct ktcp_turns_cpu,
+						later);
+
+	ktcp_turns->ops->later(c->memory);
+}
+
+void ktcp_turns_later(void *cpu, bool now)
+{
+	struct delayed_work *later = &ktcp_turns_cpu_of(cpu)->later;
+
+	if (now)
+		mod_delayed_work_on(smp_processor_id(), ktcp_turns->later, later, 0);
+	else
+		queue_delayed_work_on(smp_processor_id(), ktcp_turns->later, later, 1);
+}
+
 /* ---- life -------------------------------------------------------------------------------- */
 
 #ifdef KTCP_HAVE_ALLOC_NETDEV_DUMMY
@@ -146,8 +173,13 @@ static void ktcp_turns_free_dev(struct net_device *dev)
 }
 #endif
 
+#ifndef KTCP_HAVE_NAPI_ADD_WITHOUT_WEIGHT
+#define netif_napi_add(dev, napi, poll) netif_napi_add(dev, napi, poll, NAPI_POLL_WEIGHT)
+#endif
+
 static void ktcp_turns_free(struct ktcp_turns *turns)
 {
+	ktcp_destroy_workqueue(turns->later);
 	if (turns->dev)
 		ktcp_turns_free_dev(turns->dev);
 	free_percpu(turns->cpus);
@@ -177,8 +209,9 @@ static int ktcp_turns_create(size_t size, const struct ktcp_turns_ops *ops)
 		return -ENOMEM;
 	turns->ops = ops;
 	turns->dev = ktcp_turns_alloc_dev();
+	turns->later = ktcp_alloc_workqueue(KTCP_MODULE_NAME "_later", 0, 0);
 	turns->cpus = __alloc_percpu(sizeof(struct ktcp_turns_cpu) + size, SMP_CACHE_BYTES);
-	if (!turns->dev || !turns->cpus) {
+	if (!turns->dev || !turns->cpus || !turns->later) {
 		ktcp_turns_free(turns);
 		return -ENOMEM;
 	}
@@ -186,10 +219,11 @@ static int ktcp_turns_create(size_t size, const struct ktcp_turns_ops *ops)
 	{
 		struct napi_struct *napi = &per_cpu_ptr(turns->cpus, cpu)->napi;
 
-		/* Nobody polls it busily: it is no queue of a device's. */
+		/* It is no queue of a device's, so it is never polled busily. */
 		set_bit(NAPI_STATE_NO_BUSY_POLL, &napi->state);
 		netif_napi_add(turns->dev, napi, ktcp_turns_poll);
 		napi_enable(napi);
+		INIT_DELAYED_WORK(&per_cpu_ptr(turns->cpus, cpu)->later, ktcp_turns_run_later);
 	}
 	ktcp_turns = turns; /* the threads look there */
 	error = smpboot_register_percpu_thread(&ktcp_turns_threads);
@@ -201,8 +235,26 @@ static int ktcp_turns_create(size_t size, const struct ktcp_turns_ops *ops)
 	return error;
 }
 
+/*
+ * kthread_stop() unparks a thread, and warned of one of a CPU that was not parked. That was mended
+ * in 6.12, and in 6.1's stable releases. No header says so; the older kernels give a poll a weight.
+ * If a CPU goes offline behind this, its thread is parked twice, which is told once, and harmless.
+ */
+static void ktcp_turns_park_threads(void)
+{
+#ifndef KTCP_HAVE_NAPI_ADD_WITHOUT_WEIGHT
+	int cpu;
+
+	cpus_read_lock();
+	for_each_online_cpu(cpu) kthread_park(per_cpu(ktcp_turns_thread, cpu));
+	cpus_read_unlock();
+#endif
+}
+
 static void ktcp_turns_destroy(struct ktcp_turns *turns)
 {
+	int cpu;
+
 	/*
 	 * Somebody may still be on the way to raise the drain, or to wake the thread, though what
 	 * was made ready is done. The poll that napi_disable() leaves is never scheduled: it stays
@@ -210,6 +262,8 @@ static void ktcp_turns_destroy(struct ktcp_turns *turns)
 	 * this memory are there.
 	 */
 	ktcp_turns_remove_polls(turns);
+	for_each_possible_cpu(cpu) cancel_delayed_work_sync(&per_cpu_ptr(turns->cpus, cpu)->later);
+	ktcp_turns_park_threads();
 	smpboot_unregister_percpu_thread(&ktcp_turns_threads);
 	ktcp_turns = NULL;
 	ktcp_turns_free(turns);

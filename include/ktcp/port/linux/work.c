@@ -2,12 +2,18 @@
 /* port/work.h over linux/workqueue.h. */
 #include <linux/cpumask.h>
 #include <linux/jiffies.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/isolation.h>
 #include <linux/workqueue.h>
 
 #include <ktcp/port/work.h>
 
 #ifndef KTCP_HAVE_WQ_PERCPU /* 6.18 asks for one of the two by name */
 #define WQ_PERCPU 0
+#endif
+
+#ifndef KTCP_HAVE_HK_TYPE_DOMAIN
+#define HK_TYPE_DOMAIN HK_FLAG_DOMAIN
 #endif
 
 struct workqueue_struct *ktcp_alloc_workqueue(const char *name, unsigned int flags, int max_active)
@@ -34,9 +40,22 @@ int ktcp_wq_max_active(void)
 
 int ktcp_next_online_cpu(int cpu)
 {
-	int next = cpumask_next(cpu, cpu_online_mask);
+	const struct cpumask *ours;
+	unsigned int next;
 
+	/* Newer kernels change it as they run, and free the old one after a grace period. */
+	rcu_read_lock();
+	ours = housekeeping_cpumask(HK_TYPE_DOMAIN);
+	next = cpumask_next_and(cpu, cpu_online_mask, ours);
+	if (next >= nr_cpu_ids)
+		next = cpumask_first_and(cpu_online_mask, ours);
+	rcu_read_unlock();
 	return next < nr_cpu_ids ? next : cpumask_first(cpu_online_mask);
+}
+
+unsigned int ktcp_nr_cpus(void)
+{
+	return nr_cpu_ids;
 }
 
 void ktcp_init_work(struct work_struct *work, void (*function)(struct work_struct *work))

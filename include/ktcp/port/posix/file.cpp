@@ -6,6 +6,8 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <memory>
+#include <mutex>
 #include <new>
 #include <string>
 #include <sys/fsuid.h>
@@ -15,6 +17,7 @@
 
 #include <ktcp/port/file.h>
 #include <ktcp/port/pages.h>
+#include <ktcp/port/time.h>
 
 struct page {
 	std::atomic<int> references = 1;
@@ -30,11 +33,52 @@ struct file {
 	int fd;
 };
 
+/* A folder that is open for as long as somebody looks below it. */
+struct ktcp_posix_folder {
+	explicit ktcp_posix_folder(const char *path)
+		: fd(open(path, O_PATH | O_DIRECTORY | O_CLOEXEC)), error(fd < 0 ? -errno : 0)
+	{
+	}
+
+	ktcp_posix_folder(const ktcp_posix_folder &) = delete;
+
+	~ktcp_posix_folder()
+	{
+		if (fd >= 0)
+			close(fd);
+	}
+
+	const int fd;
+	const int error;
+};
+
 struct ktcp_file_root {
-	int fd;
-	uint32_t uid, gid;
-	bool symlinks;
-	bool as_others; /* files are read with those rights, which takes privilege */
+	ktcp_file_root(const char *path, uint32_t of_user, uint32_t of_group, bool follow)
+		: name(path), uid(of_user), gid(of_group), symlinks(follow),
+		  as_others(geteuid() == 0)
+	{
+	}
+
+	/* The folder that has the name; for a second after it was looked up. */
+	std::shared_ptr<const ktcp_posix_folder> get()
+	{
+		const std::lock_guard<std::mutex> held(lock);
+		const uint64_t now = ktcp_now_ms();
+
+		if (!folder || (name.starts_with('/') && now - since_ms >= 1000)) {
+			folder = std::make_shared<const ktcp_posix_folder>(name.c_str());
+			since_ms = now;
+		}
+		return folder;
+	}
+
+	const std::string name;
+	const uint32_t uid, gid;
+	const bool symlinks;
+	const bool as_others; /* files are read with those rights, which takes privilege */
+	std::mutex lock; /* of the rest */
+	std::shared_ptr<const ktcp_posix_folder> folder;
+	uint64_t since_ms = 0;
 };
 
 /* This thread's rights at files are another user's for as long as this lives. */
@@ -74,28 +118,51 @@ class ktcp_posix_rights {
 int ktcp_file_root_open(const char *path, uint32_t uid, uint32_t gid, bool symlinks,
 			struct ktcp_file_root **out)
 {
-	const int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	try {
+		auto made = std::make_unique<ktcp_file_root>(path, uid, gid, symlinks);
 
-	if (fd < 0)
-		return -errno;
-	*out = new (std::nothrow) ktcp_file_root{ fd, uid, gid, symlinks, geteuid() == 0 };
-	if (!*out) {
-		close(fd);
+		if (const int error = made->get()->error)
+			return error;
+		*out = made.release();
+		return 0;
+	} catch (const std::bad_alloc &) {
 		return -ENOMEM;
 	}
-	return 0;
 }
 
 void ktcp_file_root_close(struct ktcp_file_root *root)
 {
-	if (root)
-		close(root->fd);
 	delete root;
 }
 
-/* Without opening it: what it is comes first. */
-static int ktcp_posix_find(const ktcp_file_root *root, const char *path, ktcp_file_status *status)
+static void ktcp_posix_describe(const struct stat &stat, ktcp_file_status *status)
 {
+	status->size = static_cast<uint64_t>(stat.st_size);
+	status->mtime = stat.st_mtim.tv_sec;
+	status->mtime_ns = static_cast<uint32_t>(stat.st_mtim.tv_nsec);
+	status->ctime = stat.st_ctim.tv_sec;
+	status->ctime_ns = static_cast<uint32_t>(stat.st_ctim.tv_nsec);
+	status->inode = stat.st_ino;
+	status->kind = S_ISREG(stat.st_mode) ? KTCP_FILE_REGULAR :
+		       S_ISDIR(stat.st_mode) ? KTCP_FILE_DIRECTORY :
+					       KTCP_FILE_OTHER;
+}
+
+/* Without opening it: its kind must be known first. */
+static int ktcp_posix_find(ktcp_file_root *root, const char *path, ktcp_file_status *status)
+{
+	std::shared_ptr<const ktcp_posix_folder> folder;
+
+	try {
+		folder = root->get();
+	} catch (const std::bad_alloc &) {
+		return -ENOMEM;
+	}
+	/* A name that nothing has just now is no answer about a file. */
+	if (folder->error)
+		return -EAGAIN;
+
+	const ktcp_posix_rights rights(root);
 	open_how how = {};
 	struct stat stat;
 
@@ -107,7 +174,7 @@ static int ktcp_posix_find(const ktcp_file_root *root, const char *path, ktcp_fi
 	long fd = -1;
 
 	for (int i = 0; i < 8; i++) {
-		fd = syscall(SYS_openat2, root->fd, *path ? path : ".", &how, sizeof(how));
+		fd = syscall(SYS_openat2, folder->fd, *path ? path : ".", &how, sizeof(how));
 		if (fd >= 0 || errno != EAGAIN)
 			break;
 	}
@@ -117,21 +184,12 @@ static int ktcp_posix_find(const ktcp_file_root *root, const char *path, ktcp_fi
 		close(static_cast<int>(fd));
 		return -errno;
 	}
-	status->size = static_cast<uint64_t>(stat.st_size);
-	status->mtime = stat.st_mtim.tv_sec;
-	status->mtime_ns = static_cast<uint32_t>(stat.st_mtim.tv_nsec);
-	status->ctime = stat.st_ctim.tv_sec;
-	status->ctime_ns = static_cast<uint32_t>(stat.st_ctim.tv_nsec);
-	status->inode = stat.st_ino;
-	status->kind = S_ISREG(stat.st_mode) ? KTCP_FILE_REGULAR :
-		       S_ISDIR(stat.st_mode) ? KTCP_FILE_DIRECTORY :
-					       KTCP_FILE_OTHER;
+	ktcp_posix_describe(stat, status);
 	return static_cast<int>(fd);
 }
 
 int ktcp_file_stat(struct ktcp_file_root *root, const char *path, struct ktcp_file_status *status)
 {
-	const ktcp_posix_rights rights(root);
 	const int found = ktcp_posix_find(root, path, status);
 
 	if (found < 0)
@@ -140,16 +198,26 @@ int ktcp_file_stat(struct ktcp_file_root *root, const char *path, struct ktcp_fi
 	return 0;
 }
 
+int ktcp_file_restat(struct file *file, struct ktcp_file_status *status)
+{
+	struct stat stat;
+
+	if (fstat(file->fd, &stat) < 0)
+		return -errno;
+	ktcp_posix_describe(stat, status);
+	return 0;
+}
+
 int ktcp_file_open(struct ktcp_file_root *root, const char *path, struct file **out,
 		   struct ktcp_file_status *status)
 {
-	const ktcp_posix_rights rights(root);
 	const int found = ktcp_posix_find(root, path, status);
 
 	if (found < 0)
 		return found;
 
-	/* The very one that was looked at, whatever has become of the path. */
+	const ktcp_posix_rights rights(root);
+	/* The very file that was looked at, even if the path has changed. */
 	const std::string self = "/proc/self/fd/" + std::to_string(found);
 	const int fd = status->kind == KTCP_FILE_OTHER ?
 			       (errno = EACCES, -1) :

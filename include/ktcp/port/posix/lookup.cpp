@@ -4,15 +4,15 @@
 
 #include <ktcp/port/lookup.h>
 
-struct sock *ktcp_tcp_lookup_established(struct net *, const struct ktcp_endpoint *,
-					 const struct ktcp_endpoint *)
+size_t ktcp_tcp_lookup_established(struct net *, const struct ktcp_endpoint *,
+				   const struct ktcp_endpoint *, struct sock **, size_t)
 {
-	return nullptr;
+	return 0;
 }
 
-size_t ktcp_tcp_collect_established(struct net *, unsigned int *place,
-				    bool (*)(void *, const struct ktcp_tcp_identity *), void *,
-				    struct sock **, size_t)
+long ktcp_tcp_collect_established(struct net *, unsigned int *place,
+				  bool (*)(void *, const struct ktcp_tcp_identity *), void *,
+				  struct sock **, size_t)
 {
 	*place = KTCP_TCP_TABLE_END;
 	return 0;

@@ -1,41 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* port/proc.h where there is no /proc of ours: nothing is published, and nobody reads. */
-#include <errno.h>
-
+/* port/proc.h where there is no /proc of ours: it publishes nothing, so there is no reader. */
 #include <ktcp/port/proc.h>
 
-int ktcp_proc_mkdir(struct net *, const char *, struct proc_dir_entry **out)
+int ktcp_proc_mkdir(struct net *, const char *, struct ktcp_proc_folder **out)
 {
 	*out = nullptr;
 	return 0;
 }
 
-void ktcp_proc_rmdir(struct proc_dir_entry *)
+void ktcp_proc_rmdir(struct ktcp_proc_folder *)
 {
 }
 
-int ktcp_proc_create(struct proc_dir_entry *, const char *, struct ktcp_proc_file *)
+int ktcp_proc_create(struct ktcp_proc_folder *, const char *, struct ktcp_proc_file *)
 {
 	return 0;
-}
-
-int ktcp_proc_create_net(struct net *, const char *, struct ktcp_proc_file *)
-{
-	return 0;
-}
-
-void ktcp_proc_remove(struct ktcp_proc_file *)
-{
-}
-
-int ktcp_proc_copy(const struct ktcp_proc_input *, size_t, void *, size_t)
-{
-	return -EFAULT;
-}
-
-bool ktcp_proc_may_administer(const struct ktcp_proc_input *, struct net *)
-{
-	return false;
 }
 
 void ktcp_seq_printf(struct seq_file *, const char *, ...)

@@ -18,18 +18,7 @@
 #include <ktcp/port/log.h>
 #include <ktcp/port/module.h>
 
-#define KTCP_MODULE(description, author, version)
-#define KTCP_PARAM_INT(name_, initial_, least_, most_, text_) \
-	extern "C" struct ktcp_param_int ktcp_param_##name_;  \
-	struct ktcp_param_int ktcp_param_##name_ = { #name_, initial_, least_, most_ };
-#define KTCP_PARAM_STRING(name_, initial_, text_)      \
-	extern "C" char *ktcp_param_##name_;           \
-	static char ktcp_default_##name_[] = initial_; \
-	char *ktcp_param_##name_ = ktcp_default_##name_;
-#include KTCP_MODULE_LIST
-#undef KTCP_MODULE
-#undef KTCP_PARAM_INT
-#undef KTCP_PARAM_STRING
+#include "parameters.hpp"
 
 namespace
 {
@@ -88,21 +77,13 @@ bool set(const parameter &which, char *value)
 		return !value[shown];
 	}
 
-	char *end;
+	const char *const refused = ktcp_param_number(which.number, value);
 
-	errno = 0;
-
-	const long number = strtol(value, &end, 0);
-
-	if (errno || end == value || *end || number < which.number->least ||
-	    number > which.number->most) {
-		ktcp_printk(KTCP_LOG_ERROR, "%s=%.*s: must be a whole number from %ld to %ld",
-			    which.name, static_cast<int>(shown < 32 ? shown : 32), value,
-			    which.number->least, which.number->most);
-		return false;
-	}
-	which.number->value = number;
-	return true;
+	if (refused)
+		ktcp_printk(KTCP_LOG_ERROR, KTCP_PARAM_NUMBER_REFUSED, which.name,
+			    static_cast<int>(shown < 32 ? shown : 32), value, which.number->least,
+			    which.number->most, refused);
+	return !refused;
 }
 
 } // namespace

@@ -2,18 +2,21 @@
 /*
  * port/socket.h over file descriptors.
  *
- * Hooked sockets are watched, edge-triggered, by one epoll thread, which stands in for the
- * kernel's softirq: it calls the hooks, one socket's lock held, and ktcp_synchronize_rcu()
- * waits for it to come round.
+ * One epoll thread watches the hooked sockets, edge-triggered, and stands in for the kernel's
+ * softirq. It calls the hooks, one socket's lock held, and ktcp_synchronize_rcu() waits for it to
+ * come round.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,12 +26,14 @@
 #include <mutex>
 #include <new>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <ktcp/port/posix/send_pages.hpp>
 #include <ktcp/port/posix/thread.hpp>
 #include <ktcp/port/socket.h>
 #include <ktcp/port/sync.h>
+#include <ktcp/port/time.h>
 
 struct socket {
 	int fd = -1;
@@ -36,16 +41,39 @@ struct socket {
 	std::mutex lock; /* as lock_sock(): the hook is called, set and cleared under it */
 	struct ktcp_sock_hook *hook = nullptr;
 	std::atomic<bool> no_space{ false }; /* as SOCK_NOSPACE: somebody waits for room */
+	std::atomic<bool> connecting{ false }; /* somebody waits for the outcome … */
+	std::atomic<bool> given_up{ false }; /* … and a shutdown was it */
+	std::mutex poke_lock;
+	int poke = -1; /* an eventfd, once somebody waited who may be poked; under poke_lock */
+	std::atomic<uint64_t> sent{ 0 };
+	/* How many of those were acknowledged when it was last asked, and since when. */
+	mutable std::atomic<uint64_t> taken{ 0 };
+	mutable std::atomic<uint64_t> taken_ms{ 0 };
+
+	~socket()
+	{
+		if (poke >= 0)
+			close(poke);
+	}
 };
 
 namespace
 {
 
+/* Connections leave a quarter of the descriptors to what is done for them: files, above all. */
+bool leaves_enough(int fd)
+{
+	rlimit limit = {};
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == RLIM_INFINITY)
+		return true;
+	/* The lowest that is free: all below are taken. */
+	return static_cast<rlim_t>(fd) < limit.rlim_cur - limit.rlim_cur / 4;
+}
+
 class event_thread {
     public:
-	event_thread()
-		: epoll_(epoll_create1(EPOLL_CLOEXEC)), poke_(eventfd(0, EFD_CLOEXEC)),
-		  thread_([this] { run(); })
+	event_thread() : epoll_(epoll_create1(EPOLL_CLOEXEC)), poke_(eventfd(0, EFD_CLOEXEC))
 	{
 		epoll_event event = { .events = EPOLLIN, .data = { .ptr = nullptr } };
 
@@ -60,9 +88,18 @@ class event_thread {
 			closing_ = true;
 		}
 		poke();
-		thread_.join();
+		if (thread_.joinable())
+			thread_.join();
 		close(poke_);
 		close(epoll_);
+	}
+
+	/* False: the system has no more threads. */
+	bool begin()
+	{
+		const std::lock_guard hold(lock_);
+
+		return thread_.joinable() || ktcp_posix_start(thread_, [this] { run(); });
 	}
 
 	void watch(struct socket &sock, uint32_t events)
@@ -77,7 +114,7 @@ class event_thread {
 		epoll_ctl(epoll_, EPOLL_CTL_DEL, sock.fd, nullptr);
 	}
 
-	/* The thread may hold an event of this socket's that it has not come to yet: it frees
+	/* The thread may hold an event of this socket's that it has not come to yet. So it frees
 	 * the socket itself, before it fetches the next. */
 	void retire(struct socket *sock)
 	{
@@ -93,6 +130,10 @@ class event_thread {
 	void synchronize()
 	{
 		std::unique_lock hold(lock_);
+
+		if (!thread_.joinable())
+			return; /* no socket was watched yet */
+
 		const unsigned long wanted = ++wanted_;
 
 		poke();
@@ -151,7 +192,8 @@ class event_thread {
 		if (event.events & (EPOLLOUT | EPOLLHUP | EPOLLERR) &&
 		    sock->no_space.exchange(false))
 			events |= KTCP_SOCK_WRITABLE;
-		if (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		if (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR) ||
+		    (event.events & EPOLLOUT && sock->connecting))
 			events |= KTCP_SOCK_STATE;
 
 		const std::lock_guard hold(sock->lock);
@@ -271,6 +313,8 @@ void hook(struct socket *sock, struct ktcp_sock_hook *hook, uint32_t watched)
 		sock->hook = hook;
 		sock->was_hooked = true;
 	}
+	/* A server's listener came first, and is refused without the thread. */
+	static_cast<void>(events().begin());
 	events().watch(*sock, watched);
 }
 
@@ -316,7 +360,13 @@ int ktcp_sock_listen(struct socket *sock, int backlog)
 
 int ktcp_sock_accept(struct socket *listener, struct socket **out)
 {
-	return wrap(accept4(listener->fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK), out);
+	const int fd = accept4(listener->fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd >= 0 && !leaves_enough(fd)) {
+		close(fd);
+		return -EMFILE;
+	}
+	return wrap(fd, out);
 }
 
 bool ktcp_sock_listening(const struct socket *sock)
@@ -327,23 +377,39 @@ bool ktcp_sock_listening(const struct socket *sock)
 	return !getsockopt(sock->fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) && listening;
 }
 
+static bool has_outcome(const struct socket *sock)
+{
+	pollfd ready = { .fd = sock->fd, .events = POLLOUT, .revents = 0 };
+
+	return poll(&ready, 1, 0) > 0;
+}
+
 int ktcp_sock_connect(struct socket *sock, const struct ktcp_endpoint *remote)
 {
 	address to;
-	int error = to_sockaddr(sock, *remote, to);
+	const int error = to_sockaddr(sock, *remote, to);
 
 	if (error)
 		return error;
-	if (connect(sock->fd, to.raw(), to.length) == 0)
-		return 0;
-	if (errno != EINPROGRESS)
-		return -errno;
+	sock->connecting = true;
 
-	pollfd ready = { .fd = sock->fd, .events = POLLOUT, .revents = 0 };
+	const int status = status_of(connect(sock->fd, to.raw(), to.length));
+
+	if (status != -EINPROGRESS)
+		sock->connecting = false;
+	return status;
+}
+
+int ktcp_sock_connected(struct socket *sock)
+{
+	int error = 0;
 	socklen_t length = sizeof(error);
 
-	while (poll(&ready, 1, -1) < 0)
-		;
+	if (sock->given_up)
+		return -ECONNABORTED;
+	if (!has_outcome(sock))
+		return -EINPROGRESS;
+	sock->connecting = false;
 	getsockopt(sock->fd, SOL_SOCKET, SO_ERROR, &error, &length);
 	return -error;
 }
@@ -372,7 +438,10 @@ long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned
 		if (sent >= 0)
 			sock->no_space = false;
 	}
-	return sent < 0 ? -errno : sent;
+	if (sent < 0)
+		return -errno;
+	sock->sent += static_cast<uint64_t>(sent);
+	return sent;
 }
 
 long ktcp_sock_send_pages(struct socket *sock, const ktcp_file_page *pages, unsigned int count,
@@ -381,10 +450,31 @@ long ktcp_sock_send_pages(struct socket *sock, const ktcp_file_page *pages, unsi
 	return ktcp_posix_send_pages(sock, pages, count, flags, ktcp_posix_page_bytes);
 }
 
-int ktcp_sock_wait(struct socket *sock, unsigned int events, int timeout_ms)
+int ktcp_sock_wait_for_poke(struct socket *sock, unsigned int events, int timeout_ms, bool *poked)
 {
-	pollfd ready[] = { { .fd = sock->fd, .events = 0, .revents = 0 },
-			   { .fd = ktcp_posix_stop_fd(), .events = POLLIN, .revents = 0 } };
+	pollfd ready[] = { { .fd = events ? sock->fd : -1, .events = 0, .revents = 0 },
+			   { .fd = ktcp_posix_stop_fd(), .events = POLLIN, .revents = 0 },
+			   { .fd = -1, .events = POLLIN, .revents = 0 } };
+	const auto was_poked = [&] {
+		const std::lock_guard hold(sock->poke_lock);
+		eventfd_t count;
+
+		if (sock->poke < 0)
+			sock->poke = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (sock->poke >= 0 && !leaves_enough(sock->poke)) {
+			close(sock->poke);
+			sock->poke = -1;
+		}
+		ready[2].fd = sock->poke;
+		static_cast<void>(eventfd_read(sock->poke, &count));
+		return std::exchange(*poked, false);
+	};
+
+	if (poked && was_poked())
+		return 0;
+	/* Short of descriptors: it looks now and then. */
+	if (poked && ready[2].fd < 0)
+		timeout_ms = timeout_ms < 0 || timeout_ms > 20 ? 20 : timeout_ms;
 
 	if (events & KTCP_SOCK_READABLE)
 		ready[0].events |= POLLIN | POLLRDHUP;
@@ -395,15 +485,31 @@ int ktcp_sock_wait(struct socket *sock, unsigned int events, int timeout_ms)
 
 	if (count < 0)
 		return -errno;
-	if (ready[0].revents)
+	if ((poked && was_poked()) || ready[0].revents)
 		return 0;
-	return count ? -EINTR : -ETIMEDOUT;
+	return ready[1].revents ? -EINTR : -ETIMEDOUT;
+}
+
+int ktcp_sock_wait(struct socket *sock, unsigned int events, int timeout_ms)
+{
+	return ktcp_sock_wait_for_poke(sock, events, timeout_ms, nullptr);
+}
+
+void ktcp_sock_poke(struct socket *sock, bool *poked)
+{
+	const std::lock_guard hold(sock->poke_lock);
+
+	*poked = true;
+	if (sock->poke >= 0)
+		static_cast<void>(eventfd_write(sock->poke, 1));
 }
 
 int ktcp_sock_shutdown(struct socket *sock, enum ktcp_shutdown how)
 {
 	static constexpr int commands[] = { SHUT_RD, SHUT_WR, SHUT_RDWR };
 
+	if (sock->connecting && !has_outcome(sock))
+		sock->given_up = true;
 	return status_of(shutdown(sock->fd, commands[how]));
 }
 
@@ -447,6 +553,11 @@ void ktcp_sock_set_keepalive(struct socket *sock)
 	set_option(sock, SOL_SOCKET, SO_KEEPALIVE, 1);
 }
 
+void ktcp_sock_set_quickack(struct socket *sock, bool on)
+{
+	set_option(sock, IPPROTO_TCP, TCP_QUICKACK, static_cast<int>(on));
+}
+
 void ktcp_sock_set_oobinline(struct socket *sock)
 {
 	set_option(sock, SOL_SOCKET, SO_OOBINLINE, 1);
@@ -465,6 +576,29 @@ void ktcp_sock_set_sndbuf(struct socket *sock, int bytes)
 void ktcp_sock_set_user_timeout(struct socket *sock, unsigned int ms)
 {
 	set_option(sock, IPPROTO_TCP, TCP_USER_TIMEOUT, ms);
+}
+
+int ktcp_sock_set_option(struct socket *sock, enum ktcp_sock_option option, const void *value,
+			 size_t size)
+{
+	static constexpr struct {
+		int level, name;
+	} options[] = {
+		{ IPPROTO_TCP, TCP_KEEPIDLE },
+		{ IPPROTO_TCP, TCP_KEEPINTVL },
+		{ IPPROTO_TCP, TCP_KEEPCNT },
+		{ SOL_SOCKET, SO_MARK },
+		{ IPPROTO_IP, IP_TOS },
+		{ SOL_SOCKET, SO_RCVBUF },
+		{ SOL_SOCKET, SO_SNDBUF },
+		{ IPPROTO_TCP, TCP_FASTOPEN },
+		{ IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT },
+		{ IPPROTO_TCP, TCP_CONGESTION },
+		{ SOL_SOCKET, SO_BINDTODEVICE },
+	};
+
+	return status_of(setsockopt(sock->fd, options[option].level, options[option].name, value,
+				    static_cast<socklen_t>(size)));
 }
 
 int ktcp_sock_hold_net(struct socket *)
@@ -489,6 +623,8 @@ void ktcp_sock_unhook(struct socket *sock, struct ktcp_sock_hook *)
 
 int ktcp_sock_hook_listener(struct socket *sock, struct ktcp_sock_hook *by)
 {
+	if (!events().begin())
+		return -EAGAIN;
 	hook(sock, by, EPOLLIN);
 	return 0;
 }
@@ -524,14 +660,82 @@ long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, 
 	return ktcp_sock_send(sock, data, size, flags);
 }
 
-/* No process ever owns it: who has the claim has the socket. */
+void ktcp_sock_softirq_finish(struct socket *sock)
+{
+	char unread;
+
+	if (recv(sock->fd, &unread, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
+		shutdown(sock->fd, SHUT_WR);
+}
+
+static unsigned int number_of(const struct socket *sock, unsigned long what)
+{
+	int number = 0;
+
+	ioctl(sock->fd, what, &number);
+	return static_cast<unsigned int>(std::max(number, 0));
+}
+
+static tcp_info info_of(const struct socket *sock)
+{
+	tcp_info info = {};
+	socklen_t size = sizeof(info);
+
+	getsockopt(sock->fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+	return info;
+}
+
+uint32_t ktcp_sock_unheard_ms(const struct socket *sock)
+{
+	return info_of(sock).tcpi_last_data_recv;
+}
+
+bool ktcp_sock_has_unread(const struct socket *sock)
+{
+	return number_of(sock, FIONREAD);
+}
+
+/*
+ * The system does not tell when bytes were last acknowledged. So this remembers how many there were
+ * when it was asked. The last of them came no later than the last acknowledgement of any kind.
+ */
+uint32_t ktcp_sock_untaken_ms(const struct socket *sock)
+{
+	const uint64_t now = ktcp_now_ms();
+	const uint64_t taken = sock->sent -
+			       std::min<uint64_t>(sock->sent, number_of(sock, SIOCOUTQ));
+
+	if (!taken)
+		return UINT32_MAX;
+	if (sock->taken.exchange(taken) != taken)
+		sock->taken_ms = now - std::min<uint64_t>(now, info_of(sock).tcpi_last_ack_recv);
+	return static_cast<uint32_t>(now - std::min<uint64_t>(now, sock->taken_ms));
+}
+
+/* The system does not tell of the window either: most begin with so much. */
+uint32_t ktcp_sock_unread(const struct socket *sock)
+{
+	return number_of(sock, SIOCOUTQ) + 65536;
+}
+
+/* No process ever owns it: the holder of the claim has the socket. */
 struct sock *ktcp_sock_trylock_bh(struct socket *sock)
 {
 	return reinterpret_cast<struct sock *>(sock);
 }
 
+struct sock *ktcp_sock_try_bh(struct socket *sock)
+{
+	return ktcp_sock_trylock_bh(sock);
+}
+
 void ktcp_sock_unlock_bh(struct sock *)
 {
+}
+
+bool ktcp_sock_is_local(const struct socket *)
+{
+	return false; /* its turns are a thread's anyhow */
 }
 
 int ktcp_sock_incoming_cpu(const struct socket *sock)

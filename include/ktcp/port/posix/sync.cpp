@@ -7,6 +7,8 @@
 #include <ktcp/port/layout.h>
 #include <ktcp/port/sync.h>
 
+#include "bottom_halves.hpp"
+
 struct mutex : std::mutex {};
 
 struct completion {
@@ -36,6 +38,33 @@ void ktcp_mutex_unlock(struct mutex *lock)
 void ktcp_mutex_destroy(struct mutex *lock)
 {
 	lock->~mutex();
+}
+
+/* The thread that has bottom halves off is alone with them: no more exclusion is needed. */
+struct spinlock {};
+
+static_assert(sizeof(spinlock) <= KTCP_SIZEOF_SPINLOCK);
+
+void ktcp_mutex_set_class(struct mutex *, struct lock_class_key *, const char *)
+{
+}
+
+void ktcp_spin_lock_set_class(struct spinlock *, struct lock_class_key *, const char *)
+{
+}
+
+void ktcp_spin_lock_init(struct spinlock *)
+{
+}
+
+void ktcp_spin_lock_bh(struct spinlock *)
+{
+	the_bottom_halves.disable();
+}
+
+void ktcp_spin_unlock_bh(struct spinlock *)
+{
+	the_bottom_halves.enable();
 }
 
 void ktcp_init_completion(struct completion *done)

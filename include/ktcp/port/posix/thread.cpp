@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstring>
 #include <new>
 #include <semaphore>
 #include <string>
@@ -54,7 +55,7 @@ int ktcp_kthread_run(int (*function)(void *argument), void *argument, const char
 	}
 	thread->function = function;
 	thread->argument = argument;
-	thread->name = std::string(name).substr(0, 15);
+	thread->name.assign(name, strnlen(name, 15));
 
 	const int error = pthread_create(&thread->id, nullptr, ktcp_thread_main, thread);
 
@@ -77,6 +78,11 @@ int ktcp_kthread_stop(struct task_struct *thread)
 
 	delete thread;
 	return status;
+}
+
+unsigned int ktcp_kthread_most(void)
+{
+	return 16384; /* of the 32768 process numbers that there are at least */
 }
 
 bool ktcp_kthread_should_stop(void)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * port/turns.h over threads, as if there were one CPU: a lock stands for its bottom halves, and
- * whoever leaves does what was raised.
+ * port/turns.h over threads, as if there were one CPU, whose bottom halves are the_bottom_halves.
  */
 #include <cerrno>
 #include <chrono>
@@ -14,32 +13,47 @@
 
 #include <pthread.h>
 
+#include <ktcp/port/posix/thread.hpp>
 #include <ktcp/port/turns.h>
+
+#include "bottom_halves.hpp"
 
 struct ktcp_turns {
 	const ktcp_turns_ops *ops;
 	std::unique_ptr<std::max_align_t[]> cpu;
-	std::recursive_mutex here;
 	std::condition_variable_any more;
 	std::thread thread;
-	unsigned int depth = 0; /* of enter(), by who holds the lock */
-	bool raised = false;
 	bool work = false;
+	bool later = false;
 	bool closing = false;
+
+	static constexpr std::chrono::milliseconds jiffy{ 1 };
 
 	void run()
 	{
 		pthread_setname_np(pthread_self(), "turns");
 
-		std::unique_lock hold(here);
+		std::unique_lock hold(the_bottom_halves.lock);
 
 		ops->arrive(cpu.get());
 		for (;;) {
-			more.wait(hold, [this] { return work || closing; });
+			more.wait(hold, [this] { return work || later || closing; });
+			if (!work && !closing) /* several at a time */
+				more.wait_for(hold, jiffy, [this] { return work || closing; });
 			if (closing)
 				return;
-			if (!ops->thread(cpu.get()))
-				work = false;
+			if (work) {
+				the_bottom_halves.disable();
+				if (!ops->thread(cpu.get()))
+					work = false;
+				the_bottom_halves.enable();
+			}
+			if (later) {
+				later = false;
+				hold.unlock();
+				ops->later(cpu.get());
+				hold.lock();
+			}
 			hold.unlock(); /* others are "here" between two turns */
 			hold.lock();
 		}
@@ -69,8 +83,14 @@ int ktcp_turns_get(size_t size, const struct ktcp_turns_ops *ops, struct ktcp_tu
 					std::max_align_t[size / sizeof(std::max_align_t) + 1]{});
 		if (!made->cpu)
 			return -ENOMEM;
-		turns_of_all = made.release();
-		turns_of_all->thread = std::thread([] { turns_of_all->run(); });
+		turns_of_all = made.get();
+		the_bottom_halves.drain = [] { turns_of_all->ops->drain(turns_of_all->cpu.get()); };
+		if (!ktcp_posix_start(made->thread, [] { turns_of_all->run(); })) {
+			the_bottom_halves.drain = nullptr;
+			turns_of_all = nullptr;
+			return -EAGAIN;
+		}
+		static_cast<void>(made.release());
 	}
 	users++;
 	*out = turns_of_all;
@@ -87,8 +107,8 @@ void ktcp_turns_put(struct ktcp_turns *turns)
 	if (--users)
 		return;
 	{
-		/* Whoever was here has left once this is ours. */
-		const std::lock_guard here(turns->here);
+		/* The thread before us has left once this is ours. */
+		const std::lock_guard here(the_bottom_halves.lock);
 
 		turns->closing = true;
 		turns->more.notify_one();
@@ -100,29 +120,29 @@ void ktcp_turns_put(struct ktcp_turns *turns)
 
 void *ktcp_turns_enter(struct ktcp_turns *turns)
 {
-	turns->here.lock();
-	turns->depth++;
+	the_bottom_halves.disable();
 	return turns->cpu.get();
 }
 
-void ktcp_turns_leave(struct ktcp_turns *turns)
+void ktcp_turns_leave(struct ktcp_turns *)
 {
-	while (turns->depth == 1 && turns->raised) {
-		turns->raised = false;
-		turns->ops->drain(turns->cpu.get());
-	}
-	turns->depth--;
-	turns->here.unlock();
+	the_bottom_halves.enable();
 }
 
 void ktcp_turns_raise(void *)
 {
-	turns_of_all->raised = true;
+	the_bottom_halves.raise();
 }
 
 void ktcp_turns_wake(void *)
 {
 	turns_of_all->work = true;
+	turns_of_all->more.notify_one();
+}
+
+void ktcp_turns_later(void *, bool)
+{
+	turns_of_all->later = true;
 	turns_of_all->more.notify_one();
 }
 

@@ -2,11 +2,14 @@
 /*
  * port/work.h over threads.
  *
- * A queue starts a thread when there are more items than idle ones, up to max_active, and
- * keeps what it has started until it is destroyed. An item may free itself, so after its function
- * nobody looks at it: what must be known then is kept in the worker that ran it.
+ * A queue has a thread from its beginning. It starts another one when there are more items than
+ * idle threads, up to max_active. It keeps its threads until it is destroyed. Where the system has
+ * no more threads, items wait for those that there are, as in the kernel. An item may free itself,
+ * so the queue never looks at it after its function. The worker that ran it keeps the facts that
+ * are needed then.
  */
 #include <condition_variable>
+#include <cstring>
 #include <list>
 #include <map>
 #include <mutex>
@@ -17,6 +20,7 @@
 #include <pthread.h>
 
 #include <ktcp/port/layout.h>
+#include <ktcp/port/posix/thread.hpp>
 #include <ktcp/port/work.h>
 
 struct ktcp_worker {
@@ -86,16 +90,30 @@ class scheduler {
 		queue.last = &work;
 		queue.listed++;
 		/* A worker for each: an item that blocks must not hold up the next. */
-		if (queue.listed <= queue.idle) {
+		if (queue.listed <= queue.idle)
 			queue.more.notify_one();
-		} else if (queue.workers.size() < queue.max_active) {
-			ktcp_worker &made = queue.workers.emplace_back();
-
-			made.thread = std::thread([this, &queue, &made] { run(queue, made); });
-		}
+		else if (queue.workers.size() < queue.max_active)
+			add_worker(queue);
 	}
 
-	/* Locked. Out of whatever it waits in. */
+	/* Locked. False: the system has no more threads. */
+	bool add_worker(workqueue_struct &queue) noexcept
+	{
+		try {
+			queue.workers.emplace_back();
+		} catch (...) {
+			return false;
+		}
+
+		ktcp_worker &made = queue.workers.back();
+
+		if (ktcp_posix_start(made.thread, [this, &queue, &made] { run(queue, made); }))
+			return true;
+		queue.workers.pop_back();
+		return false;
+	}
+
+	/* Locked. Takes the item out of the list in which it waits. */
 	bool unqueue(work_struct &work)
 	{
 		if (!work.queued)
@@ -131,7 +149,7 @@ class scheduler {
     private:
 	void run(workqueue_struct &queue, ktcp_worker &self)
 	{
-		pthread_setname_np(pthread_self(), queue.name.substr(0, 15).c_str());
+		pthread_setname_np(pthread_self(), queue.name.c_str());
 
 		std::unique_lock hold(lock);
 
@@ -183,9 +201,13 @@ class timers {
 						   std::chrono::milliseconds(delay_ms),
 					   &item);
 		item.armed = true;
-		if (!thread_.joinable())
-			thread_ = std::thread([this] { run(); });
 		changed_.notify_one();
+	}
+
+	/* Locked. Before the first set(); false: the system has no more threads. */
+	bool begin() noexcept
+	{
+		return thread_.joinable() || ktcp_posix_start(thread_, [this] { run(); });
 	}
 
 	/* Locked. */
@@ -255,11 +277,18 @@ struct workqueue_struct *ktcp_alloc_workqueue(const char *name, unsigned int, in
 	const unsigned int cpus = std::thread::hardware_concurrency();
 	auto *queue = new (std::nothrow) workqueue_struct{};
 
-	if (queue) {
-		queue->name = name;
-		queue->max_active = max_active ? max_active : cpus ? cpus : 1;
-	}
-	return queue;
+	if (!queue)
+		return nullptr;
+	queue->name.assign(name, strnlen(name, 15)); /* what a thread's name has room for */
+	queue->max_active = max_active ? max_active : cpus ? cpus : 1;
+
+	std::unique_lock hold(sched().lock);
+
+	if (clock_of_work().begin() && sched().add_worker(*queue))
+		return queue;
+	hold.unlock();
+	delete queue;
+	return nullptr;
 }
 
 void ktcp_destroy_workqueue(struct workqueue_struct *wq)
@@ -287,6 +316,13 @@ int ktcp_next_online_cpu(int cpu)
 	/* Threads go where the scheduler likes; the numbers are good for spreading over all. */
 	return static_cast<unsigned int>(cpu + 1) < std::thread::hardware_concurrency() ? cpu + 1 :
 											  0;
+}
+
+unsigned int ktcp_nr_cpus(void)
+{
+	const unsigned int cpus = std::thread::hardware_concurrency();
+
+	return cpus ? cpus : 1;
 }
 
 void ktcp_init_work(struct work_struct *work, void (*function)(struct work_struct *work))
