@@ -4,15 +4,22 @@
  * Which place takes the turns of a CPU's strands that never sleep.
  *
  *   inline   in sk_data_ready, while nothing else is ready and the drain has some of its share
- *            left: the bytes are in the cache, and nobody is switched to
+ *            left: the bytes are in the cache, and no task is switched to
  *   drain    behind the softirq, for the rest, within a share: 64 strands, and half of each
  *            millisecond
- *   thread   once the share is used up, or turns were heavy: all of the CPU's turns for a while,
- *            never the leftovers alone (as a third task beside its softirqs and its other tasks it
- *            would have the longest latencies of all)
+ *   thread   a strand whose turn used its own share up, until it waits; beside several such turns
+ *            also the strands of local peers, for a while; and, once the drain's share is used up,
+ *            all of the CPU's turns for a while, never the leftovers alone (as a third task beside
+ *            the CPU's softirqs and its other tasks the thread would have the longest latencies of
+ *            all)
+ *   later    in process context within a jiffy, several at a time: what is over, and only has to be
+ *            let go
  *
- * Without the share, softirqs that saturate a CPU keep its tasks waiting; without the thread's
- * priority, what is left for the thread waits for them. Measured: docs/benchmarks.md.
+ * Without the share, softirqs that saturate a CPU keep its tasks waiting. Without the thread's
+ * priority, the thread's strands wait for those tasks. A strand with much to do goes to the thread
+ * alone. If it took the others along, one bulk sender would slow all small ones down. Local peers are
+ * the exception, for they are tasks of this CPU, too. One that is answered inline never sleeps, and
+ * then waits for whole time slices of the bulk sender. Measured: docs/benchmarks.md.
  *
  * A turn that needs process context, and every turn of a CPU without a thread, is a work item's.
  */
@@ -20,8 +27,9 @@
 #define KTCP_ENGINE_CPU_TURNS_HPP
 
 #include <cstdint>
-#include <type_traits>
+#include <utility>
 
+#include <ktcp/base/atomic.hpp>
 #include <ktcp/engine/strand.hpp>
 #include <ktcp/port/turns.h>
 
@@ -29,41 +37,36 @@ namespace ktcp
 {
 
 /**
- * What is ready on one CPU. Lives in the memory that ktcp_turns_get() gives each, and is used only
- * "here", as port/turns.h has it. All zero is its beginning.
+ * The strands that are ready on one CPU. It lives in the memory that ktcp_turns_get() gives each CPU,
+ * and is used only "here", as port/turns.h has it. It begins as zeros.
  */
 class cpu_turns {
     public:
-	/** May a turn begin where the event is? Then begin_inline(). */
-	bool has_room() noexcept
+	/** May a turn of @p next begin where its event is? After it, end_inline(). */
+	bool has_room(const strand &next) noexcept
 	{
-		return ready_.empty() && !draining_ && !handed_over() && !share_is_used_up();
+		return ready_.empty() && !draining_ && !is_the_threads(next) && !share_is_used_up();
 	}
 
-	/** A turn that was begun inside its event ended so; @p self is not looked at if given away. */
+	/** Settle a turn that was begun inside its event; @p self is not touched if given away. */
 	void end_inline(strand &self, strand::turn_end end) noexcept
 	{
-		if (end == strand::turn_end::given_away)
-			return;
-		was_heavy();
-		add(self);
+		end_turn(self, end);
 	}
 
 	/** Have a claimed strand take its turn as soon as it can. It is given away. */
 	void add(strand &ready) noexcept
 	{
-		if (!has_thread_) {
-			ready.how_.to_process(ready);
+		if (!has_thread_ || is_the_threads(ready)) {
+			to_thread(ready);
 			return;
 		}
 		ready_.push(ready);
-		if (handed_over())
-			ktcp_turns_wake(this);
-		else if (!draining_) /* else it looks once more */
+		if (!draining_) /* else it looks once more */
 			ktcp_turns_raise(this);
 	}
 
-	/** What the port calls. */
+	/** The functions that the port calls. */
 	static const ktcp_turns_ops operations;
 
     private:
@@ -71,54 +74,94 @@ class cpu_turns {
 	static constexpr unsigned int share_strands = 64; /* as NAPI's weight */
 	static constexpr std::uint64_t share_ns = 500'000;
 	static constexpr std::uint64_t share_period_ns = 1'000'000;
-	/* So many turns within so long that used up their own shares are heavy … */
-	static constexpr unsigned int heavy_turns = 4;
-	/* … and so long all turns are the thread's then: two jiffies at 250 Hz. */
+	/* The thread takes all turns for so long then: two jiffies at 250 Hz. */
 	static constexpr std::uint64_t hand_over_ns = 8'000'000;
+	/* So many turns that used their own shares up, each so soon after the last, are heavy. */
+	static constexpr unsigned int heavy_turns = 4;
+	/* So many that are over are let go at once. */
+	static constexpr unsigned int most_over = 64;
 
 	static cpu_turns &of(void *cpu) noexcept
 	{
 		return *static_cast<cpu_turns *>(cpu);
 	}
 
-	/* Are turns the thread's just now? Until it is done with what it has, and the time is over. */
+	/* Are turns the thread's just now? */
 	bool handed_over() noexcept
 	{
-		if (handed_over_ && ready_.empty() &&
-		    ktcp_turns_clock() - handed_over_at_ >= hand_over_ns)
+		if (handed_over_ && ktcp_turns_clock() - handed_over_at_ >= hand_over_ns)
 			handed_over_ = false;
 		return handed_over_;
 	}
 
-	void hand_over(std::uint64_t now) noexcept
+	bool is_the_threads(const strand &next) noexcept
 	{
-		handed_over_ = true;
-		handed_over_at_ = now;
+		return handed_over() || (next.local_ && is_heavy());
+	}
+
+	/* Did several turns use their own shares up, one soon after the other, until just now? */
+	bool is_heavy() const noexcept
+	{
+		return heavy_ == heavy_turns && ktcp_turns_clock() - heavy_at_ < hand_over_ns;
 	}
 
 	void was_heavy() noexcept
 	{
 		const std::uint64_t now = ktcp_turns_clock();
 
-		if (now - heavy_since_ >= hand_over_ns) {
-			heavy_since_ = now;
+		if (now - heavy_at_ >= hand_over_ns)
 			heavy_ = 0;
-		}
-		if (++heavy_ >= heavy_turns)
-			hand_over(now);
+		heavy_at_ = now;
+		if (heavy_ < heavy_turns)
+			heavy_++;
 	}
 
-	void take_turn() noexcept
+	void hand_over(std::uint64_t now) noexcept
 	{
-		strand &next = ready_.pop();
+		handed_over_ = true;
+		handed_over_at_ = now;
+		while (!ready_.empty())
+			to_thread(ready_.pop());
+	}
 
-		if (next.how_.take_turn(next) == strand::turn_end::share_used) {
+	void to_thread(strand &ready) noexcept
+	{
+		if (!has_thread_) {
+			ready.how_.to_process(ready);
+			return;
+		}
+		left_.push(ready);
+		ktcp_turns_wake(this);
+	}
+
+	void end_turn(strand &self, strand::turn_end end) noexcept
+	{
+		switch (end) {
+		case strand::turn_end::given_away:
+			break;
+		case strand::turn_end::share_used:
 			was_heavy();
-			ready_.push(next);
+			to_thread(self);
+			break;
+		case strand::turn_end::over:
+			let_go_later(self);
+			break;
 		}
 	}
 
-	/* Softirqs have had their part of this period: the next turn is charged, or handed over. */
+	void let_go_later(strand &over) noexcept
+	{
+		strand *before = over_.load(memory_order_relaxed);
+
+		/* Release: the context that takes it sees its last turn's work, and owns it then. */
+		do
+			over.next_ = before;
+		while (!over_.compare_exchange(before, &over, memory_order_release));
+		many_over_ = before ? many_over_ + 1 : 1;
+		ktcp_turns_later(this, many_over_ == most_over);
+	}
+
+	/* Have softirqs had their part of this period? The next turn is charged, or handed over. */
 	bool share_is_used_up() const noexcept
 	{
 		return spent_ns_ >= share_ns && ktcp_turns_clock() - period_ < share_period_ns;
@@ -143,50 +186,55 @@ class cpu_turns {
 		std::uint64_t since = ktcp_turns_clock();
 		unsigned int taken = 0;
 
-		if (handed_over_)
-			return; /* after it was raised */
 		draining_ = true;
-		while (!ready_.empty() && !handed_over_) {
-			take_turn();
+		while (!ready_.empty()) {
+			strand &next = ready_.pop();
+
+			end_turn(next, next.how_.take_turn(next));
 			if ((!charge(since) || ++taken == share_strands) && !ready_.empty())
 				hand_over(since);
 		}
 		draining_ = false;
-		if (ready_.empty())
-			return;
-		if (has_thread_)
-			ktcp_turns_wake(this);
-		else
-			to_process();
 	}
 
 	bool thread_turn() noexcept
 	{
-		if (!ready_.empty())
-			take_turn();
-		return !ready_.empty();
+		if (!left_.empty()) {
+			strand &next = left_.pop();
+
+			end_turn(next, next.how_.take_turn(next));
+		}
+		return !left_.empty();
 	}
 
-	void to_process() noexcept
+	/* On any CPU, in process context. */
+	void let_go() noexcept
 	{
-		while (!ready_.empty()) {
-			strand &next = ready_.pop();
+		strand *next = over_.exchange(nullptr, memory_order_acquire);
 
-			next.how_.to_process(next);
+		while (next) {
+			strand &over = *std::exchange(next, next->next_);
+
+			over.how_.let_go(over);
 		}
 	}
 
 	void depart() noexcept
 	{
 		has_thread_ = false;
-		to_process();
+		for (strand_queue *each : { &ready_, &left_ })
+			while (!each->empty())
+				to_thread(each->pop());
 	}
 
-	strand_queue ready_;
+	strand_queue ready_; /* the drain's */
+	strand_queue left_; /* the thread's */
+	atomic<strand *> over_; /* to be let go, the last one first */
+	unsigned int many_over_; /* of them, at most: they may have been taken meanwhile */
 	std::uint64_t period_, spent_ns_; /* the drain's */
-	std::uint64_t heavy_since_;
 	std::uint64_t handed_over_at_;
-	unsigned int heavy_;
+	std::uint64_t heavy_at_;
+	unsigned int heavy_; /* turns that used their own shares up */
 	bool has_thread_;
 	bool draining_;
 	bool handed_over_;
@@ -198,10 +246,9 @@ inline constexpr ktcp_turns_ops cpu_turns::operations = {
 	.thread = [](void *cpu) { return of(cpu).thread_turn(); },
 	.arrive = [](void *cpu) { of(cpu).has_thread_ = true; },
 	.depart = [](void *cpu) { of(cpu).depart(); },
+	.later = [](void *cpu) { of(cpu).let_go(); },
 };
 /** @endcond */
-
-static_assert(std::is_trivially_default_constructible_v<cpu_turns>);
 
 } // namespace ktcp
 

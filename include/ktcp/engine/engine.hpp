@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /**
  * @file
- * A server's share in the module's engine: what takes the turns of strands that never sleep.
+ * A server's share in the module's engine, which takes the turns of strands that never sleep.
  *
  * @code
  * ktcp::engine turns = KTCP_TRY(ktcp::engine::create());
@@ -18,8 +18,8 @@
 
 #include <utility>
 
+#include <ktcp/base/result.hpp>
 #include <ktcp/engine/cpu_turns.hpp>
-#include <ktcp/result.hpp>
 
 namespace ktcp
 {
@@ -77,8 +77,8 @@ class engine {
 		here(const here &) = delete;
 		here &operator=(const here &) = delete;
 
-		/* A drain that was raised may run before this returns: the owner of the engine that
-		 * was entered may be gone then, the engine itself is not. */
+		/* A drain that was raised may run before this returns. The owner of the engine that
+		 * was entered may be gone then; the engine itself is not. */
 		~here()
 		{
 			ktcp_turns_leave(turns_);

@@ -3,18 +3,18 @@
  * @file
  * A kernel thread per connection: for comparison, and for handlers that block at length.
  *
- * A thread that has finished still runs this module's code on its way out, so it hands
- * itself to a reaper, which joins it before the session is forgotten: unloading waits for
- * that, and no thread outlives the module.
+ * A thread that has finished still runs this module's code on its way out. So it hands itself to a
+ * reaper, which joins it before the session is forgotten. Unloading waits for that, and no thread
+ * outlives the module.
  */
-#ifndef KTCP_MODEL_THREAD_PER_CONNECTION_HPP
-#define KTCP_MODEL_THREAD_PER_CONNECTION_HPP
+#ifndef KTCP_ENGINE_THREAD_PER_CONNECTION_HPP
+#define KTCP_ENGINE_THREAD_PER_CONNECTION_HPP
 
 #include <cstdint>
 #include <utility>
 
-#include <ktcp/model/blocking.hpp>
-#include <ktcp/thread.hpp>
+#include <ktcp/engine/blocking.hpp>
+#include <ktcp/kernel/thread.hpp>
 
 namespace ktcp
 {
@@ -22,7 +22,7 @@ namespace ktcp
 /** The model of the first kecho and khttpd. */
 class thread_per_connection {
     public:
-	/** What a server asks of it. */
+	/** The functions that a server calls. */
 	static const struct model table;
 
     private:
@@ -63,16 +63,14 @@ inline constexpr struct model thread_per_connection::table = {
 	.name = "thread",
 	.session_size = sizeof(thread_session),
 	.blocks = false, /* a thread of its own, no worker */
+	.most = ktcp_kthread_most, /* the machine needs some itself */
 	.in_softirq = false,
 	.construct = [](void *memory, session_table &table, ktcp::socket &&socket) -> session & {
 		return *new (memory) thread_session(table, std::move(socket));
 	},
 	.start = [](session &self) { return static_cast<thread_session &>(self).start(); },
-	.wake =
-		[](session &self, std::uint32_t event) {
-			if (event == session::event_ended)
-				static_cast<thread_session &>(self).wake();
-		},
+	.wake = [](session &self) { static_cast<thread_session &>(self).wake(); },
+	.look = nullptr, /* it sleeps until its next time at most */
 	.destroy = [](session &self) { static_cast<thread_session &>(self).~thread_session(); },
 };
 /** @endcond */

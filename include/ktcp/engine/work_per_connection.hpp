@@ -3,16 +3,16 @@
  * @file
  * A work item per connection, blocked while its peer is quiet: for comparison.
  *
- * A workqueue runs at most max_active items at once (512 on 6.1), so no more
- * connections than that can be served, and the server accepts no more.
+ * A workqueue runs at most max_active items at once (512 on 6.1). It can serve no more connections
+ * than that, so the server accepts no more.
  */
-#ifndef KTCP_MODEL_WORK_PER_CONNECTION_HPP
-#define KTCP_MODEL_WORK_PER_CONNECTION_HPP
+#ifndef KTCP_ENGINE_WORK_PER_CONNECTION_HPP
+#define KTCP_ENGINE_WORK_PER_CONNECTION_HPP
 
 #include <cstdint>
 #include <utility>
 
-#include <ktcp/model/blocking.hpp>
+#include <ktcp/engine/blocking.hpp>
 
 namespace ktcp
 {
@@ -20,7 +20,7 @@ namespace ktcp
 /** The model of kecho and khttpd with CMWQ. */
 class work_per_connection {
     public:
-	/** What a server asks of it. */
+	/** The functions that a server calls. */
 	static const struct model table;
 
     private:
@@ -54,6 +54,8 @@ inline constexpr struct model work_per_connection::table = {
 	.name = "work",
 	.session_size = sizeof(work_session),
 	.blocks = true,
+	/* Beyond what a queue can block on at once, a connection would wait for another to leave. */
+	.most = [] { return static_cast<unsigned int>(workqueue::most_active()); },
 	.in_softirq = false,
 	.construct = [](void *memory, session_table &table, ktcp::socket &&socket) -> session & {
 		return *new (memory) work_session(table, std::move(socket));
@@ -62,11 +64,8 @@ inline constexpr struct model work_per_connection::table = {
 		static_cast<work_session &>(self).start();
 		return {};
 	},
-	.wake =
-		[](session &self, std::uint32_t event) {
-			if (event == session::event_ended)
-				static_cast<work_session &>(self).wake();
-		},
+	.wake = [](session &self) { static_cast<work_session &>(self).wake(); },
+	.look = nullptr, /* it sleeps until its next time at most */
 	.destroy = [](session &self) { static_cast<work_session &>(self).~work_session(); },
 };
 /** @endcond */

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * An outgoing connection: a stream of a strand's beside the accepted one. Users see ktcp/connect.hpp.
+ *
+ * Its life:
+ *   made       memory and a place in the strand's list; in any turn
+ *   begin()    the socket, hooked, sends its SYN; in a turn that may sleep, for connecting looks for a port
+ *   prepare()  asks what came of that, once the hook was told; from then on it is a stream as any
+ *   drop()     no coroutine uses it any more; in any turn
+ *   let_go()   the hook is taken away under the socket's lock, and the socket is closed; in process
+ *              context, in a turn of the strand's or at its end
+ *
+ * Its hook's events are the strand's (strand::event_source), and only the strand's turns use it. The
+ * claim protects this socket as it does the accepted one. When let_go() has returned, no callback of it
+ * runs or comes, and the strand lives longer than that.
+ *
+ * Where a turn has bottom halves off, the accepted socket's lock is held. This one's is tried for each
+ * call (ktcp_sock_try_bh()). Precedent: mptcp's subflows, whose work takes the one lock when it has
+ * the other.
+ */
+#ifndef KTCP_ENGINE_OUTGOING_STREAM_HPP
+#define KTCP_ENGINE_OUTGOING_STREAM_HPP
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <utility>
+
+#include <ktcp/base/atomic.hpp>
+#include <ktcp/engine/second_stream.hpp>
+#include <ktcp/engine/strand.hpp>
+#include <ktcp/kernel/socket_options.hpp>
+#include <ktcp/port/memory.h>
+#include <ktcp/stream.hpp>
+
+namespace ktcp
+{
+
+/** How an outgoing connection is made. */
+struct connect_options {
+	unsigned int timeout_ms =
+		10000; /**< it must be there by then; 0: as long as the kernel tries */
+	endpoint local = {}; /**< address and port of this side; unspecified: the kernel's choice */
+	socket_options socket = {}; /**< mark, device, congestion control … */
+};
+
+namespace detail
+{
+
+/* See above. */
+class outgoing_stream : public second_stream, ktcp_sock_hook {
+    public:
+	/* nullptr: there is no memory for it, or as many are there as allowed: @why. In a turn. */
+	static outgoing_stream *make(strand &owner, page_pool &buffers, outgoing_room &room,
+				     const endpoint &to, const connect_options &how,
+				     int &why) noexcept
+	{
+		if (!room.enter()) {
+			why = error_code(errc::edquot).code();
+			return nullptr;
+		}
+
+		void *const memory = ktcp_kmalloc(sizeof(outgoing_stream),
+						  static_cast<ktcp_gfp>(owner.frame_flags()));
+
+		if (!memory) {
+			room.leave();
+			why = error_code(errc::enomem).code();
+			return nullptr;
+		}
+		return ::new (memory) outgoing_stream(owner, buffers, room, to, how);
+	}
+
+	/* This one is ready when there is an outcome, in its status. */
+	void set_waiting(waiter &one) noexcept
+	{
+		one.known_by = &waiting_;
+		waiting_ = &one;
+	}
+
+	/* Go on with connecting. */
+	void connect_on() noexcept;
+
+    private:
+	enum class stage : std::uint8_t { asked, connecting, over };
+
+	outgoing_stream(strand &owner, page_pool &buffers, outgoing_room &room, const endpoint &to,
+			const connect_options &how) noexcept
+		: second_stream(owner, buffers, functions), ktcp_sock_hook{ on_event, {} },
+		  room_(room), to_(to), how_(how)
+	{
+	}
+
+	~outgoing_stream() = default;
+
+	static void on_event(struct ktcp_sock_hook *hook, unsigned int events)
+	{
+		auto &self = *static_cast<outgoing_stream *>(hook);
+
+		/* Release: the turn that takes the strand's event sees it. */
+		if (events & KTCP_SOCK_STATE)
+			self.told_.store(true, memory_order_release);
+		self.owner().post(strand::event_source);
+	}
+
+	result<void> begin() noexcept;
+	bool connected_to_itself() noexcept;
+
+	void close(unsigned int linger_ms) noexcept
+	{
+		outgoing_room &room = room_;
+
+		if (socket()) {
+			::ktcp_sock_unhook(socket().raw(), this);
+			drop_kept();
+			if (is_reset_at_end())
+				socket().abort();
+			else
+				socket().close(linger_ms);
+		}
+		this->~outgoing_stream();
+		ktcp_kfree(this);
+		room.leave();
+	}
+
+	void finish(int status) noexcept
+	{
+		stage_ = stage::over;
+		if (waiting_) {
+			waiting_->status = status;
+			owner().make_ready(*waiting_);
+		}
+	}
+
+	static const operations functions;
+
+	outgoing_room &room_;
+	const endpoint to_;
+	const connect_options how_;
+	atomic<bool> told_ = false; /* by the hook, since it was asked last */
+	stage stage_ = stage::asked;
+};
+
+/** @cond for doxygen, which takes the initializers for members */
+inline constexpr second_stream::operations outgoing_stream::functions = {
+	.prepare = [](second_stream &self) { static_cast<outgoing_stream &>(self).connect_on(); },
+	.let_go =
+		[](second_stream &self, unsigned int linger_ms) {
+			static_cast<outgoing_stream &>(self).close(linger_ms);
+		},
+};
+/** @endcond */
+
+/* Sleeps. */
+inline result<void> outgoing_stream::begin() noexcept
+{
+	ktcp::socket made = KTCP_TRY(
+		ktcp::socket::create(to_.is_ipv4() ? family::inet : family::inet6, room_.net));
+
+	/* As an accepted one. */
+	made.set_nodelay();
+	made.set_keepalive();
+	made.set_oobinline();
+	KTCP_TRY(how_.socket.set(made));
+	if (how_.local != endpoint()) {
+		if (how_.local.port())
+			made.set_reuseaddr(); /* its last connection may be in TIME-WAIT */
+		else
+			KTCP_TRY(made.set_option(KTCP_SOCK_BIND_NO_PORT, 1));
+		KTCP_TRY(made.bind(how_.local));
+	}
+	socket() = std::move(made);
+	/* Before it connects: so no outcome is missed. */
+	::ktcp_sock_hook(socket().raw(), this);
+	return socket().try_connect(to_);
+}
+
+/*
+ * The kernel may choose the target's port as the local one, if it has no listener. Then its SYN meets
+ * itself (RFC 9293 section 3.5, simultaneous open).
+ */
+inline bool outgoing_stream::connected_to_itself() noexcept
+{
+	const auto here = socket().local();
+
+	return here && *here == to_;
+}
+
+inline void outgoing_stream::connect_on() noexcept
+{
+	strand &by = owner();
+	result<void> status;
+
+	if (stage_ == stage::over)
+		return;
+	if (const int why = by.to_tell()) {
+		if (by.tell())
+			finish(why);
+		else
+			by.note(outcome::over);
+		return;
+	}
+	if (stage_ == stage::asked) {
+		if (!by.turn_may_sleep() ||
+		    by.note(by.spend() ? outcome::done : outcome::yield) != outcome::done)
+			return;
+		stage_ = stage::connecting;
+		status = begin();
+	} else {
+		if (!told_.load(memory_order_acquire))
+			return;
+		if (by.in_softirq()) {
+			by.note(outcome::process);
+			return;
+		}
+		told_.store(false, memory_order_relaxed);
+		status = socket().connected();
+	}
+	if (!status && status.error() == errc::einprogress)
+		return;
+	if (status && connected_to_itself())
+		status = errc::econnrefused;
+	if (status && room_.write_ms)
+		socket().set_user_timeout(room_.write_ms);
+	finish(status.code());
+}
+
+} // namespace detail
+} // namespace ktcp
+
+#endif

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * The networks whose peers may connect.
+ *
+ * @code
+ * ktcp::peer_rules rules;
+ * KTCP_TRY(rules.set("10.0.0.0/8", "10.6.6.0/24"));
+ * if (rules.admit(peer))
+ * @endcode
+ */
+#ifndef KTCP_ENGINE_PEER_RULES_HPP
+#define KTCP_ENGINE_PEER_RULES_HPP
+
+#include <string_view>
+
+#include <ktcp/base/result.hpp>
+#include <ktcp/base/setting.hpp>
+#include <ktcp/kernel/log.hpp>
+#include <ktcp/kernel/sync.hpp>
+#include <ktcp/net/endpoint.hpp>
+#include <ktcp/net/prefix.hpp>
+
+namespace ktcp
+{
+
+/**
+ * Read the prefixes of a parameter into @p to.
+ * Errors: EINVAL, with a line in the log that names the parameter; @p to is as it was. Process context.
+ */
+inline result<void> read_prefixes(const char *parameter, std::string_view text,
+				  prefix_list &to) noexcept
+{
+	const auto read = to.assign(text);
+
+	if (read)
+		return {};
+	KTCP_LOG_ERR("%s=%.*s: character %zu: %s", parameter, static_cast<int>(text.size()),
+		     text.data(), read.at + 1, read.error);
+	return errc::einval;
+}
+
+/** Networks whose peers are served, and others whose peers are not. Process context. */
+class peer_rules {
+    public:
+	/**
+	 * Other rules from now on.
+	 * @param allow  prefixes, as prefix_list::assign(); empty: all peers.
+	 * @param deny  the same; they are refused also if @p allow has them. Empty: none.
+	 * Errors: EINVAL, with a line in the log; that list is as it was.
+	 */
+	result<void> set(std::string_view allow, std::string_view deny) noexcept
+	{
+		auto held = lists_.lock();
+
+		KTCP_TRY(read_prefixes("allow", allow, held->allow));
+		KTCP_TRY(read_prefixes("deny", deny, held->deny));
+		any_ = !held->allow.empty() || !held->deny.empty();
+		return {};
+	}
+
+	/** Is any peer refused? Any context. */
+	bool any() const noexcept
+	{
+		return any_;
+	}
+
+	/** Is @p peer served? */
+	bool admit(const endpoint &peer) const noexcept
+	{
+		if (!any())
+			return true;
+
+		const auto held = lists_.lock();
+
+		return !held->deny.contains(peer) &&
+		       (held->allow.empty() || held->allow.contains(peer));
+	}
+
+    private:
+	struct lists {
+		prefix_list allow, deny;
+	};
+
+	guarded<lists> lists_;
+	setting<bool> any_ = false;
+};
+
+} // namespace ktcp
+
+#endif

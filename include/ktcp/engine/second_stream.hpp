@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * A stream of a strand's beside the accepted one, as a turn sees it. Outgoing connections are such
+ * (engine/outgoing_stream.hpp); servers whose handlers have none contain none of their code.
+ */
+#ifndef KTCP_ENGINE_SECOND_STREAM_HPP
+#define KTCP_ENGINE_SECOND_STREAM_HPP
+
+#include <coroutine>
+#include <cstddef>
+#include <utility>
+
+#include <ktcp/base/atomic.hpp>
+#include <ktcp/base/setting.hpp>
+#include <ktcp/stream.hpp>
+#include <ktcp/task.hpp>
+
+namespace ktcp
+{
+
+namespace detail
+{
+
+/* The outgoing connections of a server share this. */
+struct outgoing_room {
+	/* One more, if there may be. Any context. */
+	bool enter() noexcept
+	{
+		if (count.fetch_add(1, memory_order_relaxed) < most)
+			return true;
+		leave();
+		return false;
+	}
+
+	void leave() noexcept
+	{
+		count.fetch_sub(1, memory_order_relaxed);
+	}
+
+	struct net *net = nullptr; /* where they are; nullptr: in the initial namespace */
+	setting<std::size_t> most = 0;
+	setting<unsigned int> write_ms = 0; /* TCP_USER_TIMEOUT, once they are connected */
+	atomic<std::size_t> count = 0;
+};
+
+/* See above. In the turns of its strand alone. */
+class second_stream : public stream {
+    public:
+	/* There is an owner, until drop(). */
+	void hold() noexcept
+	{
+		held_ = true;
+	}
+
+	/* There is none. */
+	void drop() noexcept
+	{
+		held_ = false;
+	}
+
+	/* Is it without an owner, a reader of its bytes, and a waiter? Where no coroutine is ready. */
+	bool is_left() const noexcept
+	{
+		return !held_ && !waiting_ && !has_lent();
+	}
+
+	/* A turn begins. */
+	void begin_turn() noexcept
+	{
+		wait_for_nothing();
+		old_ = stream::waits();
+	}
+
+	/* Go on until it can be read and written. Its waiter may be ready then. */
+	void prepare() noexcept
+	{
+		if (waiting_)
+			how_.prepare(*this);
+	}
+
+	/* Try the older operations again. Returns the coroutine that goes on, nullptr: there is none. */
+	std::coroutine_handle<> next() noexcept
+	{
+		for (auto **each : { &old_.reading, &old_.writing })
+			if (*each)
+				if (const auto who = try_again(std::exchange(*each, nullptr)))
+					return who;
+		return nullptr;
+	}
+
+	/* Close it, and free its memory. @linger_ms: as socket::close(). Process context. */
+	void let_go(unsigned int linger_ms) noexcept
+	{
+		how_.let_go(*this, linger_ms);
+	}
+
+	using stream::starved;
+	using stream::unpark;
+	using stream::waits;
+
+	second_stream *next_one = nullptr; /* in the strand's list */
+
+    protected:
+	struct operations {
+		void (*prepare)(second_stream &self);
+		void (*let_go)(second_stream &self, unsigned int linger_ms);
+	};
+
+	second_stream(strand &owner, page_pool &buffers, const operations &how) noexcept
+		: stream(owner, ktcp::socket(), buffers, true), how_(how)
+	{
+	}
+
+	~second_stream() = default;
+
+	waiter *waiting_ = nullptr; /* until it is prepared */
+
+    private:
+	const operations &how_;
+	waiting old_ = {};
+	bool held_ = false;
+};
+
+} // namespace detail
+} // namespace ktcp
+
+#endif
