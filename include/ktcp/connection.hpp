@@ -12,9 +12,9 @@
  * }
  * @endcode
  *
- * When the handler returns, the connection is closed and what it wrote is delivered.
- * Who waits where, when an operation cannot go on at once, is the execution model's
- * choice (model/): the handler is the same.
+ * When the handler returns, the connection is closed and the written bytes are delivered.
+ * An operation may have to wait. The execution model (engine/) decides what waits then: a
+ * coroutine frame, a work item or a thread. The handler is the same.
  */
 #ifndef KTCP_CONNECTION_HPP
 #define KTCP_CONNECTION_HPP
@@ -23,188 +23,64 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
-#include <span>
-#include <string_view>
+#include <new>
 #include <utility>
 
-#include <ktcp/atomic.hpp>
-#include <ktcp/buffer.hpp>
-#include <ktcp/file.hpp>
-#include <ktcp/log.hpp>
+#include <ktcp/engine/second_stream.hpp>
+#include <ktcp/engine/signal.hpp>
+#include <ktcp/engine/statistics.hpp>
+#include <ktcp/engine/strand.hpp>
+#include <ktcp/kernel/buffer.hpp>
+#include <ktcp/kernel/socket.hpp>
 #include <ktcp/port/time.h>
-#include <ktcp/socket.hpp>
-#include <ktcp/statistics.hpp>
+#include <ktcp/stream.hpp>
 #include <ktcp/task.hpp>
 
 namespace ktcp
 {
 
-class connection;
+namespace detail
+{
 
-/**
- * What a read() brought: bytes, the end of the stream, or an error. Holds the buffer
- * that the bytes are in, and gives it back when it goes.
- */
-class [[nodiscard]] received {
-    public:
-	/** No bytes, and no buffer. */
-	received() noexcept = default;
+class connect_operation;
 
-	received(received &&other) noexcept
-		: peer_(other.peer_), data_(std::exchange(other.data_, nullptr)),
-		  end_(std::exchange(other.end_, 0)), begin_(std::exchange(other.begin_, 0)),
-		  status_(other.status_)
-	{
-	}
-
-	received &operator=(received &&other) noexcept
-	{
-		std::swap(peer_, other.peer_);
-		std::swap(data_, other.data_);
-		std::swap(end_, other.end_);
-		std::swap(begin_, other.begin_);
-		std::swap(status_, other.status_);
-		return *this;
-	}
-
-	~received();
-
-	/** Are there bytes? */
-	explicit operator bool() const noexcept
-	{
-		return begin_ != end_;
-	}
-
-	/** The bytes; valid for as long as this lives. */
-	std::span<const std::byte> operator*() const noexcept
-	{
-		return { data_ + begin_, end_ - begin_ };
-	}
-
-	/** The first @p size of them are done with; more than there are: all, and a warning. */
-	void remove_prefix(std::size_t size) noexcept
-	{
-		const std::size_t held = end_ - begin_;
-
-		if (size > held) {
-			KTCP_WARN_ONCE("received::remove_prefix(%zu) of %zu bytes", size, held);
-			size = held;
-		}
-		begin_ = static_cast<std::uint16_t>(begin_ + size);
-	}
-
-	/** No bytes: did the peer finish sending, in good order? */
-	bool end_of_stream() const noexcept
-	{
-		return begin_ == end_ && status_ == 0;
-	}
-
-	/** Neither bytes nor the end: ECONNRESET, ETIMEDOUT, ESHUTDOWN, ENOMEM … */
-	error_code error() const noexcept
-	{
-		return error_code::from(status_);
-	}
-
-    private:
-	friend class connection;
-
-	/* @p data is a buffer of the peer's, or nullptr. */
-	received(connection &peer, std::byte *data, std::size_t size, int status) noexcept
-		: peer_(&peer), data_(data), end_(static_cast<std::uint32_t>(size)),
-		  status_(static_cast<std::int16_t>(status))
-	{
-	}
-
-	connection *peer_ = nullptr; /* outlives us: we are in its handler's frame */
-	std::byte *data_ = nullptr; /* a buffer of the peer's, or nullptr; the bytes are … */
-	std::uint32_t end_ = 0; /* … from begin_ to here */
-	std::uint16_t begin_ = 0;
-	std::int16_t status_ = 0;
-};
+} // namespace detail
 
 /**
  * A peer. A handler gets one by reference and may use it until it returns.
  *
- * One operation at a time: co_await each before the next. An operation fails with
- * ETIMEDOUT when the peer was idle for too long, and with ESHUTDOWN when the server is
- * being stopped; a handler that goes on all the same is destroyed at its next await
- * but few.
+ * It is a stream, and the strand of all coroutines that serve it: they take turns, and never run
+ * beside each other. A coroutine waits for one operation at a time; one may read while another
+ * writes. An operation fails with ETIMEDOUT when the peer was idle for too long, and with ESHUTDOWN
+ * while the server is being stopped. A handler should return then. The server destroys one that
+ * awaits some sixteen times more.
  */
-class connection : public executor {
-	class operation;
-
+class connection : public strand, public stream {
     public:
-	class read_operation;
-	class read_more_operation;
-	class write_operation;
 	class may_sleep_operation;
-	class finish_operation;
-
-	connection(const connection &) = delete;
-	connection &operator=(const connection &) = delete;
-
-	/** `co_await peer.read()`: a ktcp::received, at least a byte unless the stream ended. */
-	[[nodiscard]] read_operation read() noexcept;
 
 	/**
-	 * `co_await peer.read_more(held)`: a result<size_t>, how many bytes came behind those
-	 * that are there, 0 at the end of the stream. The bytes may move.
-	 * @param held  what a read() of this peer brought: at least a byte of its buffer.
-	 * Errors: ENOBUFS (the bytes fill a buffer), EINVAL and a warning (@p held has no buffer of
-	 * this peer's), and read()'s; the bytes stay.
-	 */
-	[[nodiscard]] read_more_operation read_more(received &held) noexcept;
-
-	/**
-	 * `co_await peer.write(bytes)`: a result<void>, once TCP has taken all of them.
-	 * @param data  must stay as it is until then.
-	 * @param more  more follows at once: no short segment yet (MSG_MORE).
-	 * Errors: EPIPE, ECONNRESET, ETIMEDOUT, ESHUTDOWN …
-	 */
-	[[nodiscard]] write_operation write(std::span<const std::byte> data,
-					    bool more = false) noexcept;
-
-	/** The same for text. */
-	[[nodiscard]] write_operation write(std::string_view text, bool more = false) noexcept;
-
-	/**
-	 * `co_await peer.write(pages)`: the same for pages of a file, without copying them; what
-	 * TCP has taken is taken off @p pages.
-	 */
-	[[nodiscard]] write_operation write(file_pages &pages, bool more = false) noexcept;
-
-	/**
-	 * `co_await peer.may_sleep()`: a result<void>; from then until its next await the handler
-	 * may sleep, for a file's sake or a lock's, and keeps nobody waiting but its own peer.
+	 * `co_await peer.may_sleep()`: a result<void>. From then until its next await the handler
+	 * may sleep, for a file or a lock, and only its own peer waits meanwhile.
 	 * In the event-driven model it goes on in a worker of an unbound workqueue.
-	 * Errors: ESHUTDOWN, ETIMEDOUT; then it must not sleep.
+	 * Errors: ESHUTDOWN, ETIMEDOUT; the handler must not sleep then.
 	 */
 	[[nodiscard]] may_sleep_operation may_sleep() noexcept;
 
 	/**
-	 * `co_await peer.finish_sending()`: a result<void>; the peer learns that nothing more comes
-	 * (shutdown(SHUT_WR)). Reading goes on.
-	 * Errors: ENOTCONN, ESHUTDOWN, ETIMEDOUT.
-	 */
-	[[nodiscard]] finish_operation finish_sending() noexcept;
-
-	/**
-	 * From now on an operation fails with ETIMEDOUT once @p ms milliseconds are over, as exact
-	 * as the server's sweep (a second, or a quarter of its shortest timeout). The next
-	 * expires_after() starts afresh, so that a handler may still say good-bye.
-	 * @param ms  0: never, until the next call; at most 2^31 - 1, 24 days, and more is that.
+	 * Set the handler's deadline. Once @p ms milliseconds are over, or some 50 later, operations
+	 * fail with ETIMEDOUT. The next expires_after() sets a new deadline, so a handler can still
+	 * write a last word.
+	 * @param ms  0: no deadline, until the next call. More than 2^31 - 1 (24 days) means that.
 	 */
 	void expires_after(unsigned int ms) noexcept
 	{
-		ms = std::min(ms, longest_deadline_ms);
-		deadline_.store(ms ? deadline_at(ktcp_now_ms() + ms) : 0, memory_order_relaxed);
-		if (!ended_.load(memory_order_relaxed))
-			told_ = 0;
+		set_deadline(ms);
 	}
 
 	/**
-	 * Was the connection ended, or is the deadline over (expires_after())? Long work between two
-	 * awaits asks now and then, and gives up. Any context.
+	 * Was the connection ended, or is the deadline over (expires_after())? A handler that computes
+	 * for long between two awaits asks now and then, and gives up on an error. Any context.
 	 * Errors: ESHUTDOWN, ETIMEDOUT.
 	 */
 	result<void> check() const noexcept
@@ -215,29 +91,41 @@ class connection : public executor {
 		return {};
 	}
 
-	/**
-	 * Reset the connection when the handler returns, so that the peer knows that what it got
-	 * is not all of it.
-	 */
-	void reset_at_end() noexcept
+	/** Is the deadline over (expires_after()), and no other one set? Any context. */
+	bool is_expired() const noexcept
 	{
-		reset_at_end_ = true;
+		return expired();
 	}
 
 	/**
-	 * One of the buffers that read() brings its bytes in, for the handler's own use.
-	 * Errors: ENOMEM. In softirq the kernel does not reclaim memory for it, so ENOMEM is more
-	 * likely there. After may_sleep() the kernel does.
+	 * Milliseconds that the peer has been quiet, as its TCP shows it: it has sent no byte, and
+	 * acknowledged none of ours. 0 while bytes of its wait to be read and no write() waits for it.
+	 * Any context.
 	 */
-	result<buffer> borrow() noexcept
+	std::uint32_t idle_ms() const noexcept
 	{
-		return buffer::from(buffers_, frame_flags());
+		return stream::idle_ms();
 	}
 
-	/** May a read() find something at once? true may be wrong. */
-	bool readable() const noexcept
+	/**
+	 * The most bytes that the peer's program may still have to read. Its TCP has not acknowledged
+	 * some of them, and its receive buffer may hold others. A program that reads R bytes a second has
+	 * read all that was written before by unread() / R seconds from now. Any context.
+	 */
+	std::uint32_t unread() const noexcept
 	{
-		return socket_.readable();
+		return socket().unread();
+	}
+
+	/**
+	 * Add one to a counter of the handler's, which the server shows beside its own: see
+	 * connection_handler. Any context.
+	 * @param which  its place in Handler::counters.
+	 */
+	template <class Counter>
+	void count(Counter which) noexcept
+	{
+		strand::count(static_cast<unsigned int>(which));
 	}
 
 	/** Where the peer is, as it was when accepted; all zero if it was gone already. */
@@ -247,52 +135,64 @@ class connection : public executor {
 	}
 
     protected:
-	/** What makes a handler's coroutine for a peer. */
+	/** Makes a handler's coroutine for a peer. */
 	using handler_function = task (*)(const void *handler, connection &peer);
 
 	/** Why advance() came back. */
 	enum class progress : std::uint8_t {
 		waiting, /**< until one of interest() happens */
-		yielded, /**< its turn is over; there may be more to do at once */
+		yielded, /**< its share of the turn is used up; there may be more to do at once */
 		asked_to_sleep, /**< the same, and the next turn must be where it may sleep */
 		needs_process, /**< the same, and the next turn must be in process context */
 		finished, /**< the handler has returned, or is not to be resumed any more */
 	};
 
-	/** Events beside ktcp_sock_event's, in the same word. */
-	static constexpr std::uint32_t event_ended = 8; /**< end() was called */
-	static constexpr std::uint32_t event_retry = 16; /**< memory may be back */
-	static constexpr std::uint32_t event_expired = 32; /**< expire() said so */
-
 	/**
 	 * @param buffers  where read() borrows its buffers; must outlive this.
+	 * @param how  what is done with its turns, if others are to take them.
 	 */
 	connection(ktcp::socket &&socket, page_pool &buffers, handler_function handle,
-		   const void *handler) noexcept
-		: socket_(std::move(socket)), buffers_(buffers), handle_(handle), handler_(handler),
-		  accepted_ms_(ktcp_now_ms()), last_active_ms_(accepted_ms_)
+		   const void *handler, const strand::operations &how = by_hand) noexcept
+		: strand(how), stream(static_cast<strand &>(*this), std::move(socket), buffers),
+		  handle_(handle), handler_(handler)
 	{
+		const std::uint64_t now_ms = ktcp_now_ms();
+
+		accepted_high_ = static_cast<std::uint16_t>(now_ms >> 32);
+		accepted_low_ = static_cast<std::uint32_t>(now_ms);
 	}
 
-	~connection() = default;
+	~connection()
+	{
+		if (started_)
+			task_.~task();
+	}
 
 	/**
-	 * Go on with the handler until it waits, has used up its turn, or is done. Once it is
-	 * done, so it stays. Process context, one caller at a time; after
-	 * progress::asked_to_sleep one where a long sleep is nobody else's loss.
+	 * Go on with the handler until it waits, has used up its share, or is done. A handler that is
+	 * done stays so. Process context, one caller at a time. After progress::asked_to_sleep the
+	 * caller must be one that may sleep long without keeping others waiting.
 	 */
 	progress advance() noexcept;
 
 	/**
 	 * The same from inside an event with KTCP_SOCK_SOFTIRQ, with a smaller share: other CPUs
-	 * spin on the socket's lock meanwhile. What cannot be done there needs_process.
-	 * @param pages  for what it sends.
+	 * spin on the socket's lock meanwhile. An operation that softirq cannot do ends the turn with
+	 * progress::needs_process.
+	 * @param pages  memory for the bytes that it sends.
 	 */
 	progress advance_in_softirq(const softirq_pages &pages) noexcept;
 
 	/**
-	 * Did the handler ask to sleep in its last turn? Then its next one begins where it may,
-	 * for it is likely to ask again. For who advances.
+	 * Send the FIN now, if the connection ends in good order. After progress::finished, and where
+	 * advance_in_softirq() may be called.
+	 * Return: false if close() has to end the connection otherwise.
+	 */
+	bool finish_in_softirq() noexcept;
+
+	/**
+	 * Did the handler ask to sleep in its last turn? It is likely to ask again, so its next turn
+	 * begins where it may. Only for the context that advances it.
 	 */
 	bool asked_to_sleep() const noexcept
 	{
@@ -302,584 +202,173 @@ class connection : public executor {
 	/** After progress::waiting: the events that are worth an advance(). */
 	std::uint32_t interest() const noexcept
 	{
-		if (starved_.load(memory_order_relaxed))
-			return event_retry | event_ended | event_expired | KTCP_SOCK_STATE;
-		return wanted_.load(memory_order_relaxed) | event_ended | event_expired |
-		       KTCP_SOCK_STATE;
+		return event_over | event_source | KTCP_SOCK_STATE | stream::interest();
 	}
 
-	/**
-	 * Have every operation from now on fail with @p why. The model must then see to it that
-	 * a waiting connection advances. Any context.
-	 */
-	void end(errc why) noexcept
-	{
-		std::uint16_t none = 0;
-
-		ended_.compare_exchange(none, static_cast<std::uint16_t>(why),
-					memory_order_release);
-	}
-
-	/**
-	 * Is the handler's own deadline over (expires_after())? Then operations fail until it sets
-	 * the next, and the model must see to it that a waiting connection advances. Any context.
-	 */
-	bool expire(std::uint64_t now_ms) noexcept
-	{
-		std::uint32_t deadline = deadline_.load(memory_order_relaxed);
-
-		/* Only the deadline that was looked at: the handler may just have set another. */
-		return deadline > deadline_over && left_ms(deadline, now_ms) == 0 &&
-		       deadline_.compare_exchange(deadline, deadline_over, memory_order_relaxed);
-	}
-
-	/** Milliseconds until the handler's deadline; -1 if it has none. */
-	int until_deadline_ms(std::uint64_t now_ms) const noexcept
-	{
-		const std::uint32_t deadline = deadline_.load(memory_order_relaxed);
-
-		return deadline == 0		 ? -1 :
-		       deadline == deadline_over ? 0 :
-						   left_ms(deadline, now_ms);
-	}
-
-	/** Why it was ended, if it was. */
-	result<void> why_ended() const noexcept
-	{
-		return result<void>::from(-ended_.load(memory_order_acquire));
-	}
-
-	/** What it moved so far. Any context. */
+	/** Bytes and turns so far. Any context. */
 	traffic moved() const noexcept
 	{
-		return { .bytes_in = bytes_in_.value(),
-			 .bytes_out = bytes_out_.value(),
-			 .turns = turns_.value(),
-			 .exhausted = exhausted_.value() };
+		traffic all = stream::moved();
+
+		all.turns = turns_.value();
+		all.exhausted = exhausted_.value();
+		return all;
 	}
 
 	/** Milliseconds since it was accepted. */
 	std::uint64_t age_ms(std::uint64_t now_ms) const noexcept
 	{
-		return now_ms - accepted_ms_;
-	}
-
-	/** Milliseconds without a byte moved. */
-	std::uint64_t idle_ms(std::uint64_t now_ms) const noexcept
-	{
-		const std::uint64_t last = last_active_ms_.load(memory_order_relaxed);
-
-		return now_ms > last ? now_ms - last : 0;
+		return now_ms - (std::uint64_t{ accepted_high_ } << 32 | accepted_low_);
 	}
 
 	/** The CPU that handled its last packet, a hint; -1 if none did. */
 	int incoming_cpu() const noexcept
 	{
-		return socket_.incoming_cpu();
+		return socket().incoming_cpu();
 	}
 
-	/** The socket below; what it sends and receives is ours. */
-	ktcp::socket &socket() noexcept
-	{
-		return socket_;
-	}
-
-	/** Keep where the peer is. Before the first turn. */
+	/** Set the peer's address. Before the first turn. */
 	void set_remote(const endpoint &remote) noexcept
 	{
 		remote_ = remote;
 	}
 
-	/** Does it wait for its peer to take bytes? A hint, from any context. */
-	bool writing() const noexcept
-	{
-		return wanted_.load(memory_order_relaxed) == KTCP_SOCK_WRITABLE;
-	}
+	/** The strand's sources besides its stream. Return: nullptr if there is no memory for them. */
+	detail::sources *sources() noexcept;
 
-	/** Did a send fail for want of memory, so that only event_retry goes on with it? */
+	/** Was a send of one of its streams denied memory, so that no event will go on with it? */
 	bool starved() const noexcept
 	{
-		return starved_.load(memory_order_relaxed);
+		return stream::starved() || second_starved_;
+	}
+
+	/** Have a timer fire in a turn when so many milliseconds are over. It needs sources(). */
+	void arm(detail::timer &one, unsigned int ms) noexcept;
+
+	/** When the next of its timers is due; UINT64_MAX: there is none. For who advances. */
+	std::uint64_t next_timer_ms() const noexcept
+	{
+		return more_ && !more_->timers.empty() ?
+			       static_cast<detail::timer *>(more_->timers.first())->due_ms :
+			       UINT64_MAX;
 	}
 
 	/**
-	 * Destroy the handler's coroutine and close the socket. What a handler wrote before it
-	 * returned is delivered; a connection that was ended has a second for that.
+	 * Destroy the handler's coroutines and close the socket. TCP delivers the bytes that the
+	 * handler wrote before it returned. A connection that was ended has a second for that.
 	 * Process context; no callback may be left.
 	 */
 	void close() noexcept;
 
     private:
-	friend class received;
+	friend class detail::group;
+	friend class detail::signal;
+	friend class detail::wait;
+	friend class detail::connect_operation;
 
-	/* A turn's share: enough to amortise the way here, too little to starve others. An
-	 * operation costs 1, and 1 more for each so many bytes that it moved, so that a turn lasts
-	 * about as long whether messages are large or small. */
-	static constexpr unsigned int budget_per_turn = 64;
-	static constexpr unsigned int budget_per_softirq = 8;
-	static constexpr std::size_t bytes_per_budget = 8192;
-	/* So often a handler is told that its connection has ended before it is destroyed. */
-	static constexpr unsigned int patience = 16;
-	/* What a peer has left to take its last bytes when the connection was ended. */
+	/* A turn's share: enough to amortise the way here, too little to starve others. */
+	static constexpr unsigned short budget_per_turn = 64;
+	static constexpr unsigned short budget_per_softirq = 8;
+	/* Coroutines that await each other move nothing, so they are counted apart. */
+	static constexpr unsigned int resumes_per_turn = 1024;
+	/* The time that a peer has to take its last bytes when the connection was ended. */
 	static constexpr unsigned int ended_linger_ms = 1000;
 
-	bool attempt(operation &op) noexcept;
-	bool attempt_read(operation &op) noexcept;
-	bool make_room(operation &op) noexcept;
-	void move_to(std::byte *buffer, received &held) noexcept;
-	bool attempt_write(operation &op) noexcept;
-	bool attempt_finish(operation &op) noexcept;
-	bool told(operation &op, int status) noexcept;
-	bool stop(progress why, std::uint32_t wanted = 0) noexcept;
-	bool spend() noexcept;
-	result<std::size_t> recv(std::span<std::byte> into) noexcept;
-	result<std::size_t> send(const operation &op) noexcept;
 	progress go_on() noexcept;
-	progress stopped_at() noexcept;
+	bool start() noexcept;
+	void try_again(operation *of_old, unsigned int &resumes) noexcept;
+	void sleep_now(unsigned int &resumes) noexcept;
+	outcome attempt_to_sleep(int &status) noexcept;
+	void look_at_sources() noexcept;
+	void try_seconds(unsigned int &resumes) noexcept;
+	void let_seconds_go() noexcept;
 
-	/* Deadlines are the low half of ktcp_now_ms(), but for two values that mean none and over. */
-	static constexpr std::uint32_t deadline_over = 1;
-	static constexpr unsigned int longest_deadline_ms = INT32_MAX;
-
-	static std::uint32_t deadline_at(std::uint64_t ms) noexcept
+	detail::second_stream *second_streams() const noexcept
 	{
-		const auto low = static_cast<std::uint32_t>(ms);
-
-		return low > deadline_over ? low : deadline_over + 1;
+		return more_ ? more_->seconds : nullptr;
 	}
 
-	static int left_ms(std::uint32_t deadline, std::uint64_t now_ms) noexcept
+	/* Does a coroutine of it wait for anything that can come? */
+	bool waits() const noexcept
 	{
-		const auto left =
-			static_cast<std::int32_t>(deadline - static_cast<std::uint32_t>(now_ms));
-
-		return left > 0 ? left : 0;
+		for (auto *each = second_streams(); each; each = each->next_one)
+			if (each->waits())
+				return true;
+		return stream::waits() || sleepy_ ||
+		       (more_ && (!more_->waiting.empty() || !more_->joining.empty() ||
+				  !more_->timers.empty() || !more_->later.empty()));
 	}
 
-	void moved_some(std::size_t bytes) noexcept
-	{
-		const std::size_t cost = bytes / bytes_per_budget;
-
-		budget_ = budget_ > cost ? static_cast<unsigned short>(budget_ - cost) : 0;
-		last_active_ms_.store(ktcp_now_ms(), memory_order_relaxed);
-	}
-
-	void give_back(std::byte *buffer) noexcept
-	{
-		/* From here on the memory may become anything, and must not be sent as pages. */
-		if (lent_ == buffer)
-			lent_ = nullptr;
-		buffers_.put(buffer);
-	}
-
-	void park(operation &op, std::coroutine_handle<> self) noexcept
-	{
-		pending_ = &op;
-		::new (static_cast<void *>(&waiting_)) std::coroutine_handle<>(self);
-	}
-
-	ktcp::socket socket_;
+	std::uint16_t accepted_high_; /* when: 48 bits of ktcp_now_ms(), in what is free */
 	endpoint remote_;
-	page_pool &buffers_;
-	const softirq_pages *softirq_ = nullptr; /* set while in softirq */
-	/* Until the first turn, what makes the coroutine; from then on … */
+	std::uint32_t accepted_low_;
+	/* Until the first turn, the maker of the coroutine; from then on … */
 	union {
 		handler_function handle_;
-		operation *pending_; /* … what the handler waits for … */
+		task task_; /* … the coroutine … */
 	};
 	union {
 		const void *handler_;
-		std::coroutine_handle<> waiting_; /* … and the coroutine that does */
+		may_sleep_operation *sleepy_; /* … and those of its coroutines that ask to sleep */
 	};
-	task task_;
-	const std::byte *lent_ = nullptr; /* where the last read's bytes are */
-	const std::uint64_t accepted_ms_;
-	atomic<std::uint64_t> last_active_ms_;
-	tally bytes_in_, bytes_out_, turns_, exhausted_;
-	atomic<std::uint32_t> deadline_ = 0; /* written by who advances, and by expire() */
-	atomic<std::uint16_t> ended_ = 0; /* an errno, once */
-	unsigned short budget_ = 0;
-	atomic<std::uint8_t> wanted_ = 0; /* while it waits: for what; written by who advances */
-	progress stopped_ = progress::waiting; /* why pending_ is */
-	unsigned char told_ = 0;
-	/* Of who advances alone, so that they may share a byte: */
-	bool started_ : 1 = false;
-	bool may_sleep_ : 1 = false; /* in this turn */
-	bool asked_to_sleep_ : 1 = false; /* in this turn, and so it will in the next */
-	bool reset_at_end_ : 1 = false;
-	bool denied_ : 1 = false; /* the last send found no memory */
-	atomic<bool> starved_ = false; /* two in a row did */
+	tally turns_, exhausted_;
 };
 
-/* One await on a connection. Trivially destructible, as g++-12 wants awaiters. */
-class connection::operation {
+/** The awaiter that may_sleep() returns. */
+class [[gnu::warn_unused]] connection::may_sleep_operation {
     public:
+	explicit may_sleep_operation(connection &peer) noexcept : peer_(peer)
+	{
+	}
+
 	bool await_ready() noexcept
 	{
-		return peer_.attempt(*this);
+		return peer_.attempt_to_sleep(status_) == outcome::done;
 	}
 
 	void await_suspend(std::coroutine_handle<> self) noexcept
 	{
-		peer_.park(*this, self);
+		may_sleep_operation **last = &peer_.sleepy_;
+
+		while (*last)
+			last = &(*last)->next_;
+		*last = this;
+		who_ = self;
 	}
 
-    protected:
-	enum class kind : std::uint8_t { read, read_more, write, write_pages, may_sleep, finish };
-
-	operation(connection &peer, kind what) noexcept : peer_(peer), kind_(what)
+	result<void> await_resume() const noexcept
 	{
-	}
-
-	operation(connection &peer, std::span<const std::byte> data, bool more) noexcept
-		: peer_(peer), data_(const_cast<std::byte *>(data.data())), size_(data.size()),
-		  kind_(kind::write), more_(more)
-	{
-	}
-
-	operation(connection &peer, file_pages &pages, bool more) noexcept
-		: peer_(peer), pages_(&pages), size_(pages.size()), kind_(kind::write_pages),
-		  more_(more)
-	{
-	}
-
-	friend class connection;
-
-	connection &peer_;
-	union {
-		std::byte *data_ = nullptr; /* write: what is still to be sent (not written to) … */
-		file_pages *pages_; /* … or this; read: … */
-	};
-	std::size_t size_ = 0; /* … what came, in a buffer that is the handler's from then on */
-	int status_ = 0;
-	kind kind_;
-	bool more_ = false;
-};
-
-/** What read() returns, to be awaited. */
-class connection::read_operation : public operation {
-    public:
-	explicit read_operation(connection &peer) noexcept : operation(peer, kind::read)
-	{
-	}
-
-	received await_resume() noexcept
-	{
-		return received(peer_, data_, size_, status_);
-	}
-};
-
-/** What read_more() returns, to be awaited. */
-class connection::read_more_operation : public operation {
-    public:
-	read_more_operation(connection &peer, received &held) noexcept
-		: operation(peer, kind::read_more), held_(held)
-	{
-	}
-
-	result<std::size_t> await_resume() const noexcept
-	{
-		if (status_)
-			return error_code::from(status_);
-		return size_;
+		return result<void>::from(status_);
 	}
 
     private:
 	friend class connection;
 
-	received &held_;
+	connection &peer_;
+	std::coroutine_handle<> who_;
+	may_sleep_operation *next_ = nullptr;
+	int status_ = 0;
 };
-
-/** What may_sleep() returns, to be awaited. */
-class connection::may_sleep_operation : public operation {
-    public:
-	explicit may_sleep_operation(connection &peer) noexcept : operation(peer, kind::may_sleep)
-	{
-	}
-
-	result<void> await_resume() const noexcept
-	{
-		return result<void>::from(status_);
-	}
-};
-
-/** What finish_sending() returns, to be awaited. */
-class connection::finish_operation : public operation {
-    public:
-	explicit finish_operation(connection &peer) noexcept : operation(peer, kind::finish)
-	{
-	}
-
-	result<void> await_resume() const noexcept
-	{
-		return result<void>::from(status_);
-	}
-};
-
-/** What write() returns, to be awaited. */
-class connection::write_operation : public operation {
-    public:
-	using operation::operation;
-
-	result<void> await_resume() const noexcept
-	{
-		return result<void>::from(status_);
-	}
-};
-
-inline received::~received()
-{
-	if (data_)
-		peer_->give_back(data_);
-}
-
-inline connection::read_operation connection::read() noexcept
-{
-	return read_operation(*this);
-}
-
-inline connection::read_more_operation connection::read_more(received &held) noexcept
-{
-	return read_more_operation(*this, held);
-}
 
 inline connection::may_sleep_operation connection::may_sleep() noexcept
 {
 	return may_sleep_operation(*this);
 }
 
-inline connection::finish_operation connection::finish_sending() noexcept
+inline outcome connection::attempt_to_sleep(int &status) noexcept
 {
-	return finish_operation(*this);
-}
-
-inline connection::write_operation connection::write(std::span<const std::byte> data,
-						     bool more) noexcept
-{
-	return write_operation(*this, data, more);
-}
-
-inline connection::write_operation connection::write(file_pages &pages, bool more) noexcept
-{
-	return write_operation(*this, pages, more);
-}
-
-inline connection::write_operation connection::write(std::string_view text, bool more) noexcept
-{
-	return write(std::as_bytes(std::span(text)), more);
-}
-
-/* The operation is not over: remember why, and for what it waits. */
-inline bool connection::stop(progress why, std::uint32_t wanted) noexcept
-{
-	stopped_ = why;
-	wanted_.store(static_cast<std::uint8_t>(wanted), memory_order_relaxed);
-	return false;
-}
-
-/* An attempt is part of the turn's share. */
-inline bool connection::spend() noexcept
-{
-	if (budget_ == 0)
-		return stop(progress::yielded);
-	budget_--;
-	return true;
-}
-
-/* The connection, or its time, has ended. A handler that does not listen is not told for ever. */
-inline bool connection::told(operation &op, int status) noexcept
-{
-	if (told_ == patience)
-		return stop(progress::finished);
-	told_++;
-	op.size_ = 0;
-	op.status_ = status;
-	return true;
-}
-
-/* True: the operation is over. False: stopped_ says why not. */
-inline bool connection::attempt(operation &op) noexcept
-{
-	if (const int why = ended_.load(memory_order_acquire))
-		return told(op, -why);
-	if (deadline_.load(memory_order_relaxed) == deadline_over)
-		return told(op, error_code(errc::etimedout).code());
-	switch (op.kind_) {
-	case operation::kind::read:
-	case operation::kind::read_more:
-		return attempt_read(op);
-	case operation::kind::write:
-	case operation::kind::write_pages:
-		return spend() && attempt_write(op);
-	case operation::kind::may_sleep:
-		asked_to_sleep_ = true;
-		/* With nothing left of its share it asks again in the next turn. */
-		return may_sleep_ ? spend() : stop(progress::asked_to_sleep);
-	case operation::kind::finish:
-		return spend() && attempt_finish(op);
-	}
-	return true;
-}
-
-inline bool connection::attempt_finish(operation &op) noexcept
-{
-	if (softirq_)
-		return stop(progress::needs_process);
-	op.status_ = socket_.shutdown(shutdown_how::wr).code();
-	return true;
-}
-
-/*
- * Have a buffer with room to receive into, at its end: op.data_, the held one if it has any.
- * False without a status: there is no memory for one without sleeping.
- */
-inline bool connection::make_room(operation &op) noexcept
-{
-	const std::size_t whole = buffers_.buffer_size();
-	received *const held = op.kind_ == operation::kind::read_more ?
-				       &static_cast<read_more_operation &>(op).held_ :
-				       nullptr;
-
-	if (held && (held->peer_ != this || !held->data_)) {
-		KTCP_WARN_ONCE("read_more(): no read() of this peer's brought what is held");
-		op.status_ = error_code(errc::einval).code();
-		return false;
-	}
-	if (held && held->end_ < whole) {
-		op.data_ = held->data_;
-		return true;
-	}
-	if (held && held->begin_ == 0) {
-		op.status_ = error_code(errc::enobufs).code();
-		return false;
-	}
-	op.data_ = static_cast<std::byte *>(buffers_.get(frame_flags()));
-	if (!op.data_ && !softirq_)
-		op.status_ = error_code(errc::enomem).code();
-	return op.data_;
-}
-
-/* Into another buffer: TCP may still be sending from this one. */
-inline void connection::move_to(std::byte *buffer, received &held) noexcept
-{
-	const auto rest = *held;
-
-	std::copy(rest.begin(), rest.end(), buffer);
-	give_back(std::exchange(held.data_, buffer));
-	held.begin_ = 0;
-	held.end_ = static_cast<std::uint32_t>(rest.size());
-}
-
-inline bool connection::attempt_read(operation &op) noexcept
-{
-	if (!socket_.readable())
-		return stop(progress::waiting, KTCP_SOCK_READABLE);
-	if (!spend())
-		return false;
-	if (!make_room(op))
-		return op.status_ != 0 || stop(progress::needs_process);
-
-	received *const held = op.kind_ == operation::kind::read_more ?
-				       &static_cast<read_more_operation &>(op).held_ :
-				       nullptr;
-	/* The bytes that are there move when others have come, and not before. */
-	const bool moves = held && held->data_ != op.data_;
-	const std::size_t used = !held ? 0 : moves ? (**held).size() : held->end_;
-	const auto got = recv({ op.data_ + used, buffers_.buffer_size() - used });
-
-	if (got && *got) {
-		if (moves)
-			move_to(op.data_, *held);
-		if (held)
-			held->end_ += static_cast<std::uint32_t>(*got);
-		op.size_ = *got;
-		lent_ = op.data_;
-		bytes_in_.add(*got);
-		moved_some(*got);
-		return true;
-	}
-	if (!held || moves)
-		buffers_.put(op.data_);
-	op.data_ = nullptr;
-	if (got)
-		return true; /* the end of the stream */
-	if (got.error() == errc::eagain)
-		return stop(progress::waiting, KTCP_SOCK_READABLE);
-	if (got.error() == errc::einprogress)
-		return stop(progress::needs_process);
-	op.status_ = got.error().code();
-	return true;
-}
-
-inline bool connection::attempt_write(operation &op) noexcept
-{
-	while (op.size_) {
-		const auto sent = send(op);
-
-		if (!sent && sent.error() == errc::eagain) {
-			denied_ = false;
-			starved_.store(false, memory_order_relaxed);
-			return stop(progress::waiting, KTCP_SOCK_WRITABLE);
-		}
-		if (!sent && sent.error() == errc::einprogress)
-			return stop(progress::needs_process);
-		if (!sent && sent.error() == errc::enobufs) {
-			/*
-			 * Nothing is queued, so no acknowledgement will call us. It may also be
-			 * that the queue emptied just after the send gave up, and then trying
-			 * again is all it takes; only the second denial in a row is believed.
-			 */
-			starved_.store(denied_, memory_order_relaxed);
-			denied_ = true;
-			return stop(progress::waiting, KTCP_SOCK_WRITABLE);
-		}
-		if (!sent) {
-			op.status_ = sent.error().code();
-			return true;
-		}
-		if (op.kind_ == operation::kind::write_pages)
-			op.pages_->remove_prefix(*sent);
-		else
-			op.data_ += *sent;
-		op.size_ -= *sent;
-		bytes_out_.add(*sent);
-		denied_ = false;
-		starved_.store(false, memory_order_relaxed);
-		moved_some(*sent);
-		/* Each send is part of the share, however long the write. */
-		if (op.size_ && !spend())
-			return false;
-	}
-	return true;
-}
-
-inline result<std::size_t> connection::recv(std::span<std::byte> into) noexcept
-{
-	return softirq_ ? socket_.softirq_recv(into) : socket_.try_recv(into);
-}
-
-inline result<std::size_t> connection::send(const operation &op) noexcept
-{
-	unsigned int flags = op.more_ ? KTCP_SEND_MORE : 0;
-
-	if (op.kind_ == operation::kind::write_pages)
-		return softirq_ ? result<std::size_t>(errc::einprogress) :
-				  socket_.try_send_pages(op.pages_->rest(), flags);
-
-	const std::span data(op.data_, op.size_);
-
-	/* Bytes on their way back out of the buffer they came in need no copy. TCP then keeps all
-	 * of the buffer until they are acknowledged: only if they fill a good part of it. */
-	if (op.size_ >= buffers_.buffer_size() / 2 && lent_ && op.data_ >= lent_ &&
-	    op.data_ + op.size_ <= lent_ + buffers_.buffer_size())
-		flags |= KTCP_SEND_PAGES;
-	return softirq_ ? socket_.softirq_send(data, flags, *softirq_) :
-			  socket_.try_send(data, flags);
+	if ((status = to_tell()))
+		return tell() ? outcome::done : note(outcome::over);
+	asked_to_sleep_ = true;
+	if (!may_sleep_)
+		return note(outcome::sleep);
+	/* With nothing left of its share it asks again in the next turn. */
+	return note(spend() ? outcome::done : outcome::yield);
 }
 
 inline connection::progress connection::advance() noexcept
 {
-	budget_ = budget_per_turn;
+	begin_turn(budget_per_turn, nullptr);
 	may_sleep_ = asked_to_sleep_;
 	asked_to_sleep_ = false;
 	return go_on();
@@ -887,61 +376,254 @@ inline connection::progress connection::advance() noexcept
 
 inline connection::progress connection::advance_in_softirq(const softirq_pages &pages) noexcept
 {
-	softirq_ = &pages;
-	set_frame_flags(gfp::atomic);
-	budget_ = budget_per_softirq;
+	begin_turn(budget_per_softirq, &pages);
 	may_sleep_ = asked_to_sleep_ = false;
 
-	const progress outcome = go_on();
+	const progress came_to = go_on();
 
-	set_frame_flags(gfp::kernel);
-	softirq_ = nullptr;
-	return outcome;
+	end_turn();
+	return came_to;
+}
+
+/* False: there is no memory for the handler's frame. */
+inline bool connection::start() noexcept
+{
+	task made = handle_(handler_, *this);
+
+	if (made.empty() && in_softirq()) {
+		note(outcome::process); /* which may sleep for the frame's memory */
+		return true;
+	}
+	started_ = true;
+	::new (static_cast<void *>(&task_)) task(std::move(made));
+	sleepy_ = nullptr;
+	if (task_.empty()) {
+		end(errc::enomem);
+		return false;
+	}
+	begin(task_);
+	return true;
+}
+
+inline void connection::try_again(operation *of_old, unsigned int &resumes) noexcept
+{
+	if (has_next())
+		return;
+	if (const auto who = stream::try_again(of_old)) {
+		resume_next(who);
+		run(resumes);
+	}
+}
+
+/* Those who asked to sleep, as far as this turn may and has a share for that. */
+inline void connection::sleep_now(unsigned int &resumes) noexcept
+{
+	while (sleepy_ && !has_next()) {
+		may_sleep_operation &first = *sleepy_;
+
+		if (attempt_to_sleep(first.status_) != outcome::done)
+			return;
+		sleepy_ = first.next_;
+		resume_next(first.who_);
+		run(resumes);
+	}
 }
 
 inline connection::progress connection::go_on() noexcept
 {
+	const auto old = stream::waits();
+	unsigned int resumes = resumes_per_turn;
+
 	turns_.add(1);
-	wanted_.store(0, memory_order_relaxed); /* while it runs it waits for nothing */
+	wait_for_nothing();
+	for (auto *each = second_streams(); each; each = each->next_one)
+		each->begin_turn();
 	if (!started_) {
-		task_ = handle_(handler_, *this);
-		if (!task_ && softirq_)
-			return progress::needs_process; /* which may sleep for the frame's memory */
-		started_ = true;
-		pending_ = nullptr;
-		if (!task_) {
-			end(errc::enomem);
+		if (!start())
 			return progress::finished;
-		}
-		task_.start(*this);
-	} else if (!task_ || task_.done() || !pending_) {
+		if (!started_)
+			return progress::needs_process;
+		run(resumes);
+	} else if (task_.empty() || task_.done()) {
 		return progress::finished;
 	} else {
-		if (!attempt(*pending_))
-			return stopped_at();
-		pending_ = nullptr;
-		resume_next(waiting_);
+		run(resumes); /* what the last turn's share was too small for */
+		try_again(old.reading, resumes);
+		try_again(old.writing, resumes);
+		try_seconds(resumes);
+		sleep_now(resumes);
+		if (more_)
+			more_->ready.splice_back(more_->later);
+		run(resumes);
 	}
-	run();
-	if (task_.done() || !pending_)
+	while (more_ && !has_next()) {
+		look_at_sources();
+		if (!has_next())
+			break;
+		run(resumes);
+	}
+	if (has_next()) {
+		/* They await no operation that could fail, and so tell them of the end. */
+		if (!why_ended() && !tell())
+			return progress::finished;
+		note(outcome::yield);
+	} else if (task_.done() || !waits() || came_to(outcome::over)) {
 		return progress::finished;
-	return stopped_at();
+	}
+	if (second_streams())
+		let_seconds_go();
+	if (came_to(outcome::yield))
+		exhausted_.add(1);
+	return came_to(outcome::sleep)	 ? progress::asked_to_sleep :
+	       came_to(outcome::process) ? progress::needs_process :
+	       came_to(outcome::yield)	 ? progress::yielded :
+					   progress::waiting;
 }
 
-inline connection::progress connection::stopped_at() noexcept
+inline detail::sources *connection::sources() noexcept
 {
-	if (stopped_ == progress::yielded)
-		exhausted_.add(1);
-	return stopped_;
+	if (more_)
+		return more_;
+
+	void *const memory = ktcp_kmalloc(sizeof(detail::sources),
+					  static_cast<ktcp_gfp>(frame_flags()));
+
+	if (!memory)
+		return nullptr;
+	more_ = ::new (memory) detail::sources;
+	more_->forget_slots = [](ktcp::executor &by, std::coroutine_handle<> who) {
+		auto &self = static_cast<connection &>(by);
+
+		self.unpark(who);
+		for (auto *each = self.second_streams(); each; each = each->next_one)
+			each->unpark(who);
+		for (may_sleep_operation **each = &self.sleepy_; *each;)
+			if ((*each)->who_ == who)
+				*each = (*each)->next_;
+			else
+				each = &(*each)->next_;
+	};
+	return more_;
+}
+
+inline void connection::arm(detail::timer &one, unsigned int ms) noexcept
+{
+	detail::waiter *before = nullptr;
+
+	one.due_ms = ktcp_now_ms() + std::min(ms, longest_deadline_ms);
+	/* From the end: most are due behind those that were armed before. */
+	for (before = more_->timers.last();
+	     before && static_cast<detail::timer *>(before)->due_ms > one.due_ms;)
+		before = more_->timers.previous(*before);
+	more_->timers.insert_behind(before, one);
+	if (!before)
+		set_retimed();
+}
+
+inline void connection::try_seconds(unsigned int &resumes) noexcept
+{
+	for (auto *each = second_streams(); each && !has_next(); each = each->next_one) {
+		each->prepare();
+		run(resumes);
+		while (!has_next()) {
+			const auto who = each->next();
+
+			if (!who)
+				break;
+			resume_next(who);
+			run(resumes);
+		}
+	}
+}
+
+/* At a turn's end: close those without a user, as far as this turn may. */
+inline void connection::let_seconds_go() noexcept
+{
+	second_starved_ = false;
+	for (detail::second_stream **at = &more_->seconds; *at;) {
+		detail::second_stream &each = **at;
+
+		if (has_next() || !each.is_left()) {
+			second_starved_ |= each.starved();
+			at = &each.next_one;
+		} else if (in_softirq()) {
+			note(outcome::process);
+			return;
+		} else {
+			*at = each.next_one;
+			each.let_go(0);
+		}
+	}
+}
+
+/* With none that is ready: what has come meanwhile? Those who waited for it are ready then. */
+inline void connection::look_at_sources() noexcept
+{
+	detail::signal::take(more_->fired, *this);
+
+	if (const int why = to_tell()) {
+		while (detail::waiter *const each = more_->waiting.first()) {
+			each->status = why;
+			make_ready(*each);
+		}
+		/* A deadline has an operation that is told of the end. */
+		for (detail::waiter *each = more_->timers.first(); each;) {
+			detail::waiter *const next = more_->timers.next(*each);
+
+			if (!static_cast<detail::timer *>(each)->fire) {
+				each->status = why;
+				make_ready(*each);
+			}
+			each = next;
+		}
+	}
+	if (more_->timers.empty())
+		return;
+
+	const std::uint64_t now = ktcp_now_ms();
+
+	while (next_timer_ms() <= now) {
+		auto &due = static_cast<detail::timer &>(*more_->timers.first());
+
+		take_out(due);
+		if (due.fire)
+			due.fire(due);
+		else
+			make_ready(due);
+	}
+}
+
+inline bool connection::finish_in_softirq() noexcept
+{
+	if (is_reset_at_end() || !why_ended())
+		return false;
+	socket().softirq_finish();
+	return true;
 }
 
 inline void connection::close() noexcept
 {
-	task_ = task();
-	if (reset_at_end_)
-		socket_.abort();
+	if (more_) /* so that no coroutine looks for itself there */
+		for (detail::waiters *each : { &more_->ready, &more_->later, &more_->waiting,
+					       &more_->joining, &more_->timers })
+			while (detail::waiter *const first = each->first())
+				take_out(*first);
+	if (started_)
+		task_ = task();
+	drop_kept();
+
+	const unsigned int linger_ms = why_ended() ? 0 : ended_linger_ms;
+
+	while (more_ && more_->seconds) {
+		detail::second_stream &first = *more_->seconds;
+
+		more_->seconds = first.next_one;
+		first.let_go(linger_ms);
+	}
+	if (is_reset_at_end())
+		socket().abort();
 	else
-		socket_.close(ended_.load(memory_order_acquire) ? ended_linger_ms : 0);
+		socket().close(linger_ms);
 }
 
 } // namespace ktcp

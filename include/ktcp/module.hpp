@@ -13,6 +13,7 @@
  * struct hello {
  *	ktcp::result<void> start();	// insmod: read ktcp::params::times(); on error leave nothing
  *	~hello();			// rmmod, and after a failed start()
+ *	ktcp::result<void> parameters_changed();	// where it has live ones: read them again
  * };
  * KTCP_MODULE_OBJECT(hello)
  * @endcode
@@ -25,8 +26,8 @@
 #include <new>
 #include <string_view>
 
+#include <ktcp/base/result.hpp>
 #include <ktcp/port/module.h>
-#include <ktcp/result.hpp>
 
 /** The module's name, as insmod and the log have it. */
 #ifndef KTCP_MODULE_NAME
@@ -53,7 +54,7 @@ namespace ktcp::params
 #define KTCP_PARAM_INT(name_, initial_, least_, most_, text_) \
 	inline long name_() noexcept                          \
 	{                                                     \
-		return ktcp_param_##name_.value;              \
+		return ktcp_param_get(&ktcp_param_##name_);   \
 	}
 #define KTCP_PARAM_STRING(name_, initial_, text_) \
 	inline std::string_view name_() noexcept  \
@@ -70,8 +71,12 @@ namespace ktcp::params
 /**
  * The module is one object of @p Type: made at insmod, then started; destroyed at rmmod,
  * or at once when start() fails. It lives in static storage; there are no global
- * constructors (kernels run them only with CONFIG_CONSTRUCTORS).
+ * constructors (kernels run them only with CONFIG_CONSTRUCTORS). If it has
+ * `ktcp::result<void> parameters_changed()`, that is called after a live parameter was changed; the
+ * change is taken back on an error. Process context, one call at a time.
+ * Beside ktcp/test/stream.hpp, where handlers are tested alone, there is none.
  */
+#ifndef KTCP_TEST_STREAM_HPP
 #define KTCP_MODULE_OBJECT(...)                                                       \
 	namespace                                                                     \
 	{                                                                             \
@@ -82,13 +87,30 @@ namespace ktcp::params
 	{                                                                             \
 		return ktcp_module_storage.start();                                   \
 	}                                                                             \
+	int ktcp_module_change(void)                                                  \
+	{                                                                             \
+		return ktcp_module_storage.change();                                  \
+	}                                                                             \
 	void ktcp_module_stop(void)                                                   \
 	{                                                                             \
 		ktcp_module_storage.stop();                                           \
 	}
+#else
+#define KTCP_MODULE_OBJECT(...) static_assert(sizeof(__VA_ARGS__) > 0);
+#endif
 
 namespace ktcp::detail
 {
+
+/* A server of the module hears of changed parameters by this, while it is there. */
+using heeding = result<void> (*)();
+inline constinit heeding server_heeds = nullptr;
+
+template <class Object>
+concept heeds_changes = requires(Object &object)
+{
+	object.parameters_changed();
+};
 
 template <class Object>
 class module_storage {
@@ -103,12 +125,28 @@ class module_storage {
 		return status.code();
 	}
 
+	int change() noexcept
+	{
+		result<void> status;
+
+		if constexpr (heeds_changes<Object>)
+			status = self().parameters_changed();
+		if (status && server_heeds)
+			status = server_heeds();
+		return status.code();
+	}
+
 	void stop() noexcept
 	{
-		std::launder(reinterpret_cast<Object *>(bytes_))->~Object();
+		self().~Object();
 	}
 
     private:
+	Object &self() noexcept
+	{
+		return *std::launder(reinterpret_cast<Object *>(bytes_));
+	}
+
 	alignas(Object) unsigned char bytes_[sizeof(Object)] = {};
 };
 

@@ -20,16 +20,19 @@
 #ifndef KTCP_SERVER_MODULE_HPP
 #define KTCP_SERVER_MODULE_HPP
 
+#include <climits>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <utility>
 
-#include <ktcp/log.hpp>
+#include <ktcp/base/list.hpp>
+#include <ktcp/base/text.hpp>
+#include <ktcp/kernel/log.hpp>
+#include <ktcp/kernel/pernet.hpp>
+#include <ktcp/kernel/sync.hpp>
 #include <ktcp/module.hpp>
-#include <ktcp/pernet.hpp>
 #include <ktcp/server.hpp>
-#include <ktcp/text.hpp>
 
 namespace ktcp
 {
@@ -69,9 +72,10 @@ class namespace_name {
 
 /**
  * A server with a Handler, as the module's parameters say; with netns_all=1 one in each network
- * namespace, as long as that lives.
+ * namespace, as long as that lives. A handler that has `ktcp::server_file own_file() const` adds that
+ * file to each server's folder below /proc/net.
  */
-template <connection_handler Handler>
+template <class Handler>
 class server_module {
     public:
 	explicit server_module(Handler handler = Handler()) noexcept
@@ -79,10 +83,20 @@ class server_module {
 	{
 	}
 
+	~server_module()
+	{
+		detail::server_heeds = nullptr;
+	}
+
 	/** At insmod. Errors: as server::start(), pernet::start(). */
 	result<void> start() noexcept
 	{
-		prototype = &handler_;
+		KTCP_TRY(peers_.set(params::allow(), params::deny()));
+		KTCP_TRY(read_prefixes("proxy_from", params::proxy_from(), proxies_));
+		running = this;
+		detail::server_heeds = [] { return running->parameters_changed(); };
+		if (params::memory_cgroup())
+			ktcp_memory_charge();
 		if (params::netns_all())
 			return everywhere_.start();
 		KTCP_TRY(server_.start(options()));
@@ -98,8 +112,16 @@ class server_module {
 	    public:
 		explicit local_server(struct net *net) noexcept
 			: net_(net), name_(KTCP_MODULE_NAME, ktcp_net_number(net)),
-			  server_(*prototype)
+			  server_(running->handler_)
 		{
+		}
+
+		~local_server()
+		{
+			const auto held = running->local_.lock();
+
+			if (node.linked())
+				servers::erase(*this);
 		}
 
 		/* A namespace that the server cannot be in is made all the same; the initial one tells. */
@@ -115,6 +137,8 @@ class server_module {
 
 			const auto status = server_.start(chosen);
 
+			if (status)
+				enlist();
 			if (ktcp_is_init_net(net_)) {
 				if (status)
 					announce(server_);
@@ -132,29 +156,90 @@ class server_module {
 			server_.begin_stop();
 		}
 
+		/** Heed the parameters as they are now. */
+		result<void> change() noexcept
+		{
+			return server_.change(options());
+		}
+
+		list_node node; /**< in the list of them */
+
 	    private:
+		/* A change that came while it started is heeded here; later ones find it in the list. */
+		void enlist() noexcept
+		{
+			auto held = running->local_.lock();
+
+			held->push_back(*this);
+			static_cast<void>(change()); /* it has what it started with */
+		}
+
 		struct net *net_;
 		detail::namespace_name name_;
 		server_type server_;
 	};
+
+	using servers = list<local_server, &local_server::node>;
+
+	/* Live parameters were changed: all servers of the module heed them. */
+	result<void> parameters_changed() noexcept
+	{
+		KTCP_TRY(peers_.set(params::allow(), params::deny()));
+		KTCP_TRY(server_.change(options()));
+
+		auto held = local_.lock();
+
+		for (local_server &each : *held)
+			KTCP_TRY(each.change());
+		return {};
+	}
 
 	static server_options options() noexcept
 	{
 		return {
 			.name = KTCP_MODULE_NAME,
 			.port = static_cast<std::uint16_t>(params::port()),
+			.address = params::address(),
+			.socket = { .keepalive_idle_s = number(params::keepalive_idle_s()),
+				    .keepalive_interval_s = number(params::keepalive_interval_s()),
+				    .keepalive_probes = number(params::keepalive_probes()),
+				    .mark = number(params::mark()),
+				    .tos = number(params::tos()),
+				    .rcvbuf = number(params::rcvbuf()),
+				    .sndbuf = number(params::sndbuf()),
+				    .fastopen = number(params::fastopen()),
+				    .congestion = params::congestion().data(),
+				    .device = params::device().data() },
 			.backlog = static_cast<int>(params::backlog()),
 			.model = params::model(),
 			.placement = params::unbound() ? placement::anywhere :
 				     params::spread()  ? placement::spread :
 							 placement::incoming,
+			.cpus = params::cpus(),
 			.max_connections = number(params::max_connections()),
-			.max_per_source = number(params::max_per_source()),
+			/* Without a limit they are counted all the same: one may be set later. */
+			.max_per_source = params::max_per_source() ?
+						  number(params::max_per_source()) :
+						  UINT_MAX,
+			.accept_rate = number(params::accept_rate()),
+			.peers = &running->peers_,
+			.proxies = &running->proxies_,
 			.timeouts = { .idle_ms = number(params::idle_timeout_ms()),
 				      .write_ms = number(params::write_timeout_ms()) },
 			.user_timeout_ms = number(params::user_timeout_ms()),
 			.drain_ms = number(params::drain_ms()),
+			.buffer_memory = static_cast<unsigned long long>(params::buffer_mb()) << 20,
+			.proc_group = number(params::proc_group()),
+			.own_file = own_file(running->handler_),
 		};
+	}
+
+	static server_file own_file(const Handler &handler) noexcept
+	{
+		if constexpr (requires { handler.own_file(); })
+			return handler.own_file();
+		else
+			return {};
 	}
 
 	static void announce(server_type &started) noexcept
@@ -171,12 +256,15 @@ class server_module {
 		return static_cast<unsigned int>(parameter);
 	}
 
-	/* Of each namespace's handler. A module is one object, and there is one of these. */
-	static inline constinit const Handler *prototype = nullptr;
+	/* A module is one object, and there is one of these. */
+	static inline constinit server_module *running = nullptr;
 
 	Handler handler_;
+	peer_rules peers_;
+	prefix_list proxies_;
 	server_type server_; /* or … */
-	pernet<local_server> everywhere_;
+	guarded<servers> local_;
+	pernet<local_server> everywhere_; /* … which are in the list meanwhile */
 };
 
 } // namespace ktcp

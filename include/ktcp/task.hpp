@@ -14,10 +14,10 @@
  * }
  * @endcode
  *
- * There is no symmetric transfer. Awaiting a task, and finishing one, only *names* the
- * coroutine that is next; the executor's loop resumes it. The stack stays as deep as one
- * coroutine, however many children complete at once, at every optimisation level and
- * under every sanitizer; kernel stacks are 16 KiB.
+ * There is no symmetric transfer. Awaiting a task, and finishing one, only *names* the coroutine
+ * that is next; the executor's loop resumes it. The stack stays as deep as one coroutine, however
+ * many children complete at once. That holds at every optimisation level and under every sanitizer;
+ * kernel stacks are 16 KiB.
  *
  * A frame is allocated before the coroutine's body runs. If there is no memory the task
  * is empty, and awaiting it gives ENOMEM: nothing throws, nothing is half-started. In softirq
@@ -30,61 +30,205 @@
 #ifndef KTCP_TASK_HPP
 #define KTCP_TASK_HPP
 
+#include <climits>
 #include <concepts>
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <type_traits>
 #include <utility>
 
-#include <ktcp/memory.hpp>
+#include <ktcp/base/atomic.hpp>
+#include <ktcp/base/list.hpp>
+#include <ktcp/base/result.hpp>
+#include <ktcp/kernel/memory.hpp>
 #include <ktcp/port/layout.h>
-#include <ktcp/result.hpp>
 
 namespace ktcp
 {
 
+class executor;
+
+namespace detail
+{
+
+/*
+ * A coroutine that waits for something else than its stream, or is ready. It lies in that
+ * coroutine's frame, and is in one list at most. It is trivially destructible, as g++-12 wants awaiters.
+ * So a task takes its waiters out before it destroys its coroutine (executor::forget()).
+ */
+struct waiter {
+	list_node node;
+	std::coroutine_handle<> who;
+	waiter **known_by = nullptr; /* whoever else knows where it is */
+	int status = 0; /* why it does not wait any more: 0, or a negative errno */
+	bool is_ready = false; /* it has what it waited for, and is to be resumed */
+};
+
+/** Waiters, linked through themselves. */
+using waiters = list<waiter, &waiter::node>;
+
+/* One that waits for a time. */
+struct timer : waiter {
+	std::uint64_t due_ms = 0;
+	/* Called when the time has come. nullptr: the coroutine is made ready. */
+	void (*fire)(timer &self) = nullptr;
+};
+
+class signal;
+class wait;
+class second_stream;
+
+/* The sources of a strand besides its streams. It has none before a coroutine asks for them. */
+struct sources {
+	waiters ready; /* to be resumed, one after the other */
+	waiters later; /* in the next turn */
+	waiters waiting; /* until something makes them ready */
+	waiters joining; /* the same, and they are not told of the end */
+	waiters timers; /* the same, the next one first */
+	atomic<signal *> fired = nullptr; /* the last one first; they come from any context */
+	second_stream *seconds = nullptr; /* streams beside the accepted one */
+	/* Take this coroutine out of the slots of streams. */
+	void (*forget_slots)(executor &by, std::coroutine_handle<> who) = nullptr;
+};
+
+class promise_base;
+class group;
+
+template <class T>
+class basic_task;
+
+/* Told when a task has come to its end, in place of a coroutine that awaits it. */
+struct joint {
+	void (*done)(joint &self);
+};
+
+} // namespace detail
+
 /**
- * Resumes coroutines, one at a time, and says how their frames may be allocated.
- * A ktcp::connection is one. Not thread-safe: its owner runs it in one context at a time.
+ * Resumes coroutines, one at a time, and says how their frames may be allocated. A connection is
+ * one, and its handler sees nothing of that. Not thread-safe: its owner runs it in one context at a
+ * time.
  */
 class executor {
     public:
-	constexpr explicit executor(gfp frames = gfp::kernel) noexcept : frames_(frames)
-	{
-	}
-
 	executor(const executor &) = delete;
 	executor &operator=(const executor &) = delete;
 
 	/** How coroutine frames may be allocated just now. */
 	gfp frame_flags() const noexcept
 	{
-		return frames_;
+		return static_cast<gfp>(frames_);
 	}
+
+    protected:
+	constexpr explicit executor(gfp frames = gfp::kernel) noexcept
+		: frames_(static_cast<std::uint8_t>(frames))
+	{
+	}
+
+	~executor() = default;
 
 	/** Say so: before run(), as the context it is called in allows. */
 	void set_frame_flags(gfp frames) noexcept
 	{
-		frames_ = frames;
+		frames_ = static_cast<std::uint8_t>(frames);
 	}
 
-	/** Name the coroutine that run() resumes next. */
+	/** Name the coroutine that run() resumes next; none may be named. */
 	void resume_next(std::coroutine_handle<> next) noexcept
 	{
 		next_ = next;
 	}
 
-	/** Resume coroutines until none is named: all are done or wait for something. */
-	void run() noexcept
+	/** It waits no more. */
+	static void take_out(detail::waiter &one) noexcept
 	{
-		while (next_)
-			std::exchange(next_, nullptr).resume();
+		if (one.known_by)
+			*one.known_by = nullptr;
+		if (one.node.linked())
+			detail::waiters::erase(one);
 	}
 
+	/** Have run() resume one that waits, or is new, behind those that are ready already. */
+	void make_ready(detail::waiter &one) noexcept
+	{
+		take_out(one);
+		one.is_ready = true;
+		more_->ready.push_back(one);
+	}
+
+	/** Name a task that has not run. */
+	template <class Task>
+	void begin(Task &task) noexcept
+	{
+		task.start(*this);
+	}
+
+	/** Have a task run behind those that are ready already, and tell a joint of its end. */
+	template <class Task>
+	void begin_beside(Task &task, detail::joint &whom, detail::waiter &start) noexcept
+	{
+		task.start_beside(*this, whom, start);
+	}
+
+	/** Resume coroutines until none is ready: all are done or wait for something. */
+	void run() noexcept
+	{
+		for (unsigned int most = UINT_MAX; !run(most); most = UINT_MAX)
+			;
+	}
+
+	/** The same, but @p most of them, and count them off. Returns false if one is ready still. */
+	bool run(unsigned int &most) noexcept
+	{
+		for (; has_next(); most--) {
+			if (!most)
+				return false;
+			if (!next_)
+				next_ = more_->ready.pop_front()->who;
+			std::exchange(next_, nullptr).resume();
+		}
+		return true;
+	}
+
+	/** Is a coroutine ready? */
+	bool has_next() const noexcept
+	{
+		return next_ || (more_ && !more_->ready.empty());
+	}
+
+	/** This coroutine is about to be destroyed, where it waits or before it was resumed. */
+	void forget(std::coroutine_handle<> who) noexcept
+	{
+		if (next_ == who)
+			next_ = nullptr;
+		if (!more_)
+			return;
+		for (detail::waiters *each : { &more_->ready, &more_->later, &more_->waiting,
+					       &more_->joining, &more_->timers })
+			for (detail::waiter *at = each->first(); at;) {
+				detail::waiter *const next = each->next(*at);
+
+				if (at->who == who)
+					take_out(*at);
+				at = next;
+			}
+		if (more_->forget_slots)
+			more_->forget_slots(*this, who);
+	}
+
+	detail::sources *more_ = nullptr; /**< none until they are needed */
+
     private:
+	template <class T>
+	friend class detail::basic_task;
+	friend class detail::promise_base;
+	friend class detail::group;
+
 	std::coroutine_handle<> next_;
-	gfp frames_;
+	std::uint8_t frames_; /* a gfp */
 };
 
 namespace detail
@@ -114,7 +258,7 @@ executor &find_executor(First &first, Rest &...rest) noexcept
 		return find_executor(rest...);
 }
 
-/* What the promises of all tasks share. */
+/* The common part of all tasks' promises. */
 class promise_base {
     public:
 	template <class... Arguments>
@@ -148,8 +292,24 @@ class promise_base {
 		/* never called: there are no exceptions */
 	}
 
+	/* Done: name the coroutine, or tell the joint. */
+	void await_by(std::coroutine_handle<> parent) noexcept
+	{
+		awaiting_ = reinterpret_cast<std::uintptr_t>(parent.address());
+	}
+
+	void await_by(joint &whom) noexcept
+	{
+		awaiting_ = reinterpret_cast<std::uintptr_t>(&whom) | is_joint;
+	}
+
 	executor *executor_ = nullptr;
-	std::coroutine_handle<> awaiting_;
+
+    private:
+	/* Frames and joints are aligned as pointers are. */
+	static constexpr std::uintptr_t is_joint = 1;
+
+	std::uintptr_t awaiting_ = 0; /* who awaits it: nobody, a coroutine, or a joint */
 };
 
 struct promise_base::final_awaiter {
@@ -162,9 +322,16 @@ struct promise_base::final_awaiter {
 	void await_suspend(std::coroutine_handle<Promise> self) const noexcept
 	{
 		promise_base &promise = self.promise();
+		const std::uintptr_t awaiting = promise.awaiting_;
 
-		if (promise.awaiting_)
-			promise.executor_->resume_next(promise.awaiting_);
+		if (awaiting & is_joint) {
+			auto *const whom = reinterpret_cast<joint *>(awaiting - is_joint);
+
+			whom->done(*whom);
+		} else if (awaiting) {
+			promise.executor_->resume_next(std::coroutine_handle<>::from_address(
+				reinterpret_cast<void *>(awaiting)));
+		}
 	}
 
 	void await_resume() const noexcept
@@ -211,7 +378,8 @@ class promise<nothing> : public promise_base {
 
 /* The owner of a coroutine that has not run, waits, or is done. */
 template <class T>
-class [[nodiscard]] basic_task {
+class [[nodiscard, gnu::warn_unused]] basic_task
+{
     public:
 	struct promise_type : promise<T> {
 		basic_task get_return_object() noexcept
@@ -228,7 +396,7 @@ class [[nodiscard]] basic_task {
 	/** No coroutine. */
 	basic_task() noexcept = default;
 
-	basic_task(basic_task &&other) noexcept : self_(std::exchange(other.self_, nullptr))
+	basic_task(basic_task && other) noexcept : self_(std::exchange(other.self_, nullptr))
 	{
 	}
 
@@ -241,27 +409,33 @@ class [[nodiscard]] basic_task {
 	/** Destroys the coroutine wherever it stands, and with it those that it awaits. */
 	~basic_task()
 	{
-		if (self_)
-			self_.destroy();
+		if (!self_)
+			return;
+		if (executor *const by = self_.promise().executor_; by && !self_.done())
+			by->forget(self_);
+		self_.destroy();
 	}
 
-	/** Is there a coroutine? No: there was no memory for its frame. */
+	/** Is there no coroutine? There was no memory for its frame. For who resumes it. */
+	bool empty() const noexcept
+	{
+		return !self_;
+	}
+
+	/** A task is no outcome: awaiting it gives one. */
+	template <class Outcome = T>
 	explicit operator bool() const noexcept
 	{
-		return static_cast<bool>(self_);
+		static_assert(sizeof(Outcome *) == 0,
+			      "a task has no outcome before it is awaited: say "
+			      "if (!co_await step(peer))");
+		return false;
 	}
 
 	/** Has it come to its end? There must be one. */
 	bool done() const noexcept
 	{
 		return self_.done();
-	}
-
-	/** Name it as the next that @p by resumes; it must not have run. */
-	void start(executor &by) noexcept
-	{
-		self_.promise().executor_ = &by;
-		by.resume_next(self_);
 	}
 
 	class awaiter {
@@ -281,7 +455,7 @@ class [[nodiscard]] basic_task {
 			executor *by = parent.promise().executor_;
 
 			child_.promise().executor_ = by;
-			child_.promise().awaiting_ = parent;
+			child_.promise().await_by(parent);
 			by->resume_next(child_);
 		}
 
@@ -303,6 +477,23 @@ class [[nodiscard]] basic_task {
 	}
 
     private:
+	friend class ktcp::executor;
+	friend class group;
+
+	void start(executor & by) noexcept
+	{
+		self_.promise().executor_ = &by;
+		by.resume_next(self_);
+	}
+
+	void start_beside(executor & by, joint & whom, waiter & start) noexcept
+	{
+		self_.promise().executor_ = &by;
+		self_.promise().await_by(whom);
+		start.who = self_;
+		by.make_ready(start);
+	}
+
 	explicit basic_task(std::coroutine_handle<promise_type> self) noexcept : self_(self)
 	{
 	}

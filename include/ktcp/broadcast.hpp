@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * A value to all who listen, each in a coroutine of another connection.
+ *
+ * @code
+ * using words = ktcp::bounded_text<128>;
+ *
+ * KTCP_CO_TRY(auto inbox, ktcp::channel<words>::create(peer, 16));
+ * const ktcp::broadcast<words>::subscription here(room, inbox);	// a ktcp::broadcast<words>
+ *
+ * while (auto next = co_await inbox.receive())
+ *	KTCP_CO_CHECK(co_await peer.write(*next));
+ * @endcode
+ *
+ * It never waits: a subscriber whose channel is full misses the value.
+ */
+#ifndef KTCP_BROADCAST_HPP
+#define KTCP_BROADCAST_HPP
+
+#include <cstddef>
+
+#include <ktcp/base/list.hpp>
+#include <ktcp/channel.hpp>
+#include <ktcp/kernel/sync.hpp>
+
+namespace ktcp
+{
+
+/**
+ * Connections share it, so it outlives the server. Memory: none of its own.
+ * @tparam T  copied to each subscriber's channel, without a failure.
+ */
+template <class T>
+class broadcast {
+    public:
+	class subscription;
+
+	broadcast() noexcept = default;
+	broadcast(const broadcast &) = delete;
+	broadcast &operator=(const broadcast &) = delete;
+
+	/**
+	 * Send @p value to each subscriber. Returns how many missed it.
+	 * Context: as event::setter::set(). Cost: a channel's send() for each, under one lock, with
+	 * bottom halves off.
+	 */
+	std::size_t send(const T &value) noexcept
+	{
+		auto held = places_.lock();
+		std::size_t missed = 0;
+
+		for (const place &each : *held)
+			missed += !each.to.send(value);
+		return missed;
+	}
+
+    private:
+	struct place {
+		typename channel<T>::sender to;
+		list_node node;
+	};
+
+	spin_guarded<list<place, &place::node>> places_;
+};
+
+/** A subscriber's part, for as long as it lives. It goes before the broadcast. A handler's context. */
+template <class T>
+class broadcast<T>::subscription : place {
+    public:
+	/** @param inbox  the values go there. It may go first. */
+	subscription(broadcast &to, const channel<T> &inbox) noexcept
+		: place{ inbox.get_sender(), {} }, to_(to)
+	{
+		to_.places_.lock()->push_back(*this);
+	}
+
+	subscription(const subscription &) = delete;
+	subscription &operator=(const subscription &) = delete;
+
+	~subscription()
+	{
+		to_.places_.lock()->erase(*this);
+	}
+
+    private:
+	broadcast &to_;
+};
+
+} // namespace ktcp
+
+#endif

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * Outgoing connections: a handler's second stream, or its third.
+ *
+ * @code
+ * auto server = co_await ktcp::connect(client, target, { .timeout_ms = 3000 });
+ *
+ * if (!server) {
+ *	KTCP_LOG_WARN_RATELIMITED("no way to the target: %s",
+ *				  ktcp::connect_error(server.error()));
+ *	co_return;
+ * }
+ * co_await server->write("hello\n");
+ * @endcode
+ *
+ * The stream is as an accepted one, of the strand of the connection that asked for it, and is used by
+ * that connection's coroutines alone. It is closed when its owner goes, at the latest when the handler
+ * returns, and what was written is delivered. Unloading ends it with the rest: its operations fail
+ * with ESHUTDOWN.
+ *
+ * Context: a handler's, in every model. Looking for a port sleeps, so the handler goes on in a worker
+ * of an unbound workqueue for that, as after may_sleep(). The outcome costs one turn in process
+ * context. Reading and writing are done wherever the connection's turns are.
+ *
+ * Bounds: server_options::max_outgoing for the server. Deadlines: ktcp's own, the same on every
+ * kernel; then the kernel's keepalive and write_timeout_ms, as for accepted ones.
+ * Kernel: kernel_connect(), tcp_v4_connect(). RFC 9293 section 3.5.
+ */
+#ifndef KTCP_CONNECT_HPP
+#define KTCP_CONNECT_HPP
+
+#include <coroutine>
+#include <utility>
+
+#include <ktcp/connection.hpp>
+#include <ktcp/engine/outgoing_stream.hpp>
+#include <ktcp/engine/wait.hpp>
+#include <ktcp/net/connect_error.hpp>
+
+namespace ktcp
+{
+
+/** The result of a connect(): a stream, or why there is none. Its owner: moved, not copied. */
+class [[nodiscard]] outgoing {
+    public:
+	/** None. */
+	outgoing() noexcept = default;
+
+	outgoing(outgoing &&other) noexcept
+		: stream_(std::exchange(other.stream_, nullptr)), status_(other.status_)
+	{
+	}
+
+	/** Swaps the two. */
+	outgoing &operator=(outgoing &&other) noexcept
+	{
+		std::swap(stream_, other.stream_);
+		std::swap(status_, other.status_);
+		return *this;
+	}
+
+	/**
+	 * The stream is closed at the end of a turn in process context. If the handler keeps bytes
+	 * that were read from it, it is closed behind them. A handler's context.
+	 */
+	~outgoing()
+	{
+		if (stream_)
+			stream_->drop();
+	}
+
+	/** Is there one? */
+	explicit operator bool() const noexcept
+	{
+		return stream_;
+	}
+
+	/** The stream; valid for as long as this lives. */
+	stream &operator*() const noexcept
+	{
+		return *stream_;
+	}
+
+	/** It, to be used. */
+	stream *operator->() const noexcept
+	{
+		return stream_;
+	}
+
+	/** There is none: why. See connect_error(). */
+	error_code error() const noexcept
+	{
+		return error_code::from(status_);
+	}
+
+    private:
+	friend class detail::connect_operation;
+
+	outgoing(detail::outgoing_stream *made, int status) noexcept
+		: stream_(made), status_(status)
+	{
+		if (made)
+			made->hold();
+	}
+
+	detail::outgoing_stream *stream_ = nullptr;
+	int status_ = error_code(errc::enotconn).code();
+};
+
+namespace detail
+{
+
+class [[gnu::warn_unused]] connect_operation : public wait {
+    public:
+	connect_operation(connection &by, const endpoint &to, const connect_options &how) noexcept
+		: wait(by), to_(to), how_(how)
+	{
+	}
+
+	bool await_ready() noexcept
+	{
+		if (is_over())
+			return true;
+		if (is_gone())
+			return false;
+
+		outgoing_room *const room = by_.outgoing();
+
+		if (!room)
+			status = error_code(errc::eopnotsupp).code();
+		else
+			made_ = outgoing_stream::make(by_, by_.buffers(), *room, to_, how_, status);
+		return !made_;
+	}
+
+	void await_suspend(std::coroutine_handle<> self) noexcept
+	{
+		if (!made_)
+			return;
+		made_->next_one = by_.more_->seconds;
+		by_.more_->seconds = made_;
+		made_->set_waiting(*this);
+		if (how_.timeout_ms) {
+			fire = [](timer &due) {
+				auto &late = static_cast<connect_operation &>(due);
+
+				late.fail(error_code(errc::etimedout).code());
+				late.go_on();
+			};
+			park(how_.timeout_ms, self);
+		} else {
+			who = self;
+			by_.more_->waiting.push_back(*this);
+		}
+		made_->connect_on();
+	}
+
+	outgoing await_resume() noexcept
+	{
+		return outgoing(status ? nullptr : made_, status);
+	}
+
+    private:
+	const endpoint to_;
+	const connect_options how_;
+	outgoing_stream *made_ = nullptr;
+};
+
+} // namespace detail
+
+/**
+ * `co_await ktcp::connect(peer, to, { .timeout_ms = 3000 })`: a ktcp::outgoing.
+ * @param peer  the connection of the coroutine that awaits.
+ * @param to  its family is the socket's.
+ * Errors, in words by connect_error(): ECONNREFUSED, ETIMEDOUT (the deadline, or the kernel's
+ * patience), ESHUTDOWN, ENOMEM. No way: ENETUNREACH, EHOSTUNREACH, EACCES, EPERM. The local side:
+ * EADDRNOTAVAIL (no port is left), EADDRINUSE, EAFNOSUPPORT. An option: EINVAL, ENODEV, ENOENT.
+ * The bound max_outgoing: EDQUOT. In a test without a server: EOPNOTSUPP.
+ */
+[[nodiscard]] inline detail::connect_operation connect(connection &peer, const endpoint &to,
+						       const connect_options &how = {}) noexcept
+{
+	return detail::connect_operation(peer, to, how);
+}
+
+} // namespace ktcp
+
+#endif

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * Work that must block: a function that a worker calls, while the connection's coroutines go on.
+ *
+ * @code
+ * const auto look_up = [&disk = *disk_, key]() -> ktcp::result<entry> { return disk.read(key); };
+ * const auto found = co_await ktcp::run_blocking(peer, look_up);
+ *
+ * if (!found)
+ *	co_return;
+ * @endcode
+ *
+ * After may_sleep() a handler sleeps in its own turn, and its other coroutines wait for it. Here only the
+ * one that awaits does. A time, another coroutine, or the end of the connection may end its wait. A function
+ * that has not begun is not called then. One that has begun runs to its end, and its outcome is dropped.
+ *
+ * So the function may outlive the coroutine and the connection. It refers to objects of the module's alone,
+ * and has copies of all else. It must not use the connection. Unloading waits for it.
+ */
+#ifndef KTCP_RUN_BLOCKING_HPP
+#define KTCP_RUN_BLOCKING_HPP
+
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <ktcp/connection.hpp>
+#include <ktcp/engine/signal.hpp>
+#include <ktcp/engine/wait.hpp>
+#include <ktcp/kernel/workqueue.hpp>
+#include <ktcp/task.hpp>
+
+namespace ktcp
+{
+
+namespace detail
+{
+
+template <class T>
+struct value_of_result {
+	using type = T;
+};
+
+template <class T>
+struct value_of_result<result<T>> {
+	using type = T;
+};
+
+/* Of a function that returns a T or a result<T>: T. */
+template <class Function>
+using blocking_value = typename value_of_result<std::invoke_result_t<Function &>>::type;
+
+template <class Function>
+result<blocking_value<Function>> outcome_of_calling(Function &function) noexcept
+{
+	if constexpr (std::is_void_v<std::invoke_result_t<Function &>>) {
+		function();
+		return {};
+	} else {
+		return function();
+	}
+}
+
+/* The work item of a call; its coroutine waits for it as for a signal. */
+template <class Function>
+class blocking_call : public signal, public work_base<blocking_call<Function>> {
+    public:
+	using outcome = result<blocking_value<Function>>;
+
+	blocking_call(strand &to, sources &of) noexcept : signal(to, of)
+	{
+	}
+
+	/* Have it called. */
+	void begin(workqueue &queue, Function &&function) noexcept
+	{
+		function_.emplace(std::move(function));
+		hold();
+		this->queue_on(queue);
+	}
+
+	/* In a turn of the strand's, once it holds something. */
+	outcome take() noexcept
+	{
+		return std::move(*outcome_);
+	}
+
+	/* In a turn of the strand's: its coroutine waits no more. */
+	void give_up(connection &by) noexcept
+	{
+		wait::detach(by, *this);
+		/* From here on the item leaves nothing. */
+		outcome_.reset();
+		let_go();
+	}
+
+	/* The item. */
+	void on_work() noexcept
+	{
+		if (is_wanted())
+			leave(outcome_of_calling(*function_));
+		function_.reset();
+		let_go();
+	}
+
+    private:
+	bool is_wanted() noexcept
+	{
+		return static_cast<bool>(locked(*this));
+	}
+
+	void leave(outcome &&what) noexcept
+	{
+		const locked self(*this);
+
+		if (!self)
+			return;
+		outcome_.emplace(std::move(what));
+		held.store(1, memory_order_release);
+		self.fire();
+	}
+
+	std::optional<Function> function_; /* of the item */
+	std::optional<outcome>
+		outcome_; /* under the lock while there is a strand, then of its turns */
+};
+
+/* The coroutine's side, a variable of it. */
+template <class Function>
+class blocking_wait {
+	using call = blocking_call<Function>;
+
+    public:
+	explicit blocking_wait(connection &by) noexcept
+		: by_(by), call_(wait::attach<call>(by, sizeof(call)))
+	{
+	}
+
+	blocking_wait(const blocking_wait &) = delete;
+	blocking_wait &operator=(const blocking_wait &) = delete;
+
+	~blocking_wait()
+	{
+		if (call_)
+			call_->give_up(by_);
+	}
+
+	/* Is there memory for it? */
+	explicit operator bool() const noexcept
+	{
+		return call_;
+	}
+
+	call *operator->() const noexcept
+	{
+		return call_;
+	}
+
+	class operation : public signal_wait<call> {
+	    public:
+		using signal_wait<call>::signal_wait;
+
+		result<void> await_resume() const noexcept
+		{
+			return result<void>::from(this->status);
+		}
+	};
+
+	operation done() noexcept
+	{
+		return { by_, *call_ };
+	}
+
+    private:
+	connection &by_;
+	call *const call_;
+};
+
+} // namespace detail
+
+/**
+ * `co_await ktcp::run_blocking(peer, function)`: a result<T> of a @p function that returns a T or a
+ * result<T>. A worker of an unbound workqueue calls it, in process context, where it may
+ * sleep. 512 of a server's run at once on Linux 6.1; the others wait.
+ * @param function  nothrow movable. A lambda that captures has a name, for g++-12 destroys another one twice.
+ * Errors: ENOMEM, ESHUTDOWN, ETIMEDOUT (expires_after()): it may have run. And the function's own.
+ * Context: a handler's. Cost: a work item, and an event's set(). In a unit test without a server it is called
+ * at once.
+ */
+template <class Function>
+task_of<detail::blocking_value<Function>> run_blocking(connection &peer, Function function)
+{
+	static_assert(std::is_nothrow_move_constructible_v<Function>);
+
+	workqueue *const queue = detail::wait::sleepers(peer);
+
+	if (!queue)
+		co_return detail::outcome_of_calling(function);
+
+	detail::blocking_wait<Function> call(peer);
+
+	if (!call)
+		co_return errc::enomem;
+	call->begin(*queue, std::move(function));
+
+	const auto done = co_await call.done();
+
+	if (!done)
+		co_return done.error();
+	co_return call->take();
+}
+
+} // namespace ktcp
+
+#endif
