@@ -12,10 +12,10 @@
 #include <span>
 #include <string_view>
 
-#include <ktcp/atomic.hpp>
-#include <ktcp/http/date.hpp>
+#include <ktcp/base/atomic.hpp>
+#include <ktcp/base/text.hpp>
+#include <ktcp/http/parse/date.hpp>
 #include <ktcp/port/time.h>
-#include <ktcp/text.hpp>
 
 namespace ktcp::http
 {

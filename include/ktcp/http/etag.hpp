@@ -9,21 +9,21 @@
 #include <cstdint>
 #include <string_view>
 
-#include <ktcp/file.hpp>
-#include <ktcp/http/path.hpp>
+#include <ktcp/http/parse/path.hpp>
+#include <ktcp/kernel/file.hpp>
 
 namespace ktcp::http
 {
 
 /**
  * A strong tag: of the size, and of a sum of inode, modification and change time. A file that was
- * replaced has another inode, one that was written another change time, whatever its size and its
- * modification time were set to. The sum has no key: a client that knows the times can find the
- * inode. The same file on another machine has another tag. Any context.
+ * replaced has another inode; one that was written has another change time. Size and modification
+ * time may be set, but these two change all the same. The sum has no key: a client that knows the
+ * times can find the inode. The same file on another machine has another tag. Any context.
  */
 class entity_tag {
     public:
-	/** What follows in the tag of a file's gzip form. */
+	/** The end of the tag of a file's gzip form. */
 	static constexpr std::string_view gzip_end = "-gz\"";
 
 	entity_tag(const file_status &of, bool gzip) noexcept

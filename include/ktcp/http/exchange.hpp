@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /**
  * @file
- * One request and its response: what each must know of the other, and what follows from both for
- * the connection.
+ * One request and its response: their shared state, and its consequence for the connection.
  *
  * The request and the response set the facts; whether the connection is kept, closed, listened to
  * or reset is decided here and nowhere else.
@@ -16,7 +15,7 @@
 namespace ktcp::http
 {
 
-/** What becomes of a connection after an exchange. */
+/** The state of a connection after an exchange. */
 enum class fate : std::uint8_t {
 	next_request,
 	close,
@@ -42,7 +41,7 @@ struct exchange {
 	/** @{ */
 	bool begun = false; /**< its head is in the output */
 	bool close = false; /**< the connection ends with it */
-	/** What its head may take; that much room is there when the handler begins. */
+	/** The most bytes of its head; that much room is there when the handler begins. */
 	std::size_t head_room = head_most;
 	/** @} */
 

@@ -21,12 +21,15 @@
 #include <string_view>
 #include <utility>
 
-#include <ktcp/http/coding.hpp>
-#include <ktcp/http/conditional.hpp>
-#include <ktcp/http/etag.hpp>
+#include <ktcp/http/answer_cache.hpp>
 #include <ktcp/http/listing.hpp>
-#include <ktcp/http/media_type.hpp>
-#include <ktcp/http/range.hpp>
+#include <ktcp/http/listing_page.hpp>
+#include <ktcp/http/parse/accept.hpp>
+#include <ktcp/http/parse/coding.hpp>
+#include <ktcp/http/parse/conditional.hpp>
+#include <ktcp/http/parse/media_type.hpp>
+#include <ktcp/http/parse/range.hpp>
+#include <ktcp/http/representation.hpp>
 #include <ktcp/http/response.hpp>
 #include <ktcp/port/random.h>
 
@@ -36,7 +39,7 @@ namespace ktcp::http
 /** Serves what is below one root. */
 class file_service {
     public:
-	/** What it shows, and how. */
+	/** Its content, and the way it is shown. */
 	struct options {
 		/** Show directories that have no index.html; else they are 403. */
 		bool listing = true;
@@ -54,6 +57,8 @@ class file_service {
 		/** Sent with each 404. */
 		std::string_view error_page = {};
 		/** @} */
+		/** Where answers are kept for a while; nullptr: nowhere. It must outlive the service. */
+		answer_cache *recent = nullptr;
 	};
 
 	/** @param root  must outlive this and every request. */
@@ -69,93 +74,91 @@ class file_service {
 	static constexpr std::size_t path_bytes = 4096;
 	static constexpr std::string_view index_name = "index.html";
 	static constexpr std::string_view gzip_end = ".gz";
-	/* Of gzip alone, around whatever it holds (RFC 1952, section 2.3): nothing so short has a
+	/* The bytes of gzip itself around its data (RFC 1952, section 2.3): nothing so short has a
 	 * shorter form. */
 	static constexpr std::uint64_t gzip_bytes = 18;
 	static constexpr std::size_t added_bytes = 256 + 1;
-	/* What is read into memory and leaves with its head, rather than as pages. */
+	/*
+	 * A file of up to so many bytes is read into memory and leaves with its head, not as pages.
+	 */
 	static constexpr std::size_t small_bytes = 8192;
 	static constexpr std::size_t part_bytes = file_pages::most * 4096ul;
 
-	/* A representation that was chosen, and what is said of it. */
+	/* A file that was chosen, and the way it is shown. */
 	struct chosen {
-		/* @varies: there is a coded form beside it; @gzip: this is that. */
-		chosen(ktcp::file opened, std::string_view type, bool varies, bool gzip) noexcept;
-
 		ktcp::file file;
-		std::string_view type;
-		std::int64_t modified;
-		bool varies;
-		bool gzip;
-		entity_tag etag;
-		char date[date_length]; /* of modified */
-
-		std::uint64_t size() const noexcept
-		{
-			return file.status().size;
-		}
-
-		/* What a 304 says as well as a 200. */
-		void validate(response &to) const noexcept
-		{
-			to.field("ETag", etag.text())
-				.field("Last-Modified", std::string_view(date, date_length));
-			if (varies)
-				to.field("Vary", "Accept-Encoding");
-		}
-
-		void describe(response &to) const noexcept
-		{
-			validate(to);
-			to.field("Accept-Ranges", "bytes");
-			if (gzip)
-				to.field("Content-Encoding", "gzip");
-		}
+		representation what;
 	};
+
+	/* Parts of a buffer. */
+	struct workspace {
+		std::span<char> path; /* from the root on, decoded, with a NUL */
+		std::span<char> lines; /* of a representation */
+		std::span<char> rest;
+	};
+
+	/* A later answer from the cache needs to know this. */
+	struct keeping {
+		bool gzip = false; /* the client accepts that */
+		bool own = true; /* the file has the path that was asked for */
+		std::uint64_t since_ms = 0;
+	};
+
+	/* Of a file that was opened: there is no memory, or it cannot be read. */
+	static unsigned int status_for_read(error_code why) noexcept
+	{
+		return status_for(why) == 503 ? 503 : 500;
+	}
 
 	static task_of<void> refuse(response &to, unsigned int status) noexcept
 	{
-		to.status(status).field("Content-Type", "text/plain; charset=utf-8");
-		to.reply(advice_for(status));
+		to.refuse(status);
 		return {};
 	}
 
 	static unsigned int status_for(error_code why) noexcept
 	{
-		switch (-why.code()) {
-		case 1: /* EPERM */
-		case 13: /* EACCES */
+		switch (why.value()) {
+		case errc::eperm:
+		case errc::eacces:
 			return 403;
-		case 11: /* EAGAIN */
-		case 12: /* ENOMEM */
-		case 23: /* ENFILE */
-		case 24: /* EMFILE */
+		case errc::eagain:
+		case errc::enomem:
+		case errc::enfile:
+		case errc::emfile:
 			return 503;
-		case 5: /* EIO */
+		case errc::eio:
 			return 500;
+		default: /* not there, or out of the root, which is the same to a client */
+			return 404;
 		}
-		return 404; /* not there, or out of the root, which is the same to a client */
 	}
 
 	static task_of<void> other_method(request &asked, response &to) noexcept
 	{
-		to.status(asked.method() == method::options ? 204 : 405)
-			.field("Allow", "GET, HEAD, OPTIONS");
-		if (to.status() == 405)
-			to.field("Content-Type", "text/plain; charset=utf-8");
-		to.reply(to.status() == 405 ? advice_for(405) : std::string_view());
+		constexpr std::string_view allowed = "GET, HEAD, OPTIONS";
+
+		if (asked.method() == method::options)
+			to.status(204).field("Allow", allowed).reply({});
+		else
+			to.refuse(405, "Allow", allowed);
 		return {};
 	}
 
-	task_of<void> find(request &asked, response &to) const;
-	chosen choose(request &asked, file opened, std::span<char> path) const noexcept;
+	task_of<void> find(request &asked, response &to, keeping kept) const;
+	chosen choose(request &asked, file opened, const workspace &memory,
+		      bool gzip) const noexcept;
 	static void redirect(const request &asked, response &to, std::string_view path,
 			     std::span<char> memory) noexcept;
 	task_of<void> list(request &asked, response &to, file directory, std::span<char> path,
 			   std::span<char> memory) const;
+	static bool settle(response &to, const conditions &given,
+			   const representation &what) noexcept;
+	std::optional<task_of<void>> answer_again(request &asked, response &to, bool gzip) const;
 	std::optional<task_of<void>> send(request &asked, response &to, chosen &what,
-					  std::span<char> memory) const;
+					  std::span<char> memory, const keeping &kept) const;
 	static task_of<void> send_copy(response &to, std::string_view body);
+	static task_of<void> send_held(response &to, answer_cache::held from);
 	result<file> open_page(std::string_view name, std::span<char> path) const noexcept;
 	task_of<void> send_page(request &asked, response &to, unsigned int status, const file &from,
 				std::string_view type) const;
@@ -170,27 +173,50 @@ class file_service {
 	options how_;
 };
 
-inline file_service::chosen::chosen(ktcp::file opened, std::string_view of_type, bool others,
-				    bool coded) noexcept
-	: file(std::move(opened)), type(of_type), varies(others), gzip(coded),
-	  etag(file.status(), coded)
-{
-	const file_status &status = file.status();
-
-	/* Never later than the response (RFC 9110, section 8.8.2.1), nor before our time. */
-	modified = std::clamp<std::int64_t>(status.mtime, 0,
-					    static_cast<std::int64_t>(ktcp_real_seconds()));
-	format_date(date, static_cast<std::uint64_t>(modified));
-}
-
 inline task_of<void> file_service::serve(request &asked, response &to) const
 {
 	if (asked.method() != method::get && asked.method() != method::head)
 		return other_method(asked, to);
-	return find(asked, to);
+
+	keeping kept = { .gzip = how_.precompressed && accepts_gzip(asked) };
+
+	if (how_.recent && how_.recent->on()) {
+		if (auto again = answer_again(asked, to, kept.gzip))
+			return std::move(*again);
+		kept.since_ms = ktcp_now_ms();
+	}
+	return find(asked, to, kept);
 }
 
-inline task_of<void> file_service::find(request &asked, response &to) const
+/* From the cache, without waiting: an empty task. No result: it is not there, or not for this request. */
+inline std::optional<task_of<void>> file_service::answer_again(request &asked, response &to,
+							       bool gzip) const
+{
+	auto found = how_.recent->find(asked.path(), gzip);
+
+	if (!found)
+		return {};
+
+	const validators known = found.what().known();
+	const conditions given(asked, known);
+
+	if (given.has_range())
+		return {};
+	if (settle(to, given, found.what()))
+		return task_of<void>();
+	to.status(200).lines(found.what().lines()).length(found.body().size());
+	if (asked.method() == method::get && !to.has_room_for(found.body().size()))
+		return send_held(to, std::move(found));
+	to.reply(found.body());
+	return task_of<void>();
+}
+
+inline task_of<void> file_service::send_held(response &to, answer_cache::held from)
+{
+	co_return co_await to.write(from.body());
+}
+
+inline task_of<void> file_service::find(request &asked, response &to, keeping kept) const
 {
 	auto memory = asked.peer().borrow();
 
@@ -201,8 +227,11 @@ inline task_of<void> file_service::find(request &asked, response &to) const
 
 	const std::span<char> whole(reinterpret_cast<char *>(memory->bytes().data()),
 				    memory->bytes().size());
-	const auto path = whole.first(path_bytes);
-	const auto rest = whole.subspan(path_bytes);
+	const workspace parts = { whole.first(path_bytes),
+				  whole.subspan(path_bytes, representation::most),
+				  whole.subspan(path_bytes + representation::most) };
+	const auto path = parts.path;
+	const auto rest = parts.rest;
 	const auto decoded = decode_path(asked.path(), path.first(path_bytes - added_bytes),
 					 how_.encoded_slash);
 
@@ -251,8 +280,10 @@ inline task_of<void> file_service::find(request &asked, response &to) const
 			      found->is_directory() ? 404 :
 						      200;
 
-	if (status == 404 && (found = open_page(how_.fallback, path)))
+	if (status == 404 && (found = open_page(how_.fallback, path))) {
 		status = 200;
+		kept.own = false;
+	}
 	if (status == 404 && (found = open_page(how_.error_page, path)))
 		co_return co_await send_page(asked, to, status, *found,
 					     media_type_of(path.data(), how_.default_type));
@@ -261,9 +292,9 @@ inline task_of<void> file_service::find(request &asked, response &to) const
 		co_return result<void>();
 	}
 
-	chosen what = choose(asked, std::move(*found), path);
+	chosen what = choose(asked, std::move(*found), parts, kept.gzip);
 
-	if (const auto more = send(asked, to, what, rest))
+	if (const auto more = send(asked, to, what, rest, kept))
 		co_return co_await *more;
 	co_return result<void>();
 }
@@ -287,7 +318,7 @@ inline result<file> file_service::open_page(std::string_view name,
 	return opened;
 }
 
-/* All of a file, whatever its status: neither conditions nor ranges are for errors. */
+/* Sends all of a file with any status: neither conditions nor ranges are for errors. */
 inline task_of<void> file_service::send_page(request &asked, response &to, unsigned int status,
 					     const file &from, std::string_view type) const
 {
@@ -302,17 +333,23 @@ inline task_of<void> file_service::send_page(request &asked, response &to, unsig
  * a client that has another part of it, and says so by its tag.
  */
 inline file_service::chosen file_service::choose(request &asked, file opened,
-						 std::span<char> path) const noexcept
+						 const workspace &memory, bool gzip) const noexcept
 {
+	const std::span<char> path = memory.path;
 	const std::string_view name(path.data());
 	const std::string_view type = media_type_of(name, how_.default_type);
+	const auto shown = [&](file &one, bool varies, bool coded) {
+		const representation what(one.status(), type, varies, coded, memory.lines);
+
+		return chosen{ std::move(one), what };
+	};
 
 	if (!how_.precompressed || opened.status().size <= gzip_bytes)
-		return chosen(std::move(opened), type, false, false);
+		return shown(opened, false, false);
 
 	const bool part = asked.method() == method::get && asked.find("range").data() &&
 			  !asked.find("if-range").ends_with(entity_tag::gzip_end);
-	const bool wanted = !part && accepts_gzip(asked);
+	const bool wanted = !part && gzip;
 
 	text_builder(path.subspan(name.size())).add(gzip_end).add('\0');
 
@@ -331,16 +368,16 @@ inline file_service::chosen file_service::choose(request &asked, file opened,
 		varies = is_of_it(coded.status());
 	}
 	path[name.size()] = '\0';
-
-	return chosen(std::move(varies && wanted ? coded : opened), type, varies, varies && wanted);
+	return shown(varies && wanted ? coded : opened, varies, varies && wanted);
 }
 
-/* To the same with a slash, so that what is relative in it is found; as it was decoded, so that it
- * neither begins with another host nor has anything in it that a peer sent as it was. */
+/* Redirects to the same path with a slash, so that relative links in it are found. The path is
+ * encoded anew from its decoded form. So it cannot begin with another host, and has no byte as the
+ * peer sent it. */
 inline void file_service::redirect(const request &asked, response &to, std::string_view path,
 				   std::span<char> memory) noexcept
 {
-	/* What a head has room for beside its other fields. */
+	/* The room that a head has beside its other fields. */
 	text_builder where(memory.first(std::min(memory.size(), asked.target().size() + 2048)));
 
 	where.add('/').percent_encoded(path, "-._~/").add('/');
@@ -369,7 +406,11 @@ inline task_of<void> file_service::list(request &asked, response &to, file direc
 	case condition::proceed:
 		break;
 	}
-	to.status(200).field("Content-Type", "text/html; charset=utf-8");
+	/* A client that likes both alike is a person's. */
+	listing_page page(weight_of_type(asked, "application/json") >
+			  weight_of_type(asked, "text/html"));
+
+	to.status(200).field("Content-Type", page.type()).field("Vary", "Accept");
 	if (asked.method() == method::head)
 		co_return co_await to.write(std::string_view());
 
@@ -387,9 +428,9 @@ inline task_of<void> file_service::list(request &asked, response &to, file direc
 
 	text_builder text(memory);
 
-	listing_head(text, path.data());
+	page.head(text, path.data());
 	for (;;) {
-		/* While it may sleep: what follows may go on anywhere. */
+		/* Still while it may sleep; the code below may go on anywhere. */
 		if (!entries->more())
 			directory = file();
 		for (std::uint32_t i = 0; i < entries->size(); i++) {
@@ -400,7 +441,7 @@ inline task_of<void> file_service::list(request &asked, response &to, file direc
 				text.cut(0);
 			}
 			if (entries->at(i).kind != KTCP_FILE_OTHER)
-				listing_row(text, entries->at(i));
+				page.row(text, entries->at(i));
 		}
 		if (!entries->more())
 			break;
@@ -411,35 +452,48 @@ inline task_of<void> file_service::list(request &asked, response &to, file direc
 			co_return next;
 		}
 	}
-	listing_foot(text);
+	page.foot(text);
 	co_return co_await to.write(text.text());
 }
 
-/* What is still to be awaited, for which @what must stay; nothing where all was replied at once. */
-inline std::optional<task_of<void>> file_service::send(request &asked, response &to, chosen &what,
-						       std::span<char> memory) const
+/* Answers a request whose conditions say so; false: they let it go on. */
+inline bool file_service::settle(response &to, const conditions &given,
+				 const representation &what) noexcept
 {
-	const validators known = { what.etag.text(), what.modified, ktcp_real_seconds() };
-	const conditions given(asked, known);
-	const bool head = asked.method() == method::head;
-
 	switch (given.outcome()) {
 	case condition::failed:
 		static_cast<void>(refuse(to, 412));
-		return {};
+		return true;
 	case condition::not_modified:
-		to.status(304);
-		what.validate(to);
-		return {};
+		to.status(304).lines(what.validating());
+		return true;
 	case condition::proceed:
 		break;
 	}
+	return false;
+}
+
+/*
+ * The caller has to await the result, and @what must stay until then; no result: all was replied at
+ * once.
+ */
+inline std::optional<task_of<void>> file_service::send(request &asked, response &to, chosen &from,
+						       std::span<char> memory,
+						       const keeping &kept) const
+{
+	const representation &what = from.what;
+	const validators known = what.known();
+	const conditions given(asked, known);
+	const bool head = asked.method() == method::head;
+
+	if (settle(to, given, what))
+		return {};
 
 	/* Ranges are GET's alone (RFC 9110, section 14.2), and parts have no coding each. */
 	range_set ranges(head ? std::string_view() : given.range(), what.size());
 	byte_range part = { 0, what.size() };
 
-	if (ranges.size() > 1 && what.gzip)
+	if (ranges.size() > 1 && what.gzip())
 		ranges = range_set({}, what.size());
 	if (ranges.what() == range_set::outcome::none) {
 		text_builder all(memory);
@@ -450,9 +504,8 @@ inline std::optional<task_of<void>> file_service::send(request &asked, response 
 		return {};
 	}
 	if (ranges.size() > 1)
-		return send_parts(asked, to, what, ranges);
-	to.status(ranges.size() ? 206 : 200).field("Content-Type", what.type);
-	what.describe(to);
+		return send_parts(asked, to, from, ranges);
+	to.status(ranges.size() ? 206 : 200).lines(what.lines());
 	if (ranges.size()) {
 		text_builder which(memory);
 
@@ -469,20 +522,22 @@ inline std::optional<task_of<void>> file_service::send(request &asked, response 
 	if (head || !part.size)
 		return {};
 	if (part.size > small_bytes)
-		return send_bytes(asked, to, what.file, part);
+		return send_bytes(asked, to, from.file, part);
 
-	const auto got = what.file.read(
+	const auto got = from.file.read(
 		std::as_writable_bytes(memory.first(static_cast<std::size_t>(part.size))),
 		part.first);
 
 	if (!got || *got < part.size) {
 		/* It has just become shorter, or cannot be read. */
-		return refuse(to, 500);
+		return refuse(to, got ? 500 : status_for_read(got.error()));
 	}
 
 	const std::string_view body(memory.data(), *got);
 
-	what.file = file(); /* while it may sleep: the rest may go on anywhere */
+	from.file = file(); /* while it may sleep: the rest may go on anywhere */
+	if (kept.own && kept.since_ms && !given.has_range())
+		how_.recent->keep(asked.path(), kept.gzip, what, body, kept.since_ms);
 	if (!to.has_room_for(body.size()))
 		return send_copy(to, body);
 	to.reply(body);
@@ -495,9 +550,10 @@ inline task_of<void> file_service::send_copy(response &to, std::string_view body
 }
 
 /* multipart/byteranges (RFC 9110, section 14.6) */
-inline task_of<void> file_service::send_parts(request &asked, response &to, const chosen &what,
+inline task_of<void> file_service::send_parts(request &asked, response &to, const chosen &from,
 					      range_set ranges) const
 {
+	const representation &what = from.what;
 	char boundary_text[16], memory[208]; /* the longest known type, and numbers */
 	text_builder made(boundary_text);
 	std::uint64_t length = 0;
@@ -509,8 +565,8 @@ inline task_of<void> file_service::send_parts(request &asked, response &to, cons
 	const auto head_of = [&](const byte_range &each) {
 		text_builder text(memory);
 
-		text.add("\r\n--").add(boundary).add("\r\nContent-Type: ").add(what.type);
-		text.add("\r\nContent-Range: bytes ").number(each.first).add('-');
+		text.add("\r\n--").add(boundary).add("\r\n").add(what.type_line());
+		text.add("Content-Range: bytes ").number(each.first).add('-');
 		text.number(each.first + each.size - 1).add('/').number(what.size());
 		return text.add("\r\n\r\n").text();
 	};
@@ -528,12 +584,11 @@ inline task_of<void> file_service::send_parts(request &asked, response &to, cons
 
 	to.status(206).field("Content-Type",
 			     type.add("multipart/byteranges; boundary=").add(boundary).text());
-	what.describe(to);
-	to.length(length);
+	to.lines(what.lines_but_type()).length(length);
 	for (auto each = ranges.begin(); each != ranges.end(); ++each) {
 		if (const auto sent = co_await to.write(head_of(*each)); !sent)
 			co_return sent;
-		if (const auto sent = co_await send_bytes(asked, to, what.file, *each); !sent)
+		if (const auto sent = co_await send_bytes(asked, to, from.file, *each); !sent)
 			co_return sent;
 	}
 	text_builder end(memory);
@@ -550,6 +605,10 @@ inline task_of<void> file_service::send_bytes(request &asked, response &to, cons
 	while (range.size) {
 		if (const auto ready = co_await asked.peer().may_sleep(); !ready)
 			co_return ready;
+		if (!from.unchanged()) {
+			to.abandon(); /* a client may not take parts of two for one */
+			co_return errc::eio;
+		}
 
 		const auto got = from.read_pages(
 			pages, range.first,
@@ -558,7 +617,8 @@ inline task_of<void> file_service::send_bytes(request &asked, response &to, cons
 		if (!got && got.error() == errc::einval)
 			co_return co_await copy_bytes(asked, to, from, range);
 		if (!got || !*got) {
-			to.abandon(); /* shorter than was promised */
+			/* shorter than was promised, or not to be read now */
+			to.abandon(got ? 500 : status_for_read(got.error()));
 			co_return got ? errc::eio : got.error();
 		}
 		range.first += *got;
@@ -577,6 +637,10 @@ inline task_of<void> file_service::copy_bytes(request &asked, response &to, cons
 	while (memory && range.size) {
 		if (const auto ready = co_await asked.peer().may_sleep(); !ready)
 			co_return ready;
+		if (!from.unchanged()) {
+			to.abandon();
+			co_return errc::eio;
+		}
 
 		const auto room = memory->bytes();
 		const auto got =
@@ -585,7 +649,7 @@ inline task_of<void> file_service::copy_bytes(request &asked, response &to, cons
 				  range.first);
 
 		if (!got || !*got) {
-			to.abandon();
+			to.abandon(got ? 500 : status_for_read(got.error()));
 			co_return got ? errc::eio : got.error();
 		}
 		range.first += *got;
@@ -594,7 +658,7 @@ inline task_of<void> file_service::copy_bytes(request &asked, response &to, cons
 			co_return sent;
 	}
 	if (!memory)
-		to.abandon();
+		to.abandon(503);
 	co_return result<void>();
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /**
  * @file
- * What is in a directory, and a page that shows it.
+ * The entries of a directory.
  */
 #ifndef KTCP_HTTP_LISTING_HPP
 #define KTCP_HTTP_LISTING_HPP
@@ -11,11 +11,11 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <utility>
 
-#include <ktcp/buffer.hpp>
-#include <ktcp/file.hpp>
-#include <ktcp/http/date.hpp>
-#include <ktcp/http/path.hpp>
+#include <ktcp/base/atomic.hpp>
+#include <ktcp/kernel/buffer.hpp>
+#include <ktcp/kernel/file.hpp>
 #include <ktcp/port/thread.h>
 
 namespace ktcp::http
@@ -32,8 +32,10 @@ class listing {
     public:
 	/** So many are read between two looks at whether they are still wanted. */
 	static constexpr std::size_t names_per_check = 64;
-	/** What entries may take in memory, in all, to be sorted: they come in some 32 parts then. */
-	static constexpr std::size_t most_sorted = std::size_t{ 1 } << 20;
+	/** Entries are sorted if all of them take no more than so many times the memory there is. */
+	static constexpr std::size_t most_parts = 16;
+	/** So many listings have the larger memory at once. */
+	static constexpr unsigned int most_large = 4;
 
 	/** One entry, as the listing keeps it. */
 	struct entry {
@@ -132,12 +134,13 @@ class listing {
 	/* Two entries to compare with lie at the beginning: the last one that was shown, and the last
 	 * one that is kept. */
 	static constexpr std::size_t memory_size = 65536;
+	static constexpr std::size_t large_size = std::size_t{ 1 } << 20;
 	static constexpr std::size_t most_name = 255;
 	static constexpr std::size_t most_entry = (sizeof(entry) + most_name + 7) &
 						  ~std::size_t{ 7 };
 	static constexpr std::size_t reserved = 2 * most_entry;
 
-	/* What entries are sorted by. */
+	/* Entries are sorted by it. */
 	struct key {
 		std::string_view name;
 		bool folder;
@@ -175,6 +178,64 @@ class listing {
 		return (sizeof(entry) + name + 7) & ~std::size_t{ 7 };
 	}
 
+	/* One of the few larger memories. */
+	class large_memory {
+	    public:
+		large_memory() noexcept = default;
+
+		large_memory(large_memory &&other) noexcept
+			: taken_(std::exchange(other.taken_, false))
+		{
+		}
+
+		large_memory &operator=(large_memory &&other) noexcept
+		{
+			std::swap(taken_, other.taken_);
+			return *this;
+		}
+
+		~large_memory()
+		{
+			if (taken_)
+				count_.fetch_sub(1, memory_order_relaxed);
+		}
+
+		/* False: all are in use. */
+		bool take() noexcept
+		{
+			taken_ = count_.fetch_add(1, memory_order_relaxed) < most_large;
+			if (!taken_)
+				count_.fetch_sub(1, memory_order_relaxed);
+			return taken_;
+		}
+
+	    private:
+		static constinit inline atomic<unsigned int> count_ = 0;
+		bool taken_ = false;
+	};
+
+	std::size_t room() const noexcept
+	{
+		return memory_.bytes().size();
+	}
+
+	/* Have more memory, without what is in it. */
+	bool grow() noexcept
+	{
+		large_memory one;
+
+		if (!one.take())
+			return false;
+
+		auto larger = buffer::pages(large_size);
+
+		if (!larger)
+			return false;
+		memory_ = std::move(*larger);
+		large_ = std::move(one);
+		return true;
+	}
+
 	/* Is it to be shown, and was not? */
 	bool is_next(const key &one) noexcept
 	{
@@ -210,11 +271,17 @@ class listing {
 			bytes += size_of(name.size());
 			if (!more_ || one < key_of(bound()))
 				add(one);
-			return bytes <= most_sorted;
+			return bytes <= most_parts * room();
 		};
 
 		KTCP_TRY(directory.list(each));
-		sorted_ = bytes <= most_sorted;
+		/* The first pass of a large folder: with more memory there are fewer. */
+		if (more_ && !any_shown_ && grow()) {
+			clear();
+			bytes = 0;
+			KTCP_TRY(directory.list(each));
+		}
+		sorted_ = bytes <= most_parts * room();
 		sort();
 		return {};
 	}
@@ -245,7 +312,7 @@ class listing {
 
 	bool fits(std::size_t name) const noexcept
 	{
-		return used_ + size_of(name) + (count_ + 1) * sizeof(std::uint32_t) <= memory_size;
+		return used_ + size_of(name) + (count_ + 1) * sizeof(std::uint32_t) <= room();
 	}
 
 	void add(const key &one) noexcept
@@ -307,8 +374,7 @@ class listing {
 
 	std::uint32_t *index() noexcept
 	{
-		return reinterpret_cast<std::uint32_t *>(memory_.bytes().data() + memory_size) -
-		       count_;
+		return reinterpret_cast<std::uint32_t *>(memory_.bytes().data() + room()) - count_;
 	}
 
 	entry &entry_at(std::size_t offset) noexcept
@@ -317,84 +383,13 @@ class listing {
 	}
 
 	buffer memory_;
+	large_memory large_;
 	std::size_t used_ = reserved;
 	std::uint32_t count_ = 0;
 	bool more_ = false;
 	bool sorted_ = true; /* they still come in order */
 	bool any_shown_ = false; /* shown() is one */
 };
-
-/**
- * The page around the rows: 8192 characters at most, as the other parts.
- * @param path  as it is shown, decoded; the end of a long one.
- */
-inline void listing_head(text_builder &out, std::string_view path) noexcept
-{
-	constexpr std::size_t most = 512;
-	const std::string_view dots = path.size() > most ? "…" : "/";
-	const std::string_view shown = slice(path, path.size() > most ? path.size() - most : 0);
-
-	out.add("<!DOCTYPE html>\n<html lang=\"en\"><meta charset=\"utf-8\">\n"
-		"<meta name=\"viewport\" content=\"width=device-width\">\n<title>")
-		.add(dots)
-		.html_escaped(shown)
-		.add("</title>\n<style>:root{color-scheme:light dark}"
-		     "body{font:16px/1.6 system-ui,sans-serif;max-width:56em;margin:2em auto;"
-		     "padding:0 1em}h1{font-size:1.4em;overflow-wrap:anywhere}"
-		     "table{width:100%;border-collapse:collapse}tr:hover{background:#8881}"
-		     "td{padding:.2em .5em;border-bottom:1px solid #8883;overflow-wrap:anywhere}"
-		     "td+td{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums;"
-		     "opacity:.7}a{text-decoration:none}a:hover{text-decoration:underline}"
-		     "</style>\n<h1>")
-		.add(dots)
-		.html_escaped(shown)
-		.add("</h1>\n<table>\n");
-	if (!path.empty())
-		out.add("<tr><td><a href=\"../\">../</a><td><td>\n");
-}
-
-/** One row. */
-inline void listing_row(text_builder &out, const listing::entry &one) noexcept
-{
-	const std::string_view name = listing::name_of(one);
-	const bool directory = one.kind == KTCP_FILE_DIRECTORY;
-
-	out.add("<tr><td><a href=\"").percent_encoded(name);
-	if (directory)
-		out.add('/');
-	out.add("\">").html_escaped(name);
-	if (directory)
-		out.add('/');
-	out.add("</a><td>");
-	if (one.kind == KTCP_FILE_REGULAR) {
-		constexpr std::string_view units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
-		std::uint64_t size = one.size, tenths = 0;
-		unsigned int unit = 0;
-
-		for (; size >= 1024 && unit < 4; unit++) {
-			tenths = size % 1024 * 10 / 1024;
-			size /= 1024;
-		}
-		out.number(size);
-		if (unit && size < 10)
-			out.add('.').number(tenths);
-		out.add(' ').add(units[unit]);
-	}
-	out.add("<td>");
-	if (one.mtime > 0) {
-		char date[date_length];
-
-		format_date(date, static_cast<std::uint64_t>(one.mtime));
-		out.add(std::string_view(date, date_length));
-	}
-	out.add('\n');
-}
-
-/** What follows the rows. */
-inline void listing_foot(text_builder &out) noexcept
-{
-	out.add("</table>\n</html>\n");
-}
 
 } // namespace ktcp::http
 

@@ -9,8 +9,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include <ktcp/http/media_type.hpp>
 #include <ktcp/http/own_fields.hpp>
+#include <ktcp/http/parse/media_type.hpp>
 #include <ktcp/http/stream.hpp>
 #include <ktcp/module.hpp>
 
@@ -18,7 +18,7 @@ namespace ktcp::http
 {
 
 /**
- * What is wrong with the texts, for a person; nullptr: nothing. Process context.
+ * The fault of the texts, for a person; nullptr: none. Process context.
  * @param fields  of the parameter header.
  * @param default_type  that of the module's files, if it has a parameter for it.
  */
@@ -33,28 +33,35 @@ module_options_error(const own_fields &fields,
 	return fields.error();
 }
 
+/** Read those parameters into @p live that may be changed while the module is loaded. Any context. */
+inline void read_limits(options &live) noexcept
+{
+	const auto number = [](long parameter) { return static_cast<unsigned int>(parameter); };
+
+	live.head.line_bytes = number(params::max_line());
+	live.head.head_bytes = number(params::max_head());
+	live.head.fields = number(params::max_fields());
+	live.head.body_bytes = static_cast<std::uint64_t>(params::max_body());
+	live.head_ms = number(params::head_timeout_ms());
+	live.body_ms = number(params::body_timeout_ms());
+	live.keep_alive_ms = number(params::keep_alive_timeout_ms());
+	live.write_ms = number(params::send_timeout_ms());
+	live.min_rate = number(params::min_rate());
+}
+
 /**
- * Process context, while the module is loaded.
+ * Process context, while the module is loaded. A module's parameters_changed() calls read_limits() for
+ * what its service shares.
  * @param fields  of the parameter header; must outlive the service.
  */
 inline options module_options(const own_fields &fields) noexcept
 {
-	const auto number = [](long parameter) { return static_cast<unsigned int>(parameter); };
+	options made{ .server = params::server(),
+		      .fields = fields.lines(),
+		      .keep_alive_hint = params::keep_alive_hint() != 0 };
 
-	return {
-		.head = { .line_bytes = number(params::max_line()),
-			  .head_bytes = number(params::max_head()),
-			  .fields = number(params::max_fields()),
-			  .body_bytes = static_cast<std::uint64_t>(params::max_body()) },
-		.head_ms = number(params::head_timeout_ms()),
-		.body_ms = number(params::body_timeout_ms()),
-		.keep_alive_ms = number(params::keep_alive_timeout_ms()),
-		.write_ms = number(params::send_timeout_ms()),
-		.min_rate = number(params::min_rate()),
-		.server = params::server(),
-		.fields = fields.lines(),
-		.keep_alive_hint = params::keep_alive_hint() != 0,
-	};
+	read_limits(made);
+	return made;
 }
 
 } // namespace ktcp::http

@@ -16,7 +16,7 @@
 #include <cstddef>
 #include <string_view>
 
-#include <ktcp/http/head.hpp>
+#include <ktcp/http/parse/head.hpp>
 
 namespace ktcp::http
 {
@@ -48,7 +48,7 @@ class own_fields {
 		return !error_;
 	}
 
-	/** What is wrong with them, for a person. */
+	/** The fault of the fields, for a person. */
 	constexpr const char *error() const noexcept
 	{
 		return error_;
@@ -85,8 +85,8 @@ class own_fields {
 				lines_[size_++] = c;
 	}
 
-	/* Of the connection, of the message's framing, or of one representation: the server adds what
-	 * is true of each, and a second one would contradict it. */
+	/* These fields are about the connection, the message's framing, or one representation. The
+	 * server adds the true ones, and a second one would contradict it. */
 	static constexpr bool is_the_servers(std::string_view name) noexcept
 	{
 		for (std::string_view each :

@@ -15,6 +15,7 @@
 #ifndef KTCP_HTTP_REQUEST_HPP
 #define KTCP_HTTP_REQUEST_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -22,8 +23,8 @@
 #include <string_view>
 #include <utility>
 
-#include <ktcp/http/chunked.hpp>
 #include <ktcp/http/exchange.hpp>
+#include <ktcp/http/parse/chunked.hpp>
 #include <ktcp/http/request_handler.hpp>
 #include <ktcp/http/stream.hpp>
 #include <ktcp/task.hpp>
@@ -31,7 +32,7 @@
 namespace ktcp::http
 {
 
-/** A request whose head is complete. What its head says lives until the handler returns. */
+/** A request whose head is complete. The texts of its head live until the handler returns. */
 class request : private head_parser {
     public:
 	using head_parser::find;
@@ -47,10 +48,16 @@ class request : private head_parser {
 	request(const request &) = delete;
 	request &operator=(const request &) = delete;
 
-	/** Who sent it. */
+	/** The connection that it came by. */
 	connection &peer() noexcept
 	{
 		return stream_.peer();
+	}
+
+	/** Where the client is; see connection::remote(). */
+	const endpoint &remote() const noexcept
+	{
+		return stream_.peer().remote();
 	}
 
 	/** Of the coroutines that take a request. */
@@ -83,6 +90,30 @@ class request : private head_parser {
 	 */
 	[[nodiscard]] task_of<std::span<const std::byte>> read_body();
 
+	/**
+	 * `co_await request.read_all(memory)`: a result<string_view> of the whole body, decoded, in
+	 * memory of the caller's that stays until then: a buffer that peer().borrow() gave, say.
+	 * Errors: EMSGSIZE where it is longer (the response is then a 413 by itself, unless it has
+	 * begun), and read_body()'s.
+	 */
+	[[nodiscard]] task_of<std::string_view> read_all(std::span<char> memory);
+
+	/**
+	 * `co_await request.pause(ms)`: a result<void>, when so many milliseconds have passed, some
+	 * 50 more at most. For a response that goes on for long: it hears when the client leaves.
+	 * The body must have been read.
+	 * Errors: ECONNRESET (the client left), EBUSY (it has sent its next request: end the
+	 * response), and the connection's.
+	 */
+	[[nodiscard]] task_of<void> pause(unsigned int ms);
+
+	/**
+	 * `co_await request.left()`: a result<void>, always an error: it waits until the client leaves.
+	 * For race(), beside a coroutine that writes the response. The body must have been read.
+	 * Errors: pause()'s.
+	 */
+	[[nodiscard]] task_of<void> left();
+
     private:
 	template <request_handler Handler>
 	friend class service;
@@ -112,7 +143,7 @@ class request : private head_parser {
 					stream_.options().chunk_overhead_bytes);
 	}
 
-	/* The input's bytes may have moved. What the head says is where they are now. */
+	/* The input's bytes may have moved. The head's texts are where the bytes are now. */
 	outcome parse_input() noexcept
 	{
 		const outcome found = parse(stream::text(stream_.input()));
@@ -122,7 +153,7 @@ class request : private head_parser {
 		return found;
 	}
 
-	/* What came behind the body is the next request's. */
+	/* Bytes behind the body belong to the next request. */
 	void leave_rest() noexcept
 	{
 		if (body_)
@@ -148,7 +179,7 @@ class request : private head_parser {
 	exchange &exchange_;
 	received body_; /* what came behind the stream's input */
 	std::optional<chunked_decoder> chunks_;
-	std::uint64_t body_since_ms_ = 0;
+	unsigned int body_waited_ms_ = 0;
 	std::uint64_t body_bytes_ = 0;
 };
 
@@ -207,24 +238,23 @@ inline task_of<std::span<const std::byte>> request::read_body()
 			co_return told.error();
 		exchange_.body_begun = true;
 
-		const std::uint64_t now = ktcp_now_ms();
+		/* Only the time in which we wait for the client is the client's. */
+		const std::uint64_t begun = ktcp_now_ms();
+		const unsigned int allowed = stream_.at_least(stream_.options().body_ms,
+							      body_bytes_);
 
-		if (!body_since_ms_)
-			body_since_ms_ = now;
-		if (const std::uint64_t allowed = stream_.at_least(stream_.options().body_ms,
-								   body_bytes_)) {
-			const std::uint64_t used = now - body_since_ms_;
-
-			peer().expires_after(
-				used < allowed ? static_cast<unsigned int>(allowed - used) : 1);
-		} else {
-			peer().expires_after(0);
-		}
+		stream_.expect(wait::body, !allowed		     ? 0 :
+					   body_waited_ms_ < allowed ? allowed - body_waited_ms_ :
+								       1);
 		body_ = co_await peer().read();
+		body_waited_ms_ += static_cast<unsigned int>(ktcp_now_ms() - begun);
 		if (!body_ && body_.end_of_stream())
 			co_return fail(errc::econnreset, 400);
-		if (!body_ && body_.error() == errc::etimedout)
+		if (!body_ && body_.error() == errc::etimedout) {
+			if (peer().is_expired())
+				stream_.count(wait::body);
 			co_return fail(errc::etimedout, 408);
+		}
 		if (!body_)
 			co_return body_.error();
 	}
@@ -233,6 +263,53 @@ inline task_of<std::span<const std::byte>> request::read_body()
 		why == 408	     ? errc::etimedout :
 				       errc::emsgsize;
 	co_return std::span<const std::byte>();
+}
+
+inline task_of<std::string_view> request::read_all(std::span<char> memory)
+{
+	std::size_t size = 0;
+
+	for (;;) {
+		const auto piece = co_await read_body();
+
+		if (!piece)
+			co_return piece.error();
+		if (piece->empty())
+			co_return std::string_view(memory.data(), size);
+		if (piece->size() > memory.size() - size)
+			co_return fail(errc::emsgsize, 413);
+		std::copy_n(reinterpret_cast<const char *>(piece->data()), piece->size(),
+			    memory.data() + size);
+		size += piece->size();
+	}
+}
+
+inline task_of<void> request::pause(unsigned int ms)
+{
+	if (has_body() || stream_.input() || body_)
+		co_return errc::ebusy;
+	peer().expires_after(ms ? ms : 1);
+	body_ = co_await peer().read();
+	if (body_)
+		co_return errc::ebusy;
+	if (body_.end_of_stream())
+		co_return errc::econnreset;
+	if (body_.error() != errc::etimedout)
+		co_return body_.error();
+	/* The time is over, or the connection. */
+	peer().expires_after(0);
+	co_return peer().check();
+}
+
+inline task_of<void> request::left()
+{
+	constexpr unsigned int long_ms = 1u << 30;
+	result<void> status;
+
+	/* It is over early where the response has set a deadline for its writes. */
+	while (status)
+		status = co_await pause(long_ms);
+	co_return status;
 }
 
 } // namespace ktcp::http

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /**
  * @file
- * What answers requests.
+ * The types that answer requests.
  */
 #ifndef KTCP_HTTP_REQUEST_HANDLER_HPP
 #define KTCP_HTTP_REQUEST_HANDLER_HPP
@@ -17,15 +17,16 @@ class request;
 class response;
 
 /**
- * What can answer a request: copyable, and callable as
- * `ktcp::task operator()(http::request &, http::response &) const`, or as one that returns a
- * ktcp::task_of<void>, so that it can end with `co_return co_await response.send(...)`; what
- * is returned changes nothing, for the response knows whether it is complete. It need not be a
+ * A type that can answer a request. It is copyable, and callable as
+ * `ktcp::task operator()(http::request &, http::response &) const`. It may return a
+ * ktcp::task_of<void> instead, so that it can end with `co_return co_await response.send(...)`. The
+ * returned value changes nothing, for the response knows whether it is complete. It need not be a
  * coroutine: after response.reply() it may return an empty task.
  *
- * It may also have `void done(const request &, const response &) const`, which is called when
- * the response is complete, or what is to come of it; for requests that were refused
- * without asking the handler, too. In any context: it must not sleep.
+ * It may also have `void done(const request &, const response &) const`. The service calls that
+ * when the response is complete, or cannot be completed. It calls it also for requests that it
+ * refused without asking the handler. In any context: it must not sleep. With
+ * `ktcp::server_file own_file() const` it has a file beside the server's in /proc.
  */
 template <class Handler>
 concept request_handler = std::copy_constructible<Handler> &&

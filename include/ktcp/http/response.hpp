@@ -40,7 +40,7 @@ namespace ktcp::http
 template <bool (*Check)(std::string_view) noexcept>
 class checked_text {
     public:
-	/** A literal; what is not of the kind does not compile. */
+	/** A literal; one that is not of the kind does not compile. */
 	template <std::size_t Size>
 	consteval checked_text(const char (&text)[Size]) noexcept
 		: text_(text, Size - 1), valid_(Check(text_))
@@ -81,10 +81,10 @@ class checked_text {
 
 /** The name of a field: a token (RFC 9110, section 5.1). */
 using field_name = checked_text<detail::is_token>;
-/** What a field says: no control characters but HTAB (RFC 9110, section 5.5). */
+/** A field's value: no control characters but HTAB (RFC 9110, section 5.5). */
 using field_value = checked_text<detail::is_field_text>;
 
-/** What is to be answered. Used by the request's handler, until it returns. */
+/** The answer to a request. Used by the request's handler, until it returns. */
 class response {
     public:
 	response(const response &) = delete;
@@ -104,12 +104,23 @@ class response {
 	[[gnu::flatten]] response &status(unsigned int code) noexcept;
 
 	/**
-	 * Add a field to the head; without a status it is a 200. What cannot be sent as it is
-	 * (a line end in it) makes a 500 of the whole response, and does not compile where it is a
-	 * literal. So does a head of more than 4096 bytes beyond the length of the request's head.
+	 * Add a field to the head; without a status it is a 200. A value that cannot be sent as it
+	 * is (with a line end in it) makes a 500 of the whole response. As a literal it does not
+	 * compile. So does a head of more than 4096 bytes beyond the length of the request's head.
 	 * Content-Length, Transfer-Encoding, Connection, Date and Server are not the handler's.
 	 */
 	response &field(field_name name, field_value value) noexcept;
+
+	/** The same for fields that were checked before: lines of a head, each with its end. */
+	response &lines(std::string_view ready) noexcept
+	{
+		if (!begun()) {
+			if (!status_)
+				status(200);
+			append(ready);
+		}
+		return *this;
+	}
 
 	/** The body's length in bytes, for write(). send() knows by itself. Nothing once begun(). */
 	response &length(std::uint64_t bytes) noexcept
@@ -171,6 +182,26 @@ class response {
 	 */
 	[[gnu::flatten]] void reply(std::string_view body) noexcept;
 
+	/**
+	 * Words about a status, as all of the response, without waiting; with a field of its own, if
+	 * it has a name (Allow, say).
+	 */
+	void refuse(unsigned int code, std::string_view name = {},
+		    std::string_view value = {}) noexcept
+	{
+		status(code);
+		if (!name.empty())
+			field(name, value);
+		field("Content-Type", "text/plain; charset=utf-8").reply(advice_for(code));
+	}
+
+	/**
+	 * `co_await response.flush()`: the queued bytes leave now, and not with the next ones; a
+	 * result<void>. For responses that go on for long.
+	 * Errors: the connection's.
+	 */
+	[[nodiscard]] task_of<void> flush();
+
 	/** Would reply() take a body of this size into the output, so that it need not outlive it? */
 	bool has_room_for(std::size_t size) const noexcept
 	{
@@ -178,8 +209,8 @@ class response {
 	}
 
 	/**
-	 * What comes next takes its time to be made: the time for a part of a response begins here,
-	 * and connection::check() says when it is over.
+	 * Tells the response that its next part takes time to make. The time for a part of a
+	 * response begins here, and connection::check() says when it is over.
 	 */
 	void expect_more() noexcept
 	{
@@ -187,11 +218,14 @@ class response {
 	}
 
 	/**
-	 * The body will not be complete. If none of the response has left it becomes a 500; else the
-	 * connection is reset, so that the client knows.
+	 * The body will not be complete. If none of the response has left it becomes words about a
+	 * status; else the connection is reset, so that the client knows.
+	 * @param instead  that status; where it is abandoned again, the first counts.
 	 */
-	void abandon() noexcept
+	void abandon(unsigned int instead = 500) noexcept
 	{
+		if (!abandoned_)
+			instead_ = static_cast<std::uint16_t>(instead);
 		abandoned_ = true;
 	}
 
@@ -207,7 +241,10 @@ class response {
 	/* Framing, Connection and the empty line. */
 	static constexpr std::size_t end_of_head_most = 128;
 
-	/* HEAD, 204 and 304 have none (RFC 9110, section 6.4.1), whatever they say of it. */
+	/*
+	 * HEAD, 204 and 304 have none (RFC 9110, section 6.4.1), whether or not their fields name
+	 * one.
+	 */
 	bool has_body() const noexcept
 	{
 		return request_.method() != method::head && status_ != 204 && status_ != 304;
@@ -236,6 +273,7 @@ class response {
 	std::optional<std::uint64_t> declared_;
 	std::uint64_t sent_ = 0;
 	std::uint16_t status_ = 0;
+	std::uint16_t instead_ = 500; /* of one that is abandoned */
 	bool whole_ = true; /* the head fits, and is well-formed */
 	bool chunked_ = false;
 	bool abandoned_ = false;
@@ -246,7 +284,9 @@ inline response &response::status(unsigned int code) noexcept
 	if (begun())
 		return *this;
 	stream_.take_back();
-	/* Who read the body first has had the output written, and its buffer given back. */
+	/*
+	 * For a handler that read the body first, the output was written and its buffer given back.
+	 */
 	whole_ = static_cast<bool>(stream_.open());
 	status_ = static_cast<std::uint16_t>(code);
 	if (const std::string_view line = status_line_of(code); !line.empty())
@@ -325,8 +365,11 @@ inline void response::fail(unsigned int code) noexcept
 		abandon();
 }
 
-/** What send(), write() and end() return, to be awaited. What fits in the output needs no coroutine of its own. */
-class response::operation {
+/**
+ * The result of send(), write() and end(), to be awaited. A piece that fits in the output needs no
+ * coroutine of its own.
+ */
+class [[gnu::warn_unused]] response::operation {
     public:
 	bool await_ready() noexcept
 	{
@@ -334,7 +377,7 @@ class response::operation {
 		if (!status_ || response_.queue(piece_))
 			return true;
 		response_.through_ = response_.write_through(piece_);
-		if (response_.through_)
+		if (!response_.through_.empty())
 			return false;
 		status_ = errc::enomem;
 		return true;
@@ -348,7 +391,7 @@ class response::operation {
 
 	result<void> await_resume() noexcept
 	{
-		if (!response_.through_)
+		if (response_.through_.empty())
 			return status_;
 		status_ = response_.through_.operator co_await().await_resume();
 		response_.through_ = {};
@@ -433,7 +476,7 @@ inline bool response::queue(std::span<const std::byte> piece) noexcept
 	return true;
 }
 
-/* What does not fit goes out from where it is, after what is there. */
+/* A piece that does not fit goes out from its own place, behind the output. */
 inline task_of<void> response::write_through(std::span<const std::byte> piece)
 {
 	stream_.expect_to_write(stream_.output().size() + piece.size());
@@ -490,7 +533,20 @@ inline task_of<void> response::write(file_pages &pages)
 	co_return done;
 }
 
-/* What a reply() had no room for, however the handler ended. */
+inline task_of<void> response::flush()
+{
+	stream_.expect_to_write(stream_.output().size());
+
+	const auto done = co_await stream_.peer().write(stream_.output());
+
+	/* Without a buffer until the next piece, which may be long in coming. */
+	stream_.written();
+	if (!done)
+		abandon();
+	co_return done;
+}
+
+/* Sends the rest of a reply() that had no room, however the handler ended. */
 inline task_of<void> response::send_rest()
 {
 	const auto sent = co_await write_through(std::as_bytes(std::span(rest_)));
@@ -501,7 +557,7 @@ inline task_of<void> response::send_rest()
 	co_return sent;
 }
 
-/* The handler ended with an error: what it leaves may not be taken for success, or for whole. */
+/* The handler ended with an error: a client may not take its output for success, or for whole. */
 inline void response::cut_short() noexcept
 {
 	if (!begun() && status_ < 400)
@@ -511,8 +567,8 @@ inline void response::cut_short() noexcept
 }
 
 /*
- * Whatever the handler left undone. EAGAIN: the output must be written first.
- * EPIPE: the client must learn that this is not all.
+ * Does the rest of the handler's work. EAGAIN: the output must be written first. EPIPE: the client
+ * must learn that this is not all.
  */
 inline result<void> response::finish() noexcept
 {
@@ -525,7 +581,7 @@ inline result<void> response::finish() noexcept
 				      exchange_.refused || !status_;
 
 	if (unsaid) {
-		fail(exchange_.refused ? exchange_.refused : 500);
+		fail(exchange_.refused ? exchange_.refused : instead_);
 	} else if (!begun()) {
 		if (!declared_)
 			declared_ = 0;

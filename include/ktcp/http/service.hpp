@@ -15,8 +15,8 @@
  * ktcp::server<ktcp::http::service<greeting>> server;
  * @endcode
  *
- * Keep-alive, pipelining, bodies that nobody read, 100-continue, timeouts and refusals are
- * seen to here. A connection that waits for its next request holds no buffer.
+ * The service does keep-alive, pipelining, 100-continue, timeouts and refusals, and skips bodies
+ * that no handler read. A connection that waits for its next request holds no buffer.
  */
 #ifndef KTCP_HTTP_SERVICE_HPP
 #define KTCP_HTTP_SERVICE_HPP
@@ -26,6 +26,7 @@
 #include <cstdint>
 #include <utility>
 
+#include <ktcp/engine/server_files.hpp>
 #include <ktcp/http/request_handler.hpp>
 #include <ktcp/http/response.hpp>
 
@@ -42,15 +43,27 @@ class service {
 		requires Handler::may_sleep;
 	};
 
+	/** How many clients were too slow, and for what. */
+	static constexpr const auto &counters = wait_counters;
+
 	explicit service(Handler handler = Handler(), const struct options &options = {}) noexcept
 		: handler_(std::move(handler)), options_(options), clock_(options.server)
 	{
 	}
 
+	/** The same with options that outlive this and its copies. Their numbers may change meanwhile. */
+	service(Handler handler, const struct options *shared) noexcept
+		: service(std::move(handler), *shared)
+	{
+		shared_ = shared;
+	}
+
 	task operator()(connection &peer) const
 	{
-		stream bytes(peer, options_, clock_);
-		unsigned int patience = options_.head_ms; /* for the first request */
+		const struct options &options = shared_ ? *shared_ : options_;
+		stream bytes(peer, options, clock_);
+		unsigned int patience = options.head_ms; /* for the first request */
+		wait what = wait::head;
 
 		for (;;) {
 			if (!bytes.input()) {
@@ -59,11 +72,21 @@ class service {
 				if (!co_await peer.write(bytes.output()))
 					co_return;
 				bytes.written();
-				peer.expires_after(patience);
+				bytes.expect(what, patience);
 				bytes.input() = co_await peer.read();
+				/* The time begins when the client has taken the last answer. */
+				if (!bytes.input() && peer.is_expired() &&
+				    peer.idle_ms() < patience) {
+					const std::uint64_t now = ktcp_now_ms();
+
+					static_cast<void>(co_await bytes.read_while_busy(
+						what, patience, now - patience,
+						now + bytes.at_least(patience, peer.unread())));
+				}
 				if (!bytes.input())
 					co_return;
-				patience = options_.keep_alive_ms;
+				patience = options.keep_alive_ms;
+				what = wait::request;
 			}
 
 			const auto next = co_await serve(bytes);
@@ -74,6 +97,21 @@ class service {
 				static_cast<void>(co_await part(bytes, *next == fate::linger));
 			co_return;
 		}
+	}
+
+	/** As ktcp::server asks for it: a head is in one buffer. */
+	std::size_t buffer_bytes() const noexcept
+	{
+		return options_.head.head_bytes;
+	}
+
+	/** As ktcp::server_module asks for it; the request handler's, if it has one. */
+	server_file own_file() const noexcept requires requires(const Handler &handler)
+	{
+		handler.own_file();
+	}
+	{
+		return handler_.own_file();
 	}
 
     private:
@@ -98,8 +136,7 @@ class service {
 		}
 		if (!bytes.open())
 			co_return fate::reset;
-		/* Many responses of a pipeline leave together, but a head has its room whatever was
-		 * before it. */
+		/* Many responses of a pipeline leave together, but each head has its room. */
 		if (parsed == request::outcome::complete)
 			state.head_room = std::min(state.head_room + asked.length(), bytes.size());
 		if (bytes.room() < state.head_room && !co_await flush(bytes))
@@ -117,8 +154,9 @@ class service {
 		/* One that has replied at once is no coroutine; one that had no memory for its frame
 		 * has not answered, and finish() does. */
 		bool ended_well = true;
+		const auto handled = handler_(asked, answer);
 
-		if (const auto handled = handler_(asked, answer))
+		if (!handled.empty())
 			ended_well = static_cast<bool>(co_await handled);
 		if (!answer.rest_.empty())
 			static_cast<void>(co_await answer.send_rest());
@@ -147,7 +185,7 @@ class service {
 		/* The client may wait for an answer before it goes on. */
 		if (!co_await flush(bytes))
 			co_return errc::epipe;
-		peer.expires_after(options_.head_ms);
+		bytes.expect(wait::head, bytes.options().head_ms);
 		for (;;) {
 			const auto got = co_await peer.read_more(bytes.input());
 			/* Also where nothing came: the bytes may have moved, and a refusal is logged with
@@ -161,6 +199,8 @@ class service {
 				/* It has left, or sent an empty line, which is no request. */
 				co_return request::outcome::more;
 			} else if (got.error() == errc::etimedout) {
+				if (peer.is_expired())
+					bytes.count(wait::head);
 				co_return asked.refuse(408);
 			} else if (got.error() == errc::enobufs) {
 				co_return asked.refuse(431);
@@ -170,9 +210,9 @@ class service {
 		}
 	}
 
-	/* The next request begins behind it. False: that is too far away, or it is malformed. How much a
-	 * handler leaves of a body that it began depends on how the bytes were cut, so there is no limit
-	 * to that but those of every body. */
+	/* The next request begins behind it. False: that is too far away, or it is malformed. A
+	 * handler may leave some of a body that it began, and how much depends on how the bytes
+	 * were cut. So only the limits of every body apply to that. */
 	task_of<void> pass_over_body(request &asked, std::uint64_t most) const
 	{
 		std::uint64_t passed = 0;
@@ -216,14 +256,15 @@ class service {
 		if (!co_await peer.finish_sending())
 			co_return;
 
-		const std::uint64_t until = ktcp_now_ms() + linger_ms;
+		/* A client that still reads is not silent. */
+		std::uint64_t now = ktcp_now_ms();
+		const std::uint64_t until = now + bytes.at_least(linger_ms, peer.unread());
 
-		for (std::uint64_t now; (now = ktcp_now_ms()) < until;) {
-			peer.expires_after(static_cast<unsigned int>(
-				std::min<std::uint64_t>(until - now, linger_silence_ms)));
-			if (!co_await peer.read())
-				break;
-		}
+		do {
+			static_cast<void>(co_await bytes.read_while_busy(
+				wait::end, linger_silence_ms, now, until));
+			now = ktcp_now_ms();
+		} while (bytes.input() && now < until);
 	}
 
 	void done(const request &asked, const response &answer) const noexcept
@@ -234,6 +275,7 @@ class service {
 
 	Handler handler_;
 	struct options options_;
+	const struct options *shared_ = nullptr; /* in place of those */
 	mutable date_clock clock_;
 };
 

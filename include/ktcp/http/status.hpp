@@ -8,7 +8,7 @@
 
 #include <string_view>
 
-#include <ktcp/text.hpp>
+#include <ktcp/base/text.hpp>
 
 namespace ktcp::http
 {
@@ -105,7 +105,7 @@ constexpr std::string_view reason_of(unsigned int status) noexcept
 	return line.empty() ? "Unknown" : slice(line, 13, line.size() - 15);
 }
 
-/** For a person: what is wrong with a request that was refused so, and what to do about it. */
+/** For a person: the fault of a request that was refused so, and the way to mend it. */
 constexpr std::string_view advice_for(unsigned int status) noexcept
 {
 	switch (status) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /**
  * @file
- * The bytes of one HTTP connection, from request to request: what has come and is not yet
- * used, and what is to go out with the next write.
+ * The bytes of one HTTP connection, from request to request: input that is not yet used, and output
+ * for the next write.
  */
 #ifndef KTCP_HTTP_STREAM_HPP
 #define KTCP_HTTP_STREAM_HPP
@@ -12,27 +12,44 @@
 #include <cstdint>
 #include <string_view>
 
+#include <ktcp/base/setting.hpp>
 #include <ktcp/connection.hpp>
 #include <ktcp/http/date_clock.hpp>
-#include <ktcp/http/head.hpp>
+#include <ktcp/http/parse/head.hpp>
 
 namespace ktcp::http
 {
 
-/** What a server of HTTP may be told. Times are in milliseconds, 0: for ever. */
+/** The options of an HTTP server. Times are in milliseconds, 0: for ever. */
 struct options {
-	head_limits head = {}; /**< head.head_bytes: at most 16384, what a buffer holds */
+	head_limits head = {}; /**< a server's buffers are as large as head.head_bytes */
 	std::uint32_t chunk_overhead_bytes = 16384; /**< extensions and trailers of a body; 431 */
 	std::uint32_t unread_bytes =
 		16384; /**< of a body that nobody read: more ends the connection */
-	unsigned int head_ms = 10000; /**< for a whole head; then 408 */
-	unsigned int body_ms = 20000; /**< for a body, and a second more per min_rate bytes; 408 */
-	unsigned int keep_alive_ms = 60000; /**< between two requests */
-	unsigned int write_ms = 30000; /**< for a part of a response, and more as above */
-	unsigned int min_rate = 500; /**< bytes a second */
+	setting<unsigned int> head_ms = 10000; /**< for a whole head; then 408 */
+	setting<unsigned int> body_ms =
+		20000; /**< for a body, and a second more per min_rate bytes; 408 */
+	setting<unsigned int> keep_alive_ms = 60000; /**< between two requests */
+	setting<unsigned int> write_ms = 30000; /**< for bytes to be read, and more as above */
+	setting<unsigned int> min_rate = 500; /**< bytes a second */
 	std::string_view server = "ktcp"; /**< the field Server; empty: none */
 	std::string_view fields = {}; /**< on responses below 400; each ends with CRLF */
 	bool keep_alive_hint = false; /**< the field Keep-Alive tells keep_alive_ms */
+};
+
+/** The server waits for a client to do this. Each has a time, and a counter of clients too slow. */
+enum class wait : std::uint8_t {
+	head, /**< a request's head: options::head_ms */
+	body, /**< its body: options::body_ms */
+	request, /**< the next request: options::keep_alive_ms */
+	send, /**< to read what was sent: options::write_ms */
+	end, /**< to close, after the last word */
+};
+
+/** The names of the counters; see ktcp::connection_handler. */
+inline constexpr const char *wait_counters[] = {
+	"timed_out_head", "timed_out_body", "timed_out_keep_alive",
+	"timed_out_send", "timed_out_end",
 };
 
 /**
@@ -50,6 +67,13 @@ class stream {
 	connection &peer() noexcept
 	{
 		return peer_;
+	}
+
+	/** The connection ends: is that since the client was too slow? */
+	~stream()
+	{
+		if (peer_.is_expired())
+			count(waits_for_);
 	}
 
 	/** Of the coroutines that take a stream. */
@@ -73,7 +97,7 @@ class stream {
 	/** @name Input */
 	/** @{ */
 
-	/** What read() brought, with what is not yet used. */
+	/** The bytes that read() brought, with those that are not yet used. */
 	received &input() noexcept
 	{
 		return input_;
@@ -107,13 +131,13 @@ class stream {
 			out_.reset();
 	}
 
-	/** What a buffer of the output holds; 0 before open(). */
+	/** The size of an output buffer; 0 before open(). */
 	std::size_t size() const noexcept
 	{
 		return out_.bytes().size();
 	}
 
-	/** What append() still has room for. */
+	/** The room that append() still has. */
 	std::size_t room() const noexcept
 	{
 		return out_.bytes().size() - used_;
@@ -197,21 +221,45 @@ class stream {
 		used_ = settled_;
 	}
 
-	/** The deadline for writing @p bytes more. */
+	/** The deadline for writing @p bytes more: the client reads them, and what it has yet to read. */
 	void expect_to_write(std::size_t bytes) noexcept
 	{
-		peer_.expires_after(at_least(options_.write_ms, bytes));
+		expect(wait::send,
+		       at_least(options_.write_ms, std::uint64_t{ bytes } + peer_.unread()));
 	}
+
+	/** From now on the client is waited for. @param ms  the deadline, 0: none. */
+	void expect(wait what, unsigned int ms) noexcept
+	{
+		waits_for_ = what;
+		peer_.expires_after(ms);
+	}
+
+	/** It was too slow. */
+	void count(wait what) noexcept
+	{
+		peer_.count(what);
+	}
+
+	/**
+	 * `co_await bytes.read_while_busy(…)`: a read() into input(), which the client has time for as
+	 * long as it reads what was sent before. It fails with ETIMEDOUT once the client has been quiet
+	 * for @p ms, and acknowledged nothing either.
+	 * @param since_ms  quiet from then at the earliest, by ktcp_now_ms().
+	 * @param until_ms  it fails then in any case.
+	 */
+	task_of<void> read_while_busy(wait what, unsigned int ms, std::uint64_t since_ms,
+				      std::uint64_t until_ms);
 
 	/** @p ms, and the time that @p bytes take at the slowest rate allowed; 0 stays 0. */
 	unsigned int at_least(unsigned int ms, std::uint64_t bytes) const noexcept
 	{
 		constexpr std::uint64_t longest = 1u << 30;
+		const unsigned int min_rate = options_.min_rate; /* which may change meanwhile */
 
-		if (!ms || !options_.min_rate)
+		if (!ms || !min_rate)
 			return ms;
-		return static_cast<unsigned int>(
-			std::min(longest, ms + bytes * 1000 / options_.min_rate));
+		return static_cast<unsigned int>(std::min(longest, ms + bytes * 1000 / min_rate));
 	}
 
 	/** @} */
@@ -229,6 +277,13 @@ class stream {
 		return Size - 1;
 	}
 
+	/* Not inlined: of a text that lies in a smaller object g++ would warn that it is no longer. */
+	[[gnu::noinline]] static void copy_long(char *to, const char *from,
+						std::size_t size) noexcept
+	{
+		__builtin_memcpy(to, from, size);
+	}
+
 	/* Most texts are short: a call, and the start of a string instruction, would cost more than
 	 * the copy. Returns its end. */
 	static char *copy(char *to, std::string_view text) noexcept
@@ -237,7 +292,7 @@ class stream {
 		const std::size_t size = text.size();
 
 		if (size > 256) {
-			__builtin_memcpy(to, from, size);
+			copy_long(to, from, size);
 		} else if (size >= 8) {
 			/* The last eight may be copied a second time. */
 			for (std::size_t i = 0; i + 8 < size; i += 8)
@@ -283,7 +338,29 @@ class stream {
 	std::size_t settled_ = 0; /* of used_: complete */
 	std::size_t first_ = 0; /* of settled_: earlier responses */
 	bool left_ = false; /* some of this response has been written */
+	wait waits_for_ = wait::head;
 };
+
+inline task_of<void> stream::read_while_busy(wait what, unsigned int ms, std::uint64_t since_ms,
+					     std::uint64_t until_ms)
+{
+	const auto left_ms = [&] {
+		const std::uint64_t now = ktcp_now_ms();
+		const std::uint64_t quiet = std::min<std::uint64_t>(peer_.idle_ms(),
+								    now - since_ms);
+
+		return quiet < ms && now < until_ms ? std::min(ms - quiet, until_ms - now) : 0;
+	};
+	std::uint64_t left = left_ms();
+
+	do {
+		/* A time that is over already: the read says so. */
+		expect(what, left ? static_cast<unsigned int>(left) : 1);
+		input_ = co_await peer_.read();
+		left = left_ms();
+	} while (!input_ && peer_.is_expired() && left);
+	co_return result<void>();
+}
 
 } // namespace ktcp::http
 

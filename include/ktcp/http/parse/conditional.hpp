@@ -3,21 +3,21 @@
  * @file
  * Conditional requests (RFC 9110, section 13).
  */
-#ifndef KTCP_HTTP_CONDITIONAL_HPP
-#define KTCP_HTTP_CONDITIONAL_HPP
+#ifndef KTCP_HTTP_PARSE_CONDITIONAL_HPP
+#define KTCP_HTTP_PARSE_CONDITIONAL_HPP
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
 
-#include <ktcp/http/date.hpp>
-#include <ktcp/http/head.hpp>
+#include <ktcp/http/parse/date.hpp>
+#include <ktcp/http/parse/head.hpp>
 
 namespace ktcp::http
 {
 
-/** What is known of a representation that exists. */
+/** The known properties of a representation that exists. */
 struct validators {
 	std::string_view etag; /**< strong, with its quotes; empty: none */
 	std::optional<std::int64_t> modified; /**< seconds since 1970 */
@@ -47,7 +47,7 @@ constexpr bool lists_etag(std::string_view list, std::string_view etag, bool wea
 
 } // namespace detail
 
-/** What the conditions of a request come to. */
+/** The result of a request's conditions. */
 enum class condition {
 	proceed,
 	not_modified, /**< 304 */
@@ -80,6 +80,12 @@ class conditions {
 					changed_since(modified_since_) == false)
 			return condition::not_modified;
 		return condition::proceed;
+	}
+
+	/** Is there a field Range, of whatever kind? */
+	constexpr bool has_range() const noexcept
+	{
+		return range_.times;
 	}
 
 	/** The field Range; empty if there is none, or If-Range has it ignored (section 13.1.5). */

@@ -3,13 +3,13 @@
  * @file
  * Which content codings a client takes (RFC 9110, section 12.5.3).
  */
-#ifndef KTCP_HTTP_CODING_HPP
-#define KTCP_HTTP_CODING_HPP
+#ifndef KTCP_HTTP_PARSE_CODING_HPP
+#define KTCP_HTTP_PARSE_CODING_HPP
 
 #include <cstddef>
 #include <string_view>
 
-#include <ktcp/http/head.hpp>
+#include <ktcp/http/parse/head.hpp>
 
 namespace ktcp::http
 {

@@ -3,12 +3,12 @@
  * @file
  * The head of a request: its line and its fields, parsed in the caller's buffer.
  *
- * Strict by RFC 9112: what two parsers could frame differently is refused, never guessed.
- * A line is looked at when all of it is there, so the outcome does not depend on how the
+ * Strict by RFC 9112: a request that two parsers could frame differently is refused, never guessed.
+ * The parser looks at a line when all of it is there. So the outcome does not depend on how the
  * bytes were cut on their way.
  */
-#ifndef KTCP_HTTP_HEAD_HPP
-#define KTCP_HTTP_HEAD_HPP
+#ifndef KTCP_HTTP_PARSE_HEAD_HPP
+#define KTCP_HTTP_PARSE_HEAD_HPP
 
 #include <bit>
 #include <cstddef>
@@ -16,8 +16,9 @@
 #include <string_view>
 #include <type_traits>
 
-#include <ktcp/endpoint_parse.hpp>
-#include <ktcp/text.hpp>
+#include <ktcp/base/setting.hpp>
+#include <ktcp/base/text.hpp>
+#include <ktcp/net/endpoint_parse.hpp>
 
 namespace ktcp::http
 {
@@ -25,15 +26,41 @@ namespace ktcp::http
 /** The methods that are known; any other is answered by 501. */
 enum class method : std::uint8_t { get, head, post, put, del, options, patch };
 
+/** A method as a request has it. */
+constexpr std::string_view name_of(method one) noexcept
+{
+	using enum method;
+
+	switch (one) {
+	case get:
+		return "GET";
+	case head:
+		return "HEAD";
+	case post:
+		return "POST";
+	case put:
+		return "PUT";
+	case del:
+		return "DELETE";
+	case options:
+		return "OPTIONS";
+	case patch:
+		return "PATCH";
+	}
+	return "-";
+}
+
 /** How a body is delimited (RFC 9112, section 6.3). */
 enum class framing : std::uint8_t { none, length, chunked };
 
-/** What a head may take. */
+/** The limits of a head. They may change while it is parsed. */
 struct head_limits {
-	std::uint32_t line_bytes = 8192; /**< of the request line; beyond: 414 */
-	std::uint32_t head_bytes = 16384; /**< of line and fields, at most 65535; beyond: 431 */
-	std::uint32_t fields = 100; /**< beyond: 431 */
-	std::uint64_t body_bytes = 1 << 20; /**< of a declared Content-Length; beyond: 413 */
+	setting<std::uint32_t> line_bytes = 8192; /**< of the request line; beyond: 414 */
+	setting<std::uint32_t> head_bytes =
+		16384; /**< of line and fields, at most 65535; beyond: 431 */
+	setting<std::uint32_t> fields = 100; /**< beyond: 431 */
+	setting<std::uint64_t> body_bytes = 1
+					    << 20; /**< of a declared Content-Length; beyond: 413 */
 };
 
 namespace detail
@@ -102,7 +129,7 @@ constexpr bool is_alnum(char c) noexcept
 	return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z');
 }
 
-/* What a character may be part of, looked up: heads are read one by one. */
+/* The classes of a character, looked up: heads are read one by one. */
 enum char_class : std::uint8_t {
 	in_token = 1, /* RFC 9110, section 5.6.2 */
 	in_field = 2, /* a field's value: no control but HTAB */
@@ -232,7 +259,7 @@ constexpr int encoded_byte(std::string_view text) noexcept
 	return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 
-/* What is between the brackets (RFC 3986, section 3.2.2); a zone is none of it. */
+/* The text between the brackets (RFC 3986, section 3.2.2), which has no zone. */
 constexpr bool is_ip_literal(std::string_view text) noexcept
 {
 	if (text.starts_with('v') || text.starts_with('V')) {
@@ -330,7 +357,7 @@ struct field {
  */
 class head_parser {
     public:
-	/** What came of looking at a text. */
+	/** The result of looking at a text. */
 	enum class outcome {
 		more, /**< all is well so far, and the end has not come */
 		complete, /**< length() bytes of the text were the head */
@@ -342,7 +369,9 @@ class head_parser {
 	}
 
 	/* flatten: the parts of a parser are called once each, but the compiler cannot know. */
-	/** @param text  everything since the head's first byte; what follows it is left alone. */
+	/**
+	 * @param text  everything since the head's first byte; bytes behind the head are left alone.
+	 */
 	[[gnu::flatten]] constexpr outcome parse(std::string_view text) noexcept;
 
 	/** 400, 411, 413, 414, 417, 431, 501 or 505: why it was refused. method() is known then. */
@@ -389,7 +418,7 @@ class head_parser {
 		return path_.size ? at(path_) : std::string_view("/");
 	}
 
-	/** What follows the question mark, not decoded. */
+	/** The text behind the question mark, not decoded. */
 	constexpr std::string_view query() const noexcept
 	{
 		return at(query_);
@@ -775,8 +804,9 @@ constexpr bool head_parser::finish() noexcept
 	if (minor_ && !has_host_)
 		return refuse(400);
 	if (chunked_ || has_coding_) {
-		/* A request whose last coding is another has no length (section 6.3), one with
-		 * Content-Length has two, and one of HTTP/1.0 may have passed who knows no codings. */
+		/* With another last coding the request has no length (section 6.3). With
+		 * Content-Length it has two. One of HTTP/1.0 may have passed a proxy that knows no
+		 * codings. */
 		if (!chunked_ || has_length_ || !minor_)
 			return refuse(400);
 		if (has_coding_)

@@ -3,14 +3,14 @@
  * @file
  * The chunked transfer coding (RFC 9112, section 7.1), decoded where the bytes are.
  */
-#ifndef KTCP_HTTP_CHUNKED_HPP
-#define KTCP_HTTP_CHUNKED_HPP
+#ifndef KTCP_HTTP_PARSE_CHUNKED_HPP
+#define KTCP_HTTP_PARSE_CHUNKED_HPP
 
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
-#include <ktcp/http/head.hpp>
+#include <ktcp/http/parse/head.hpp>
 
 namespace ktcp::http
 {
@@ -22,7 +22,7 @@ namespace ktcp::http
  */
 class chunked_decoder {
     public:
-	/** What came of looking at some input. */
+	/** The result of looking at some input. */
 	enum class outcome {
 		more, /**< the input is used up */
 		piece, /**< piece() is the next part of the body */
@@ -218,8 +218,8 @@ class chunked_decoder {
 	}
 
 	/*
-	 * Of a trailer, as it comes: is it one that would frame the body? Who takes trailers for
-	 * headers would frame it anew.
+	 * Of a trailer, as it comes: is it one that would frame the body? A recipient that takes
+	 * trailers for headers would frame the body anew.
 	 */
 	class trailer_name {
 	    public:

@@ -6,16 +6,16 @@
  * Formatting gives the one preferred form, "Sun, 06 Nov 1994 08:49:37 GMT"; parsing takes
  * the two obsolete forms as well.
  */
-#ifndef KTCP_HTTP_DATE_HPP
-#define KTCP_HTTP_DATE_HPP
+#ifndef KTCP_HTTP_PARSE_DATE_HPP
+#define KTCP_HTTP_PARSE_DATE_HPP
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
 
-#include <ktcp/result.hpp>
-#include <ktcp/text.hpp>
+#include <ktcp/base/result.hpp>
+#include <ktcp/base/text.hpp>
 
 namespace ktcp::http
 {
@@ -115,7 +115,7 @@ class date_reader {
 
 /**
  * Write a time as an IMF-fixdate. Any context.
- * @param seconds  since 1970; what is beyond the year 9999 is its last second.
+ * @param seconds  since 1970; a time beyond the year 9999 becomes its last second.
  */
 constexpr void format_date(std::span<char, date_length> out, std::uint64_t seconds) noexcept
 {

@@ -3,14 +3,14 @@
  * @file
  * The media type of a file, by the end of its name.
  */
-#ifndef KTCP_HTTP_MEDIA_TYPE_HPP
-#define KTCP_HTTP_MEDIA_TYPE_HPP
+#ifndef KTCP_HTTP_PARSE_MEDIA_TYPE_HPP
+#define KTCP_HTTP_PARSE_MEDIA_TYPE_HPP
 
 #include <cstddef>
 #include <iterator>
 #include <string_view>
 
-#include <ktcp/http/head.hpp>
+#include <ktcp/http/parse/head.hpp>
 
 namespace ktcp::http
 {
@@ -265,7 +265,7 @@ media_type_of(std::string_view name,
 	return otherwise;
 }
 
-/** What is wrong with a type of one's own, for a person; nullptr: nothing. Any context. */
+/** The fault of a type of one's own, for a person; nullptr: none. Any context. */
 constexpr const char *default_type_error(std::string_view text) noexcept
 {
 	constexpr std::size_t most = 64; /* a head of a part has room for it */

@@ -3,14 +3,14 @@
  * @file
  * Which bytes a request asks for (RFC 9110, section 14).
  */
-#ifndef KTCP_HTTP_RANGE_HPP
-#define KTCP_HTTP_RANGE_HPP
+#ifndef KTCP_HTTP_PARSE_RANGE_HPP
+#define KTCP_HTTP_PARSE_RANGE_HPP
 
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
-#include <ktcp/http/head.hpp>
+#include <ktcp/http/parse/head.hpp>
 
 namespace ktcp::http
 {
@@ -30,7 +30,7 @@ class range_set {
 	/** More are not served: the field is ignored then, as section 14.2 allows. */
 	static constexpr unsigned int most = 256;
 
-	/** What to answer. */
+	/** The kind of answer. */
 	enum class outcome {
 		all, /**< no range, or one to be ignored: 200 */
 		some, /**< 206 */
@@ -84,7 +84,7 @@ class range_set {
 	{
 	}
 
-	/** What to answer. */
+	/** The kind of answer. */
 	constexpr outcome what() const noexcept
 	{
 		return outcome_;
@@ -107,7 +107,7 @@ class range_set {
 	}
 
     private:
-	/* What came of the next element. */
+	/* The result of taking the next element. */
 	enum class taken {
 		range,
 		nothing, /* it has no byte of this representation */
@@ -115,7 +115,7 @@ class range_set {
 		end,
 	};
 
-	/* What is beyond 64 bits is beyond the end of every file, all the same. */
+	/* A number beyond 64 bits is beyond the end of every file all the same. */
 	static constexpr bool take_number(std::string_view &text, std::uint64_t &number) noexcept
 	{
 		std::size_t digits = 0;
@@ -178,8 +178,8 @@ class range_set {
 				break;
 			elements++;
 			count_ += what == taken::range;
-			/* So many, or the same bytes over and over, are asked for by nobody in
-			 * need. */
+			/* No honest client needs so many ranges, or the same bytes over and
+			 * over. */
 			if (what == taken::malformed || count_ > most ||
 			    (each.size > left && elements > 1))
 				return forget();

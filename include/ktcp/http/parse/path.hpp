@@ -3,8 +3,8 @@
  * @file
  * The path of a request as the name of a file, and names of files as parts of a page.
  */
-#ifndef KTCP_HTTP_PATH_HPP
-#define KTCP_HTTP_PATH_HPP
+#ifndef KTCP_HTTP_PARSE_PATH_HPP
+#define KTCP_HTTP_PARSE_PATH_HPP
 
 #include <algorithm>
 #include <cstddef>
@@ -12,13 +12,13 @@
 #include <span>
 #include <string_view>
 
-#include <ktcp/http/head.hpp>
-#include <ktcp/result.hpp>
+#include <ktcp/base/result.hpp>
+#include <ktcp/http/parse/head.hpp>
 
 namespace ktcp::http
 {
 
-/** What decode_path() found. */
+/** The result of decode_path(). */
 struct decoded_path {
 	std::size_t size; /**< characters, without the NUL */
 	bool folder; /**< it ends so that only a folder can be meant */
@@ -29,8 +29,8 @@ struct decoded_path {
  * at either end. Dot segments are resolved (RFC 3986, section 5.2.4), however their dots are
  * written. Any context.
  *
- * Refused is what leads above the root, and what could mean more than one thing: broken
- * percent-encoding, an encoded NUL, and an encoded slash unless @p slashes.
+ * It refuses a path that leads above the root, and one that could mean more than one file. That is a
+ * path with broken percent-encoding, an encoded NUL, or an encoded slash (but for @p slashes).
  * @param path  begins with a slash, as request::path() does.
  * @param slashes  an encoded slash is as good as another (`/@scope%2fname`).
  * @return EINVAL: refused (400). EMSGSIZE: longer than @p out (404).
@@ -88,7 +88,36 @@ constexpr result<decoded_path> decode_path(std::string_view path, std::span<char
 	return decoded_path{ size, folder };
 }
 
-/** Text that is put together in memory of the caller's; what does not fit is left out. */
+namespace detail
+{
+
+/* Bytes of the first character (RFC 3629, section 4); 0: they are none. */
+constexpr std::size_t utf8_size(std::string_view text) noexcept
+{
+	const auto at = [&](std::size_t i) -> unsigned int {
+		return i < text.size() ? static_cast<unsigned char>(text[i]) : 0;
+	};
+	const unsigned int first = at(0);
+	const std::size_t size = first < 0x80  ? 1 :
+				 first < 0xc2  ? 0 :
+				 first < 0xe0  ? 2 :
+				 first < 0xf0  ? 3 :
+				 first <= 0xf4 ? 4 :
+						 0;
+
+	/* No longer form than is needed, no half of a pair, nothing beyond U+10FFFF. */
+	if ((first == 0xe0 && at(1) < 0xa0) || (first == 0xed && at(1) > 0x9f) ||
+	    (first == 0xf0 && at(1) < 0x90) || (first == 0xf4 && at(1) > 0x8f))
+		return 0;
+	for (std::size_t i = 1; i < size; i++)
+		if (at(i) < 0x80 || at(i) > 0xbf)
+			return 0;
+	return size;
+}
+
+} // namespace detail
+
+/** Text that is put together in the caller's memory; text that does not fit is left out. */
 class text_builder {
     public:
 	constexpr explicit text_builder(std::span<char> memory) noexcept : memory_(memory)
@@ -101,7 +130,7 @@ class text_builder {
 		return whole_;
 	}
 
-	/** What there is so far. */
+	/** The text so far. */
 	constexpr std::string_view text() const noexcept
 	{
 		return { memory_.data(), size_ };
@@ -159,7 +188,7 @@ class text_builder {
 		return *this;
 	}
 
-	/** What is a query already, as far as it is one; the rest is encoded. */
+	/** Adds text that is already a query, as far as it is one; the rest is encoded. */
 	constexpr text_builder &query_encoded(std::string_view text) noexcept
 	{
 		for (std::size_t i = 0; i < text.size(); i++) {
@@ -168,6 +197,26 @@ class text_builder {
 				add(text[i]);
 			else
 				add('%').number(static_cast<unsigned char>(text[i]), 16, 2);
+		}
+		return *this;
+	}
+
+	/** As a string of JSON's, between its quotes (RFC 8259, section 7); a byte that is no UTF-8 is U+FFFD. */
+	constexpr text_builder &json_escaped(std::string_view text) noexcept
+	{
+		while (!text.empty()) {
+			const std::size_t size = detail::utf8_size(text);
+			const char c = text.front();
+
+			if (!size)
+				add("\\ufffd");
+			else if (static_cast<unsigned char>(c) < 0x20)
+				add("\\u").number(static_cast<unsigned char>(c), 16, 4);
+			else if (c == '"' || c == '\\')
+				add('\\').add(c);
+			else
+				add(slice(text, 0, size));
+			text.remove_prefix(size ? size : 1);
 		}
 		return *this;
 	}
