@@ -15,6 +15,13 @@ OUT ?= $(CURDIR)
 
 $(call ktcp-require-names,CURDIR OUT KDIR)
 
+# For a program that tests the handler of NAME.cpp without a kernel: ktcp/test/stream.hpp.
+ktcp-headers := $(abspath $(dir $(lastword $(MAKEFILE_LIST))))/include
+# gcc, with its checks woven in, takes much for uninitialised that is not.
+ktcp-unit-flags = -std=gnu++20 -O1 -g -pthread -Wall -Wextra -Wno-maybe-uninitialized -fsanitize=address,undefined \
+	-I. -I$(ktcp-headers) -I$(ktcp-headers)/ktcp/port/posix/include \
+	-DKTCP_MODULE_NAME='"$(notdir $(CURDIR))"' -DKTCP_MODULE_LIST='"$(notdir $(wildcard *.module.h))"'
+
 ktcp-folder := $(CURDIR)
 # Behind $(MAKE), which stands in each recipe's own text: make looks for it there when it decides
 # who may share its jobs.
@@ -31,11 +38,14 @@ modules: $(if $(filter-out $(CURDIR),$(abspath $(OUT))),$(OUT)/Kbuild)
 	@test -e $(KDIR)/Makefile || { \
 		echo "No kernel headers in $(KDIR)." >&2; \
 		echo "Install those of your kernel (Debian: linux-headers-$$(uname -r))," >&2; \
-		echo "or name a kernel's build folder with KDIR=." >&2; exit 1; }
+		echo "or name a kernel's build folder: make KDIR=FOLDER" >&2; exit 1; }
 	@$(MAKE) $(ktcp-kernel) modules
 
+# Without the kernel's headers as well: they may be gone before what was built for them is.
 clean:
-	@test ! -e $(OUT)/Kbuild || $(MAKE) $(ktcp-kernel) clean
+	@test ! -e $(KDIR)/Makefile || test ! -e $(OUT)/Kbuild || $(MAKE) $(ktcp-kernel) clean
+	@test -e $(KDIR)/Makefile || rm -f $(addprefix $(OUT)/,*.o *.ko *.mod *.mod.c .*.cmd .*.d *.s \
+		*-port.c ktcp_layout.h ktcp_probes.h modules.order Module.symvers)
 
 # Elsewhere, the kernel's make finds a Kbuild that leads it back to the sources; written anew
 # when it leads to others.

@@ -22,7 +22,7 @@ ktcp-refused := & | ; < > ( ) ` " ' $(ktcp-hash) : % * ? [ ] { } $(ktcp-backslas
 # The value of variable $(1), unexpanded where it is not a Makefile's.
 ktcp-value = $(if $(filter file default undefined automatic,$(firstword $(origin $(1)))),$($(1)),$(value $(1)))
 
-# What is refused in $(1): words for it, or nothing.
+# The characters of $(1) that are refused: words for them, or nothing.
 ktcp-refused-in = $(or \
 	$(if $(findstring $(ktcp-space),$(1)),a space), \
 	$(if $(findstring $(ktcp-tab),$(1)),a tab), \

@@ -21,13 +21,19 @@ $(call ktcp-require-names,CURDIR OUT program module)
 CXX ?= g++
 CXXFLAGS ?= -O2 -g
 
+# The operator new of a coroutine's promise has the handler's arguments. Where g++ does not inline it, g++
+# warns that the operator delete does not match.
 ktcp-posix := $(ktcp-include)/ktcp/port/posix
 # With its checks woven in, gcc takes much for uninitialised that is not.
-ktcp-flags := -std=gnu++20 -pthread -Wall -Wextra -Werror -I$(ktcp-include) -I$(ktcp-posix)/include \
+ktcp-flags := -std=gnu++20 -pthread -Wall -Wextra -Werror -Wno-mismatched-new-delete -I$(ktcp-include) -I$(ktcp-posix)/include \
 	      -I$(dir $(module)) -DKTCP_MODULE_NAME='"$(program)"' \
 	      -DKTCP_MODULE_LIST='"$(notdir $(module)).module.h"' -MMD \
 	      $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -Wno-uninitialized)
 objects := $(OUT)/$(program)-module.o $(OUT)/$(program)-port.o $(OUT)/$(program)-main.o
+
+# Written anew when something is built in another way than before.
+ktcp-way := $(OUT)/$(program).way
+ktcp-command = $(CXX) $(CXXFLAGS) $(ktcp-flags)
 
 $(OUT)/$(program): $(objects)
 	$(CXX) $(CXXFLAGS) $(ktcp-flags) -o $@ $^
@@ -35,12 +41,18 @@ $(OUT)/$(program): $(objects)
 $(OUT)/$(program)-module.o: $(module).cpp
 $(OUT)/$(program)-port.o: $(ktcp-posix)/port.cpp
 $(OUT)/$(program)-main.o: $(ktcp-posix)/program.cpp
+$(objects): $(ktcp-way)
 $(objects):
-	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) $(ktcp-flags) -c -o $@ $<
 
-.PHONY: clean
+$(ktcp-way): FORCE | $(OUT)
+	$(if $(filter-out _$(ktcp-command),_$(file <$@)),$(file >$@,$(ktcp-command)))
+
+$(OUT):
+	@mkdir -p $@
+
+.PHONY: clean FORCE
 clean:
-	rm -f $(OUT)/$(program) $(objects) $(objects:.o=.d)
+	rm -f $(OUT)/$(program) $(objects) $(objects:.o=.d) $(ktcp-way)
 
 -include $(objects:.o=.d)

@@ -4,14 +4,16 @@
  * namespace has the file, and only its own connections to drop.
  */
 #include <algorithm>
+#include <span>
 
-#include <ktcp/atomic.hpp>
-#include <ktcp/line_assembler.hpp>
-#include <ktcp/log.hpp>
+#include <ktcp/base/atomic.hpp>
+#include <ktcp/base/line_assembler.hpp>
+#include <ktcp/kernel/log.hpp>
+#include <ktcp/kernel/pernet.hpp>
+#include <ktcp/kernel/proc.hpp>
+#include <ktcp/kernel/tcp_lookup.hpp>
 #include <ktcp/module.hpp>
-#include <ktcp/pernet.hpp>
-#include <ktcp/proc.hpp>
-#include <ktcp/tcp_lookup.hpp>
+#include <ktcp/port/thread.h>
 
 #include "drop_line.hpp"
 
@@ -28,15 +30,19 @@ constexpr char syntax[] =
 	"  192.0.2.1:80 198.51.100.7:4321\n"
 	"  [2001:db8::1]:80 [2001:db8::2]:4321\n"
 	"  2001:db8::1:80 2001:db8::2:4321    the last colon is the port's\n"
-	"  [fe80::1]%eth0:80 [fe80::2]:4321   of sockets that are bound to a device\n"
+	"  [fe80::1]%eth0:80 [fe80::2]:4321   only if its socket is bound to this device or VRF\n"
 	"or all that fit, an end being any of:\n"
 	"  *:80           any address            192.0.2.1:*    any port\n"
-	"  *              anything               time-wait:80   port 80, in TIME-WAIT only\n"
+	"  *              anything               time-wait:80   port 80, in TIME-WAIT, or in\n"
+	"                                                       FIN-WAIT-2 and closed by its owner\n"
+	"and, beside them or alone,\n"
+	"  user:1000      its owner              inode:12345    its socket, as lsof names it\n"
 	"such as\n"
 	"  * 192.0.2.1:80\n"
+	"  *:80 user:1000\n"
 	"  time-wait:80                       the other end may be left out after a wildcard\n"
 	"A last line without its line end is obeyed only if it names one connection, both ends in full.\n"
-	"Listeners are refused. CAP_NET_ADMIN is needed by whoever opens the file.\n";
+	"Listeners are refused. A program must have opened the file with CAP_NET_ADMIN to write.\n";
 
 /* The file of one namespace. */
 class dropper {
@@ -65,7 +71,10 @@ class dropper {
 	/** Are writers being sent away, in the middle of a line perhaps? */
 	bool ending() const noexcept
 	{
-		/* Asked by the writer that entry_.remove() releases, in the same thread. */
+		/*
+		 * A writer in the midst of many lines may learn of it a line later. The one that
+		 * entry_.remove() releases is in the same thread.
+		 */
 		return ending_.load(std::memory_order_relaxed);
 	}
 
@@ -82,10 +91,17 @@ class dropper {
 		return net_;
 	}
 
-	/** Drop what the line means, and count; how many were dropped. */
-	std::size_t drop(drop::line what) noexcept
+	/** The outcome of a line. */
+	struct outcome {
+		std::size_t dropped = 0, refused = 0;
+		bool interrupted = false; /**< its writer is being killed */
+	};
+
+	/** Drop what the line means, and count. */
+	outcome drop(drop::line what) noexcept
 	{
 		std::size_t dropped = 0, refused = 0;
+		bool interrupted = false;
 		/* True if the socket is not there any more. */
 		const auto drop_one = [&](tcp_sock found) {
 			const auto status = found.abort(errc::econnreset);
@@ -99,21 +115,16 @@ class dropper {
 		if (!what.device.empty() && !find_device(what)) {
 			/* No device, no socket bound to it. */
 		} else if (what.exact()) {
-			/* Both before the first is dropped: its reset may end the other at once. */
-			tcp_sock ends[] = { look_up(what, what.one.value, what.other.value),
-					    look_up(what, what.other.value, what.one.value) };
-
-			for (auto &each : ends)
-				if (each)
-					drop_one(std::move(each));
+			while (drop_ends(what, drop_one))
+				;
 		} else {
-			ktcp::for_each_established(net_, fits, drop_one);
+			interrupted = !ktcp::for_each_established(net_, fits, drop_one);
 			refused += ktcp::count_listeners(net_, fits);
 		}
 		count(dropped_, dropped);
 		count(refused_, refused);
 		count(not_found_, !dropped && !refused);
-		return dropped;
+		return { dropped, refused, interrupted };
 	}
 
 	/** A line was left without its end, and not obeyed. */
@@ -136,13 +147,33 @@ class dropper {
 		return which.load(std::memory_order_relaxed);
 	}
 
-	tcp_sock look_up(const drop::line &what, const ktcp::endpoint &local,
-			 const ktcp::endpoint &remote) const noexcept
+	/* True: there may be more, each bound to another device. */
+	template <class Drop>
+	bool drop_ends(const drop::line &what, Drop drop_one) const noexcept
+	{
+		constexpr std::size_t most = 8; /* on one side */
+		tcp_sock one[most], other[most];
+		/* Both before the first is dropped: its reset may end the other at once. */
+		const std::span<tcp_sock> found[] = {
+			look_up(what, what.one.value, what.other.value, one),
+			look_up(what, what.other.value, what.one.value, other)
+		};
+		bool gone = false;
+
+		for (const auto &side : found)
+			for (auto &each : side)
+				gone |= drop_one(std::move(each));
+		return gone && (found[0].size() == most || found[1].size() == most);
+	}
+
+	std::span<tcp_sock> look_up(const drop::line &what, const ktcp::endpoint &local,
+				    const ktcp::endpoint &remote,
+				    std::span<tcp_sock> room) const noexcept
 	{
 		ktcp_endpoint bound = local.raw();
 
 		bound.scope_id = what.ifindex;
-		return tcp_sock::lookup_established(net_, ktcp::endpoint(bound), remote);
+		return ktcp::lookup_established(net_, ktcp::endpoint(bound), remote, room);
 	}
 
 	bool find_device(drop::line &what) const noexcept
@@ -165,7 +196,7 @@ class dropper {
 	ktcp::atomic<bool> ending_{ false };
 
     public:
-	/* One opening of the file: lines, in whatever pieces they are written. */
+	/* One opening of the file: lines, written in pieces of any length. */
 	class writer {
 	    public:
 		explicit writer(dropper &owner) noexcept : owner_(owner)
@@ -182,51 +213,29 @@ class dropper {
 		}
 
 		/**
-		 * Errors: EPERM; EINVAL for a malformed line that comes first; ENOENT if all that
-		 * was written is one line, of which nothing was found; EFAULT, EINTR.
+		 * Errors: EINVAL for a malformed line that comes first. A write of one line alone
+		 * may also fail with ENOENT (no socket fits), or EPERM (only listeners fit).
 		 */
-		result<std::size_t> write(const ktcp::proc_input &input) noexcept
+		result<std::size_t> write(std::string_view text) noexcept
 		{
-			if (!input.may_administer(owner_.net()))
-				return errc::eperm;
-
 			const bool begun = lines_.pending();
-			std::size_t taken = 0;
 
-			lines_in_write_ = dropped_in_write_ = 0;
-			while (taken < input.size()) {
-				char piece[512];
-				const std::size_t rest = input.size() - taken;
-				const std::size_t size = rest < sizeof(piece) ? rest :
-										sizeof(piece);
-				const auto copied = input.copy(taken, { piece, size });
+			lines_in_write_ = dropped_in_write_ = refused_in_write_ = 0;
 
-				if (!copied) {
-					if (taken)
-						return taken;
-					return copied.error();
-				}
+			const auto fed = lines_.feed(text, [&](std::string_view line) {
+				return obey(line);
+			});
 
-				const auto fed = lines_.feed({ piece, size },
-							     [&](std::string_view text) {
-								     return obey(text);
-							     });
-
-				if (!fed.accepted) {
-					const auto good = static_cast<std::ptrdiff_t>(taken) +
-							  fed.at;
-
-					if (good > 0)
-						return static_cast<std::size_t>(good);
-					complained_ = false;
-					return errc::einval;
-				}
-				taken += size;
+			if (!fed.accepted) {
+				if (fed.at > 0)
+					return static_cast<std::size_t>(fed.at);
+				complained_ = false;
+				return errc::einval;
 			}
 			if (lines_in_write_ == 1 && !dropped_in_write_ && !begun &&
 			    !lines_.pending())
-				return errc::enoent;
-			return taken;
+				return refused_in_write_ ? errc::eperm : errc::enoent;
+			return text.size();
 		}
 
 	    private:
@@ -234,6 +243,9 @@ class dropper {
 
 		bool obey(std::string_view text) noexcept
 		{
+			ktcp_cond_resched();
+			if (owner_.ending())
+				return false;
 			if (text.size() > longest_line)
 				return complain(text.size(), "a line has 255 bytes at most");
 			if (!drop::is_blank(text)) {
@@ -241,8 +253,13 @@ class dropper {
 
 				if (!line)
 					return complain(line.at + 1, line.error);
+				const auto done = owner_.drop(line.value);
+
 				lines_in_write_++;
-				dropped_in_write_ += owner_.drop(line.value);
+				dropped_in_write_ += done.dropped;
+				refused_in_write_ += done.refused;
+				if (done.interrupted)
+					return false;
 			}
 			line_number_++;
 			complained_ = false;
@@ -250,8 +267,9 @@ class dropper {
 		}
 
 		/*
-		 * The writer may have died in the midst of it, and "127.0.0.1:*" may be all there is
-		 * of a longer line. What names one connection means one connection at most.
+		 * The writer may have died in the midst of it, and "127.0.0.1:*" may be all there
+		 * is of a longer line. A line that names one connection means one connection at
+		 * most.
 		 */
 		bool obey_unfinished(std::string_view text) noexcept
 		{
@@ -280,7 +298,7 @@ class dropper {
 		dropper &owner_;
 		ktcp::line_assembler<longest_line> lines_;
 		unsigned long line_number_ = 1;
-		std::size_t lines_in_write_ = 0, dropped_in_write_ = 0;
+		std::size_t lines_in_write_ = 0, dropped_in_write_ = 0, refused_in_write_ = 0;
 		bool complained_ = false;
 	};
 

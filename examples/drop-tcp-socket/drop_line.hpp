@@ -6,15 +6,16 @@
  *	ONE OTHER	its two ends, in either order, each of them
  *			ADDRESS:PORT, *:PORT, ADDRESS:*, *, time-wait:PORT, time-wait
  *	ONE		with a wildcard in it: the same as ONE *
+ *	user:N inode:N	beside them or alone: only of this owner, only this socket
  */
 #ifndef DROP_LINE_HPP
 #define DROP_LINE_HPP
 
 #include <string_view>
 
-#include <ktcp/endpoint_parse.hpp>
+#include <ktcp/base/text.hpp>
+#include <ktcp/net/endpoint_parse.hpp>
 #include <ktcp/port/lookup.h>
-#include <ktcp/text.hpp>
 
 namespace drop
 {
@@ -23,7 +24,7 @@ namespace drop
 struct end {
 	bool any_address = true;
 	bool any_port = true;
-	bool time_wait = false; /**< only what is in TIME-WAIT */
+	bool time_wait = false; /**< only what nobody owns any more and waits for its time */
 	ktcp::endpoint value; /**< its scope_id is the device's once line::device is known */
 
 	constexpr bool exact() const noexcept
@@ -44,21 +45,34 @@ struct end {
 	}
 };
 
-/** What a line says. */
+/** The meaning of a line. */
 struct line {
 	end one, other;
 	std::string_view device; /**< of the zone that an address names: name or number; or empty */
 	std::uint32_t ifindex = 0; /**< its index, for whoever knows it to fill in; 0: any device */
+	bool any_user = true;
+	std::uint32_t user = 0; /**< the owner, if not any */
+	bool any_inode = true;
+	std::uint32_t inode = 0; /**< the socket's, if not any */
 
 	/** Is it one connection, that can be looked up? */
 	constexpr bool exact() const noexcept
 	{
-		return one.exact() && other.exact();
+		return one.exact() && other.exact() && any_user && any_inode;
 	}
 
 	constexpr bool fits(const ktcp_tcp_identity &each) const noexcept
 	{
-		if ((one.time_wait || other.time_wait) && each.state != KTCP_TCP_TIME_WAIT)
+		/*
+		 * Of a closed connection whose peer does not close, FIN-WAIT-2 is what is waited
+		 * in.
+		 */
+		if ((one.time_wait || other.time_wait) && each.state != KTCP_TCP_TIME_WAIT &&
+		    (each.state != KTCP_TCP_FIN_WAIT2 || each.owned))
+			return false;
+		if (!any_user && (!each.owned || each.user != user))
+			return false;
+		if (!any_inode && (!each.owned || each.inode != inode))
 			return false;
 		if (ifindex && each.local.scope_id != ifindex)
 			return false;
@@ -135,6 +149,31 @@ constexpr ktcp::parsed<end> parse_end(std::string_view text, std::string_view &d
 	return { made };
 }
 
+/** user:N or inode:N; false if it is neither. */
+constexpr ktcp::parsed<bool> parse_owner(std::string_view text, line &into) noexcept
+{
+	for (const std::string_view name : { "user:", "inode:" }) {
+		if (ktcp::slice(text, 0, name.size()) != name)
+			continue;
+
+		const auto number =
+			ktcp::detail::parse_decimal(ktcp::slice(text, name.size()), 0xffffffff,
+						    "a number of 0 to 4294967295 belongs here");
+
+		if (!number)
+			return { {}, number.error, name.size() + number.at };
+		if (name == "user:") {
+			into.any_user = false;
+			into.user = number.value;
+		} else {
+			into.any_inode = false;
+			into.inode = number.value;
+		}
+		return { true };
+	}
+	return { false };
+}
+
 } // namespace detail
 
 /** Has the text nothing but blanks? Then it is no line to obey. */
@@ -143,34 +182,40 @@ constexpr bool is_blank(std::string_view text) noexcept
 	return detail::word(text, 0).empty();
 }
 
-/** What a line that is_blank() not says. Any bytes; any context. */
+/** The meaning of a line that is not is_blank(). Any bytes; any context. */
 constexpr ktcp::parsed<line> parse_line(std::string_view text) noexcept
 {
-	const std::string_view first = detail::word(text, 0);
-	const std::size_t first_end = ktcp::offset_of(text, first) + first.size();
-	const std::string_view second = detail::word(text, first_end);
-	const std::size_t second_end = ktcp::offset_of(text, second) + second.size();
-	const std::string_view third = detail::word(text, second_end);
 	line made;
-	const auto one = detail::parse_end(first, made.device);
+	std::size_t ends = 0, at = 0;
+	bool any = false; /* the first end is a lone * */
 
-	if (!one)
-		return { {}, one.error, ktcp::offset_of(text, first) + one.at };
-	made.one = one.value;
-	if (!second.empty()) {
-		const auto other = detail::parse_end(second, made.device);
+	for (;;) {
+		const std::string_view word = detail::word(text, at);
 
-		if (!other)
-			return { {}, other.error, ktcp::offset_of(text, second) + other.at };
-		made.other = other.value;
-	} else if (made.one.exact() || first == "*") {
-		/* Cut off, perhaps; what was meant could be much less than what is left. */
-		return { {}, "the other end is missing: ADDRESS:PORT, or * for any", text.size() };
+		if (word.empty())
+			break;
+
+		const std::size_t begin = ktcp::offset_of(text, word);
+		const auto owner = detail::parse_owner(word, made);
+
+		at = begin + word.size();
+		if (!owner)
+			return { {}, owner.error, begin + owner.at };
+		if (owner.value)
+			continue;
+		if (ends == 2)
+			return { {}, "a line names two ends: a third one is too much", begin };
+
+		const auto end = detail::parse_end(word, made.device);
+
+		if (!end)
+			return { {}, end.error, begin + end.at };
+		(ends++ ? made.other : made.one) = end.value;
+		any = ends == 1 && word == "*";
 	}
-	if (!third.empty())
-		return { {},
-			 "a line names two ends: a third word is too much",
-			 ktcp::offset_of(text, third) };
+	/* Cut off, perhaps; the whole line could mean much less than its beginning. */
+	if (ends == 1 && (made.one.exact() || any) && made.any_user && made.any_inode)
+		return { {}, "the other end is missing: ADDRESS:PORT, or * for any", text.size() };
 	return { made };
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* kecho: whatever a client sends comes back. */
+/* kecho sends back each byte that a client sends. */
 #include <ktcp/server_module.hpp>
 
 namespace

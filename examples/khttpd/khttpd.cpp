@@ -23,6 +23,12 @@ class khttpd_module {
 		return server_.start();
 	}
 
+	ktcp::result<void> parameters_changed() noexcept
+	{
+		ktcp::http::read_limits(options_);
+		return {};
+	}
+
     private:
 	ktcp::result<void> open_root() noexcept
 	{
@@ -46,10 +52,22 @@ class khttpd_module {
 
 	/* Before the server, whose requests use them. */
 	ktcp::http::own_fields fields_{ ktcp::params::header() };
+	ktcp::http::options options_ = ktcp::http::module_options(fields_);
 	ktcp::file_root root_;
+	ktcp::http::access_log log_{ ktcp::params::access_log() == 2 ?
+					     static_cast<std::size_t>(ktcp::params::access_log_kb())
+						     << 10 :
+					     0 };
+	ktcp::proc_file<ktcp::http::access_log> log_file_{
+		log_, 0440, static_cast<std::uint32_t>(ktcp::params::proc_group())
+	};
+	ktcp::http::answer_cache recent_{
+		{ .valid_ms = static_cast<unsigned int>(ktcp::params::cache_ms()),
+		  .most = static_cast<std::size_t>(ktcp::params::cache_kb()) << 10 }
+	};
 	ktcp::server_module<ktcp::http::service<khttpd::site>> server_{
-		ktcp::http::service<khttpd::site>(khttpd::site(root_),
-						  ktcp::http::module_options(fields_))
+		ktcp::http::service<khttpd::site>(khttpd::site(root_, recent_, log_, log_file_),
+						  &options_)
 	};
 };
 

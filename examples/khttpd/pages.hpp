@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* What khttpd answers when it has no root: a page that says what it is, and an echo. */
+/* khttpd's answers without a root: a page about itself, and an echo. */
 #ifndef KHTTPD_PAGES_HPP
 #define KHTTPD_PAGES_HPP
 
@@ -26,7 +26,8 @@ class pages {
 			return other(request, response, "POST, OPTIONS");
 		if (request.path() == "/echo")
 			return echo(request, response);
-		return missing(response);
+		response.refuse(404);
+		return {};
 	}
 
     private:
@@ -41,22 +42,13 @@ class pages {
 		return {};
 	}
 
-	static ktcp::task_of<void> missing(ktcp::http::response &response)
-	{
-		response.status(404).field("Content-Type", "text/plain");
-		response.reply(ktcp::http::advice_for(404));
-		return {};
-	}
-
 	static ktcp::task_of<void> other(ktcp::http::request &request,
 					 ktcp::http::response &response, std::string_view allowed)
 	{
-		if (request.method() == method::options) {
+		if (request.method() == method::options)
 			response.status(204).field("Allow", allowed).reply({});
-			return {};
-		}
-		response.status(405).field("Allow", allowed).field("Content-Type", "text/plain");
-		response.reply(ktcp::http::advice_for(405));
+		else
+			response.refuse(405, "Allow", allowed);
 		return {};
 	}
 
