@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-"""Tests in user space: what CTest knows (tests/host/CMakeLists.txt), each a case."""
+"""Tests in user space: those that CTest knows (tests/host/CMakeLists.txt), each a case."""
+
+import os
 
 from harness import TOP, Problem, child, lanes, results
 
@@ -10,7 +12,9 @@ def run(choice):
     def run_part(report):
         RESULTS.unlink(missing_ok=True)
         report.say("building and running")
-        status, said = child.run([TOP / "tests" / "host" / "run"], check=False)
+        # Objects that count are a folder's own, for ccache as well: only where somebody asks for them.
+        status, said = child.run([TOP / "tests" / "host" / "run"], check=False, env=dict(
+            os.environ, KTCP_COVERAGE="ON" if "coverage" in choice.suites else "OFF"))
         if not RESULTS.exists():
             raise Problem(f"tests/host/run left no results:\n{said[-6000:]}")
         cases = results.junit(RESULTS)

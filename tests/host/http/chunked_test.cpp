@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* ktcp/http/chunked.hpp: bodies, however they were cut. */
-#include <ktcp/http/chunked.hpp>
+/* ktcp/http/parse/chunked.hpp: bodies, however they were cut. */
+#include <ktcp/http/parse/chunked.hpp>
 
 #include <string>
 #include <string_view>

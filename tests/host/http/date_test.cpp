@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* ktcp/http/date.hpp, held against the C library. */
-#include <ktcp/http/date.hpp>
+/* ktcp/http/parse/date.hpp, held against the C library. */
+#include <ktcp/http/parse/date.hpp>
 
 #include <ctime>
 #include <string_view>
@@ -33,7 +33,7 @@ TEST(http_date, every_form_is_read)
 	EXPECT_EQ(parsed("Tuesday, 01-Jan-74 00:00:00 GMT"), 126230400);
 }
 
-TEST(http_date, what_is_none_is_refused)
+TEST(http_date, a_malformed_date_is_refused)
 {
 	for (const char *bad :
 	     { "", "Sun", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 GMT ",

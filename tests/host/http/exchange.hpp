@@ -17,8 +17,8 @@
 
 #include "client.hpp"
 
-/* A request, and its answer: what follows "HTTP/1.1 " in the first line; the fields between
- * Server and the length, each with its line end; the body. */
+/* A request, and its answer. The answer is the text behind "HTTP/1.1 " in the first line; the
+ * fields between Server and the length, each with its line end; the body. */
 struct row {
 	std::string request;
 	std::string status;
@@ -26,7 +26,7 @@ struct row {
 	std::string body;
 };
 
-/* What came of sending something. */
+/* The result of sending something. */
 struct outcome {
 	std::string received;
 	bool ended; /* the server has said its last word, and may still listen */

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <set>
 #include <sstream>
@@ -40,7 +41,7 @@ struct files {
 	ktcp::http::file_service documents;
 };
 
-/* What is said of a file of so many bytes that was changed long ago. */
+/* The fields of a file of so many bytes that was changed long ago. */
 std::string described(std::string_view type, std::size_t size, std::string_view etag_end = "",
 		      bool varies = false)
 {
@@ -175,6 +176,24 @@ class http_files : public testing::Test {
 		return text;
 	}
 
+	/* Listings of a large folder that have all of the larger memories. */
+	std::vector<ktcp::http::listing> large_listings(const std::string &of)
+	{
+		std::vector<ktcp::http::listing> made;
+		char path[512];
+
+		while (made.size() < ktcp::http::listing::most_large) {
+			auto directory = root.open_below(of.c_str());
+
+			std::snprintf(path, sizeof(path), "%s", of.c_str());
+			made.push_back(std::move(*ktcp::http::listing::create()));
+			EXPECT_TRUE(made.back().read_next(root, *directory, path,
+							  [] { return ktcp::result<void>(); }));
+			EXPECT_GT(made.back().size(), 1000u) << "of 1 MiB";
+		}
+		return made;
+	}
+
 	void expect(std::initializer_list<row> rows)
 	{
 		for (const row &each : rows)
@@ -205,7 +224,7 @@ TEST_F(http_files, files_by_name)
 	});
 }
 
-TEST_F(http_files, what_is_not_there)
+TEST_F(http_files, a_missing_file)
 {
 	expect({
 		refusal(get("/b.txt"), 404), refusal(get("/a.txt/"), 404),
@@ -354,7 +373,7 @@ TEST_F(http_files, paths_that_are_too_long)
 	expect_row(*service, refusal(get(more), 404)); /* no file has such a one */
 }
 
-TEST_F(http_files, what_may_not_be_read)
+TEST_F(http_files, a_file_without_permission)
 {
 	expect({
 		refusal(get("/secret.txt"), 403), refusal(get("/closed/in.txt"), 403),
@@ -363,7 +382,7 @@ TEST_F(http_files, what_may_not_be_read)
 	});
 }
 
-/* With its user's and group's rights, whatever those of this process. */
+/* With its user's and group's rights, not those of this process. */
 TEST_F(http_files, are_read_as_the_user_that_was_chosen)
 {
 	if (geteuid() != 0) {
@@ -409,7 +428,7 @@ TEST_F(http_files, folders_have_a_slash)
 		moved(get("/site?\"<x>\\^`{|}\xc3%zz%41%"),
 		      "/site/?%22%3cx%3e%5c%5e%60%7b%7c%7d%c3%25zz%41%25"),
 	});
-	/* What would not fit when it is encoded. */
+	/* A path that would not fit when it is encoded. */
 	expect({ refusal(get("/site?" + std::string(1500, '"')), 414) });
 }
 
@@ -775,7 +794,7 @@ TEST_F(http_files, several_ranges)
 		  part("7-8", "78") + part("0-0", "0") + part("2-3", "23") + end },
 		{ get("/ten", "Range: bytes=0-4,2-6\r\n"), "206 Partial Content", fields,
 		  part("0-4", "01234") + part("2-6", "23456") + end },
-		/* More than the whole of it in parts is asked for by nobody in need. */
+		/* No honest client asks for more than the whole of it in parts. */
 		whole("bytes=0-,0-"),
 		whole("bytes=0-4,0-4,0-4"),
 	});
@@ -857,7 +876,7 @@ TEST_F(http_files, a_compressed_neighbour)
 				    "If-Range: \"5-6553f100-0-gz\"\r\n"),
 		  "200 OK", described(html, 5, "-gz", true) + "Content-Encoding: gzip\r\n",
 		  "coded" },
-		/* What is older than the page is not of it, and a folder is nothing. */
+		/* A form that is older than the page is not of it, and a folder is nothing. */
 		{ get("/folder.js", "Accept-Encoding: gzip\r\n"), "200 OK",
 		  described("text/javascript; charset=utf-8", 27), "js, at some length at least" },
 		{ get("/page.html.gz", "Accept-Encoding: gzip\r\n"), "200 OK",
@@ -907,6 +926,203 @@ TEST_F(http_files, one_that_shrinks_resets_the_connection)
 		EXPECT_TRUE(slow.was_reset());
 		EXPECT_EQ(slow.received().find("hello"), std::string::npos);
 	}
+}
+
+TEST_F(http_files, one_that_is_overwritten_in_place_resets_the_connection)
+{
+	client slow(*service);
+
+	slow.read_only(1000);
+	slow.send(get("/big.bin"));
+	/* As rsync does it: the old time is set again behind the last byte, and has not been yet. */
+	write("big.bin", std::string(big.size(), '!'), long_ago + 1);
+	slow.read_on();
+	EXPECT_TRUE(slow.was_reset());
+	EXPECT_LT(slow.received().size(), big.size());
+}
+
+TEST_F(http_files, one_that_is_replaced_is_sent_as_it_was_opened)
+{
+	client slow(*service);
+
+	slow.read_only(1000);
+	slow.send(get("/big.bin"));
+	write("new", "new");
+	fs::rename(folder / "new", folder / "big.bin");
+	slow.read_on();
+	EXPECT_TRUE(slow.received().ends_with(big));
+	EXPECT_FALSE(slow.was_reset());
+}
+
+/* ---- the root ------------------------------------------------------------------------------- */
+
+/* A deployment: the root is a link to a release, and another takes its place. */
+TEST_F(http_files, the_root_is_looked_up_again)
+{
+	const fs::path current = folder.parent_path() / "current";
+	const auto point_to = [&](const fs::path &release) {
+		fs::create_directory_symlink(release, current.string() + ".new");
+		fs::rename(current.string() + ".new", current);
+	};
+	const auto body = [&] {
+		const std::string text = answer(*service, get("/a.txt")).received;
+
+		return text.substr(text.find("\r\n\r\n") + 4);
+	};
+
+	write("../second/a.txt", "second");
+	point_to(folder);
+	folder = current;
+	open();
+	EXPECT_EQ(body(), hello);
+	point_to(current.parent_path() / "second");
+	EXPECT_EQ(body(), hello) << "within the second";
+	machine.now_ms += 1000;
+	EXPECT_EQ(body(), "second");
+
+	/* Nothing has the name. */
+	fs::remove(current);
+	machine.now_ms += 1000;
+	EXPECT_TRUE(answer(*service, get("/a.txt")).received.starts_with("HTTP/1.1 503 "));
+	point_to(current.parent_path() / "root");
+	machine.now_ms += 1000;
+	EXPECT_EQ(body(), hello);
+}
+
+/* ---- answers that are kept ------------------------------------------------------------------ */
+
+class http_cache : public http_files {
+    protected:
+	ktcp::http::answer_cache recent{ { .valid_ms = 1000, .most = 100'000 } };
+
+	void SetUp() override
+	{
+		how.recent = &recent;
+		http_files::SetUp();
+	}
+
+	std::string body(const std::string &target, const std::string &lines = "")
+	{
+		const std::string text = answer(*service, get(target, lines)).received;
+
+		return text.substr(text.find("\r\n\r\n") + 4);
+	}
+};
+
+/* A change is seen when the time is over, and not before. */
+TEST_F(http_cache, lasts_as_long_as_it_is_told)
+{
+	expect({ { get("/a.txt"), "200 OK", hello_fields, hello } });
+	write("a.txt", "changed");
+	EXPECT_EQ(body("/a.txt"), hello);
+	machine.now_ms += 999;
+	EXPECT_EQ(body("/a.txt"), hello);
+	machine.now_ms += 1;
+	EXPECT_EQ(body("/a.txt"), "changed");
+
+	/* So is what becomes of it otherwise. */
+	for (const auto &change : std::initializer_list<std::function<void()>>{
+		     [&] { fs::resize_file(folder / "a.txt", 3); },
+		     [&] { fs::rename(folder / "ten", folder / "a.txt"); },
+		     [&] { fs::permissions(folder / "a.txt", fs::perms(geteuid() ? 0 : 0600)); },
+		     [&] { fs::remove(folder / "a.txt"); } }) {
+		const std::string before = answer(*service, get("/a.txt")).received;
+		std::error_code ignored;
+
+		change();
+		EXPECT_EQ(answer(*service, get("/a.txt")).received, before);
+		machine.now_ms += 1000;
+		EXPECT_NE(answer(*service, get("/a.txt")).received, before);
+		fs::permissions(folder / "a.txt", fs::perms(0644), ignored);
+		machine.now_ms += 1000;
+	}
+	EXPECT_TRUE(answer(*service, get("/a.txt")).received.starts_with("HTTP/1.1 404"));
+}
+
+/* To the byte, for requests of every kind. */
+TEST_F(http_cache, answers_as_without_it)
+{
+	const std::string tag = real(hello_fields).substr(hello_fields.find("ETag: ") + 6, 36);
+	const std::string all[] = {
+		get("/a.txt"),
+		get("/a.txt?q"),
+		request_of("HEAD", "/a.txt"),
+		request_of("POST", "/a.txt", "Content-Length: 0\r\n"),
+		get("/a.txt", "Range: bytes=1-3\r\n"),
+		get("/a.txt", "Range: x\r\n"),
+		get("/a.txt", "If-None-Match: \"x\", " + tag.substr(0, tag.find('\r')) + "\r\n"),
+		get("/a.txt", "If-Match: \"x\"\r\n"),
+		get("/a.txt", "If-Modified-Since: Tue, 14 Nov 2023 22:13:20 GMT\r\n"),
+		get("/a.txt", "If-Unmodified-Since: Tue, 14 Nov 2000 22:13:20 GMT\r\n"),
+		get("/page.html"),
+		get("/page.html", "Accept-Encoding: gzip\r\n"),
+		request_of("HEAD", "/page.html", "Accept-Encoding: gzip\r\n"),
+		get("/page.html", "Accept-Encoding: gzip\r\nRange: bytes=2-5\r\n"),
+		get("/site/"),
+		get("/site"),
+		get("/none"),
+		get("/empty.txt"),
+		get("/big.bin"),
+		get("/a.txt", "Connection: close\r\n"),
+		"GET /a.txt HTTP/1.0\r\n\r\n",
+		get("/a.txt") + get("/page.html") + get("/a.txt"),
+	};
+	std::vector<outcome> plain;
+
+	how.recent = nullptr;
+	open();
+	for (const std::string &each : all)
+		plain.push_back(send_in_pieces(*service, { each }, each.size()));
+	how.recent = &recent;
+	open();
+	for (int round = 0; round < 2; round++)
+		for (std::size_t i = 0; i < std::size(all); i++)
+			EXPECT_EQ(answer(*service, all[i]), plain[i]) << all[i];
+}
+
+/* Behind a hundred others, a body may have no room in the output. */
+TEST_F(http_cache, answers_a_pipeline)
+{
+	write("k", std::string(8000, 'k'));
+
+	std::string requests, expected;
+
+	for (int i = 0; i < 100; i++) {
+		requests += get("/k");
+		expected += real(text_of({ "", "200 OK", described("application/octet-stream", 8000),
+					   std::string(8000, 'k') }));
+	}
+
+	client one(*service);
+
+	one.send(get("/k"));
+	one.received().clear();
+	one.take_at_most(700);
+	one.send(requests);
+	EXPECT_EQ(one.received(), expected);
+}
+
+/* The oldest give way, and memory that is not there is nobody's loss. */
+TEST_F(http_cache, stays_within_its_bounds)
+{
+	for (int i = 0; i < 300; i++)
+		write("many/" + std::to_string(i), std::string(1000, 'm'));
+
+	const std::size_t before = ktcp::test::machine.allocations;
+
+	for (int i = 0; i < 300; i++)
+		EXPECT_EQ(body("/many/" + std::to_string(i)).size(), 1000u);
+	for (int i = 0; i < 300; i++)
+		fs::remove(folder / ("many/" + std::to_string(i)));
+
+	unsigned int kept = 0;
+
+	for (int i = 0; i < 300; i++)
+		kept += answer(*service, get("/many/" + std::to_string(i)))
+				.received.starts_with("HTTP/1.1 200");
+	EXPECT_GT(kept, 50u);
+	EXPECT_LT(kept, 100u);
+	EXPECT_GT(ktcp::test::machine.allocations, before);
 }
 
 TEST_F(http_files, a_stalled_reader_is_given_up)
@@ -1029,10 +1245,10 @@ TEST_F(http_files, a_listing)
 
 	EXPECT_TRUE(got.received.starts_with(head_of("200 OK") +
 					     "Content-Type: text/html; charset=utf-8\r\n"
-					     "Transfer-Encoding: chunked\r\n\r\n"));
+					     "Vary: Accept\r\nTransfer-Encoding: chunked\r\n\r\n"));
 	EXPECT_TRUE(body.starts_with("<!DOCTYPE html>\n")) << body;
 	EXPECT_NE(body.find("<title>/list</title>"), body.npos) << body;
-	/* Folders first, then by their bytes; what cannot be served is not shown. */
+	/* Folders first, then by their bytes; entries that cannot be served are not shown. */
 	EXPECT_EQ(body.substr(body.find("<table>\n")),
 		  "<table>\n<tr><td><a href=\"../\">../</a><td><td>\n" + row_of("c/", "c/", "") +
 			  row_of("z/", "z/", "") +
@@ -1049,8 +1265,57 @@ TEST_F(http_files, a_listing)
 	/* For a client that knows no chunks it ends with the connection. */
 	EXPECT_EQ(send_in_pieces(*service, { "GET /list/ HTTP/1.0\r\n\r\n" }, 100).received,
 		  head_of("200 OK") +
-			  "Content-Type: text/html; charset=utf-8\r\nConnection: close\r\n\r\n" +
+			  "Content-Type: text/html; charset=utf-8\r\nVary: Accept\r\n"
+			  "Connection: close\r\n\r\n" +
 			  body);
+}
+
+TEST_F(http_files, a_listing_as_json)
+{
+	write("list/b\"\\.txt", "1");
+	write("list/\xc3\xbc\x01\xff\xed\xa0\x80", "");
+	write("list/z/x", "");
+	for (const char *each : { "list/z" })
+		ASSERT_EQ(utimensat(AT_FDCWD, (folder / each).c_str(),
+				    std::array<timespec, 2>{ { { long_ago, 0 }, { long_ago, 0 } } }
+					    .data(),
+				    0),
+			  0);
+
+	const std::string date = "\"mtime\":\"Tue, 14 Nov 2023 22:13:20 GMT\"";
+	const std::string expected =
+		"[\n{\"name\":\"z\",\"href\":\"z/\",\"type\":\"directory\"," + date +
+		"},\n{\"name\":\"b\\\"\\\\.txt\",\"href\":\"b%22%5c.txt\",\"type\":\"file\"," +
+		date +
+		",\"size\":1},\n{\"name\":\"\xc3\xbc\\u0001\\ufffd\\ufffd\\ufffd\\ufffd\","
+		"\"href\":\"%c3%bc%01%ff%ed%a0%80\",\"type\":\"file\"," +
+		date + ",\"size\":0}\n]\n";
+
+	for (const char *json :
+	     { "application/json", "text/*;q=0.3, application/json;q=0.4", "application/*",
+	       "Application/JSON ; q=1.000, text/html;q=0.999", ",,application/json",
+	       "*/*;q=0.1, application/json", "application/json, text/html;q=nonsense" }) {
+		const outcome got = answer(*service,
+					   get("/list/", "Accept: " + std::string(json) + "\r\n"));
+
+		EXPECT_TRUE(got.received.starts_with(head_of("200 OK") +
+						     "Content-Type: application/json\r\n"
+						     "Vary: Accept\r\n"))
+			<< json;
+		EXPECT_EQ(body_of(got.received), expected) << json;
+	}
+	for (const char *html :
+	     { "text/html,application/xhtml+xml,*/*;q=0.8", "*/*", "text/plain", "",
+	       "application/json;q=0", "application/json;q=0.5, text/html;q=0.5",
+	       "application/json;q=2" })
+		EXPECT_NE(answer(*service, get("/list/", "Accept: " + std::string(html) + "\r\n"))
+				  .received.find("Content-Type: text/html"),
+			  std::string::npos)
+			<< html;
+	fs::remove_all(folder / "list");
+	fs::create_directory(folder / "list");
+	EXPECT_EQ(body_of(answer(*service, get("/list/", "Accept: application/json\r\n")).received),
+		  "[\n]\n");
 }
 
 TEST_F(http_files, conditions_on_a_listing)
@@ -1103,8 +1368,8 @@ TEST_F(http_files, a_listing_of_any_size_is_whole_and_in_order)
 	}
 }
 
-/* So many that reading them again for each part would be felt: all of them, each once, and in one
- * pass behind the one that finds out. */
+/* A listing of so many names that reading them again for each part would take long. It has each name
+ * once, and takes one pass more than the one that finds them out to be many. */
 TEST_F(http_files, a_huge_listing_is_whole_and_read_once)
 {
 	constexpr std::size_t files_ = 9000;
@@ -1116,6 +1381,9 @@ TEST_F(http_files, a_huge_listing_is_whole_and_read_once)
 		write("huge/" + name, "");
 		expected.insert(name);
 	}
+
+	auto others = large_listings("huge");
+	char path[512] = "huge";
 
 	const std::string body = body_of(send_in_pieces(*service, { get("/huge/") }, 100).received);
 	const std::string begin = "<tr><td><a href=\"";
@@ -1134,7 +1402,6 @@ TEST_F(http_files, a_huge_listing_is_whole_and_read_once)
 	auto entries = ktcp::http::listing::create();
 	auto directory = root.open_below("huge");
 	std::size_t checks = 0, parts = 0;
-	char path[512] = "huge";
 
 	ASSERT_TRUE(entries && directory);
 	do {
@@ -1146,13 +1413,29 @@ TEST_F(http_files, a_huge_listing_is_whole_and_read_once)
 	} while (entries->more());
 	EXPECT_GT(parts, 32u);
 	EXPECT_LE(checks, 3 * files_ / ktcp::http::listing::names_per_check + parts + 1);
+
+	/* With one of them it is sorted, in a few passes. */
+	others.clear();
+
+	const std::string sorted =
+		body_of(send_in_pieces(*service, { get("/huge/") }, 100).received);
+	std::size_t at = 0;
+
+	for (const std::string &each : expected) {
+		const std::size_t next = sorted.find("\"" + each + "\"", at);
+
+		ASSERT_NE(next, sorted.npos) << each.substr(0, 10);
+		at = next;
+	}
 }
 
 /* Before its first word and within it: the server is stopped, or the time for a part is over. */
-TEST_F(http_files, a_listing_is_given_up_when_nobody_waits_for_it)
+TEST_F(http_files, a_listing_is_given_up_when_its_client_has_left)
 {
 	for (int i = 0; i < 3000; i++)
 		write("many/" + std::to_string(10'000 + i) + std::string(30, 'x'), "");
+
+	const auto others = large_listings("many");
 
 	for (const bool stopped : { false, true })
 		for (const std::size_t from : { 10, 2000 }) {

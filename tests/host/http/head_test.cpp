@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* ktcp/http/head.hpp: what is accepted and what is refused, however it was cut. */
-#include <ktcp/http/head.hpp>
+/* ktcp/http/parse/head.hpp: which heads are accepted and which refused, however they were cut. */
+#include <ktcp/http/parse/head.hpp>
 
 #include <memory>
 #include <string>
@@ -35,7 +35,7 @@ outcome feed(head_parser &parser, std::string_view text, std::unique_ptr<char[]>
 	return what;
 }
 
-/* What it came to, and whether a refusal is to have no body. */
+/* The result, and whether a refusal is to have no body. */
 struct result {
 	unsigned int status;
 	bool head;
@@ -84,7 +84,7 @@ std::string line(std::string_view request_line)
 
 } // namespace
 
-TEST(http_head, what_a_request_says)
+TEST(http_head, parts_of_a_request)
 {
 	const std::string text = "GET /a/b%20c?x=1&y HTTP/1.1\r\nHost: a:80\r\nX-One:  two \t\r\n"
 				 "Empty:\r\n\r\nGET";

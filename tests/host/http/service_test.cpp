@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * ktcp/http/service.hpp, with request.hpp, response.hpp and stream.hpp: what a client gets back,
- * to the byte, however its own bytes were cut on their way.
+ * ktcp/http/service.hpp, with request.hpp, response.hpp and stream.hpp: a client's answer, to the
+ * byte, however its own bytes were cut on their way.
  */
 #include <ktcp/http/own_fields.hpp>
 #include <ktcp/http/service.hpp>
@@ -134,6 +134,12 @@ struct pages {
 			static_cast<void>(co_await to.write(big));
 			to.abandon();
 			co_return co_await to.write("cd");
+		}
+		if (path == "/abandon-503") {
+			to.status(200).length(4);
+			to.abandon(503);
+			to.abandon();
+			co_return ktcp::errc::enomem;
 		}
 		if (path == "/abandon") {
 			to.status(200);
@@ -296,7 +302,7 @@ TEST_F(http_service, head_and_small_body_leave_in_one_write)
 	}
 }
 
-TEST_F(http_service, resets_what_is_not_complete)
+TEST_F(http_service, resets_an_incomplete_response)
 {
 	for (const char *path : { "/big-short", "/big-abandon" }) {
 		const outcome got = answer(*service, get(path));
@@ -307,17 +313,19 @@ TEST_F(http_service, resets_what_is_not_complete)
 }
 
 /* As long as nothing of a response has left it can be said what is wrong with it. */
-TEST_F(http_service, makes_a_500_of_what_cannot_be_sent)
+TEST_F(http_service, makes_a_500_of_a_response_that_cannot_be_sent)
 {
 	for (const char *path : { "/inject", "/overflow", "/none", "/short", "/abandon" }) {
 		expect({ refused(get(path), 500) });
-		/* What was complete before it arrives, and nothing behind it. */
+		/* Answers that were complete before it arrive, and nothing behind it. */
 		expect_text(get("/") + get("/reply") + get(path) + get("/"),
 			    ok("hello") + ok("at once") + text_of(refused("", 500)));
 	}
+	/* Where it is for want of memory, the client may try again. */
+	expect({ refused(get("/abandon-503"), 503) });
 }
 
-TEST_F(http_service, sends_all_of_a_reply_whoever_makes_it)
+TEST_F(http_service, sends_all_of_a_reply_of_a_coroutine)
 {
 	for (const std::string path : { "/reply-late", "/reply-fail" }) {
 		expect({ ok(get(path), big), ok(post(path, "x"), big) });
@@ -327,7 +335,7 @@ TEST_F(http_service, sends_all_of_a_reply_whoever_makes_it)
 	}
 }
 
-TEST_F(http_service, gives_a_head_the_same_room_whatever_came_before_it)
+TEST_F(http_service, gives_a_head_the_same_room_after_any_request)
 {
 	how.head = {};
 	open();
@@ -346,7 +354,7 @@ TEST_F(http_service, gives_a_head_the_same_room_whatever_came_before_it)
 			asked += get("/");
 			expected += ok("hello");
 		}
-		/* What is echoed of the request fits, and a little of one's own. */
+		/* The echoed part of the request fits, and a little of one's own. */
 		expect_text(asked + get("/large-head?" + long_type.substr(0, 7000)) + get("/"),
 			    expected + typed(long_type.substr(0, 7000)) + ok("hello"));
 		expect_text(asked + get(fits) + get("/"),
@@ -442,7 +450,7 @@ TEST_F(http_service, reads_bodies)
 				      "2\r\nab\r\n1\r\nc\r\n0\r\n\r\n");
 }
 
-TEST_F(http_service, passes_over_a_body_that_nobody_read)
+TEST_F(http_service, passes_over_a_body_that_the_handler_did_not_read)
 {
 	expect_text(post("/", "ignored") + get("/"), ok("hello") + ok("hello"));
 	expect_text(post_chunks("/", "3\r\nabc\r\n0\r\n\r\n") + get("/"),
@@ -457,7 +465,10 @@ TEST_F(http_service, passes_over_a_body_that_nobody_read)
 	EXPECT_FALSE(one.was_reset());
 }
 
-/* What a handler leaves of a body depends on the cuts; what becomes of the connection does not. */
+/*
+ * A handler leaves more or less of a body, as the cuts decide; they do not decide about the
+ * connection.
+ */
 TEST_F(http_service, passes_over_the_rest_of_a_body_however_it_was_cut)
 {
 	const std::string body(30'000, 'x');
@@ -474,7 +485,7 @@ TEST_F(http_service, passes_over_the_rest_of_a_body_however_it_was_cut)
 	}
 }
 
-TEST_F(http_service, tells_who_waits_to_continue)
+TEST_F(http_service, tells_a_waiting_client_to_continue)
 {
 	const std::string asked = "Content-Length: 2\r\nExpect: 100-continue\r\n";
 	client one(*service);
@@ -618,7 +629,7 @@ TEST_F(http_service, answers_a_pipeline_in_order_and_together)
 		expected += ok("hello");
 	}
 	EXPECT_EQ(send_in_pieces(*service, { asked }, asked.size()).received, expected);
-	/* What came before one that is refused is answered, and nothing behind it. */
+	/* Requests before a refused one are answered, and nothing behind it. */
 	expect_text(get("/") + "nonsense\r\n\r\n" + get("/"),
 		    ok("hello") + text_of(refused("", 400)));
 	expect_text(get("/", "Connection: close\r\n") + get("/"), text_of(last("", "hello")));
@@ -656,7 +667,7 @@ TEST_F(http_service, delivers_its_last_answer_though_more_came_behind_it)
 			EXPECT_FALSE(one.was_reset()) << path;
 		}
 
-		/* Nothing more is to come: nobody is waited for. */
+		/* Nothing more is to come, so the server does not wait. */
 		client one(*service);
 
 		one.send(asked);
@@ -781,7 +792,7 @@ TEST_F(http_service, gives_each_part_its_time)
 	EXPECT_EQ(one.until_deadline_ms(), 19'010) << "and a little for each byte";
 }
 
-TEST_F(http_service, refuses_what_does_not_come_to_an_end)
+TEST_F(http_service, refuses_a_head_or_body_without_an_end)
 {
 	for (const std::string &begun :
 	     { "G"s, "GET / HT"s, "GET / HTTP/1.1\r\nHost: h\r\n"s,
@@ -799,7 +810,7 @@ TEST_F(http_service, refuses_what_does_not_come_to_an_end)
 		EXPECT_TRUE(one.over());
 	}
 
-	/* A body that nobody wanted. */
+	/* A body that no handler reads. */
 	client one(*service);
 
 	one.send(request_of("POST", "/", "Content-Length: 9\r\n"));
@@ -835,6 +846,92 @@ TEST_F(http_service, gives_up_on_a_client_that_does_not_read)
 	EXPECT_GT(one.until_deadline_ms(), 30'000);
 	one.wait_ms(200'000);
 	EXPECT_TRUE(one.over());
+}
+
+/* TCP holds a megabyte for the client, which the new bytes wait behind. */
+TEST_F(http_service, gives_a_client_time_for_all_that_it_has_to_read)
+{
+	client one(*service);
+
+	one.read_only(0);
+	one.be_behind(1'000'000);
+	one.send(get("/big"));
+	EXPECT_TRUE(one.is_waited_for());
+	EXPECT_GE(one.until_deadline_ms(), 30'000 + 2'000'000 + 80'000) << "by 500 bytes a second";
+	one.wait_ms(2'100'000);
+	EXPECT_FALSE(one.over());
+	one.wait_ms(100'000);
+	EXPECT_TRUE(one.over());
+}
+
+/* The answer is in our buffer at once; the client reads it for long, and has its minute after that. */
+TEST_F(http_service, is_kept_for_a_minute_after_the_answer_was_taken)
+{
+	client one(*service);
+
+	one.send(get("/"));
+	for (std::uint32_t left = 60'000; left; left -= 20'000) {
+		one.be_behind(left);
+		one.wait_ms(59'999);
+		EXPECT_FALSE(one.over());
+	}
+	one.be_behind(0);
+	one.wait_ms(59'900);
+	EXPECT_FALSE(one.over());
+	one.send(get("/"));
+	EXPECT_EQ(one.received(), ok("hello") + ok("hello"));
+	one.wait_ms(60'000);
+	EXPECT_TRUE(one.over());
+}
+
+/* One that acknowledges a byte now and then holds its place for so long, and no longer. */
+TEST_F(http_service, is_not_kept_for_ever_by_a_trickle)
+{
+	client one(*service);
+
+	one.send(get("/"));
+	for (int i = 0; i < 100 && !one.over(); i++) {
+		one.be_behind(10'000);
+		one.wait_ms(30'000);
+	}
+	EXPECT_TRUE(one.over());
+}
+
+/* The last word is there, and the client still reads: closing now could reset what it has to read. */
+TEST_F(http_service, listens_to_a_client_that_still_reads)
+{
+	client one(*service);
+
+	one.be_behind(50'000);
+	one.send("GET /" + std::string(9000, 'x') + " HTTP/1.1\r\nHost: h\r\n\r\n");
+	EXPECT_TRUE(one.was_shut());
+	for (std::uint32_t left = 50'000; left; left -= 1000) {
+		one.be_behind(left);
+		one.wait_ms(2000);
+		EXPECT_FALSE(one.over()) << left;
+	}
+	one.be_behind(0);
+	one.wait_ms(4900);
+	EXPECT_FALSE(one.over());
+	one.wait_ms(200);
+	EXPECT_TRUE(one.over());
+	EXPECT_FALSE(one.was_reset());
+}
+
+/* Time in which it has to read our answer is not taken from the time for its body. */
+TEST_F(http_service, counts_the_time_of_a_body_while_it_waits_for_it)
+{
+	client one(*service);
+
+	one.send(request_of("POST", "/echo", "Content-Length: 40005\r\n"));
+	one.read_only(0);
+	one.send(big);
+	EXPECT_TRUE(one.is_waited_for());
+	one.wait_ms(50'000);
+	one.read_on();
+	EXPECT_EQ(one.until_deadline_ms(), 20'000 + 80'000);
+	one.send("12345");
+	EXPECT_EQ(one.received().substr(one.received().size() - 5), "12345");
 }
 
 TEST_F(http_service, sends_as_there_is_room)
@@ -947,7 +1044,7 @@ TEST(khttpd_pages, what_they_answer)
 	};
 	const ktcp::http::service<site> service{ site() };
 	const std::string html = "Content-Type: text/html\r\n",
-			  text = "Content-Type: text/plain\r\n";
+			  text = "Content-Type: text/plain; charset=utf-8\r\n";
 	const auto words = [](std::string asked, unsigned int status, std::string fields) {
 		row made = refusal(std::move(asked), status);
 

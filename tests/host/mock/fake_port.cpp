@@ -11,7 +11,7 @@
 #include <gtest/gtest.h>
 #include <ktcp/port/layout.h>
 
-/* What C++ objects embed; their sizes are in ktcp_layout.h. */
+/* The structures that C++ objects embed; their sizes are in ktcp_layout.h. */
 
 struct work_struct {
 	void (*function)(work_struct *);
@@ -28,6 +28,11 @@ struct mutex {
 	bool locked;
 };
 
+struct spinlock {
+	std::uint64_t magic;
+	bool locked;
+};
+
 struct completion {
 	unsigned int count;
 };
@@ -36,6 +41,7 @@ static_assert(sizeof(work_struct) <= KTCP_SIZEOF_WORK);
 static_assert(sizeof(delayed_work) <= KTCP_SIZEOF_DELAYED_WORK);
 static_assert(sizeof(mutex) <= KTCP_SIZEOF_MUTEX);
 static_assert(sizeof(completion) <= KTCP_SIZEOF_COMPLETION);
+static_assert(sizeof(spinlock) <= KTCP_SIZEOF_SPINLOCK);
 
 namespace mock
 {
@@ -44,6 +50,7 @@ namespace
 {
 
 constexpr std::uint64_t mutex_magic = 0x6d75746578ull;
+constexpr std::uint64_t spinlock_magic = 0x7370696eull;
 
 /* Memory is never empty when it comes: neither zeros nor what one hopes for. */
 void *unwritten(void *memory, std::size_t size)
@@ -64,8 +71,6 @@ fake_port::~fake_port()
 	EXPECT_EQ(softirq_pages_.size(), 0u) << "softirq pages were not destroyed";
 	for (const auto *each : folders_)
 		ADD_FAILURE() << "/proc/net/" << each->name << " was not removed";
-	for (const auto &each : entries_)
-		ADD_FAILURE() << "/proc/net/" << each.first.second << " was not removed";
 	EXPECT_EQ(pernet_, nullptr) << "was not unregistered";
 	for (auto *each : socks) {
 		EXPECT_EQ(each->references, 0) << "a socket's reference was not put";
@@ -77,6 +82,7 @@ fake_port::~fake_port()
 		ADD_FAILURE() << "thread " << each->name << " was not stopped";
 	EXPECT_EQ(queued_.size(), 0u) << "work is still queued";
 	EXPECT_EQ(timers_.size(), 0u) << "timers are still set";
+	EXPECT_EQ(exact_timers_.size(), 0u) << "exact timers were not stopped";
 	EXPECT_EQ(sockets_.size(), 0u) << "sockets were not released";
 	EXPECT_EQ(mutexes_.size(), 0u) << "mutexes were not destroyed";
 }
@@ -96,6 +102,11 @@ bool fake_port::run_one()
 		turns->depth++;
 		turns->work = turns->ops->thread(turns->cpu.get());
 		turns->depth--;
+		return true;
+	}
+	if (queued_.empty() && turns && turns->later) {
+		turns->later = false;
+		turns->ops->later(turns->cpu.get());
 		return true;
 	}
 	if (queued_.empty())
@@ -124,6 +135,9 @@ unsigned int fake_port::run_all()
 void fake_port::advance_ms(std::uint64_t ms)
 {
 	now += ms;
+	for (ktcp_exact_timer &each : exact_timers_)
+		if (each.due <= now && each.function)
+			std::exchange(each.function, nullptr)(each.context);
 	for (;;) {
 		const auto due = std::find_if(timers_.begin(), timers_.end(),
 					      [&](const timer &each) { return each.due <= now; });
@@ -148,6 +162,7 @@ void fake_port::run_thread(task_struct &thread)
 {
 	auto *made = new ::socket;
 
+	made->heard_ms = now;
 	sockets_.insert(made);
 	return made;
 }
@@ -268,13 +283,13 @@ void fake_port::free_pages(void *pages, std::size_t size)
 	std::free(pages);
 }
 
-ktcp_page_pool *fake_port::page_pool_create(std::size_t size)
+ktcp_page_pool *fake_port::page_pool_create(std::size_t size, unsigned long long most)
 {
 	EXPECT_NE(size, 0u);
 	EXPECT_EQ(size & (size - 1), 0u) << "not a power of two";
 	EXPECT_GE(size, 4096u);
 
-	auto *made = new ktcp_page_pool{ size, {} };
+	auto *made = new ktcp_page_pool{ size, {}, most, 0 };
 
 	pools_.insert(made);
 	return made;
@@ -292,11 +307,20 @@ void fake_port::page_pool_destroy(ktcp_page_pool *pool)
 void *fake_port::page_pool_get(ktcp_page_pool *pool, ktcp_gfp)
 {
 	EXPECT_TRUE(pools_.contains(pool));
+	if (pool->most && (pool->buffers.size() + 1) * pool->size > pool->most) {
+		pool->refused++;
+		return nullptr;
+	}
 
 	void *const buffer = unwritten(std::malloc(pool->size), pool->size);
 
 	pool->buffers.insert(buffer);
 	return buffer;
+}
+
+struct ktcp_page_pool_stats fake_port::page_pool_count(const ktcp_page_pool *pool)
+{
+	return { pool->buffers.size() * pool->size, pool->refused };
 }
 
 void fake_port::page_pool_put(ktcp_page_pool *pool, void *buffer)
@@ -333,16 +357,16 @@ void fake_port::softirq_pages_destroy(ktcp_softirq_pages *pages)
 
 /* ---- files under /proc ------------------------------------------------------------------ */
 
-int fake_port::proc_mkdir(::net *net, const std::string &name, proc_dir_entry **out)
+int fake_port::proc_mkdir(::net *net, const std::string &name, ktcp_proc_folder **out)
 {
-	if (folder(name, net))
-		return -ENOMEM; /* as proc_mkdir() does */
-	*out = new proc_dir_entry{ net, name, {} };
+	if (!name.empty() && (folder(name, net) || entry(name, net)))
+		return -EEXIST;
+	*out = new ktcp_proc_folder{ net, name, {} };
 	folders_.insert(*out);
 	return 0;
 }
 
-void fake_port::proc_rmdir(proc_dir_entry *folder)
+void fake_port::proc_rmdir(ktcp_proc_folder *folder)
 {
 	if (!folder)
 		return;
@@ -350,14 +374,16 @@ void fake_port::proc_rmdir(proc_dir_entry *folder)
 	delete folder;
 }
 
-int fake_port::proc_create(proc_dir_entry *folder, const std::string &name, ktcp_proc_file *file)
+int fake_port::proc_create(ktcp_proc_folder *folder, const std::string &name, ktcp_proc_file *file)
 {
 	EXPECT_TRUE(folders_.contains(folder));
+	if (folder->name.empty() && (this->folder(name, folder->net) || entry(name, folder->net)))
+		return -EEXIST;
 	EXPECT_TRUE(folder->files.emplace(name, file).second);
 	return 0;
 }
 
-proc_dir_entry *fake_port::folder(const std::string &name, ::net *net) const
+ktcp_proc_folder *fake_port::folder(const std::string &name, ::net *net) const
 {
 	for (auto *each : folders_)
 		if (each->name == name && each->net == net)
@@ -365,65 +391,43 @@ proc_dir_entry *fake_port::folder(const std::string &name, ::net *net) const
 	return nullptr;
 }
 
-std::string fake_port::read(ktcp_proc_file &file)
-{
-	seq_file to;
-
-	file.lock(&file);
-	for (std::uint64_t position = 0; file.at(&file, position); position++)
-		file.show(&file, &to);
-	file.unlock(&file);
-	return to.text;
-}
-
-int fake_port::proc_create_net(::net *net, const std::string &name, ktcp_proc_file *file)
-{
-	return entries_.emplace(std::pair(net, name), file).second ? 0 : -ENOMEM;
-}
-
-void fake_port::proc_remove(ktcp_proc_file *file)
-{
-	EXPECT_EQ(std::erase_if(entries_, [&](const auto &each) { return each.second == file; }),
-		  1u);
-}
-
 ktcp_proc_file *fake_port::entry(const std::string &name, ::net *net) const
 {
-	const auto found = entries_.find({ net, name });
+	for (auto *each : folders_)
+		if (each->name.empty() && each->net == net && each->files.contains(name))
+			return each->files.at(name);
+	return nullptr;
+}
 
-	return found == entries_.end() ? nullptr : found->second;
+std::string fake_port::read(ktcp_proc_file &file)
+{
+	void *const opening = open(file);
+	seq_file to;
+
+	for (std::uint64_t position = 0; file.at(&file, opening, position); position++)
+		file.show(&file, opening, &to);
+	close(file, opening);
+	return to.text;
 }
 
 void *fake_port::open(ktcp_proc_file &file)
 {
-	EXPECT_NE(file.writer, nullptr) << "the file is not to be written";
-	return file.writer->open(&file);
+	void *const opening = std::calloc(1, file.opening_size);
+
+	file.open(&file, opening);
+	return opening;
 }
 
-long fake_port::write(ktcp_proc_file &file, void *opened, std::string_view text)
+long fake_port::write(ktcp_proc_file &file, void *opening, std::string_view text)
 {
-	const ktcp_proc_input input = { text.size(), text.data(), nullptr };
-
-	return file.writer->write(&file, opened, &input);
+	EXPECT_NE(file.write, nullptr) << "the file is not to be written";
+	return file.write(&file, opening, text.data(), text.size());
 }
 
-void fake_port::close(ktcp_proc_file &file, void *opened)
+void fake_port::close(ktcp_proc_file &file, void *opening)
 {
-	file.writer->release(&file, opened);
-}
-
-int fake_port::proc_copy(const ktcp_proc_input *input, std::size_t offset, void *to,
-			 std::size_t size)
-{
-	EXPECT_LE(offset, input->size);
-	EXPECT_LE(size, input->size - offset);
-	std::memcpy(to, static_cast<const char *>(input->from) + offset, size);
-	return 0;
-}
-
-bool fake_port::proc_may_administer(const ktcp_proc_input *, ::net *)
-{
-	return may_administer;
+	file.release(&file, opening);
+	std::free(opening);
 }
 
 /* ---- network namespaces ----------------------------------------------------------------- */
@@ -524,32 +528,34 @@ std::uint32_t fake_port::net_ifindex(::net *, const std::string &name)
 	return *socks.back();
 }
 
-::sock *fake_port::tcp_lookup_established(::net *net, const ktcp_endpoint *local,
-					  const ktcp_endpoint *remote)
+std::size_t fake_port::tcp_lookup_established(::net *net, const ktcp_endpoint *local,
+					      const ktcp_endpoint *remote, ::sock **batch,
+					      std::size_t most)
 {
 	const auto same = [](const ktcp_endpoint &a, const ktcp_endpoint &b) {
 		return !std::memcmp(a.address, b.address, sizeof(a.address)) && a.port == b.port;
 	};
+	std::size_t found = 0;
 
 	for (auto *each : socks) {
-		const auto &[ours, theirs, state] = each->identity;
+		const ktcp_tcp_identity &who = each->identity;
 
-		if (each->net != net || each->error || state == KTCP_TCP_LISTEN)
+		if (each->net != net || each->error || who.state == KTCP_TCP_LISTEN ||
+		    !same(who.local, *local) || !same(who.remote, *remote) ||
+		    (local->scope_id && who.local.scope_id != local->scope_id))
 			continue;
-		if (!same(ours, *local) || !same(theirs, *remote))
-			continue;
-		if (ours.scope_id && ours.scope_id != local->scope_id)
-			continue;
+		if (found == most)
+			break;
 		each->references++;
-		return each;
+		batch[found++] = each;
 	}
-	return nullptr;
+	return found;
 }
 
 /* Sockets that have gone keep their place in the list, and are passed over. */
-std::size_t fake_port::tcp_collect_established(::net *net, unsigned int *place,
-					       bool (*fits)(void *, const ktcp_tcp_identity *),
-					       void *context, ::sock **batch, std::size_t most)
+long fake_port::tcp_collect_established(::net *net, unsigned int *place,
+					bool (*fits)(void *, const ktcp_tcp_identity *),
+					void *context, ::sock **batch, std::size_t most)
 {
 	/* Buckets of a hundred. */
 	constexpr std::size_t bucket = 100;
@@ -565,12 +571,12 @@ std::size_t fake_port::tcp_collect_established(::net *net, unsigned int *place,
 			    !fits(context, &each->identity))
 				continue;
 			if (collected == most)
-				return collected;
+				return static_cast<long>(collected);
 			each->references++;
 			batch[collected++] = each;
 		}
 	*place = KTCP_TCP_TABLE_END;
-	return collected;
+	return static_cast<long>(collected);
 }
 
 std::size_t fake_port::tcp_count_listeners(::net *net,
@@ -590,6 +596,8 @@ int fake_port::tcp_abort(::sock *sk, int error)
 	EXPECT_GT(error, 0);
 	if (sk->identity.state == KTCP_TCP_LISTEN)
 		return -EPERM;
+	if (sk->lies)
+		return 0;
 	if (sk->error || sk->stays)
 		return sk->stays ? -EOPNOTSUPP : -ENOENT;
 	sk->error = error;
@@ -631,6 +639,27 @@ void fake_port::mutex_destroy(::mutex *lock)
 	EXPECT_EQ(mutexes_.erase(lock), 1u);
 	EXPECT_FALSE(lock->locked);
 	lock->magic = 0;
+}
+
+void fake_port::spin_lock_init(::spinlock *lock)
+{
+	new (lock)::spinlock{ spinlock_magic, false };
+}
+
+void fake_port::spin_lock_bh(::spinlock *lock)
+{
+	EXPECT_EQ(lock->magic, spinlock_magic);
+	if (lock->locked) {
+		ADD_FAILURE() << "deadlock: the spin lock is locked already";
+		std::abort();
+	}
+	lock->locked = true;
+}
+
+void fake_port::spin_unlock_bh(::spinlock *lock)
+{
+	EXPECT_TRUE(lock->locked);
+	lock->locked = false;
 }
 
 void fake_port::init_completion(::completion *done)
@@ -722,6 +751,12 @@ void fake_port::turns_wake(void *)
 	turns->work = true;
 }
 
+void fake_port::turns_later(void *, bool)
+{
+	EXPECT_NE(turns->depth, 0u);
+	turns->later = true;
+}
+
 std::uint64_t fake_port::turns_clock()
 {
 	EXPECT_NE(turns->depth, 0u);
@@ -755,7 +790,7 @@ void fake_port::destroy_workqueue(workqueue_struct *wq)
 	if (!wq)
 		return;
 
-	/* Waits for what is queued; what is queued on others waits on. */
+	/* Waits for this queue's items; items on other queues wait on. */
 	for (;;) {
 		const auto mine =
 			std::find_if(queued_.begin(), queued_.end(),
@@ -818,6 +853,18 @@ bool fake_port::mod_delayed_work(workqueue_struct *wq, ::delayed_work *work, uns
 	else
 		queue_work(-1, wq, &work->work);
 	return was_pending;
+}
+
+ktcp_exact_timer *fake_port::exact_timer_start(unsigned int us, void (*function)(void *),
+					       void *context, ktcp_gfp)
+{
+	exact_timers_.push_back({ now + (us + 999) / 1000, function, context });
+	return &exact_timers_.back();
+}
+
+void fake_port::exact_timer_stop(ktcp_exact_timer *timer)
+{
+	exact_timers_.remove_if([&](const ktcp_exact_timer &each) { return &each == timer; });
 }
 
 bool fake_port::cancel_delayed_work_sync(::delayed_work *work)
@@ -938,6 +985,38 @@ void fake_port::sock_set_user_timeout(::socket *sock, unsigned int ms)
 int fake_port::sock_incoming_cpu(const ::socket *sock)
 {
 	return alive(sock, "sock_incoming_cpu") ? sock->incoming_cpu : -1;
+}
+
+std::uint32_t fake_port::sock_unheard_ms(const ::socket *sock)
+{
+	return alive(sock, "sock_unheard_ms") ? static_cast<std::uint32_t>(now - sock->heard_ms) :
+						0;
+}
+
+std::uint32_t fake_port::sock_untaken_ms(const ::socket *sock)
+{
+	return alive(sock, "sock_untaken_ms") && sock->taken_ms ?
+		       static_cast<std::uint32_t>(now - sock->taken_ms) :
+		       UINT32_MAX;
+}
+
+std::uint32_t fake_port::sock_unread(const ::socket *sock)
+{
+	return alive(sock, "sock_unread") ? sock->unread : 0;
+}
+
+long fake_port::received(::socket *sock, long bytes)
+{
+	if (bytes > 0 && sockets_.contains(sock))
+		sock->heard_ms = now;
+	return bytes;
+}
+
+long fake_port::sent(::socket *sock, long bytes)
+{
+	if (bytes > 0 && sockets_.contains(sock) && sock->takes)
+		sock->taken_ms = now;
+	return bytes;
 }
 
 } // namespace mock

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /**
  * @file
- * A small working port, in one thread: what mock_port does where a test expects nothing
- * else.
+ * A small working port, in one thread: mock_port calls it where a test expects nothing else.
  *
- * Memory comes from malloc(), so that AddressSanitizer watches it; a mutex knows whether it
- * is locked; work items, timers and threads wait until the test runs them; a socket carries
- * its hook and nothing else: nothing to receive, room for everything that is sent.
+ * Memory comes from malloc(), so that AddressSanitizer watches it. A mutex knows whether it is
+ * locked. Work items, timers and threads wait until the test runs them. A socket carries only its
+ * hook: it has nothing to receive, and room for everything that is sent.
  *
- * Every misuse of the boundary's contract is a test failure, and so is whatever is left when
- * the port goes.
+ * Every misuse of the boundary's contract is a test failure, and so is every object that is left
+ * when the port goes.
  */
 #ifndef KTCP_TESTS_HOST_MOCK_FAKE_PORT_HPP
 #define KTCP_TESTS_HOST_MOCK_FAKE_PORT_HPP
@@ -17,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <list>
 #include <map>
 #include <memory>
 #include <set>
@@ -53,6 +53,8 @@ struct kmem_cache {
 struct ktcp_page_pool {
 	std::size_t size;
 	std::set<void *> buffers;
+	unsigned long long most; /**< 0: any number */
+	unsigned long long refused;
 };
 
 struct ktcp_softirq_pages {};
@@ -65,11 +67,19 @@ struct ktcp_turns {
 	unsigned int depth = 0; /**< of turns_enter() */
 	bool raised = false;
 	bool work = false; /**< for the thread */
+	bool later = false; /**< after all others, or once time passes */
 };
 
-struct proc_dir_entry {
+/** Until it is stopped. */
+struct ktcp_exact_timer {
+	std::uint64_t due;
+	void (*function)(void *context); /**< nullptr: it was called */
+	void *context;
+};
+
+struct ktcp_proc_folder {
 	struct net *net;
-	std::string name;
+	std::string name; /**< empty: /proc/net itself */
 	std::map<std::string, ktcp_proc_file *> files;
 };
 
@@ -98,6 +108,7 @@ struct sock {
 	int references = 0;
 	int error = 0; /* what its owner was told */
 	bool stays = false; /* though it was dropped */
+	bool lies = false; /* it stays, and tcp_abort() says that it does not */
 };
 
 struct socket {
@@ -108,6 +119,11 @@ struct socket {
 	bool shut_down = false;
 	unsigned int user_timeout_ms = 0;
 	int incoming_cpu = -1;
+	std::uint64_t heard_ms = 0; /* when the last byte came; at first, when it was made */
+	std::uint64_t taken_ms = 0; /* when bytes were acknowledged; 0: never */
+	bool takes = true; /* the peer acknowledges whatever is sent, at once */
+	std::uint32_t unread = 0; /* by the peer */
+	bool has_unread = false; /* by us */
 };
 
 namespace mock
@@ -125,8 +141,8 @@ class fake_port {
 	/** @name What a test does in the kernel's place */
 	/** @{ */
 
-	/** Run the drain, or a turn of the thread's, or the oldest queued work item; false if there is
-	 * nothing to run. */
+	/** Run the drain, a turn of the thread's, or the oldest queued work item. Without any, run the
+	 * work that has time. False if there is nothing to run. */
 	bool run_one();
 
 	/** Run them until there is nothing; returns how many ran. */
@@ -141,7 +157,7 @@ class fake_port {
 	/** A socket that the kernel made: a connection to accept, for one. */
 	::socket *new_socket();
 
-	/** What a reader of a file under /proc sees, all of it in one round. */
+	/** The text that a reader of a file under /proc gets, all of it in one round. */
 	static std::string read(ktcp_proc_file &file);
 
 	/** A namespace begins, for who has registered; its init()'s error. */
@@ -156,10 +172,10 @@ class fake_port {
 	/** A file /proc/net/NAME of a namespace's, if there is one. */
 	ktcp_proc_file *entry(const std::string &name, ::net *net = nullptr) const;
 
-	/** open(2) of a file for writing, write(2), and close(2). */
+	/** open(2) of a file, write(2), and close(2). */
 	static void *open(ktcp_proc_file &file);
-	static long write(ktcp_proc_file &file, void *opened, std::string_view text);
-	static void close(ktcp_proc_file &file, void *opened);
+	static long write(ktcp_proc_file &file, void *opening, std::string_view text);
+	static void close(ktcp_proc_file &file, void *opening);
 
 	/** Call the socket's hook, as its callbacks would. */
 	static void announce(::socket *sock, unsigned int events);
@@ -184,7 +200,7 @@ class fake_port {
 	}
 
 	/** The folder under /proc/net, if there is one of this name. */
-	proc_dir_entry *folder(const std::string &name, ::net *net = nullptr) const;
+	ktcp_proc_folder *folder(const std::string &name, ::net *net = nullptr) const;
 
 	std::size_t sockets() const
 	{
@@ -213,21 +229,19 @@ class fake_port {
 	int last_cpu = -1;
 	/** The queue, too. */
 	workqueue_struct *last_queue = nullptr;
-	/** What ktcp_proc_may_administer() says. */
-	bool may_administer = true;
 	/** The sockets that there are, listeners, too. */
 	std::vector<::sock *> socks;
 	/** The devices that there are. */
 	std::map<std::string, std::uint32_t> devices;
-	/** What ktcp_now_ms() returns. */
+	/** The result of ktcp_now_ms(). */
 	std::uint64_t now = 1000;
-	/** What ktcp_turns_clock() returns. */
+	/** The result of ktcp_turns_clock(). */
 	std::uint64_t clock_ns = 1'000'000'000;
 	/** The CPU's turns, while somebody has got them. */
 	std::unique_ptr<ktcp_turns> turns;
-	/** What ktcp_real_seconds() returns. */
+	/** The result of ktcp_real_seconds(). */
 	std::uint64_t real_seconds = 1'704'067'200;
-	/** What ktcp_kthread_should_stop() returns. */
+	/** The result of ktcp_kthread_should_stop(). */
 	bool should_stop = false;
 
 	/** @} */
@@ -243,21 +257,17 @@ class fake_port {
 	void *alloc_pages(std::size_t size, ktcp_gfp gfp);
 	void free_pages(void *pages, std::size_t size);
 
-	ktcp_page_pool *page_pool_create(std::size_t size);
+	ktcp_page_pool *page_pool_create(std::size_t size, unsigned long long most);
+	static struct ktcp_page_pool_stats page_pool_count(const ktcp_page_pool *pool);
 	void page_pool_destroy(ktcp_page_pool *pool);
 	void *page_pool_get(ktcp_page_pool *pool, ktcp_gfp gfp);
 	void page_pool_put(ktcp_page_pool *pool, void *buffer);
 	ktcp_softirq_pages *softirq_pages_create();
 	void softirq_pages_destroy(ktcp_softirq_pages *pages);
 
-	int proc_mkdir(::net *net, const std::string &name, proc_dir_entry **out);
-	void proc_rmdir(proc_dir_entry *folder);
-	int proc_create(proc_dir_entry *folder, const std::string &name, ktcp_proc_file *file);
-
-	int proc_create_net(::net *net, const std::string &name, ktcp_proc_file *file);
-	void proc_remove(ktcp_proc_file *file);
-	int proc_copy(const ktcp_proc_input *input, std::size_t offset, void *to, std::size_t size);
-	bool proc_may_administer(const ktcp_proc_input *input, ::net *net);
+	int proc_mkdir(::net *net, const std::string &name, ktcp_proc_folder **out);
+	void proc_rmdir(ktcp_proc_folder *folder);
+	int proc_create(ktcp_proc_folder *folder, const std::string &name, ktcp_proc_file *file);
 
 	int register_pernet(ktcp_pernet *pernet);
 	void unregister_pernet(ktcp_pernet *pernet);
@@ -265,11 +275,12 @@ class fake_port {
 	std::uint32_t net_number(const ::net *net);
 	std::uint32_t net_ifindex(::net *net, const std::string &name);
 
-	::sock *tcp_lookup_established(::net *net, const ktcp_endpoint *local,
-				       const ktcp_endpoint *remote);
-	std::size_t tcp_collect_established(::net *net, unsigned int *place,
-					    bool (*fits)(void *, const ktcp_tcp_identity *),
-					    void *context, ::sock **batch, std::size_t most);
+	std::size_t tcp_lookup_established(::net *net, const ktcp_endpoint *local,
+					   const ktcp_endpoint *remote, ::sock **batch,
+					   std::size_t most);
+	long tcp_collect_established(::net *net, unsigned int *place,
+				     bool (*fits)(void *, const ktcp_tcp_identity *), void *context,
+				     ::sock **batch, std::size_t most);
 	std::size_t tcp_count_listeners(::net *net, bool (*fits)(void *, const ktcp_tcp_identity *),
 					void *context);
 	int tcp_abort(::sock *sk, int error);
@@ -279,6 +290,9 @@ class fake_port {
 	void mutex_lock(::mutex *lock);
 	void mutex_unlock(::mutex *lock);
 	void mutex_destroy(::mutex *lock);
+	void spin_lock_init(::spinlock *lock);
+	void spin_lock_bh(::spinlock *lock);
+	void spin_unlock_bh(::spinlock *lock);
 	void init_completion(::completion *done);
 	void complete(::completion *done);
 	/** Runs work items and timers until there is what it waits for. */
@@ -296,12 +310,18 @@ class fake_port {
 	bool mod_delayed_work(workqueue_struct *wq, ::delayed_work *work, unsigned int delay_ms);
 	bool cancel_delayed_work_sync(::delayed_work *work);
 
+	/** It fires in advance_ms(), once the clock has passed its time. */
+	ktcp_exact_timer *exact_timer_start(unsigned int us, void (*function)(void *),
+					    void *context, ktcp_gfp gfp);
+	void exact_timer_stop(ktcp_exact_timer *timer);
+
 	int turns_get(std::size_t size, const ktcp_turns_ops *ops, ktcp_turns **out);
 	void turns_put(ktcp_turns *put);
 	void *turns_enter(ktcp_turns *here);
 	void turns_leave(ktcp_turns *here);
 	void turns_raise(void *cpu);
 	void turns_wake(void *cpu);
+	void turns_later(void *cpu, bool now);
 	std::uint64_t turns_clock();
 	/** Fails while a test says that a process owns it. */
 	::sock *sock_trylock_bh(::socket *sock);
@@ -322,6 +342,12 @@ class fake_port {
 	void sock_unhook_listener(::socket *sock, struct ktcp_sock_hook *hook);
 	void sock_set_user_timeout(::socket *sock, unsigned int ms);
 	int sock_incoming_cpu(const ::socket *sock);
+	std::uint32_t sock_unheard_ms(const ::socket *sock);
+	std::uint32_t sock_untaken_ms(const ::socket *sock);
+	std::uint32_t sock_unread(const ::socket *sock);
+	/** After a call that returned so much: bytes came, or went. Returns it. */
+	long received(::socket *sock, long bytes);
+	long sent(::socket *sock, long bytes);
 
 	/** @} */
 
@@ -344,14 +370,14 @@ class fake_port {
 	std::set<::kmem_cache *> caches_;
 	std::set<ktcp_page_pool *> pools_;
 	std::set<ktcp_softirq_pages *> softirq_pages_;
-	std::set<proc_dir_entry *> folders_;
-	std::map<std::pair<::net *, std::string>, ktcp_proc_file *> entries_;
+	std::set<ktcp_proc_folder *> folders_;
 	std::vector<::net *> nets_ = { nullptr }; /* nullptr: the initial one */
 	ktcp_pernet *pernet_ = nullptr;
 	std::vector<pernet_object> pernet_objects_;
 	std::set<workqueue_struct *> queues_;
 	std::deque<work_struct *> queued_;
 	std::vector<timer> timers_;
+	std::list<ktcp_exact_timer> exact_timers_;
 	std::vector<task_struct *> threads_;
 	std::set<::socket *> sockets_;
 	std::set<const ::mutex *> mutexes_;

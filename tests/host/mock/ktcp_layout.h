@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * What port/layout.h asks of a port, for the mocked one: sizes of the structures that
- * fake_port.cpp defines, and a hook at every operation on a ktcp::atomic and at every
- * allocation of a coroutine frame, which a test may watch or act in.
+ * port/layout.h for the mocked port: the sizes of the structures that fake_port.cpp defines. It has
+ * a hook at every operation on a ktcp::atomic and at every allocation of a coroutine frame. A test
+ * may watch or act there.
  */
 #ifndef KTCP_LAYOUT_H
 #define KTCP_LAYOUT_H
@@ -11,6 +11,8 @@
 #define KTCP_SIZEOF_DELAYED_WORK 56
 #define KTCP_SIZEOF_MUTEX 16
 #define KTCP_SIZEOF_COMPLETION 16
+#define KTCP_SIZEOF_SPINLOCK 16
+#define KTCP_SIZEOF_LOCK_CLASS_KEY 0
 
 #ifdef __cplusplus
 #include <cstddef>

@@ -9,7 +9,9 @@
 
 #include <ktcp/port/layout.h>
 #include <ktcp/port/pages.h>
+#include <ktcp/port/posix/listeners.cpp>
 #include <ktcp/port/posix/send_pages.hpp>
+#include <ktcp/port/posix/trace.cpp>
 #include <ktcp/port/random.h>
 
 namespace mock
@@ -70,6 +72,9 @@ void basic_mock_port<One>::fall_back_to_fake()
 	ON_CALL(*this, mutex_lock).WillByDefault(Invoke(&fake, &fake_port::mutex_lock));
 	ON_CALL(*this, mutex_unlock).WillByDefault(Invoke(&fake, &fake_port::mutex_unlock));
 	ON_CALL(*this, mutex_destroy).WillByDefault(Invoke(&fake, &fake_port::mutex_destroy));
+	ON_CALL(*this, spin_lock_init).WillByDefault(Invoke(&fake, &fake_port::spin_lock_init));
+	ON_CALL(*this, spin_lock_bh).WillByDefault(Invoke(&fake, &fake_port::spin_lock_bh));
+	ON_CALL(*this, spin_unlock_bh).WillByDefault(Invoke(&fake, &fake_port::spin_unlock_bh));
 	ON_CALL(*this, init_completion).WillByDefault(Invoke(&fake, &fake_port::init_completion));
 	ON_CALL(*this, complete).WillByDefault(Invoke(&fake, &fake_port::complete));
 	ON_CALL(*this, wait_for_completion)
@@ -82,6 +87,7 @@ void basic_mock_port<One>::fall_back_to_fake()
 	ON_CALL(*this, turns_leave).WillByDefault(Invoke(&fake, &fake_port::turns_leave));
 	ON_CALL(*this, turns_raise).WillByDefault(Invoke(&fake, &fake_port::turns_raise));
 	ON_CALL(*this, turns_wake).WillByDefault(Invoke(&fake, &fake_port::turns_wake));
+	ON_CALL(*this, turns_later).WillByDefault(Invoke(&fake, &fake_port::turns_later));
 	ON_CALL(*this, turns_clock).WillByDefault(Invoke(&fake, &fake_port::turns_clock));
 	ON_CALL(*this, sock_trylock_bh).WillByDefault(Invoke(&fake, &fake_port::sock_trylock_bh));
 	ON_CALL(*this, sock_unlock_bh).WillByDefault(Invoke(&fake, &fake_port::sock_unlock_bh));
@@ -106,6 +112,12 @@ void basic_mock_port<One>::fall_back_to_fake()
 	ON_CALL(*this, sock_unhook_listener)
 		.WillByDefault(Invoke(&fake, &fake_port::sock_unhook_listener));
 	ON_CALL(*this, sock_incoming_cpu).WillByDefault(Invoke(&fake, &fake_port::sock_incoming_cpu));
+	ON_CALL(*this, sock_unheard_ms).WillByDefault(Invoke(&fake, &fake_port::sock_unheard_ms));
+	ON_CALL(*this, sock_has_unread).WillByDefault([](const ::socket *sock) {
+		return sock->has_unread;
+	});
+	ON_CALL(*this, sock_untaken_ms).WillByDefault(Invoke(&fake, &fake_port::sock_untaken_ms));
+	ON_CALL(*this, sock_unread).WillByDefault(Invoke(&fake, &fake_port::sock_unread));
 	ON_CALL(*this, page_pool_create).WillByDefault(Invoke(&fake, &fake_port::page_pool_create));
 	ON_CALL(*this, page_pool_destroy).WillByDefault(Invoke(&fake, &fake_port::page_pool_destroy));
 	ON_CALL(*this, page_pool_get).WillByDefault(Invoke(&fake, &fake_port::page_pool_get));
@@ -117,11 +129,6 @@ void basic_mock_port<One>::fall_back_to_fake()
 	ON_CALL(*this, proc_mkdir).WillByDefault(Invoke(&fake, &fake_port::proc_mkdir));
 	ON_CALL(*this, proc_rmdir).WillByDefault(Invoke(&fake, &fake_port::proc_rmdir));
 	ON_CALL(*this, proc_create).WillByDefault(Invoke(&fake, &fake_port::proc_create));
-	ON_CALL(*this, proc_create_net).WillByDefault(Invoke(&fake, &fake_port::proc_create_net));
-	ON_CALL(*this, proc_remove).WillByDefault(Invoke(&fake, &fake_port::proc_remove));
-	ON_CALL(*this, proc_copy).WillByDefault(Invoke(&fake, &fake_port::proc_copy));
-	ON_CALL(*this, proc_may_administer)
-		.WillByDefault(Invoke(&fake, &fake_port::proc_may_administer));
 	ON_CALL(*this, register_pernet).WillByDefault(Invoke(&fake, &fake_port::register_pernet));
 	ON_CALL(*this, unregister_pernet).WillByDefault(Invoke(&fake, &fake_port::unregister_pernet));
 	ON_CALL(*this, is_init_net).WillByDefault(Invoke(&fake, &fake_port::is_init_net));
@@ -138,6 +145,7 @@ void basic_mock_port<One>::fall_back_to_fake()
 	ON_CALL(*this, wait_for_completion_timeout)
 		.WillByDefault(Invoke(&fake, &fake_port::wait_for_completion_timeout));
 	ON_CALL(*this, random_u32).WillByDefault(Return(0x9e3779b9u));
+	ON_CALL(*this, nr_cpus).WillByDefault(Return(2));
 	ON_CALL(*this, next_online_cpu).WillByDefault([](int cpu) { return (cpu + 1) % 4; });
 	ON_CALL(*this, sock_readable).WillByDefault(Return(true));
 	ON_CALL(*this, sock_softirq_recv).WillByDefault(Return(-EAGAIN));
@@ -146,6 +154,7 @@ void basic_mock_port<One>::fall_back_to_fake()
 			return static_cast<long>(size);
 		});
 	ON_CALL(*this, wq_max_active).WillByDefault(Return(512));
+	ON_CALL(*this, kthread_most).WillByDefault(Return(16384));
 	ON_CALL(*this, kthread_should_stop).WillByDefault([this] { return fake.should_stop; });
 	ON_CALL(*this, now_ms).WillByDefault([this] { return fake.now; });
 	ON_CALL(*this, msleep).WillByDefault([this](unsigned int ms) { fake.advance_ms(ms); });
@@ -305,6 +314,31 @@ void ktcp_mutex_destroy(struct mutex *lock)
 	port().mutex_destroy(lock);
 }
 
+void ktcp_mutex_set_class(struct mutex *lock, struct lock_class_key *key, const char *name)
+{
+	port().mutex_set_class(lock, key, name);
+}
+
+void ktcp_spin_lock_set_class(struct spinlock *lock, struct lock_class_key *key, const char *name)
+{
+	port().spin_lock_set_class(lock, key, name);
+}
+
+void ktcp_spin_lock_init(struct spinlock *lock)
+{
+	port().spin_lock_init(lock);
+}
+
+void ktcp_spin_lock_bh(struct spinlock *lock)
+{
+	port().spin_lock_bh(lock);
+}
+
+void ktcp_spin_unlock_bh(struct spinlock *lock)
+{
+	port().spin_unlock_bh(lock);
+}
+
 void ktcp_init_completion(struct completion *done)
 {
 	port().init_completion(done);
@@ -370,6 +404,11 @@ void ktcp_turns_wake(void *cpu)
 	port().turns_wake(cpu);
 }
 
+void ktcp_turns_later(void *cpu, bool now)
+{
+	port().turns_later(cpu, now);
+}
+
 uint64_t ktcp_turns_clock(void)
 {
 	return port().turns_clock();
@@ -378,6 +417,11 @@ uint64_t ktcp_turns_clock(void)
 struct sock *ktcp_sock_trylock_bh(struct socket *sock)
 {
 	return port().sock_trylock_bh(sock);
+}
+
+struct sock *ktcp_sock_try_bh(struct socket *sock)
+{
+	return port().sock_try_bh(sock);
 }
 
 void ktcp_sock_unlock_bh(struct sock *sk)
@@ -425,6 +469,11 @@ int ktcp_kthread_stop(task_struct *thread)
 	return port().kthread_stop(thread);
 }
 
+unsigned int ktcp_kthread_most()
+{
+	return port().kthread_most();
+}
+
 bool ktcp_kthread_should_stop()
 {
 	return port().kthread_should_stop();
@@ -448,6 +497,17 @@ uint64_t ktcp_real_seconds()
 void ktcp_msleep(unsigned int ms)
 {
 	port().msleep(ms);
+}
+
+struct ktcp_exact_timer *ktcp_exact_timer_start(unsigned int us, void (*function)(void *),
+						void *context, ktcp_gfp gfp)
+{
+	return port().fake.exact_timer_start(us, function, context, gfp);
+}
+
+void ktcp_exact_timer_stop(struct ktcp_exact_timer *timer)
+{
+	port().fake.exact_timer_stop(timer);
 }
 
 int ktcp_sock_create(struct net *net, ktcp_family family, struct socket **out)
@@ -480,9 +540,14 @@ int ktcp_sock_connect(struct socket *sock, const ktcp_endpoint *remote)
 	return port().sock_connect(sock, remote);
 }
 
+int ktcp_sock_connected(struct socket *sock)
+{
+	return port().sock_connected(sock);
+}
+
 long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size)
 {
-	return port().sock_recv(sock, buffer, size);
+	return port().fake.received(sock, port().sock_recv(sock, buffer, size));
 }
 
 long ktcp_sock_send_pages(struct socket *sock, const ktcp_file_page *pages, unsigned int count,
@@ -528,6 +593,11 @@ int ktcp_file_stat(struct ktcp_file_root *, const char *, struct ktcp_file_statu
 	return -ENOENT;
 }
 
+int ktcp_file_restat(struct file *, struct ktcp_file_status *)
+{
+	return -ENOENT;
+}
+
 int ktcp_file_root_open(const char *, uint32_t, uint32_t, bool, struct ktcp_file_root **out)
 {
 	static char somewhere;
@@ -556,18 +626,23 @@ bool ktcp_sock_readable(const struct socket *sock)
 
 long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned int flags)
 {
-	return port().sock_send(sock, data, size, flags);
+	return port().fake.sent(sock, port().sock_send(sock, data, size, flags));
 }
 
 long ktcp_sock_softirq_recv(struct socket *sock, void *buffer, size_t size)
 {
-	return port().sock_softirq_recv(sock, buffer, size);
+	return port().fake.received(sock, port().sock_softirq_recv(sock, buffer, size));
 }
 
 long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, unsigned int flags,
 			    ktcp_softirq_pages *pages)
 {
 	return port().sock_softirq_send(sock, data, size, flags, pages);
+}
+
+void ktcp_sock_softirq_finish(struct socket *sock)
+{
+	port().sock_softirq_finish(sock);
 }
 
 ktcp_softirq_pages *ktcp_softirq_pages_create(void)
@@ -580,9 +655,14 @@ void ktcp_softirq_pages_destroy(ktcp_softirq_pages *pages)
 	port().softirq_pages_destroy(pages);
 }
 
-ktcp_page_pool *ktcp_page_pool_create(size_t size)
+void ktcp_memory_charge(void)
 {
-	return port().page_pool_create(size);
+	port().memory_charge();
+}
+
+ktcp_page_pool *ktcp_page_pool_create(size_t size, unsigned long long most)
+{
+	return port().page_pool_create(size, most);
 }
 
 void ktcp_page_pool_destroy(ktcp_page_pool *pool)
@@ -590,9 +670,19 @@ void ktcp_page_pool_destroy(ktcp_page_pool *pool)
 	port().page_pool_destroy(pool);
 }
 
+void ktcp_page_pool_limit(ktcp_page_pool *pool, unsigned long long most)
+{
+	pool->most = most;
+}
+
 void *ktcp_page_pool_get(ktcp_page_pool *pool, ktcp_gfp gfp)
 {
 	return port().page_pool_get(pool, gfp);
+}
+
+void ktcp_page_pool_count(const ktcp_page_pool *pool, struct ktcp_page_pool_stats *to)
+{
+	*to = port().fake.page_pool_count(pool);
 }
 
 void ktcp_page_pool_put(ktcp_page_pool *pool, void *buffer)
@@ -600,39 +690,19 @@ void ktcp_page_pool_put(ktcp_page_pool *pool, void *buffer)
 	port().page_pool_put(pool, buffer);
 }
 
-int ktcp_proc_mkdir(struct net *net, const char *name, proc_dir_entry **out)
+int ktcp_proc_mkdir(struct net *net, const char *name, ktcp_proc_folder **out)
 {
-	return port().proc_mkdir(net, name, out);
+	return port().proc_mkdir(net, name ? name : "", out);
 }
 
-void ktcp_proc_rmdir(proc_dir_entry *folder)
+void ktcp_proc_rmdir(ktcp_proc_folder *folder)
 {
 	port().proc_rmdir(folder);
 }
 
-int ktcp_proc_create(proc_dir_entry *folder, const char *name, ktcp_proc_file *file)
+int ktcp_proc_create(ktcp_proc_folder *folder, const char *name, ktcp_proc_file *file)
 {
 	return port().proc_create(folder, name, file);
-}
-
-int ktcp_proc_create_net(struct net *net, const char *name, ktcp_proc_file *file)
-{
-	return port().proc_create_net(net, name, file);
-}
-
-void ktcp_proc_remove(ktcp_proc_file *file)
-{
-	port().proc_remove(file);
-}
-
-int ktcp_proc_copy(const ktcp_proc_input *input, size_t offset, void *to, size_t size)
-{
-	return port().proc_copy(input, offset, to, size);
-}
-
-bool ktcp_proc_may_administer(const ktcp_proc_input *input, struct net *net)
-{
-	return port().proc_may_administer(input, net);
 }
 
 int ktcp_register_pernet(ktcp_pernet *pernet)
@@ -660,15 +730,15 @@ uint32_t ktcp_net_ifindex(struct net *net, const char *name)
 	return port().net_ifindex(net, name);
 }
 
-struct sock *ktcp_tcp_lookup_established(struct net *net, const ktcp_endpoint *local,
-					 const ktcp_endpoint *remote)
+size_t ktcp_tcp_lookup_established(struct net *net, const ktcp_endpoint *local,
+				   const ktcp_endpoint *remote, struct sock **batch, size_t most)
 {
-	return port().tcp_lookup_established(net, local, remote);
+	return port().tcp_lookup_established(net, local, remote, batch, most);
 }
 
-size_t ktcp_tcp_collect_established(struct net *net, unsigned int *place,
-				    bool (*fits)(void *, const ktcp_tcp_identity *), void *context,
-				    struct sock **batch, size_t most)
+long ktcp_tcp_collect_established(struct net *net, unsigned int *place,
+				  bool (*fits)(void *, const ktcp_tcp_identity *), void *context,
+				  struct sock **batch, size_t most)
 {
 	return port().tcp_collect_established(net, place, fits, context, batch, most);
 }
@@ -699,14 +769,32 @@ bool ktcp_wait_for_completion_timeout(struct completion *done, unsigned int ms)
 	return port().wait_for_completion_timeout(done, ms);
 }
 
+unsigned int ktcp_nr_cpus()
+{
+	return port().nr_cpus();
+}
+
 int ktcp_next_online_cpu(int cpu)
 {
 	return port().next_online_cpu(cpu);
 }
 
+int ktcp_sock_wait_for_poke(struct socket *sock, unsigned int events, int timeout_ms, bool *poked)
+{
+	if (poked)
+		*poked = false;
+	return port().sock_wait(sock, events, timeout_ms);
+}
+
 int ktcp_sock_wait(struct socket *sock, unsigned int events, int timeout_ms)
 {
-	return port().sock_wait(sock, events, timeout_ms);
+	return ktcp_sock_wait_for_poke(sock, events, timeout_ms, nullptr);
+}
+
+void ktcp_sock_poke(struct socket *sock, bool *poked)
+{
+	*poked = true;
+	port().sock_poke(sock);
 }
 
 int ktcp_sock_shutdown(struct socket *sock, ktcp_shutdown how)
@@ -744,6 +832,11 @@ void ktcp_sock_set_keepalive(struct socket *sock)
 	port().sock_set_keepalive(sock);
 }
 
+void ktcp_sock_set_quickack(struct socket *sock, bool on)
+{
+	port().sock_set_quickack(sock, on);
+}
+
 void ktcp_sock_set_oobinline(struct socket *sock)
 {
 	port().sock_set_oobinline(sock);
@@ -757,6 +850,18 @@ void ktcp_sock_set_rcvbuf(struct socket *sock, int bytes)
 void ktcp_sock_set_sndbuf(struct socket *sock, int bytes)
 {
 	port().sock_set_sndbuf(sock, bytes);
+}
+
+/* An int's digits, or the text. */
+int ktcp_sock_set_option(struct socket *sock, enum ktcp_sock_option option, const void *value,
+			 size_t size)
+{
+	const bool text = option == KTCP_SOCK_CONGESTION || option == KTCP_SOCK_DEVICE;
+
+	return port().sock_set_option(sock, option,
+				      text ? std::string(static_cast<const char *>(value),
+							 size - 1) :
+					     std::to_string(*static_cast<const int *>(value)));
 }
 
 void ktcp_sock_set_user_timeout(struct socket *sock, unsigned int ms)
@@ -794,7 +899,32 @@ void ktcp_sock_unhook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
 	port().sock_unhook_listener(sock, hook);
 }
 
+bool ktcp_sock_is_local(const struct socket *sock)
+{
+	return port().sock_is_local(sock);
+}
+
 int ktcp_sock_incoming_cpu(const struct socket *sock)
 {
 	return port().sock_incoming_cpu(sock);
+}
+
+uint32_t ktcp_sock_unheard_ms(const struct socket *sock)
+{
+	return port().sock_unheard_ms(sock);
+}
+
+bool ktcp_sock_has_unread(const struct socket *sock)
+{
+	return port().sock_has_unread(sock);
+}
+
+uint32_t ktcp_sock_untaken_ms(const struct socket *sock)
+{
+	return port().sock_untaken_ms(sock);
+}
+
+uint32_t ktcp_sock_unread(const struct socket *sock)
+{
+	return port().sock_unread(sock);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /**
  * @file
- * The boundary as a GoogleMock object: every function of include/ktcp/port/ calls the method
- * of the same name, without its prefix, of the one mock_port that lives.
+ * The boundary as a GoogleMock object. Every function of include/ktcp/port/ calls the method of the
+ * same name, without its prefix, of the one mock_port that lives.
  *
  * @code
  * testing::StrictMock<mock::mock_port> port;	// what is not expected is a failure
@@ -24,12 +24,14 @@
 
 #include "fake_port.hpp"
 
+struct file;
+
 namespace mock
 {
 
 /*
- * A template of which there is one instance, in mock_port.cpp: what includes this would compile
- * every method otherwise, and a test uses few of them.
+ * A template of which there is one instance, in mock_port.cpp. Otherwise each file that includes
+ * this would compile every method, and a test uses few of them.
  */
 template <class One>
 class basic_mock_port {
@@ -43,7 +45,7 @@ class basic_mock_port {
 	/** The one that lives; aborts if there is none. */
 	static basic_mock_port &current();
 
-	/** What the methods below do where nothing else is said, and what is there. */
+	/** The methods below call it by default; it has the objects. */
 	fake_port fake;
 
 	/** Called at every operation on a ktcp::atomic, if set. */
@@ -76,23 +78,20 @@ class basic_mock_port {
 	MOCK_METHOD(void *, alloc_pages, (std::size_t size, ktcp_gfp gfp));
 	MOCK_METHOD(void, free_pages, (void *pages, std::size_t size));
 
+	MOCK_METHOD(void, memory_charge, ());
+
 	/* pages.h */
-	MOCK_METHOD(ktcp_page_pool *, page_pool_create, (std::size_t size));
+	MOCK_METHOD(ktcp_page_pool *, page_pool_create,
+		    (std::size_t size, unsigned long long most));
 	MOCK_METHOD(void, page_pool_destroy, (ktcp_page_pool * pool));
 	MOCK_METHOD(void *, page_pool_get, (ktcp_page_pool * pool, ktcp_gfp gfp));
 	MOCK_METHOD(void, page_pool_put, (ktcp_page_pool * pool, void *buffer));
 
 	/* proc.h; the folder and the file, then what is printed, whole */
-	MOCK_METHOD(int, proc_mkdir, (::net * net, std::string name, proc_dir_entry **out));
-	MOCK_METHOD(void, proc_rmdir, (proc_dir_entry * folder));
+	MOCK_METHOD(int, proc_mkdir, (::net * net, std::string name, ktcp_proc_folder **out));
+	MOCK_METHOD(void, proc_rmdir, (ktcp_proc_folder * folder));
 	MOCK_METHOD(int, proc_create,
-		    (proc_dir_entry * folder, std::string name, ktcp_proc_file *file));
-
-	MOCK_METHOD(int, proc_create_net, (::net * net, std::string name, ktcp_proc_file *file));
-	MOCK_METHOD(void, proc_remove, (ktcp_proc_file * file));
-	MOCK_METHOD(int, proc_copy,
-		    (const ktcp_proc_input *input, std::size_t offset, void *to, std::size_t size));
-	MOCK_METHOD(bool, proc_may_administer, (const ktcp_proc_input *input, ::net *net));
+		    (ktcp_proc_folder * folder, std::string name, ktcp_proc_file *file));
 
 	/* net.h */
 	MOCK_METHOD(int, register_pernet, (ktcp_pernet * pernet));
@@ -102,9 +101,10 @@ class basic_mock_port {
 	MOCK_METHOD(std::uint32_t, net_ifindex, (::net * net, std::string name));
 
 	/* lookup.h */
-	MOCK_METHOD(::sock *, tcp_lookup_established,
-		    (::net * net, const ktcp_endpoint *local, const ktcp_endpoint *remote));
-	MOCK_METHOD(std::size_t, tcp_collect_established,
+	MOCK_METHOD(std::size_t, tcp_lookup_established,
+		    (::net * net, const ktcp_endpoint *local, const ktcp_endpoint *remote,
+		     ::sock **batch, std::size_t most));
+	MOCK_METHOD(long, tcp_collect_established,
 		    (::net * net, unsigned int *place,
 		     bool (*fits)(void *, const ktcp_tcp_identity *), void *context, ::sock **batch,
 		     std::size_t most));
@@ -121,6 +121,13 @@ class basic_mock_port {
 	MOCK_METHOD(void, mutex_lock, (::mutex * lock));
 	MOCK_METHOD(void, mutex_unlock, (::mutex * lock));
 	MOCK_METHOD(void, mutex_destroy, (::mutex * lock));
+	MOCK_METHOD(void, mutex_set_class,
+		    (::mutex * lock, ::lock_class_key *key, const char *name));
+	MOCK_METHOD(void, spin_lock_set_class,
+		    (::spinlock * lock, ::lock_class_key *key, const char *name));
+	MOCK_METHOD(void, spin_lock_init, (::spinlock * lock));
+	MOCK_METHOD(void, spin_lock_bh, (::spinlock * lock));
+	MOCK_METHOD(void, spin_unlock_bh, (::spinlock * lock));
 	MOCK_METHOD(void, init_completion, (::completion * done));
 	MOCK_METHOD(void, complete, (::completion * done));
 	MOCK_METHOD(void, wait_for_completion, (::completion * done));
@@ -133,6 +140,7 @@ class basic_mock_port {
 	MOCK_METHOD(void, destroy_workqueue, (workqueue_struct * wq));
 	MOCK_METHOD(int, wq_max_active, ());
 	MOCK_METHOD(int, next_online_cpu, (int cpu));
+	MOCK_METHOD(unsigned int, nr_cpus, ());
 	MOCK_METHOD(void, init_work, (work_struct * work, void (*function)(work_struct *)));
 	MOCK_METHOD(bool, queue_work, (int cpu, workqueue_struct *wq, work_struct *work));
 	MOCK_METHOD(bool, cancel_work_sync, (work_struct * work));
@@ -150,12 +158,14 @@ class basic_mock_port {
 	MOCK_METHOD(void, turns_leave, (ktcp_turns * turns));
 	MOCK_METHOD(void, turns_raise, (void *cpu));
 	MOCK_METHOD(void, turns_wake, (void *cpu));
+	MOCK_METHOD(void, turns_later, (void *cpu, bool now));
 	MOCK_METHOD(std::uint64_t, turns_clock, ());
 
 	/* thread.h */
 	MOCK_METHOD(int, kthread_run,
 		    (int (*function)(void *), void *argument, std::string name, task_struct **out));
 	MOCK_METHOD(int, kthread_stop, (task_struct * thread));
+	MOCK_METHOD(unsigned int, kthread_most, ());
 	MOCK_METHOD(bool, kthread_should_stop, ());
 	MOCK_METHOD(void, cond_resched, ());
 
@@ -170,12 +180,14 @@ class basic_mock_port {
 	MOCK_METHOD(int, sock_listen, (::socket * sock, int backlog));
 	MOCK_METHOD(int, sock_accept, (::socket * listener, ::socket **out));
 	MOCK_METHOD(int, sock_connect, (::socket * sock, const ktcp_endpoint *remote));
+	MOCK_METHOD(int, sock_connected, (::socket * sock));
 	MOCK_METHOD(bool, sock_listening, (const ::socket *sock));
 	MOCK_METHOD(bool, sock_readable, (const ::socket *sock));
 	MOCK_METHOD(long, sock_recv, (::socket * sock, void *buffer, std::size_t size));
 	MOCK_METHOD(long, sock_send,
 		    (::socket * sock, const void *data, std::size_t size, unsigned int flags));
 	MOCK_METHOD(int, sock_wait, (::socket * sock, unsigned int events, int timeout_ms));
+	MOCK_METHOD(void, sock_poke, (::socket * sock));
 	MOCK_METHOD(int, sock_shutdown, (::socket * sock, ktcp_shutdown how));
 	MOCK_METHOD(int, sock_local, (::socket * sock, ktcp_endpoint *out));
 	MOCK_METHOD(int, sock_remote, (::socket * sock, ktcp_endpoint *out));
@@ -183,9 +195,12 @@ class basic_mock_port {
 	MOCK_METHOD(void, sock_set_v6only, (::socket * sock, bool only));
 	MOCK_METHOD(void, sock_set_nodelay, (::socket * sock));
 	MOCK_METHOD(void, sock_set_keepalive, (::socket * sock));
+	MOCK_METHOD(void, sock_set_quickack, (::socket * sock, bool on));
 	MOCK_METHOD(void, sock_set_oobinline, (::socket * sock));
 	MOCK_METHOD(void, sock_set_rcvbuf, (::socket * sock, int bytes));
 	MOCK_METHOD(void, sock_set_sndbuf, (::socket * sock, int bytes));
+	MOCK_METHOD(int, sock_set_option,
+		    (::socket * sock, ktcp_sock_option option, std::string value));
 	MOCK_METHOD(void, sock_set_user_timeout, (::socket * sock, unsigned int ms));
 	MOCK_METHOD(int, sock_hold_net, (::socket * sock));
 	MOCK_METHOD(void, sock_no_linger, (::socket * sock));
@@ -199,9 +214,16 @@ class basic_mock_port {
 	MOCK_METHOD(long, sock_softirq_send,
 		    (::socket * sock, const void *data, std::size_t size, unsigned int flags,
 		     ktcp_softirq_pages *pages));
+	MOCK_METHOD(void, sock_softirq_finish, (::socket * sock));
 	MOCK_METHOD(::sock *, sock_trylock_bh, (::socket * sock));
+	MOCK_METHOD(::sock *, sock_try_bh, (::socket * sock));
 	MOCK_METHOD(void, sock_unlock_bh, (::sock * sk));
 	MOCK_METHOD(int, sock_incoming_cpu, (const ::socket *sock));
+	MOCK_METHOD(bool, sock_is_local, (const ::socket *sock));
+	MOCK_METHOD(std::uint32_t, sock_unheard_ms, (const ::socket *sock));
+	MOCK_METHOD(bool, sock_has_unread, (const ::socket *sock));
+	MOCK_METHOD(std::uint32_t, sock_untaken_ms, (const ::socket *sock));
+	MOCK_METHOD(std::uint32_t, sock_unread, (const ::socket *sock));
 
     private:
 	void fall_back_to_fake();

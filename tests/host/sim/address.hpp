@@ -55,6 +55,12 @@ inline bool is_local(const ktcp_endpoint &e)
 			  same_address(e, v6_loopback(0));
 }
 
+/* 192.0.2.0/24, for documentation (RFC 5737): there are hosts, and none of them answers. */
+inline bool is_silent(const ktcp_endpoint &e)
+{
+	return is_v4(e) && e.address[12] == 192 && e.address[13] == 0 && e.address[14] == 2;
+}
+
 /* Does a socket bound to @e take IPv4, and IPv6? */
 inline bool covers_v4(bool inet6, bool v6only, const ktcp_endpoint &e)
 {

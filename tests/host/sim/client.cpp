@@ -32,6 +32,11 @@ int client::connect_from(const ktcp_endpoint &from, const ktcp_endpoint &to, net
 
 	if (!error)
 		error = k.net->connect(*socket_, to);
+	while (error == -EINPROGRESS) {
+		error = k.net->connected(*socket_);
+		if (error == -EINPROGRESS)
+			k.block(socket_, "client::connect");
+	}
 	k.trace("%s connects: %d", socket_->name.c_str(), error);
 	if (error)
 		close();

@@ -32,7 +32,7 @@ class client {
 
 	/* All of it; 0, or why not: -ETIMEDOUT after @patience_ms, if that is given. */
 	int send(std::string_view data, uint64_t patience_ms = UINT64_MAX);
-	/* What is there, at most @most bytes, at least one; 0 at the end of the stream. */
+	/* The bytes that are there, at most @most, at least one; 0 at the end of the stream. */
 	long receive(char *into, size_t most);
 	/* @size bytes, or fewer if the stream ends or breaks before; see status(). */
 	std::string receive_exactly(size_t size);

@@ -38,7 +38,7 @@ namespace
 
 constexpr unsigned failures_shown = 1;
 
-/* What is running, for a sanitizer's last words. */
+/* The run's name, for a sanitizer's last words. */
 char running[300];
 
 std::string test_name()

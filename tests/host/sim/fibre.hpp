@@ -30,11 +30,11 @@ class fibre {
 	fibre(const fibre &) = delete;
 	fibre &operator=(const fibre &) = delete;
 
-	/* What the next switch to this fibre runs. */
+	/* The next switch to this fibre runs it. */
 	void start(std::function<void()> body);
 	void switch_to(fibre &next);
 	/*
-	 * This fibre stopped in the middle for good: what its frames own is lost, and not to be
+	 * This fibre stopped in the middle for good: its frames' objects are lost, and not to be
 	 * reported as leaked.
 	 */
 	void bury();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* The simulated file system: what is below any root, always the same. */
+/* The simulated file system: the same files below any root. */
 #ifndef KTCP_SIM_FILES_HPP
 #define KTCP_SIM_FILES_HPP
 

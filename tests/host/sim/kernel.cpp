@@ -3,10 +3,10 @@
  * The scheduler: at each scheduling point perhaps, and at each sleep surely, choose who
  * goes on: a fibre, the network, or time itself. All choices come from the seed.
  *
- * A seed picks one of two policies. At random: a preemption with a fixed chance at each
- * point, from almost never to every other one, sometimes only a handful in all. By
- * priority, after PCT (Burckhardt et al., ASPLOS 2010): whoever has the highest priority
- * runs, and at a few random points the runner drops to the lowest.
+ * A seed picks one of two policies. At random: a preemption with a fixed chance at each point, from
+ * almost never to every other one, sometimes only a handful in all. By priority, after PCT
+ * (Burckhardt et al., ASPLOS 2010): the task of the highest priority runs. At a few random points
+ * it drops to the lowest.
  */
 #include "kernel.hpp"
 
@@ -149,7 +149,6 @@ task &kernel::spawn(context kind, const std::string &name, std::function<void()>
 	t->now = task::state::ready;
 	t->priority = by_priority_ ? 1000 + chance.below(1u << 30) : 0;
 	t->in_callback = t->in_module = 0;
-	t->may_do_io = false;
 	t->here_depth = 0;
 	t->stack->start(std::move(body));
 	if (kind == context::client)
@@ -242,7 +241,7 @@ void kernel::yield()
 	reschedule();
 }
 
-/* Who goes on; nullptr when something happened that may have changed the answer. */
+/* The task that goes on; nullptr when something happened that may have changed the answer. */
 task *kernel::choose()
 {
 	something_new_ = false;
@@ -255,6 +254,8 @@ task *kernel::choose()
 	if (chance.below(128) == 0) {
 		now_ms_++;
 		fire_due();
+		if (next_) /* a timer's softirq: chosen below, it would be there a second time */
+			return nullptr;
 	}
 	if (how.hasty_time && !timers_.empty() && chance.below(64) == 0) {
 		now_ms_ = std::max(now_ms_, timers_.begin()->first.first);
@@ -268,7 +269,7 @@ task *kernel::choose()
 
 	if (!all)
 		return let_time_pass() ? nullptr : current_;
-	/* Now and then at random all the same: nobody starves for ever. */
+	/* Now and then at random all the same, so that no task starves for ever. */
 	if (by_priority_ && chance.below(64)) {
 		task *best = nullptr;
 		const network::action *packet = nullptr;
@@ -320,7 +321,10 @@ bool kernel::let_time_pass()
 	if (timers_.empty())
 		fail("deadlock: nobody can run%s", whereabouts().c_str());
 
-	/* Of hasty time (choose()) nobody had to wait for: that alone says nothing about an end. */
+	/*
+	 * In hasty time (choose()) no task had to wait for it: that alone says nothing about an
+	 * end.
+	 */
 	const uint64_t due_ms = std::max(now_ms_, timers_.begin()->first.first);
 
 	waited_ms_ += due_ms - now_ms_;
@@ -408,7 +412,7 @@ task &kernel::raise_softirq(const char *name, std::function<void()> body)
 
 void kernel::synchronize_rcu()
 {
-	/* Softirqs, and whoever is "here" (port/turns.h): until they are gone, or have left. */
+	/* Softirqs, and tasks that are "here" (port/turns.h): until they are gone, or have left. */
 	std::map<int, uint64_t> running;
 
 	for (auto &t : tasks_)
@@ -605,9 +609,13 @@ random &world::chance()
 {
 	return kernel_.chance;
 }
-void world::shake_cpu()
+void world::shake_cpus()
 {
-	sim::shake_cpu(kernel_);
+	for (unsigned i = chance().below(20); i > 0; i--) {
+		for (unsigned j = chance().below(40); j > 0; j--)
+			point();
+		shake_cpu(kernel_);
+	}
 }
 void world::link(bool up)
 {

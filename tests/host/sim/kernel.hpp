@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * The simulation's own kernel: who runs, who sleeps, what time it is, what is owned.
+ * The simulation's own kernel: running and sleeping tasks, the time, and the owners of objects.
  * Internal to sim/; tests see world.hpp.
  */
 #ifndef KTCP_SIM_KERNEL_HPP
@@ -20,7 +20,7 @@
 #include "random.hpp"
 #include "world.hpp"
 
-struct proc_dir_entry;
+struct ktcp_proc_folder;
 
 namespace sim
 {
@@ -46,7 +46,6 @@ struct task {
 	uint32_t priority = 0;
 	int in_callback = 0; /* inside an event callback: must not sleep */
 	int in_module = 0; /* a softirq that executes the module's instructions */
-	bool may_do_io = false; /* inside an event with KTCP_SOCK_SOFTIRQ, or the like */
 	void *here = nullptr; /* see port/turns.h: its CPU's memory … */
 	int here_depth = 0; /* … how deep it is … */
 	uint64_t here_serial = 0; /* … and how often it entered */
@@ -136,15 +135,18 @@ class kernel {
 	std::unique_ptr<memory> heap;
 	std::unique_ptr<workqueues> queues;
 	unsigned cpus;
-	/* What the port's functions hand out; kept until the run ends, so that late use is seen. */
+	/*
+	 * The objects that the port's functions hand out; kept until the run ends, so that late use
+	 * is seen.
+	 */
 	std::vector<std::shared_ptr<void>> handles; /* struct socket */
 	std::vector<std::shared_ptr<void>> threads; /* struct task_struct */
 	std::shared_ptr<void> turns; /* struct ktcp_turns */
 	bool bottom_halves_exclude; /* see ktcp_turns_get() */
-	std::map<std::string, ::proc_dir_entry *> folders; /* in /proc/net */
+	std::map<std::string, ::ktcp_proc_folder *> folders; /* in /proc/net */
 	std::vector<std::string> log;
 	int threads_alive = 0;
-	void *held_mutexes = nullptr;
+	void *held_locks = nullptr;
 	bool link_up = true;
 	unsigned fallible_calls = 0;
 	bool injected = false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* Mutexes and completions as the simulation sees them: what lies in the caller's bytes. */
+/* Mutexes and completions as the simulation sees them: the meaning of the caller's bytes. */
 #ifndef KTCP_SIM_LOCKS_HPP
 #define KTCP_SIM_LOCKS_HPP
 

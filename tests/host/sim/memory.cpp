@@ -243,10 +243,11 @@ void ktcp_free_pages(void *pages, size_t size)
  */
 struct ktcp_page_pool {
 	size_t size;
-	int buffers;
+	unsigned long long most; /* 0: any number */
+	int buffers = 0, refused = 0;
 };
 
-struct ktcp_page_pool *ktcp_page_pool_create(size_t size)
+struct ktcp_page_pool *ktcp_page_pool_create(size_t size, unsigned long long most)
 {
 	kernel &k = kernel::enter_process("ktcp_page_pool_create");
 
@@ -255,7 +256,13 @@ struct ktcp_page_pool *ktcp_page_pool_create(size_t size)
 
 	void *memory = ktcp_kmalloc(sizeof(ktcp_page_pool), KTCP_GFP_KERNEL);
 
-	return memory ? new (memory) ktcp_page_pool{ size, 0 } : nullptr;
+	return memory ? new (memory) ktcp_page_pool{ size, most } : nullptr;
+}
+
+void ktcp_page_pool_limit(struct ktcp_page_pool *pool, unsigned long long most)
+{
+	kernel::enter_process("ktcp_page_pool_limit");
+	pool->most = most;
 }
 
 void ktcp_page_pool_destroy(struct ktcp_page_pool *pool)
@@ -269,10 +276,21 @@ void ktcp_page_pool_destroy(struct ktcp_page_pool *pool)
 
 void *ktcp_page_pool_get(struct ktcp_page_pool *pool, enum ktcp_gfp gfp)
 {
+	if (pool->most && pool->size * static_cast<unsigned int>(pool->buffers + 1) > pool->most) {
+		pool->refused++;
+		return nullptr;
+	}
+
 	void *buffer = ktcp_alloc_pages(pool->size, gfp);
 
 	pool->buffers += buffer != nullptr;
 	return buffer;
+}
+
+void ktcp_page_pool_count(const struct ktcp_page_pool *pool, struct ktcp_page_pool_stats *to)
+{
+	*to = { pool->size * static_cast<unsigned int>(pool->buffers),
+		static_cast<unsigned int>(pool->refused) };
 }
 
 void ktcp_page_pool_put(struct ktcp_page_pool *pool, void *buffer)

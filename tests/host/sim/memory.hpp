@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * What the module has allocated, each piece with a pattern in it until it is written to.
- * AddressSanitizer finds the use of freed memory; this finds what it cannot: leaks,
- * memory freed while the kernel still holds something in it, bytes never written.
+ * The module's allocations, each piece with a pattern in it until it is written to.
+ * AddressSanitizer finds the use of freed memory. This finds the rest: leaks, memory freed while
+ * the kernel still holds something in it, bytes never written.
  */
 #ifndef KTCP_SIM_MEMORY_HPP
 #define KTCP_SIM_MEMORY_HPP

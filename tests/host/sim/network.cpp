@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* The simulated TCP: see network.hpp. What each rule imitates in the kernel is named beside it. */
+/* The simulated TCP: see network.hpp. Each rule names the part of the kernel that it imitates. */
 #include "network.hpp"
 
 #include <algorithm>
@@ -50,7 +50,7 @@ bool network::held_by_softirq(const tcp &s) const
 
 bool network::has_callbacks(const tcp &s) const
 {
-	return s.hook;
+	return (s.listener && s.watched) || s.hook;
 }
 
 const std::vector<network::action> &network::possible()
@@ -70,7 +70,7 @@ const std::vector<network::action> &network::possible()
 			continue;
 		}
 		if (s.handshake != packet::data) {
-			if (!s.handshake_waits)
+			if (!s.handshake_waits && !held_by_softirq(s))
 				add(s.handshake);
 			continue;
 		}
@@ -171,10 +171,22 @@ void network::process(tcp &to, segment &&s)
 		acknowledged(to);
 		return;
 	}
-	if (s.what == packet::rst) { /* tcp_reset(): announced as a change of state only */
-		if (to.state == tcp_state::done)
+	/* tcp_rcv_synsent_state_process(); the socket may have been closed meanwhile */
+	if (s.what == packet::synack) {
+		if (to.state != tcp_state::syn_sent)
 			return;
-		become_done(to, to.fin_received ? EPIPE : ECONNRESET);
+		to.state = tcp_state::established;
+		to.handshake = packet::ack_of_handshake;
+		to.progress_ms = kernel_.now_ms();
+		announce(to, KTCP_SOCK_STATE);
+		return;
+	}
+	if (s.what == packet::rst) { /* tcp_reset(): announced as a change of state only */
+		if (to.state == tcp_state::done || to.state == tcp_state::closed)
+			return;
+		become_done(to, to.state == tcp_state::syn_sent ? ECONNREFUSED :
+				to.fin_received			? EPIPE :
+								  ECONNRESET);
 		announce(to, KTCP_SOCK_STATE);
 		return;
 	}
@@ -182,9 +194,9 @@ void network::process(tcp &to, segment &&s)
 		to.rst_out = true;
 		return;
 	}
-	if (s.what == packet::fin) { /* tcp_fin(), then tcp_data_ready() */
+	/* tcp_fin(), which the port keeps to itself, then tcp_data_ready() */
+	if (s.what == packet::fin) {
 		to.fin_received = true;
-		announce(to, KTCP_SOCK_STATE);
 		announce(to, KTCP_SOCK_READABLE);
 		finish_if_both_closed(to);
 		return;
@@ -197,6 +209,7 @@ void network::process(tcp &to, segment &&s)
 		return;
 	}
 	to.in.append(s.payload.data(), s.payload.size());
+	to.heard_ms = kernel_.now_ms();
 	announce(to, KTCP_SOCK_READABLE);
 }
 
@@ -267,6 +280,10 @@ void network::announce(tcp &s, unsigned events)
 {
 	task &self = kernel_.current();
 
+	if (s.listener && s.watched) {
+		listener_ready(*s.listener, KTCP_SOCK_READABLE);
+		return;
+	}
 	if (!has_callbacks(s) || !(s.hook || (events & KTCP_SOCK_READABLE))) {
 		kernel_.wake(&s);
 		return;
@@ -280,9 +297,11 @@ void network::announce(tcp &s, unsigned events)
 		    s.owner == &self)
 			events |= KTCP_SOCK_SOFTIRQ;
 		kernel_.trace("%s: event %u", s.name.c_str(), events);
-		self.may_do_io = events & KTCP_SOCK_SOFTIRQ;
+		const bool was_open = s.open;
+
+		s.open = events & KTCP_SOCK_SOFTIRQ;
 		hook->event(hook, events);
-		self.may_do_io = false;
+		s.open = was_open;
 	}
 	kernel_.point();
 	self.in_module--;
@@ -324,7 +343,7 @@ void network::lock(tcp &s)
 	s.owner = &kernel_.current();
 }
 
-/* As release_sock(): what arrived in the meantime is processed first, in this context. */
+/* As release_sock(): segments that arrived in the meantime are processed first, in this context. */
 void network::unlock(tcp &s)
 {
 	while (!s.backlog.empty()) {
@@ -439,32 +458,48 @@ int network::connect(tcp &s, const ktcp_endpoint &remote)
 {
 	if (s.state == tcp_state::established)
 		return -EISCONN;
+	if (s.state == tcp_state::syn_sent)
+		return -EALREADY;
 	if (s.state != tcp_state::closed)
 		return -EINVAL;
 	if (!s.inet6 && !is_v4(remote))
 		return -EAFNOSUPPORT;
-	if (!is_local(remote) || (s.inet6 && s.v6only && is_v4(remote)))
+	if ((!is_local(remote) && !is_silent(remote)) || (s.inet6 && s.v6only && is_v4(remote)))
 		return -ENETUNREACH;
 	if (is_any(s.local)) {
 		uint16_t port = s.local.port;
 
-		s.local = remote;
+		s.local = is_local(remote) ? remote : v4_loopback(0);
 		s.local.port = port;
 	}
 	if (!s.bound) {
 		s.local.port = ephemeral_port();
 		s.bound = true;
 	}
+	/* __inet_check_established() */
+	for (const tcp *other : active_) {
+		bool gone = other->state == tcp_state::done && !other->rst_out;
+
+		if (other != &s && !gone && other->ns == s.ns &&
+		    other->local.port == s.local.port && same_address(other->local, s.local) &&
+		    other->remote.port == remote.port && same_address(other->remote, remote))
+			return -EADDRNOTAVAIL;
+	}
 	s.remote = remote;
 	s.state = tcp_state::syn_sent;
 	s.handshake = packet::syn;
 	kernel_.news();
-	while (s.state == tcp_state::syn_sent)
-		kernel_.block(&s, "connect");
-	if (s.state == tcp_state::established || !s.error)
+	return -EINPROGRESS;
+}
+
+int network::connected(tcp &s)
+{
+	if (s.state == tcp_state::syn_sent)
+		return -EINPROGRESS;
+	if (s.state == tcp_state::established)
 		return 0;
 
-	int error = s.error;
+	const int error = s.error ? s.error : ECONNABORTED;
 
 	s.error = 0;
 	s.state = tcp_state::closed;
@@ -495,18 +530,13 @@ void network::handshake_step(tcp &client, packet what)
 	tcp *listener = find_listener(client, client.remote);
 
 	kernel_.news();
-	if (what == packet::synack) {
-		client.state = tcp_state::established;
-		client.handshake = packet::ack_of_handshake;
-		client.progress_ms = kernel_.now_ms();
-		kernel_.wake(&client);
+	if (is_silent(client.remote)) {
+		retry_handshake(client);
 		return;
 	}
-	if (!listener) {
-		if (what == packet::syn)
-			become_done(client, ECONNREFUSED);
-		else
-			receive(client, segment{ packet::rst, {} });
+	if (what == packet::synack || !listener) {
+		client.handshake = packet::data;
+		receive(client, segment{ what == packet::synack ? what : packet::rst, {} });
 		return;
 	}
 	/* sk_acceptq_is_full() */
@@ -526,8 +556,9 @@ void network::handshake_step(tcp &client, packet what)
 void network::retry_handshake(tcp &client)
 {
 	if (client.handshake_tries == handshake_tries_limit) {
+		client.handshake = packet::data;
 		if (client.state == tcp_state::syn_sent)
-			become_done(client, ETIMEDOUT);
+			abandon_handshake(client);
 		else
 			receive(client, segment{ packet::rst, {} });
 		return;
@@ -537,6 +568,17 @@ void network::retry_handshake(tcp &client)
 		client.handshake_waits = false;
 		kernel_.news();
 	});
+}
+
+/* As tcp_write_timeout() */
+void network::abandon_handshake(tcp &client)
+{
+	if (client.state != tcp_state::syn_sent)
+		return; /* closed meanwhile */
+	if (client.owner)
+		kernel_.arm(kernel_.now_ms() + 1, [this, &client] { abandon_handshake(client); });
+	else
+		time_out(client);
 }
 
 void network::accept_child(tcp &client, tcp &listener)
@@ -555,17 +597,29 @@ void network::accept_child(tcp &client, tcp &listener)
 	child.oobinline = listener.oobinline;
 	child.no_linger = listener.no_linger;
 	child.user_timeout_ms = listener.user_timeout_ms;
+	child.heard_ms = kernel_.now_ms();
 	child.peer = &client;
 	child.listener = &listener;
 	client.peer = &child;
 	listener.accept_queue.push_back(&child);
 	kernel_.trace("%s: %s waits to be accepted", listener.name.c_str(), child.name.c_str());
 	if (listener.hook)
-		kernel_.raise_softirq(("softirq/" + listener.name).c_str(), [this, &listener] {
-			listener_ready(listener, KTCP_SOCK_READABLE);
-		});
+		kernel_.raise_softirq(("softirq/" + listener.name).c_str(),
+				      [this, &listener, &child] {
+					      listener_ready(listener, watch(listener, child));
+				      });
 	else
 		kernel_.wake(&listener);
+}
+
+/* The events to tell of a new connection. Now and then it is not watched, and they are lost. */
+unsigned network::watch(tcp &listener, tcp &child)
+{
+	if (child.listener != &listener || !child.in.empty() || child.fin_received ||
+	    child.state != tcp_state::established)
+		return KTCP_SOCK_READABLE;
+	child.watched = listener.hook && !kernel_.fails("a hint of first data");
+	return KTCP_SOCK_CONNECTED;
 }
 
 tcp &network::accept(tcp &listener)
@@ -574,6 +628,7 @@ tcp &network::accept(tcp &listener)
 
 	listener.accept_queue.pop_front();
 	child.listener = nullptr;
+	child.watched = false;
 	child.owned = true;
 	kernel_.news();
 	return child;
@@ -592,12 +647,16 @@ bool network::readable(const tcp &s) const
 {
 	if (s.state == tcp_state::listening)
 		return !s.accept_queue.empty();
+	if (s.state == tcp_state::syn_sent)
+		return false;
 	return !s.in.empty() || s.fin_received || s.rcv_shutdown || s.error ||
 	       s.state != tcp_state::established;
 }
 
 bool network::writable(const tcp &s) const
 {
+	if (s.state == tcp_state::syn_sent)
+		return false;
 	return s.error || s.snd_shutdown || s.state != tcp_state::established ||
 	       room(s) * 3 >= s.sndbuf;
 }
@@ -657,7 +716,7 @@ long network::send(tcp &s, const void *data, size_t size)
 
 /* The end */
 
-/* As inet_shutdown(): sk_state_change is called whatever the outcome. */
+/* As inet_shutdown(): sk_state_change is called in any case. */
 int network::shutdown(tcp &s, ktcp_shutdown how)
 {
 	int status = 0;
@@ -713,7 +772,7 @@ void network::destroy_listener(uint16_t port)
 	unlock(listener);
 }
 
-/* As inet_csk_listen_stop(): whoever was not accepted is reset. */
+/* As inet_csk_listen_stop(): connections that were not accepted are reset. */
 void network::drop_backlog(tcp &listener)
 {
 	for (tcp *child : listener.accept_queue) {
@@ -777,6 +836,12 @@ void network::stall_check(tcp &s)
 			    [this, &s] { stall_check(s); });
 		return;
 	}
+	time_out(s);
+}
+
+/* As tcp_write_err(), of a socket without an owner. */
+void network::time_out(tcp &s)
+{
 	reset(s); /* the peer learns of it at its next packet; here: at once */
 	s.error = ETIMEDOUT;
 	if (!has_callbacks(s)) {

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * TCP inside one simulated host: listeners and their backlogs, connections as two byte
- * streams with limited buffers, packets that arrive when the scheduler says so, FIN and RST,
- * a lock for each socket with a backlog behind it, and event callbacks as the kernel makes
- * them. Nothing is lost on the way unless the link is down; delays and reordering between
- * sockets are what a run explores.
+ * TCP inside one simulated host: listeners and their backlogs, connections as two byte streams with
+ * limited buffers, FIN and RST. Packets arrive when the scheduler says so. Each socket has a lock
+ * with a backlog behind it, and event callbacks as the kernel makes them. Nothing is lost on the
+ * way unless the link is down; delays and reordering between sockets are what a run explores.
  *
  * This is the transport, what the kernel calls struct sock. port_socket.cpp puts the
  * boundary's functions on top of it, client.cpp a test's clients.
@@ -89,12 +88,13 @@ struct tcp {
 
 	/* options */
 	bool v6only = false, reuseaddr = false, nodelay = false, keepalive = false;
-	bool oobinline = false, no_linger = false, holds_net = false;
+	bool oobinline = false, quickack = true, no_linger = false, holds_net = false;
 	unsigned user_timeout_ms = 0;
 
 	/* the lock, and what arrived while it was held */
 	task *owner = nullptr;
 	bool spun = false; /* the owner has its spin lock alone, and no process owns it */
+	bool open = false; /* to the owner's softirq calls: in an event with KTCP_SOCK_SOFTIRQ, … */
 	std::deque<segment> backlog;
 	size_t backlog_bytes = 0;
 	task *caller = nullptr; /* in a call: one context at a time */
@@ -128,12 +128,14 @@ struct tcp {
 	int callbacks_running = 0; /* under the callback lock */
 	/* a child that nobody has accepted yet */
 	tcp *listener = nullptr;
+	bool watched = false; /* its first data is told to the listener's hook */
 
 	struct ktcp_sock_hook *hook = nullptr;
 	int cpu = -1;
 	uint32_t priority = 0;
 	bool stall_timer = false;
-	uint64_t progress_ms = 0;
+	uint64_t progress_ms = 0; /* the peer took bytes, or none waited for it */
+	uint64_t heard_ms = 0; /* bytes came */
 };
 
 class network {
@@ -155,7 +157,9 @@ class network {
 	tcp &create(::net *ns, bool inet6, bool user);
 	int bind(tcp &s, const ktcp_endpoint &local);
 	int listen(tcp &s, int backlog);
+	/* 0 or an error; -EINPROGRESS, and then connected() says what came of it. */
 	int connect(tcp &s, const ktcp_endpoint &remote);
+	int connected(tcp &s);
 	/* The first in the backlog, which is not empty; with its lock held. */
 	tcp &accept(tcp &listener);
 	/* Each with the lock held, or on a client's socket. 0, a count, or a negative errno. */
@@ -168,7 +172,7 @@ class network {
 
 	void lock(tcp &s);
 	void unlock(tcp &s);
-	/* Tell the socket's hook, or whoever waits. */
+	/* Tell the socket's hook, or the tasks that wait. */
 	void announce(tcp &s, unsigned events);
 	void reset(tcp &s);
 	/* As tcp_abort(): the connection breaks, with its hook told; under the lock. */
@@ -195,8 +199,10 @@ class network {
 	uint16_t ephemeral_port();
 	void handshake_step(tcp &client, packet what);
 	void retry_handshake(tcp &client);
+	void abandon_handshake(tcp &client);
 	void accept_child(tcp &client, tcp &listener);
 	void listener_ready(tcp &listener, unsigned events);
+	unsigned watch(tcp &listener, tcp &child);
 	segment take_segment(tcp &from, packet what);
 	void receive(tcp &to, segment &&s);
 	void process(tcp &to, segment &&s);
@@ -207,6 +213,7 @@ class network {
 	void drop_backlog(tcp &listener);
 	void watch_for_stall(tcp &s);
 	void stall_check(tcp &s);
+	void time_out(tcp &s);
 	bool has_callbacks(const tcp &s) const;
 	bool held_by_softirq(const tcp &s) const;
 

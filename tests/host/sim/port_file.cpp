@@ -127,6 +127,14 @@ int ktcp_file_stat(struct ktcp_file_root *, const char *path, struct ktcp_file_s
 	return k.fails("ktcp_file_stat") ? -EACCES : look_up(k, path, status, &text);
 }
 
+int ktcp_file_restat(struct file *file, struct ktcp_file_status *status)
+{
+	kernel &k = kernel::enter_process("ktcp_file_restat");
+	const std::string *text;
+
+	return k.fails("ktcp_file_restat") ? -EIO : look_up(k, file->path, status, &text);
+}
+
 void ktcp_file_close(struct file *file)
 {
 	kernel::enter_any("ktcp_file_close");
@@ -212,6 +220,6 @@ int ktcp_file_list(struct file *directory, bool first,
 			return 0;
 		}
 	}
-	directory->next = "\xff";
+	directory->next.assign(1, char(0xff)); /* g++ 12 sees an overlap in assigning a text */
 	return 0;
 }

@@ -4,8 +4,10 @@
 
 #include <cerrno>
 #include <cstdarg>
+#include <cstddef>
 #include <cstdio>
 #include <new>
+#include <vector>
 
 #include <ktcp/port/memory.h>
 #include <ktcp/port/proc.h>
@@ -18,29 +20,31 @@ struct seq_file {
 	std::string text;
 };
 
-struct proc_dir_entry {
+struct ktcp_proc_folder {
 	std::string name;
 	std::map<std::string, ktcp_proc_file *> files;
 	int readers = 0;
 };
 
-int ktcp_proc_mkdir(struct net *, const char *name, struct proc_dir_entry **out)
+int ktcp_proc_mkdir(struct net *, const char *name, struct ktcp_proc_folder **out)
 {
 	kernel &k = kernel::enter_process("ktcp_proc_mkdir");
 
-	if (k.folders.contains(name) || k.fails("ktcp_proc_mkdir"))
+	if (k.folders.contains(name))
+		return -EEXIST;
+	if (k.fails("ktcp_proc_mkdir"))
 		return -ENOMEM;
 
-	void *memory = ktcp_kmalloc(sizeof(proc_dir_entry), KTCP_GFP_KERNEL);
+	void *memory = ktcp_kmalloc(sizeof(ktcp_proc_folder), KTCP_GFP_KERNEL);
 
 	if (!memory)
 		return -ENOMEM;
-	*out = new (memory) proc_dir_entry{ .name = name, .files = {} };
+	*out = new (memory) ktcp_proc_folder{ .name = name, .files = {} };
 	k.folders[name] = *out;
 	return 0;
 }
 
-void ktcp_proc_rmdir(struct proc_dir_entry *folder)
+void ktcp_proc_rmdir(struct ktcp_proc_folder *folder)
 {
 	kernel &k = kernel::enter_process("ktcp_proc_rmdir");
 
@@ -49,11 +53,11 @@ void ktcp_proc_rmdir(struct proc_dir_entry *folder)
 	k.folders.erase(folder->name);
 	while (folder->readers)
 		k.block(folder, "proc_remove");
-	folder->~proc_dir_entry();
+	folder->~ktcp_proc_folder();
 	ktcp_kfree(folder);
 }
 
-int ktcp_proc_create(struct proc_dir_entry *folder, const char *name, struct ktcp_proc_file *file)
+int ktcp_proc_create(struct ktcp_proc_folder *folder, const char *name, struct ktcp_proc_file *file)
 {
 	kernel &k = kernel::enter_process("ktcp_proc_create");
 
@@ -86,23 +90,23 @@ std::string read_proc(const std::string &folder_name, const std::string &file_na
 	if (found == k.folders.end())
 		return "";
 
-	proc_dir_entry *folder = found->second;
+	ktcp_proc_folder *folder = found->second;
 	ktcp_proc_file *file = folder->files.at(file_name);
+	std::vector<std::max_align_t> opening(file->opening_size / sizeof(std::max_align_t) + 1);
 	seq_file to;
 
 	folder->readers++;
-	for (uint64_t position = 0, more = 1; more;) {
-		file->lock(file);
-		for (uint64_t i = 0; i < items_a_round && more; i++) {
-			k.point();
-			more = file->at(file, position);
-			if (more) {
-				file->show(file, &to);
-				position++;
-			}
-		}
-		file->unlock(file);
+	file->open(file, opening.data());
+	for (uint64_t position = 0, more = 1; more; position++) {
+		/* Another round asks for the last item again. */
+		if (position && position % items_a_round == 0)
+			file->at(file, opening.data(), position - 1);
+		k.point();
+		more = file->at(file, opening.data(), position);
+		if (more)
+			file->show(file, opening.data(), &to);
 	}
+	file->release(file, opening.data());
 	if (--folder->readers == 0)
 		k.wake(folder);
 	return to.text;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /* port/socket.h over the simulated network. */
 #include <cerrno>
+#include <ktcp/port/lookup.h>
 #include <ktcp/port/memory.h>
+#include <ktcp/port/net.h>
 #include <ktcp/port/pages.h>
 #include <ktcp/port/posix/send_pages.hpp>
 #include <ktcp/port/socket.h>
@@ -10,6 +12,9 @@
 #include "memory.hpp"
 #include "network.hpp"
 #include "threads.hpp"
+
+/* The simulated host has this process's alone. */
+#include <ktcp/port/posix/listeners.cpp>
 
 struct socket {
 	sim::tcp *sk;
@@ -177,8 +182,8 @@ int ktcp_sock_accept(struct socket *listener, struct socket **out)
 		return c.done(-EAGAIN);
 
 	/*
-	 * The child's lock, as inet_csk_accept() may take it. Who waits there may find that the
-	 * backlog was dropped meanwhile.
+	 * The child's lock, as inet_csk_accept() may take it. A task that waits there may find that
+	 * the backlog was dropped meanwhile.
 	 */
 	tcp &child = *waiting.front();
 
@@ -192,11 +197,18 @@ int ktcp_sock_accept(struct socket *listener, struct socket **out)
 
 int ktcp_sock_connect(struct socket *sock, const struct ktcp_endpoint *remote)
 {
-	call c(sock, "ktcp_sock_connect");
+	locked_call c(sock, "ktcp_sock_connect");
 
 	if (c.k.fails("ktcp_sock_connect"))
-		return c.done(-ENOMEM);
+		return c.done(c.k.chance.coin() ? -ENOMEM : -EADDRNOTAVAIL);
 	return c.done(c.k.net->connect(c.s, *remote));
+}
+
+int ktcp_sock_connected(struct socket *sock)
+{
+	locked_call c(sock, "ktcp_sock_connected");
+
+	return c.done(c.k.net->connected(c.s));
 }
 
 long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size)
@@ -252,7 +264,7 @@ long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned
 	return c.done(sent);
 }
 
-/* Softirq: inside an event, with the socket's lock, and nobody in one of the calls above. */
+/* Softirq: inside an event, with the socket's lock, and no task in one of the calls above. */
 
 long ktcp_sock_send_pages(struct socket *sock, const ktcp_file_page *pages, unsigned int count,
 			  unsigned int flags)
@@ -285,7 +297,7 @@ static tcp &enter_softirq(struct socket *sock, const char *function)
 
 	if (sock->released)
 		k.fail("%s: %s was released", function, s.name.c_str());
-	if (!k.current().may_do_io || s.owner != &k.current())
+	if (!s.open || s.owner != &k.current())
 		k.fail("%s: %s, outside of an event with KTCP_SOCK_SOFTIRQ", function,
 		       s.name.c_str());
 	if (s.caller)
@@ -321,6 +333,22 @@ long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, 
 	return sent == -EAGAIN && s.out.empty() && !s.unacked ? -EINPROGRESS : sent;
 }
 
+void ktcp_sock_softirq_finish(struct socket *sock)
+{
+	tcp &s = enter_softirq(sock, "ktcp_sock_softirq_finish");
+	kernel &k = kernel::now("ktcp_sock_softirq_finish");
+
+	if (s.in.empty())
+		k.net->shutdown(s, KTCP_SHUT_WR);
+}
+
+static struct sock *take_bh(kernel &k, tcp &s)
+{
+	s.owner = &k.current();
+	s.spun = s.open = true;
+	return reinterpret_cast<struct sock *>(&s);
+}
+
 struct sock *ktcp_sock_trylock_bh(struct socket *sock)
 {
 	kernel &k = kernel::enter_any("ktcp_sock_trylock_bh");
@@ -335,10 +363,19 @@ struct sock *ktcp_sock_trylock_bh(struct socket *sock)
 			return nullptr;
 		k.block(&s.owner, "bh_lock_sock");
 	}
-	s.owner = &k.current();
-	s.spun = true;
-	k.current().may_do_io = true;
-	return reinterpret_cast<struct sock *>(&s);
+	return take_bh(k, s);
+}
+
+struct sock *ktcp_sock_try_bh(struct socket *sock)
+{
+	kernel &k = kernel::enter_any("ktcp_sock_try_bh");
+	tcp &s = *sock->sk;
+
+	if (sock->released)
+		k.fail("ktcp_sock_try_bh: %s was released", s.name.c_str());
+	if (!k.current().here_depth && k.current().kind != sim::context::softirq)
+		k.fail("ktcp_sock_try_bh: bottom halves are on");
+	return s.owner ? nullptr : take_bh(k, s);
 }
 
 void ktcp_sock_unlock_bh(struct sock *sk)
@@ -346,24 +383,29 @@ void ktcp_sock_unlock_bh(struct sock *sk)
 	tcp &s = *reinterpret_cast<tcp *>(sk);
 	kernel &k = kernel::enter_any("ktcp_sock_unlock_bh");
 
-	k.current().may_do_io = false;
+	s.open = false;
 	/* Packets that spin are taken for ones in the backlog: they come now. */
 	k.net->unlock(s);
 }
 
-int ktcp_sock_wait(struct socket *sock, unsigned int events, int timeout_ms)
+int ktcp_sock_wait_for_poke(struct socket *sock, unsigned int events, int timeout_ms, bool *poked)
 {
 	call c(sock, "ktcp_sock_wait");
 	uint64_t deadline = timeout_ms < 0 ? UINT64_MAX : c.k.now_ms() + unsigned(timeout_ms);
 
 	if (c.s.hook)
 		c.k.fail("ktcp_sock_wait: %s is hooked", c.s.name.c_str());
-	if (!events || events & ~(KTCP_SOCK_READABLE | KTCP_SOCK_WRITABLE))
+	if ((!events && !poked) || events & ~(KTCP_SOCK_READABLE | KTCP_SOCK_WRITABLE))
 		c.k.fail("ktcp_sock_wait: for events %u", events);
 	for (;;) {
+		if (poked && *poked) {
+			*poked = false;
+			return c.done(0);
+		}
 		if (((events & KTCP_SOCK_READABLE) && c.k.net->readable(c.s)) ||
 		    ((events & KTCP_SOCK_WRITABLE) && c.k.net->writable(c.s)) ||
-		    c.s.state == sim::tcp_state::done || c.s.state == sim::tcp_state::closed)
+		    (events &&
+		     (c.s.state == sim::tcp_state::done || c.s.state == sim::tcp_state::closed)))
 			return c.done(0);
 		if (sim::thread_should_stop(c.k))
 			return c.done(-EINTR);
@@ -376,6 +418,22 @@ int ktcp_sock_wait(struct socket *sock, unsigned int events, int timeout_ms)
 		if (c.s.hook)
 			c.k.fail("ktcp_sock_wait: %s was hooked meanwhile", c.s.name.c_str());
 	}
+}
+
+int ktcp_sock_wait(struct socket *sock, unsigned int events, int timeout_ms)
+{
+	return ktcp_sock_wait_for_poke(sock, events, timeout_ms, nullptr);
+}
+
+void ktcp_sock_poke(struct socket *sock, bool *poked)
+{
+	kernel &k = kernel::enter_any("ktcp_sock_poke");
+
+	if (sock->released)
+		k.fail("ktcp_sock_poke: %s was released", sock->sk->name.c_str());
+	*poked = true;
+	k.wake(sock->sk);
+	k.point();
 }
 
 int ktcp_sock_shutdown(struct socket *sock, enum ktcp_shutdown how)
@@ -437,6 +495,17 @@ void ktcp_sock_set_keepalive(struct socket *sock)
 	call(sock, "ktcp_sock_set_keepalive").s.keepalive = true;
 }
 
+void ktcp_sock_set_quickack(struct socket *sock, bool on)
+{
+	/* Another context may be accepting from it already. */
+	kernel &k = enter(sock, "ktcp_sock_set_quickack");
+	tcp &s = *sock->sk;
+
+	k.net->lock(s);
+	s.quickack = on;
+	k.net->unlock(s);
+}
+
 void ktcp_sock_set_oobinline(struct socket *sock)
 {
 	call(sock, "ktcp_sock_set_oobinline").s.oobinline = true;
@@ -465,6 +534,38 @@ void ktcp_sock_set_user_timeout(struct socket *sock, unsigned int ms)
 	call c(sock, "ktcp_sock_set_user_timeout");
 
 	c.s.user_timeout_ms = ms;
+}
+
+/* There is no device but the network. */
+/* As the kernel numbers its namespaces: the initial one has a number of its own. */
+uint32_t ktcp_net_number(const struct net *net)
+{
+	return net ? static_cast<uint32_t>(reinterpret_cast<uintptr_t>(net) >> 4) : 4026531840u;
+}
+
+bool ktcp_is_init_net(const struct net *net)
+{
+	return !net;
+}
+
+uint32_t ktcp_net_ifindex(struct net *, const char *)
+{
+	return 0;
+}
+
+/* Asked only to name the one that has a port. */
+size_t ktcp_tcp_count_listeners(struct net *,
+				bool (*)(void *context, const struct ktcp_tcp_identity *each),
+				void *)
+{
+	return 0;
+}
+
+int ktcp_sock_set_option(struct socket *sock, enum ktcp_sock_option, const void *, size_t)
+{
+	call c(sock, "ktcp_sock_set_option");
+
+	return 0;
 }
 
 int ktcp_sock_hold_net(struct socket *sock)
@@ -538,7 +639,55 @@ void ktcp_sock_unhook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
 	if (s.hook != hook)
 		k.fail("ktcp_sock_unhook_listener: %s has another hook, or none", s.name.c_str());
 	s.hook = nullptr;
+	for (tcp *child : s.accept_queue)
+		child->watched = false;
 	k.trace("unhook listener %s", s.name.c_str());
+}
+
+bool ktcp_sock_is_local(const struct socket *sock)
+{
+	kernel &k = kernel::now("ktcp_sock_is_local");
+
+	if (sock->released)
+		k.fail("ktcp_sock_is_local: %s was released", sock->sk->name.c_str());
+	return sock->sk->cpu & 1; /* some are */
+}
+
+static const tcp &asked(const struct socket *sock, const char *call)
+{
+	kernel &k = kernel::now(call);
+
+	if (sock->released)
+		k.fail("%s: %s was released", call, sock->sk->name.c_str());
+	return *sock->sk;
+}
+
+uint32_t ktcp_sock_unheard_ms(const struct socket *sock)
+{
+	const tcp &s = asked(sock, "ktcp_sock_unheard_ms");
+
+	return uint32_t(kernel::now("ktcp_sock_unheard_ms").now_ms() - s.heard_ms);
+}
+
+bool ktcp_sock_has_unread(const struct socket *sock)
+{
+	return !asked(sock, "ktcp_sock_has_unread").in.empty();
+}
+
+uint32_t ktcp_sock_untaken_ms(const struct socket *sock)
+{
+	const tcp &s = asked(sock, "ktcp_sock_untaken_ms");
+
+	return s.progress_ms ?
+		       uint32_t(kernel::now("ktcp_sock_untaken_ms").now_ms() - s.progress_ms) :
+		       UINT32_MAX;
+}
+
+uint32_t ktcp_sock_unread(const struct socket *sock)
+{
+	const tcp &s = asked(sock, "ktcp_sock_unread");
+
+	return uint32_t(s.out.size() + s.unacked);
 }
 
 int ktcp_sock_incoming_cpu(const struct socket *sock)

@@ -3,6 +3,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <ktcp/port/log.h>
+#include <ktcp/port/posix/trace.cpp>
 #include <ktcp/port/random.h>
 #include <ktcp/port/time.h>
 
@@ -34,6 +35,50 @@ void ktcp_msleep(unsigned int ms)
 
 	while (k.now_ms() < until)
 		k.block_until(&key, until, "ktcp_msleep");
+}
+
+/* Its memory is the module's, so that one that is not stopped is seen. */
+struct ktcp_exact_timer {
+	void (*function)(void *context);
+	void *context;
+	bool armed;
+	bool running; /* its softirq is on its way, or runs */
+	kernel::timer_id id;
+};
+
+struct ktcp_exact_timer *ktcp_exact_timer_start(unsigned int us, void (*function)(void *context),
+						void *context, enum ktcp_gfp gfp)
+{
+	kernel &k = kernel::enter_any("ktcp_exact_timer_start");
+	auto *const made =
+		static_cast<ktcp_exact_timer *>(ktcp_kmalloc(sizeof(ktcp_exact_timer), gfp));
+
+	if (!made)
+		return nullptr;
+	*made = { function, context, true, false, {} };
+	made->id = k.arm(k.now_ms() + (us + 999) / 1000, [&k, made] {
+		made->armed = false;
+		made->running = true;
+		k.raise_softirq("softirq/exact timer", [&k, made] {
+			k.current().in_module++;
+			made->function(made->context);
+			k.current().in_module--;
+			made->running = false;
+			k.wake(made);
+		});
+	});
+	return made;
+}
+
+void ktcp_exact_timer_stop(struct ktcp_exact_timer *timer)
+{
+	kernel &k = kernel::enter_any("ktcp_exact_timer_stop");
+
+	if (timer->armed)
+		k.disarm(timer->id);
+	while (timer->running)
+		k.block(timer, "ktcp_exact_timer_stop");
+	ktcp_kfree(timer);
 }
 
 static void log_line(enum ktcp_log_level level, const char *format, va_list arguments)

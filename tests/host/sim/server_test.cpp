@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * The server, in each of its models, over many schedules: what comes back, and that stop()
- * returns and leaves nothing, whatever the peers do, whatever fails, whenever it comes.
+ * The server, in each of its models, over many schedules. The tests look at the bytes that come
+ * back. They show that stop() returns and leaves nothing, beside any peer and any failure, at any
+ * time.
  */
 #include <gtest/gtest.h>
 
@@ -61,7 +62,7 @@ class Server : public testing::TestWithParam<const char *> {
 	}
 };
 
-INSTANTIATE_TEST_SUITE_P(Model, Server, testing::Values("event", "softirq", "work", "thread"),
+INSTANTIATE_TEST_SUITE_P(Model, Server, testing::Values("event", "work", "thread"),
 			 [](const auto &info) { return std::string(info.param); });
 
 /* A client that sends, closes its side and expects everything back. */
@@ -79,7 +80,7 @@ void converse(world &w, size_t size, unsigned salt, const ktcp_endpoint &to)
 	SIM_EXPECT(w, back == text);
 }
 
-TEST_P(Server, EchoesWhatWasSent)
+TEST_P(Server, EchoesTheBytes)
 {
 	sim::explore(4000, {}, [this](world &w) {
 		echo_server server;
@@ -102,7 +103,7 @@ TEST_P(Server, EchoesWhatWasSent)
 }
 
 /* A connection from the very first moment is announced like any other. */
-TEST_P(Server, ServesWhoComesWhileItStarts)
+TEST_P(Server, ServesPeersThatConnectWhileItStarts)
 {
 	sim::explore(2000, {}, [this](world &w) {
 		echo_server server;
@@ -115,6 +116,28 @@ TEST_P(Server, ServesWhoComesWhileItStarts)
 			SIM_EXPECT(w, c.exchange("early") == "early");
 		});
 		w.spawn("start", [&] { SIM_EXPECT(w, server.start(settings())); });
+		w.join();
+		server.stop();
+		w.unload();
+	});
+}
+
+/* A peer that sends nothing is accepted all the same: it is counted, and can be timed out. */
+TEST_P(Server, AcceptsTheSilent)
+{
+	sim::explore(1000, {}, [this](world &w) {
+		echo_server server;
+		auto settings_ = settings();
+
+		settings_.timeouts.idle_ms = 100;
+		SIM_EXPECT(w, server.start(settings_));
+		for (unsigned i = w.chance().between(1, 3); i > 0; i--)
+			w.spawn("silent", [&w] {
+				client c;
+
+				SIM_EXPECT_EQ(w, c.connect(sim::v4_loopback(port)), 0);
+				c.receive_all(); /* until it is timed out */
+			});
 		w.join();
 		server.stop();
 		w.unload();
@@ -209,16 +232,6 @@ TEST_P(Server, StopsWithClientsOfEveryKind)
 	});
 }
 
-/* CPUs leave and come back, some points apart. */
-void shake_cpus(world &w)
-{
-	for (unsigned i = w.chance().below(20); i > 0; i--) {
-		for (unsigned j = w.chance().below(40); j > 0; j--)
-			w.point();
-		w.shake_cpu();
-	}
-}
-
 /* A turn that was to be taken by a CPU that leaves is taken all the same. */
 TEST_P(Server, ServesWhileCpusLeave)
 {
@@ -231,7 +244,7 @@ TEST_P(Server, ServesWhileCpusLeave)
 		SIM_EXPECT(w, server.start(settings()));
 		for (unsigned i = 0; i < 3; i++)
 			w.spawn("client", [&w, i] { converse(w, 400, i, sim::v4_loopback(port)); });
-		w.spawn("cpus", [&w] { shake_cpus(w); });
+		w.spawn("cpus", [&w] { w.shake_cpus(); });
 		w.join();
 		server.stop();
 		w.unload();
@@ -249,7 +262,7 @@ TEST_P(Server, StopsWhileCpusLeave)
 		SIM_EXPECT(w, server.start(settings()));
 		for (unsigned i = w.chance().between(1, 4); i > 0; i--)
 			w.spawn("client", [&w] { misbehave(w); });
-		w.spawn("cpus", [&w] { shake_cpus(w); });
+		w.spawn("cpus", [&w] { w.shake_cpus(); });
 		w.sleep_ms(w.chance().below(30));
 		server.stop();
 		w.join();
@@ -257,8 +270,10 @@ TEST_P(Server, StopsWhileCpusLeave)
 	});
 }
 
-/* Nobody is kept who has gone, however that came about and whatever was under way. */
-TEST_P(Server, LetsGoOfWhoHasGone)
+/*
+ * The server keeps no connection whose peer has gone. It may go in any way, and during any operation.
+ */
+TEST_P(Server, LetsGoOfPeersThatHaveGone)
 {
 	options how;
 
@@ -303,6 +318,90 @@ TEST_P(Server, StopsAtEveryStep)
 		server.stop();
 		w.unload();
 		return reached;
+	});
+}
+
+/* A deadline for each message, which moves on while the server's own timeouts run. */
+struct impatient {
+	ktcp::task operator()(ktcp::connection &peer) const
+	{
+		for (;;) {
+			peer.expires_after(20);
+
+			auto received = co_await peer.read();
+
+			if (!received || !co_await peer.write(*received))
+				break;
+		}
+	}
+};
+
+/*
+ * stop() at every single step of a life whose times run out: none is looked at afterwards, and no
+ * timer is set any more.
+ */
+TEST_P(Server, KeepsNoTimeAfterItsEnd)
+{
+	options how;
+
+	how.hasty_time = true;
+	sim::explore_steps(12, how, [this](world &w, uint64_t step) {
+		ktcp::server<impatient, ktcp::any_model> server;
+		auto with = settings();
+
+		with.timeouts = { .idle_ms = 60, .write_ms = 40 };
+		SIM_EXPECT(w, server.start(with));
+		for (unsigned i = 0; i < 2; i++)
+			w.spawn("client", [&w] {
+				client c;
+
+				if (c.connect(sim::v4_loopback(port)))
+					return;
+				for (int round = 0; round < 3; round++) {
+					c.send("some text");
+					c.receive_exactly(9);
+					w.sleep_ms(w.chance().below(15));
+				}
+				c.receive_all();
+			});
+
+		bool reached = w.wait_for_step(step);
+
+		server.stop();
+		w.unload();
+		return reached;
+	});
+}
+
+/* Each deadline is kept, beside any other event of the connection. */
+TEST_P(Server, EndsEachInTime)
+{
+	options how;
+
+	how.buffer_bytes = small;
+	sim::explore(2000, how, [this](world &w) {
+		ktcp::server<impatient, ktcp::any_model> server;
+
+		SIM_EXPECT(w, server.start(settings()));
+		for (unsigned i = 0; i < 3; i++)
+			w.spawn("client", [&w] {
+				client c;
+
+				SIM_EXPECT_EQ(w, c.connect(sim::v4_loopback(port)), 0);
+				for (uint32_t sends = w.chance().below(4); sends > 0; sends--) {
+					c.send("text");
+					w.sleep_ms(w.chance().below(10));
+				}
+
+				const uint64_t quiet_since = w.now_ms();
+
+				/* It ends it: the client does not. */
+				c.receive_all();
+				SIM_EXPECT(w, w.now_ms() - quiet_since < 300);
+			});
+		w.join();
+		server.stop();
+		w.unload();
 	});
 }
 
@@ -499,7 +598,7 @@ TEST_P(Server, RefusesBeyondItsLimit)
 	});
 }
 
-/* Of one address so many, whatever the others have; and room again when one leaves. */
+/* Of one address so many, independent of the others; and room again when one leaves. */
 TEST_P(Server, LimitsEachSource)
 {
 	sim::explore(500, {}, [this](world &w) {
@@ -542,7 +641,7 @@ TEST_P(Server, LimitsEachSource)
 }
 
 /* A peer that takes none of our bytes is given up; one that just says nothing is not. */
-TEST_P(Server, GivesUpWhoTakesNothing)
+TEST_P(Server, GivesUpPeersThatTakeNothing)
 {
 	options how;
 
@@ -570,8 +669,47 @@ TEST_P(Server, GivesUpWhoTakesNothing)
 	});
 }
 
+/*
+ * A peer that takes some bytes now and then is served to the end. Its steps are smaller than the third
+ * of the send buffer that has to be free before the server is told of room.
+ */
+TEST_P(Server, ServesSlowPeersToTheEnd)
+{
+	options how;
+
+	how.buffer_bytes = 60;
+	sim::explore(300, how, [this](world &w) {
+		const std::string text = pattern(300, 1);
+		echo_server server;
+		auto with = settings();
+
+		with.timeouts = { .idle_ms = 1500, .write_ms = 1000 };
+		SIM_EXPECT(w, server.start(with));
+
+		client slow;
+		std::string back;
+		char piece[5];
+		long got;
+
+		SIM_EXPECT_EQ(w, slow.connect(sim::v4_loopback(port)), 0);
+		w.spawn("sender", [&] {
+			SIM_EXPECT_EQ(w, slow.send(text), 0);
+			slow.finish_sending();
+		});
+		while ((got = slow.receive(piece, sizeof(piece))) > 0) {
+			back.append(piece, size_t(got));
+			w.sleep_ms(700);
+		}
+		SIM_EXPECT_EQ(w, slow.status(), 0);
+		SIM_EXPECT(w, back == text);
+		w.join();
+		server.stop();
+		w.unload();
+	});
+}
+
 /* Stopping lets connections finish, and does not wait longer than they take. */
-TEST_P(Server, DrainsWhoFinishes)
+TEST_P(Server, DrainsPeersThatFinish)
 {
 	sim::explore(500, {}, [this](world &w) {
 		echo_server server;
@@ -605,7 +743,7 @@ TEST_P(Server, DrainsWhoFinishes)
 	});
 }
 
-/* But not for ever, whoever stays. */
+/* But not for ever, even if a client stays. */
 TEST_P(Server, DrainsForSoLong)
 {
 	options how;
@@ -666,7 +804,7 @@ TEST_P(Server, StopsPromptly)
 	});
 }
 
-/* What was written before the close arrives, though the link was down when it closed. */
+/* Bytes that were written before the close arrive, though the link was down when it closed. */
 TEST_P(Server, ClosingDelivers)
 {
 	struct farewell {
@@ -749,8 +887,8 @@ TEST_P(Server, StartsAgainAtOnce)
 }
 
 /*
- * More connections than are accepted in one turn (64), and none after them to announce the
- * rest: they come all at once, when the link is up again.
+ * More connections than are accepted in one turn (64), and none after them to announce the rest.
+ * They come all at once, when the link is up again.
  */
 TEST_P(Server, AcceptsAWholeBacklog)
 {

@@ -6,7 +6,7 @@
 #include <set>
 #include <string>
 
-#include <ktcp/atomic.hpp>
+#include <ktcp/base/atomic.hpp>
 #include <ktcp/port/layout.h>
 #include <ktcp/port/memory.h>
 #include <ktcp/port/socket.h>
@@ -27,7 +27,7 @@ using sim::options;
 using sim::report;
 using sim::world;
 
-/* What a run with this mistake in it says. */
+/* The report of a run with this mistake in it. */
 std::string complaint(const std::function<void(world &)> &mistake, const options &how = {},
 		      uint64_t seed = 1)
 {
@@ -36,7 +36,7 @@ std::string complaint(const std::function<void(world &)> &mistake, const options
 	return r.ok ? "nothing" : r.what;
 }
 
-/* What the first of many runs that fails says; for mistakes that only some schedules show. */
+/* The report of the first run that fails, of many; for mistakes that only some schedules show. */
 std::string complaint_of_some(unsigned seeds, const std::function<void(world &)> &mistake)
 {
 	for (uint64_t seed = 1; seed <= seeds; seed++)
@@ -301,11 +301,41 @@ TEST(Detects, MutexMistakes)
 			    ktcp_mutex_lock(lock);
 			    ktcp_mutex_destroy(lock);
 		    }));
-	EXPECT_SAYS("held mutex", complaint([](world &) {
+	EXPECT_SAYS("held lock", complaint([](world &) {
 			    void *p = ktcp_kmalloc(KTCP_SIZEOF_MUTEX, KTCP_GFP_KERNEL);
 
 			    ktcp_mutex_init(static_cast<mutex *>(p));
 			    ktcp_mutex_lock(static_cast<mutex *>(p));
+			    ktcp_kfree(p);
+		    }));
+}
+
+TEST(Detects, SpinLockMistakes)
+{
+	alignas(void *) static unsigned char storage[KTCP_SIZEOF_SPINLOCK];
+	auto *lock = reinterpret_cast<spinlock *>(storage);
+
+	memset(storage, 0, sizeof(storage));
+	EXPECT_SAYS("not an initialised", complaint([&](world &) { ktcp_spin_lock_bh(lock); }));
+	EXPECT_SAYS("held by the caller already", complaint([&](world &) {
+			    ktcp_spin_lock_init(lock);
+			    ktcp_spin_lock_bh(lock);
+			    ktcp_spin_lock_bh(lock);
+		    }));
+	EXPECT_SAYS("not held by the caller", complaint([&](world &) {
+			    ktcp_spin_lock_init(lock);
+			    ktcp_spin_unlock_bh(lock);
+		    }));
+	EXPECT_SAYS("atomic context", complaint([&](world &) {
+			    ktcp_spin_lock_init(lock);
+			    ktcp_spin_lock_bh(lock);
+			    ktcp_msleep(1);
+		    }));
+	EXPECT_SAYS("held lock", complaint([](world &) {
+			    void *p = ktcp_kmalloc(KTCP_SIZEOF_SPINLOCK, KTCP_GFP_KERNEL);
+
+			    ktcp_spin_lock_init(static_cast<spinlock *>(p));
+			    ktcp_spin_lock_bh(static_cast<spinlock *>(p));
 			    ktcp_kfree(p);
 		    }));
 }

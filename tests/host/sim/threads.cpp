@@ -82,6 +82,11 @@ int ktcp_kthread_stop(struct task_struct *thread)
 	return thread->status;
 }
 
+unsigned int ktcp_kthread_most(void)
+{
+	return 16384;
+}
+
 bool ktcp_kthread_should_stop(void)
 {
 	kernel &k = kernel::enter_process("ktcp_kthread_should_stop");

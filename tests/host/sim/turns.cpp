@@ -2,7 +2,7 @@
 /*
  * port/turns.h, simulated. A context is on a CPU only while it is "here", and then alone there; it
  * takes one that is free, or else one more. That is kinder than a machine only where it does not
- * matter: whatever two CPUs can do to each other, they do here.
+ * matter: two CPUs can do to each other here all that they can there.
  */
 #include "turns.hpp"
 
@@ -26,6 +26,7 @@ struct ktcp_turns {
 		sim::task *busy = nullptr; /* who is here */
 		bool raised = false; /* its drain is on its way */
 		bool work = false; /* for its thread */
+		bool later = false; /* ops->later is on its way */
 		bool thread_runs = false;
 		bool thread_there = true;
 	};
@@ -125,7 +126,7 @@ void ktcp_turns_put(struct ktcp_turns *turns)
 	k.synchronize_rcu();
 	while (turns->fibres)
 		k.block(&turns->fibres, "ktcp_turns_put");
-	/* What is made ready from here on nobody would ever take. */
+	/* No context would ever take a turn that is made ready from here on. */
 	k.turns.reset();
 }
 
@@ -213,6 +214,27 @@ void ktcp_turns_wake(void *memory)
 		cpu.thread_runs = false;
 		ended(k, turns);
 	});
+}
+
+void ktcp_turns_later(void *memory, bool now)
+{
+	kernel &k = kernel::enter_any("ktcp_turns_later");
+	ktcp_turns::cpu &cpu = cpu_of(k, memory, "ktcp_turns_later");
+	ktcp_turns &turns = turns_of(k);
+
+	if (cpu.later)
+		return;
+	cpu.later = true;
+	turns.fibres++;
+	k.spawn(sim::context::thread, "later", [&k, &turns, &cpu, now] {
+		for (uint32_t i = now ? 0 : k.chance.below(20); i > 0; i--)
+			k.yield();
+		cpu.later = false;
+		k.point();
+		turns.ops->later(cpu.memory.get());
+		ended(k, turns);
+	});
+	k.point();
 }
 
 uint64_t ktcp_turns_clock(void)

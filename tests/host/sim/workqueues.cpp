@@ -91,7 +91,10 @@ const workqueues::running *workqueues::find_running(const work_struct *work) con
 	return nullptr;
 }
 
-/* As __queue_work() and process_one_work(): what runs on another queue does not keep it back. */
+/*
+ * As __queue_work() and process_one_work(): an item that runs on another queue does not keep it
+ * back.
+ */
 const workqueues::running *workqueues::find_running(const work_struct *work,
 						    const workqueue_struct *wq) const
 {
@@ -331,6 +334,11 @@ void ktcp_destroy_workqueue(struct workqueue_struct *wq)
 int ktcp_wq_max_active(void)
 {
 	return most_active;
+}
+
+unsigned int ktcp_nr_cpus(void)
+{
+	return kernel::now("ktcp_nr_cpus").cpus;
 }
 
 int ktcp_next_online_cpu(int cpu)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * What a test sees of the simulation: one run of a small world, decided by a seed.
+ * A test's view of the simulation: one run of a small world, decided by a seed.
  *
  *	sim::report r = sim::run(seed, {}, [](sim::world &w) {
  *		w.spawn("client", [&] { … });	// beside the body, which is "main"
@@ -37,7 +37,10 @@ struct options {
 	bool scarce_memory = false;
 	/* Is there IPv6? */
 	bool ipv6 = true;
-	/* Whatever the seed says about buffers: this many bytes each way; 0 leaves it to the seed. */
+	/*
+	 * Instead of the seed's choice of buffers: this many bytes each way; 0 leaves it to the
+	 * seed.
+	 */
 	unsigned buffer_bytes = 0;
 	/* A socket may be left closing without a timer. */
 	bool allow_orphans = false;
@@ -84,8 +87,8 @@ class world {
 	void point();
 	random &chance();
 
-	/* A CPU of those that take turns goes offline, and comes back. */
-	void shake_cpu();
+	/* CPUs of those that take turns go offline and come back, some points apart. */
+	void shake_cpus();
 
 	/* The network stops, and later goes on, delivering. */
 	void link(bool up);
@@ -98,8 +101,8 @@ class world {
 	unsigned fallible_calls() const;
 
 	/*
-	 * The module's code is gone from here on: fails if any of it still runs or could be
-	 * called, and if anything it owned is left.
+	 * The module's code is gone from here on. Fails if any of it still runs or could be called,
+	 * and if any of its objects is left.
 	 */
 	void unload();
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* ktcp/atomic.hpp: std::atomic with the order spelled out and a scheduling point each time. */
-#include <ktcp/atomic.hpp>
+/* ktcp/base/atomic.hpp: std::atomic with the order spelled out and a scheduling point each time. */
+#include <ktcp/base/atomic.hpp>
 
 #include <cstdint>
 #include <thread>
@@ -38,7 +38,7 @@ TEST(atomic, operations_return_the_value_before)
 	EXPECT_EQ(constant.load(memory_order_relaxed), 3);
 }
 
-TEST(atomic, compare_exchange_tells_what_it_found)
+TEST(atomic, compare_exchange_returns_the_found_value)
 {
 	atomic<int> word = 1;
 	int expected = 2;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* ktcp/model/blocking.hpp: advance, and sleep whenever the handler waits. */
-#include <ktcp/model/blocking.hpp>
+/* ktcp/engine/blocking.hpp: advance, and sleep whenever the handler waits. */
+#include <ktcp/engine/blocking.hpp>
 
 #include <cerrno>
 
@@ -29,11 +29,13 @@ constexpr struct ktcp::model by_hand = {
 	.name = "by hand",
 	.session_size = sizeof(run_by_hand),
 	.blocks = true,
+	.most = nullptr,
 	.in_softirq = false,
 	.construct = [](void *memory, ktcp::session_table &table, ktcp::socket &&socket)
 		-> ktcp::session & { return *new (memory) run_by_hand(table, std::move(socket)); },
 	.start = [](ktcp::session &) { return ktcp::result<void>(); },
-	.wake = [](ktcp::session &self, std::uint32_t) { static_cast<run_by_hand &>(self).wake(); },
+	.wake = [](ktcp::session &self) { static_cast<run_by_hand &>(self).wake(); },
+	.look = nullptr,
 	.destroy = [](ktcp::session &self) { static_cast<run_by_hand &>(self).~run_by_hand(); },
 };
 
@@ -68,6 +70,25 @@ class blocking_test : public session_test {
 
 } // namespace
 
+/* As where all of TCP is at its limit of memory: poll() says that there is room, send() has none. */
+TEST_F(blocking_test, does_not_spin_where_the_socket_has_no_memory)
+{
+	int waits = 0, naps = 0;
+
+	EXPECT_CALL(port, sock_recv(raw, _, _)).WillOnce(receive("x")).WillOnce(Return(0));
+	EXPECT_CALL(port, sock_send(raw, _, 1, _)).WillRepeatedly([&](auto...) -> long {
+		return waits + naps < 20 ? -EAGAIN : 1;
+	});
+	EXPECT_CALL(port, sock_wait(raw, KTCP_SOCK_WRITABLE, -1)).WillRepeatedly([&](auto...) {
+		waits++;
+		return 0;
+	});
+	EXPECT_CALL(port, msleep(_)).WillRepeatedly([&](unsigned int) { naps++; });
+	one->run_to_end();
+	EXPECT_EQ(naps, 10);
+	EXPECT_EQ(waits, 10);
+}
+
 TEST_F(blocking_test, sleeps_until_there_is_something_to_read)
 {
 	InSequence order;
@@ -92,7 +113,7 @@ TEST_F(blocking_test, sleeps_until_there_is_room)
 	one->run_to_end();
 }
 
-TEST_F(blocking_test, looks_again_whatever_ended_the_wait)
+TEST_F(blocking_test, looks_again_after_every_end_of_the_wait)
 {
 	EXPECT_CALL(port, sock_recv(raw, _, _))
 		.WillOnce(Return(-EAGAIN))

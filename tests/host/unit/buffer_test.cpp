@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* ktcp/buffer.hpp: bytes from three places, given back to where they came from. */
-#include <ktcp/buffer.hpp>
+/* ktcp/kernel/buffer.hpp: bytes from three places, given back to where they came from. */
+#include <ktcp/kernel/buffer.hpp>
 
 #include <cstring>
 #include <optional>
@@ -182,7 +182,7 @@ TEST_P(buffer_from, assignment_to_itself_changes_nothing)
 	Mock::VerifyAndClearExpectations(&port);
 }
 
-TEST_P(buffer_from, what_was_moved_from_is_usable_again)
+TEST_P(buffer_from, a_moved_from_object_is_usable_again)
 {
 	auto first = one();
 	const buffer second = std::move(first);

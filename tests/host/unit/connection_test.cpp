@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * ktcp/connection.hpp: reading and writing through a socket that has nothing, has room for
- * little, fails or ends; a turn's share; and what becomes of a handler that does not listen.
+ * ktcp/connection.hpp: reading and writing through a socket that has nothing, has room for little,
+ * fails or ends. Also a turn's share, and the end of a handler that does not listen.
  */
 #include <ktcp/connection.hpp>
 
-#include <ktcp/buffer.hpp>
+#include <ktcp/kernel/buffer.hpp>
 
 #include <cerrno>
 #include <climits>
@@ -26,7 +26,7 @@ using testing::Return;
 namespace
 {
 
-/* What its documentation promises. */
+/* Its documentation promises this. */
 constexpr unsigned int operations_per_turn = 64;
 constexpr int patience = 16;
 constexpr unsigned int ended_linger_ms = 1000;
@@ -40,9 +40,8 @@ class tested_connection : public ktcp::connection {
 	using connection::asked_to_sleep;
 	using connection::close;
 	using connection::end;
-	using connection::event_ended;
-	using connection::event_expired;
-	using connection::event_retry;
+	using connection::event_over;
+	using connection::event_source;
 	using connection::expire;
 	using connection::idle_ms;
 	using connection::incoming_cpu;
@@ -50,6 +49,7 @@ class tested_connection : public ktcp::connection {
 	using connection::moved;
 	using connection::progress;
 	using connection::set_remote;
+	using connection::stalled_ms;
 	using connection::starved;
 	using connection::until_deadline_ms;
 	using connection::why_ended;
@@ -63,7 +63,7 @@ class tested_connection : public ktcp::connection {
 
 using progress = tested_connection::progress;
 
-constexpr std::uint32_t always = tested_connection::event_ended | tested_connection::event_expired |
+constexpr std::uint32_t always = tested_connection::event_over | tested_connection::event_source |
 				 KTCP_SOCK_STATE;
 
 class connection_test : public testing::Test {
@@ -161,7 +161,9 @@ static_assert(!std::is_copy_constructible_v<ktcp::received>);
 static_assert(std::is_nothrow_move_constructible_v<ktcp::received>);
 static_assert(std::is_trivially_destructible_v<ktcp::connection::read_operation>);
 static_assert(std::is_trivially_destructible_v<ktcp::connection::read_more_operation>);
+static_assert(std::is_trivially_destructible_v<ktcp::connection::message_operation>);
 static_assert(std::is_trivially_destructible_v<ktcp::connection::write_operation>);
+static_assert(std::is_trivially_destructible_v<ktcp::connection::gather_operation<3>>);
 static_assert(std::is_trivially_destructible_v<ktcp::connection::may_sleep_operation>);
 static_assert(std::is_trivially_destructible_v<ktcp::connection::finish_operation>);
 
@@ -175,7 +177,7 @@ TEST_F(connection_test, waits_for_the_first_bytes)
 	EXPECT_EQ(buffers(), 0u) << "an idle connection holds no buffer";
 }
 
-TEST_F(connection_test, reads_what_comes)
+TEST_F(connection_test, reads_the_received_bytes)
 {
 	InSequence order;
 
@@ -205,7 +207,7 @@ TEST_F(connection_test, a_spurious_advance_only_looks)
 	EXPECT_TRUE(statuses.empty());
 }
 
-TEST_F(connection_test, bytes_live_as_long_as_what_read_gave)
+TEST_F(connection_test, bytes_live_as_long_as_the_result_of_read)
 {
 	EXPECT_CALL(port, sock_recv(_, _, _))
 		.WillOnce(receive("first"))
@@ -237,7 +239,7 @@ TEST_F(connection_test, bytes_live_as_long_as_what_read_gave)
 	EXPECT_EQ(buffers(), 0u);
 }
 
-TEST_F(connection_test, what_was_moved_from_has_no_bytes)
+TEST_F(connection_test, a_moved_from_result_has_no_bytes)
 {
 	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("text"));
 	serve([](ktcp::connection &peer) -> task {
@@ -310,6 +312,55 @@ TEST_F(connection_test, says_that_more_follows)
 	EXPECT_CALL(port, sock_send(_, _, 3, KTCP_SEND_MORE)).WillOnce(Return(3));
 	say("hello", true);
 	EXPECT_EQ(peer->advance(), progress::finished);
+}
+
+/* One flush: each but the last that has bytes says that more follows. */
+TEST_F(connection_test, writes_several_pieces)
+{
+	InSequence order;
+
+	EXPECT_CALL(port, sock_send(_, _, 4, KTCP_SEND_MORE)).WillOnce(Return(1));
+	EXPECT_CALL(port, sock_send(_, _, 3, KTCP_SEND_MORE)).WillOnce(Return(3));
+	EXPECT_CALL(port, sock_send(_, _, 2, 0)).WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, sock_send(_, _, 2, 0)).WillOnce(Return(2));
+	serve([this](ktcp::connection &peer) -> task {
+		statuses.push_back((co_await peer.write("head", bytes("ok"), "")).code());
+	});
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_EQ(peer->interest(), KTCP_SOCK_WRITABLE | always);
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(statuses, std::vector<int>{ 0 });
+}
+
+/* An await costs, whether it receives or not: a peer of empty lines has its share and no more. */
+TEST_F(connection_test, lines_that_are_there_cost_their_share)
+{
+	unsigned int lines = 0;
+
+	EXPECT_CALL(port, sock_recv(_, _, _))
+		.WillOnce(receive(std::string(1000, '\n')))
+		.WillRepeatedly(Return(-EAGAIN));
+	serve([&](ktcp::connection &peer) -> task {
+		while (co_await peer.read_line(10))
+			lines++;
+	});
+	EXPECT_EQ(peer->advance(), progress::yielded);
+	EXPECT_EQ(lines, operations_per_turn);
+	EXPECT_EQ(peer->advance(), progress::yielded);
+	EXPECT_EQ(lines, 2 * operations_per_turn);
+}
+
+/* Bytes that no read takes are freed with the connection. */
+TEST_F(connection_test, gives_back_kept_bytes)
+{
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("one\ntwo"));
+	serve([](ktcp::connection &peer) -> task {
+		static_cast<void>(co_await peer.read_line(10));
+	});
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(buffers(), 1u);
+	close();
+	EXPECT_EQ(buffers(), 0u);
 }
 
 TEST_F(connection_test, writes_on_from_where_it_stopped)
@@ -405,7 +456,7 @@ TEST_F(connection_test, the_second_denial_in_a_row_is_believed)
 	EXPECT_EQ(peer->interest(), KTCP_SOCK_WRITABLE | always);
 	EXPECT_EQ(peer->advance(), progress::waiting);
 	EXPECT_TRUE(peer->starved());
-	EXPECT_EQ(peer->interest(), tested_connection::event_retry | always)
+	EXPECT_EQ(peer->interest(), always)
 		<< "room that is announced from inside the send is no reason to try again";
 	EXPECT_EQ(peer->advance(), progress::waiting);
 	EXPECT_TRUE(peer->starved());
@@ -467,6 +518,45 @@ TEST_F(connection_test, yields_after_its_share_and_goes_on)
 	EXPECT_EQ(got.size(), reads) << "no byte is lost at the turn's end";
 }
 
+/* Coroutines that await each other and nothing else: others have their turn all the same. */
+TEST_F(connection_test, an_await_of_a_coroutine_costs_too)
+{
+	unsigned int rounds = 0;
+	const auto nothing = [](ktcp::connection &) -> ktcp::task { co_return; };
+
+	serve([&](ktcp::connection &peer) -> task {
+		for (; rounds < 10'000; rounds++)
+			static_cast<void>(co_await nothing(peer));
+	});
+
+	int turns = 1;
+
+	for (; peer->advance() == progress::yielded; turns++)
+		ASSERT_LE(turns, 100);
+	EXPECT_EQ(rounds, 10'000u);
+	EXPECT_GE(turns, 10);
+	EXPECT_EQ(peer->moved().exhausted, static_cast<std::uint64_t>(turns - 1));
+	close();
+}
+
+TEST_F(connection_test, one_that_awaits_nothing_else_is_ended_all_the_same)
+{
+	const auto nothing = [](ktcp::connection &) -> ktcp::task { co_return; };
+
+	serve([&](ktcp::connection &peer) -> task {
+		for (;;)
+			static_cast<void>(co_await nothing(peer));
+	});
+	EXPECT_EQ(peer->advance(), progress::yielded);
+	peer->end(errc::eshutdown);
+
+	int turns = 0;
+
+	while (peer->advance() == progress::yielded)
+		ASSERT_LE(++turns, 100);
+	close();
+}
+
 TEST_F(connection_test, reads_and_writes_share_it)
 {
 	unsigned int calls = 0;
@@ -485,7 +575,7 @@ TEST_F(connection_test, reads_and_writes_share_it)
 	EXPECT_EQ(calls, operations_per_turn);
 }
 
-/* A turn is as long in time whatever the size of the messages: large ones cost more of it. */
+/* A turn is as long in time for messages of any size: large ones cost more of it. */
 TEST_F(connection_test, bytes_use_it_up_too)
 {
 	constexpr long piece = 16384;
@@ -706,7 +796,7 @@ TEST_F(connection_test, a_deadline_that_is_over_is_not_told_for_ever)
 	EXPECT_EQ(statuses, std::vector<int>(patience, -ETIMEDOUT));
 }
 
-TEST_F(connection_test, who_sets_another_deadline_is_told_afresh)
+TEST_F(connection_test, another_deadline_is_told_afresh)
 {
 	serve([this](ktcp::connection &peer) -> task {
 		for (;;) {
@@ -723,7 +813,7 @@ TEST_F(connection_test, who_sets_another_deadline_is_told_afresh)
 	}
 }
 
-/* However cheap what it does in between: the first costs nobody but its own peer anything. */
+/* However cheap the work in between: only its own peer pays for the first. */
 TEST_F(connection_test, every_sleep_is_part_of_a_turns_share)
 {
 	unsigned int slept = 0;
@@ -740,7 +830,7 @@ TEST_F(connection_test, every_sleep_is_part_of_a_turns_share)
 	EXPECT_EQ(slept, 2 * operations_per_turn);
 }
 
-/* A handler that waits for a disk keeps nobody waiting for its peer. */
+/* While a handler waits for a disk, its connection does not wait for its peer. */
 TEST_F(connection_test, waits_for_its_peer_only_while_it_waits)
 {
 	bool writing = true;
@@ -794,18 +884,68 @@ TEST_F(connection_test, is_idle_while_no_byte_moves)
 	EXPECT_CALL(port, sock_send(_, _, _, _)).WillOnce(Return(-EAGAIN)).WillOnce(take(sent, 1));
 	port.fake.now = 5000;
 	echo();
-	EXPECT_EQ(peer->idle_ms(5000), 0u);
-	EXPECT_EQ(peer->idle_ms(5700), 700u);
-	EXPECT_EQ(peer->idle_ms(4000), 0u) << "a clock read before the last byte";
+	EXPECT_EQ(peer->idle_ms(), 0u);
 	port.fake.now = 6000;
 	EXPECT_EQ(peer->advance(), progress::waiting);
-	EXPECT_EQ(peer->idle_ms(6000), 1000u) << "looking is not moving";
+	EXPECT_EQ(peer->idle_ms(), 1000u) << "looking is not moving";
 	EXPECT_EQ(peer->advance(), progress::waiting);
-	EXPECT_EQ(peer->idle_ms(6000), 0u) << "a byte came";
+	EXPECT_EQ(peer->idle_ms(), 0u) << "a byte came";
 	port.fake.now = 7000;
-	EXPECT_EQ(peer->idle_ms(7000), 1000u);
+	raw->takes = false;
+	EXPECT_EQ(peer->idle_ms(), 1000u);
 	EXPECT_EQ(peer->advance(), progress::waiting);
-	EXPECT_EQ(peer->idle_ms(7000), 0u) << "a byte went";
+	EXPECT_EQ(peer->idle_ms(), 1000u) << "our buffer took a byte, the peer did not";
+	raw->taken_ms = port.fake.now;
+	EXPECT_EQ(peer->idle_ms(), 0u) << "a byte was acknowledged";
+	port.fake.now = 8000;
+	raw->has_unread = true;
+	EXPECT_EQ(peer->idle_ms(), 0u) << "it waits for us to read";
+}
+
+/* It does not read what we write, so that we do not read what it writes. */
+TEST_F(connection_test, is_idle_though_it_sent_more_than_we_can_answer)
+{
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("a"));
+	EXPECT_CALL(port, sock_send(_, _, _, _)).WillOnce(Return(-EAGAIN));
+	port.fake.now = 5000;
+	echo();
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	raw->has_unread = true;
+	port.fake.now = 6000;
+	EXPECT_EQ(peer->idle_ms(), 1000u);
+	close();
+}
+
+TEST_F(connection_test, stalls_while_nothing_is_acknowledged)
+{
+	std::string sent;
+	long room = 10;
+
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillRepeatedly(Return(-EAGAIN));
+	EXPECT_CALL(port, sock_send(_, _, _, _)).WillRepeatedly([&](auto...) -> long {
+		return room ? std::exchange(room, 0) : -EAGAIN;
+	});
+	serve([](ktcp::connection &peer) -> task {
+		static_cast<void>(co_await peer.write(std::string_view("a text of some length")));
+	});
+	raw->takes = false;
+	port.fake.now = 5000;
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_TRUE(peer->writing());
+	EXPECT_EQ(peer->stalled_ms(5000), 0u);
+	EXPECT_EQ(peer->stalled_ms(4000), 0u) << "a clock read before the wait";
+	EXPECT_EQ(peer->stalled_ms(5700), 700u);
+	port.fake.now = 6000;
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_EQ(peer->stalled_ms(6000), 1000u) << "another event's turn is no progress";
+	raw->taken_ms = 6000;
+	port.fake.now = 6500;
+	EXPECT_EQ(peer->stalled_ms(6500), 500u) << "acknowledged, and no room yet";
+	room = 1;
+	port.fake.now = 9000;
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_EQ(peer->stalled_ms(9000), 0u) << "there was room: a new wait";
+	close();
 }
 
 TEST_F(connection_test, keeps_where_its_peer_was)
@@ -848,7 +988,7 @@ TEST_F(connection_test, is_writing_while_it_waits_for_room)
 
 /* ---- numbers -------------------------------------------------------------------------------------- */
 
-TEST_F(connection_test, counts_what_it_moved)
+TEST_F(connection_test, counts_its_bytes)
 {
 	int reads = 0;
 	std::string sent;
@@ -936,8 +1076,8 @@ TEST_F(connection_test, a_handlers_own_memory_is_copied)
 }
 
 /*
- * A handler gives its bytes back, then gets memory for an answer, which may well be the same
- * pages; once its write() is over it may change that memory, so TCP must have a copy.
+ * A handler gives its bytes back, then gets memory for an answer, which may well be the same pages.
+ * Once its write() is over it may change that memory, so TCP must have a copy.
  */
 TEST_F(connection_test, memory_that_is_no_buffer_any_more_is_copied)
 {
@@ -1045,7 +1185,7 @@ TEST_F(connection_in_softirq, has_a_smaller_share)
 	EXPECT_EQ(reads, 8);
 }
 
-TEST_F(connection_in_softirq, what_cannot_be_read_there_is_left_to_the_work_item)
+TEST_F(connection_in_softirq, a_read_that_needs_process_context_is_left_to_the_work_item)
 {
 	collect();
 	EXPECT_EQ(peer->advance(), progress::waiting);
@@ -1058,7 +1198,7 @@ TEST_F(connection_in_softirq, what_cannot_be_read_there_is_left_to_the_work_item
 	EXPECT_EQ(got, "!");
 }
 
-TEST_F(connection_in_softirq, what_cannot_be_sent_there_is_left_to_the_work_item)
+TEST_F(connection_in_softirq, a_write_that_needs_process_context_is_left_to_the_work_item)
 {
 	std::string sent;
 
@@ -1090,7 +1230,7 @@ TEST_F(connection_in_softirq, the_end_is_told_and_nothing_is_freed_there)
 
 /* ---- reading on ---------------------------------------------------------------------------- */
 
-TEST_F(connection_test, reads_on_behind_what_is_there)
+TEST_F(connection_test, reads_on_behind_the_held_bytes)
 {
 	serve([this](ktcp::connection &peer) -> task {
 		auto held = co_await peer.read();
@@ -1185,7 +1325,7 @@ TEST_F(connection_test, no_more_is_removed_than_was_read)
 	EXPECT_EQ(statuses, std::vector{ 0 });
 }
 
-TEST_F(connection_test, reading_on_wants_what_a_read_brought)
+TEST_F(connection_test, reading_on_wants_the_result_of_a_read)
 {
 	serve([this](ktcp::connection &peer) -> task {
 		ktcp::received none;
@@ -1297,7 +1437,7 @@ TEST_F(connection_test, asks_for_a_place_to_sleep_and_goes_on_there)
 	EXPECT_EQ(statuses, (std::vector{ 0, 0, 0 }));
 }
 
-TEST_F(connection_test, who_did_not_ask_in_a_turn_may_not_sleep_in_the_next)
+TEST_F(connection_test, a_handler_that_did_not_ask_in_a_turn_may_not_sleep_in_the_next)
 {
 	serve([this](ktcp::connection &peer) -> task {
 		statuses.push_back((co_await peer.may_sleep()).code());
@@ -1318,7 +1458,7 @@ TEST_F(connection_test, who_did_not_ask_in_a_turn_may_not_sleep_in_the_next)
 	EXPECT_EQ(statuses, (std::vector{ 0, 0 }));
 }
 
-TEST_F(connection_test, who_is_ended_does_not_sleep)
+TEST_F(connection_test, an_ended_connection_does_not_sleep)
 {
 	serve([this](ktcp::connection &peer) -> task {
 		statuses.push_back((co_await peer.may_sleep()).code());

@@ -26,7 +26,9 @@ class cpu_turns_test : public testing::Test {
 		{
 		}
 
-		unsigned int turns = 0, in_process = 0;
+		using strand::set_local;
+
+		unsigned int turns = 0, in_process = 0, let_go = 0;
 		std::function<turn_end()> turn = [] { return turn_end::given_away; };
 
 	    private:
@@ -45,11 +47,16 @@ class cpu_turns_test : public testing::Test {
 		here->add(one);
 	}
 
-	bool has_room()
+	bool has_room(const probe &next)
 	{
 		const ktcp::engine::here here(engine);
 
-		return here->has_room();
+		return here->has_room(next);
+	}
+
+	bool has_room()
+	{
+		return has_room(probe(*this));
 	}
 
 	void drain()
@@ -91,6 +98,13 @@ const strand::operations cpu_turns_test::probe::how = {
 			return one.turn();
 		},
 	.to_process = [](strand &self) { static_cast<probe &>(self).in_process++; },
+	.let_go =
+		[](strand &self) {
+			auto &one = static_cast<probe &>(self);
+
+			EXPECT_EQ(one.test_.port.fake.turns->depth, 0u);
+			one.let_go++;
+		},
 };
 
 } // namespace
@@ -101,7 +115,7 @@ TEST_F(cpu_turns_test, idle_there_is_room_inline)
 	EXPECT_FALSE(port.fake.turns->raised);
 }
 
-TEST_F(cpu_turns_test, what_is_ready_is_drained_in_its_order)
+TEST_F(cpu_turns_test, ready_strands_are_drained_in_their_order)
 {
 	probe one(*this), two(*this);
 	std::vector<int> order;
@@ -123,7 +137,7 @@ TEST_F(cpu_turns_test, what_is_ready_is_drained_in_its_order)
 	EXPECT_FALSE(for_the_thread());
 }
 
-TEST_F(cpu_turns_test, the_drain_takes_what_becomes_ready_meanwhile)
+TEST_F(cpu_turns_test, the_drain_takes_strands_that_become_ready_meanwhile)
 {
 	probe one(*this), two(*this);
 
@@ -255,89 +269,184 @@ TEST_F(cpu_turns_test, the_while_may_contain_the_end_of_the_clock)
 	EXPECT_TRUE(has_room());
 }
 
-TEST_F(cpu_turns_test, the_thread_is_not_left_alone_with_what_it_has)
+TEST_F(cpu_turns_test, a_turn_that_used_its_share_up_is_the_threads_until_it_waits)
 {
-	probe one(*this), two(*this);
-
-	one.turn = lasting(ms);
-	add(one);
-	add(two);
-	drain();
-	port.fake.clock_ns += 100 * ms;
-	EXPECT_FALSE(has_room());
-	add(one);
-	EXPECT_FALSE(port.fake.turns->raised) << "the place of all, or of none";
-	EXPECT_EQ(port.fake.run_all(), 2u);
-	EXPECT_TRUE(has_room());
-}
-
-TEST_F(cpu_turns_test, a_turn_that_used_its_share_up_goes_behind_the_others)
-{
-	probe one(*this), two(*this);
+	probe one(*this);
 
 	one.turn = [&] {
-		return one.turns == 1 ? strand::turn_end::share_used : strand::turn_end::given_away;
+		return one.turns < 4 ? strand::turn_end::share_used : strand::turn_end::given_away;
 	};
-	two.turn = [&] {
-		EXPECT_EQ(one.turns, 1u);
-		return strand::turn_end::given_away;
+	add(one);
+	drain();
+	EXPECT_EQ(one.turns, 1u);
+	EXPECT_TRUE(for_the_thread());
+	port.fake.run_all();
+	EXPECT_EQ(one.turns, 4u);
+	add(one);
+	EXPECT_TRUE(port.fake.turns->raised) << "it waited, and is like any other";
+	port.fake.run_all();
+}
+
+TEST_F(cpu_turns_test, several_heavy_turns_take_local_peers_along_for_a_while)
+{
+	probe bulk(*this), local(*this), remote(*this);
+
+	local.set_local(true);
+	bulk.turn = [&] {
+		return bulk.turns < 4 ? strand::turn_end::share_used : strand::turn_end::given_away;
 	};
+	add(bulk);
+	drain();
+	port.fake.run_one();
+	port.fake.run_one();
+	EXPECT_EQ(bulk.turns, 3u);
+	EXPECT_TRUE(has_room(local)) << "three are not several";
+	bulk.turn = [] { return strand::turn_end::share_used; };
+	port.fake.run_one();
+	EXPECT_FALSE(has_room(local));
+	EXPECT_TRUE(has_room(remote));
+	bulk.turn = [] { return strand::turn_end::given_away; };
+	port.fake.run_all();
+	add(local);
+	EXPECT_FALSE(port.fake.turns->raised);
+	EXPECT_TRUE(for_the_thread());
+	port.fake.run_all();
+	EXPECT_EQ(local.turns, 1u);
+	port.fake.clock_ns += 8 * ms - 1;
+	EXPECT_FALSE(has_room(local));
+	port.fake.clock_ns += 1;
+	EXPECT_TRUE(has_room(local));
+}
+
+TEST_F(cpu_turns_test, heavy_turns_long_after_each_other_are_not_several)
+{
+	probe bulk(*this), local(*this);
+
+	local.set_local(true);
+	for (int i = 0; i < 8; i++) {
+		bulk.turn = [&] {
+			return bulk.turns % 2 ? strand::turn_end::share_used :
+						strand::turn_end::given_away;
+		};
+		add(bulk);
+		port.fake.run_all();
+		port.fake.clock_ns += 8 * ms;
+	}
+	EXPECT_EQ(bulk.turns, 16u);
+	EXPECT_TRUE(has_room(local));
+}
+
+TEST_F(cpu_turns_test, one_with_much_to_do_does_not_take_the_others_along)
+{
+	probe bulk(*this), small(*this);
+
+	bulk.turn = lasting(1000, strand::turn_end::share_used);
+	add(bulk);
+	for (unsigned int i = 1; i <= 20; i++) {
+		if (port.fake.turns->raised)
+			drain();
+		EXPECT_TRUE(for_the_thread());
+		EXPECT_TRUE(has_room()) << "for whom it has not slowed down";
+		add(small);
+		drain();
+		EXPECT_EQ(small.turns, i);
+		port.fake.run_one(); /* a turn of bulk's, in the thread */
+		EXPECT_EQ(bulk.turns, i + 1);
+	}
+	bulk.turn = lasting(0);
+	port.fake.run_all();
+}
+
+TEST_F(cpu_turns_test, an_inline_turn_that_used_its_share_up_is_the_threads)
+{
+	probe heavy(*this);
+
+	{
+		const ktcp::engine::here here(engine);
+
+		here->end_inline(heavy, strand::turn_end::share_used);
+	}
+	EXPECT_FALSE(port.fake.turns->raised);
+	EXPECT_TRUE(for_the_thread());
+	port.fake.run_all();
+	EXPECT_EQ(heavy.turns, 1u);
+}
+
+TEST_F(cpu_turns_test, many_with_much_to_do_take_turns)
+{
+	probe one(*this), two(*this);
+
+	one.turn = two.turn = lasting(0, strand::turn_end::share_used);
 	add(one);
 	add(two);
 	drain();
-	EXPECT_EQ(one.turns, 2u);
-	EXPECT_FALSE(for_the_thread());
-}
-
-TEST_F(cpu_turns_test, four_heavy_turns_at_once_hand_over)
-{
-	probe heavy(*this);
-
-	heavy.turn = lasting(1000, strand::turn_end::share_used);
-	add(heavy);
-	drain();
-	EXPECT_EQ(heavy.turns, 4u);
-	EXPECT_TRUE(for_the_thread());
-	/* … and as long as they are heavy it stays so. */
-	for (int i = 0; i < 100; i++) {
-		port.fake.clock_ns += ms / 2;
+	for (int i = 0; i < 10; i++)
 		port.fake.run_one();
-	}
-	heavy.turn = lasting(0);
+	EXPECT_EQ(one.turns, 6u);
+	EXPECT_EQ(two.turns, 6u);
+	one.turn = two.turn = lasting(0);
 	port.fake.run_all();
-	EXPECT_FALSE(has_room());
 }
 
-TEST_F(cpu_turns_test, heavy_turns_inline_count)
+TEST_F(cpu_turns_test, a_strand_that_is_over_is_let_go_later)
 {
-	probe heavy(*this);
+	probe inside(*this), drained(*this), left(*this);
 
-	for (int i = 0; i < 4; i++) {
+	EXPECT_CALL(port, turns_later(_, false)).Times(3);
+	drained.turn = lasting(ms, strand::turn_end::over);
+	left.turn = lasting(0, strand::turn_end::over);
+	{
 		const ktcp::engine::here here(engine);
 
-		EXPECT_TRUE(here->has_room());
-		here->end_inline(heavy, strand::turn_end::share_used);
-		EXPECT_EQ(for_the_thread(), i == 3);
-		if (i < 3)
-			drain();
+		here->end_inline(inside, strand::turn_end::over);
 	}
+	add(drained);
+	add(left); /* the thread's, for the first took the share */
 	port.fake.run_all();
+	for (const probe *each : { &inside, &drained, &left }) {
+		EXPECT_EQ(each->let_go, 1u);
+		EXPECT_EQ(each->in_process, 0u);
+	}
+	EXPECT_EQ(left.turns, 1u);
 }
 
-TEST_F(cpu_turns_test, heavy_turns_now_and_then_do_not)
+TEST_F(cpu_turns_test, strands_that_are_over_are_let_go_at_once_when_64_wait)
 {
-	probe heavy(*this);
+	std::vector<std::unique_ptr<probe>> many;
+	testing::InSequence order;
 
-	heavy.turn = [&] {
-		return heavy.turns % 2 ? strand::turn_end::share_used :
-					 strand::turn_end::given_away;
-	};
-	for (int i = 0; i < 20; i++) {
-		add(heavy);
-		drain();
-		EXPECT_FALSE(for_the_thread());
-		port.fake.clock_ns += 3 * ms;
+	EXPECT_CALL(port, turns_later(_, false)).Times(63);
+	EXPECT_CALL(port, turns_later(_, true)).Times(1);
+	EXPECT_CALL(port, turns_later(_, false)).Times(63);
+	EXPECT_CALL(port, turns_later(_, true)).Times(1);
+	for (int i = 0; i < 128; i++) {
+		{
+			const ktcp::engine::here here(engine);
+
+			here->end_inline(*many.emplace_back(std::make_unique<probe>(*this)),
+					 strand::turn_end::over);
+		}
+		if (i == 63 || i == 127)
+			port.fake.run_all();
 	}
+	for (const auto &each : many)
+		EXPECT_EQ(each->let_go, 1u);
+}
+
+TEST_F(cpu_turns_test, a_cpu_that_left_still_lets_go_of_strands_that_are_over)
+{
+	probe over(*this);
+
+	{
+		const ktcp::engine::here here(engine);
+
+		here->end_inline(over, strand::turn_end::over);
+	}
+	depart();
+	EXPECT_EQ(over.let_go, 0u);
+	port.fake.run_all();
+	EXPECT_EQ(over.let_go, 1u);
+	EXPECT_EQ(over.in_process, 0u);
 }
 
 TEST_F(cpu_turns_test, without_a_thread_turns_are_work_items)

@@ -5,6 +5,7 @@
  */
 #define ktcp_module_start drop_module_start
 #define ktcp_module_stop drop_module_stop
+#define ktcp_module_change drop_module_change
 #define KTCP_MODULE_NAME "drop-tcp-socket"
 #define KTCP_MODULE_LIST "../../../examples/drop-tcp-socket/drop-tcp-socket.module.h"
 
@@ -38,7 +39,9 @@ ktcp_tcp_identity identity(std::string_view local, std::string_view remote,
 	ktcp_endpoint ours = ktcp::parse_endpoint(local).value.raw();
 
 	ours.scope_id = device;
-	return { ours, ktcp::parse_endpoint(remote).value.raw(), state };
+	return { ours,	ktcp::parse_endpoint(remote).value.raw(),
+		 state, state != KTCP_TCP_TIME_WAIT,
+		 0,	0 };
 }
 
 bool fits(std::string_view line, std::string_view local, std::string_view remote,
@@ -125,8 +128,49 @@ TEST(drop_line, wildcards)
 	EXPECT_FALSE(fits("time-wait:1", "1.1.1.1:1", "2.2.2.2:2", KTCP_TCP_FIN_WAIT2));
 }
 
+TEST(drop_line, time_wait_means_sockets_without_an_owner_that_wait)
+{
+	auto orphan = identity("1.1.1.1:1", "2.2.2.2:2", KTCP_TCP_FIN_WAIT2);
+
+	EXPECT_FALSE(drop::parse_line("time-wait:1").value.fits(orphan));
+	orphan.owned = false;
+	EXPECT_TRUE(drop::parse_line("time-wait:1").value.fits(orphan));
+	EXPECT_FALSE(drop::parse_line("time-wait:3").value.fits(orphan));
+	orphan.state = KTCP_TCP_FIN_WAIT1;
+	EXPECT_FALSE(drop::parse_line("time-wait:1").value.fits(orphan));
+}
+
+TEST(drop_line, owners)
+{
+	auto his = identity("1.1.1.1:1", "2.2.2.2:2");
+
+	his.user = 1000;
+	his.inode = 4711;
+	for (const char *each :
+	     { "user:1000", "inode:4711", "user:1000 inode:4711", "*:1 user:1000", "user:1000 *:1",
+	       "1.1.1.1:1 user:1000 2.2.2.2:2", "* user:1000", "1.1.1.1:1 inode:4711" })
+		EXPECT_TRUE(drop::parse_line(each).value.fits(his)) << each;
+	for (const char *each : { "user:0", "user:1001", "inode:1", "user:1000 inode:1",
+				  "*:3 user:1000", "time-wait user:1000" })
+		EXPECT_FALSE(drop::parse_line(each).value.fits(his)) << each;
+	/* 0 is root, and not everything that has no owner. */
+	his.owned = false;
+	his.user = 0;
+	his.inode = 0;
+	EXPECT_FALSE(drop::parse_line("user:0").value.fits(his));
+	EXPECT_FALSE(drop::parse_line("inode:0").value.fits(his));
+	/* Such a line is for many, with exact ends as well. */
+	EXPECT_FALSE(drop::parse_line("1.1.1.1:1 2.2.2.2:2 user:0").value.exact());
+	EXPECT_FALSE(drop::parse_line("1.1.1.1:1 2.2.2.2:2 inode:0").value.exact());
+}
+
 TEST(drop_line, says_where_it_is_wrong)
 {
+	EXPECT_EQ(wrong_at("user:"), 5);
+	EXPECT_EQ(wrong_at("*:1 user:x"), 9);
+	EXPECT_EQ(wrong_at("inode:4294967296"), 15);
+	EXPECT_EQ(wrong_at("user:-1"), 5);
+	EXPECT_EQ(wrong_at("1.1.1.1:1 user:1 * *"), 19);
 	EXPECT_EQ(wrong_at("1.1.1.1:1 2.2.2.2:2"), -1);
 	EXPECT_EQ(wrong_at("1.1.1.1:1"), 9);
 	EXPECT_EQ(wrong_at(" 1.1.1.1:1  "), 12);
@@ -159,7 +203,8 @@ TEST_F(drop_test, all_that_fit_but_no_listener)
 {
 	for (std::uint16_t i = 1; i <= 500; i++)
 		port.fake.add_sock({ endpoint::ipv4(1, 1, 1, 1, 80).raw(),
-				     endpoint::ipv4(2, 2, 2, 2, i).raw(), KTCP_TCP_TIME_WAIT });
+				     endpoint::ipv4(2, 2, 2, 2, i).raw(), KTCP_TCP_TIME_WAIT, false,
+				     0, 0 });
 	auto &listener = port.fake.add_sock(identity("0.0.0.0:80", "", KTCP_TCP_LISTEN));
 	auto &other = port.fake.add_sock(identity("1.1.1.1:81", "2.2.2.2:2"));
 
@@ -168,7 +213,7 @@ TEST_F(drop_test, all_that_fit_but_no_listener)
 	EXPECT_EQ(listener.error, 0);
 	EXPECT_EQ(other.error, 0);
 	/* Nothing but the listener: refused, and no connection. */
-	EXPECT_EQ(write("*:80\n"), -ENOENT);
+	EXPECT_EQ(write("*:80\n"), -EPERM);
 	EXPECT_EQ(counts(), "500 2 0");
 }
 
@@ -226,7 +271,8 @@ TEST_F(drop_test, a_long_write_of_many_lines)
 
 	for (std::uint16_t i = 1; i <= 2000; i++) {
 		port.fake.add_sock({ endpoint::ipv4(1, 1, 1, 1, 80).raw(),
-				     endpoint::ipv4(2, 2, 2, 2, i).raw(), KTCP_TCP_ESTABLISHED });
+				     endpoint::ipv4(2, 2, 2, 2, i).raw(), KTCP_TCP_ESTABLISHED,
+				     true, 0, 0 });
 		text += "2.2.2.2:" + std::to_string(i) + " 1.1.1.1:80\n";
 	}
 	EXPECT_EQ(write(text), static_cast<long>(text.size()));
@@ -271,18 +317,6 @@ TEST_F(drop_test, blanks_need_no_line_end)
 	EXPECT_THAT(port.fake.read(*port.fake.entry("drop_tcp_sock")), HasSubstr("unfinished 0\n"));
 }
 
-TEST_F(drop_test, who_may_not_drops_nothing)
-{
-	auto &one = port.fake.add_sock(identity("1.1.1.1:1", "2.2.2.2:2"));
-
-	port.fake.may_administer = false;
-	EXPECT_EQ(write("1.1.1.1:1 2.2.2.2:2\n"), -EPERM);
-	EXPECT_EQ(write("1.1.1.1:1 2.2.2.2:2"), -EPERM);
-	close();
-	EXPECT_EQ(one.error, 0);
-	EXPECT_EQ(counts(), "0 0 0");
-}
-
 TEST_F(drop_test, devices)
 {
 	auto &bound =
@@ -291,15 +325,39 @@ TEST_F(drop_test, devices)
 		port.fake.add_sock(identity("[fe80::1]:3", "[fe80::2]:2", KTCP_TCP_ESTABLISHED, 8));
 
 	port.fake.devices["eth0"] = 7;
-	EXPECT_EQ(write("[fe80::1]:1 [fe80::2]:2\n"), -ENOENT);
 	EXPECT_EQ(write("[fe80::1]%eth1:1 [fe80::2]:2\n"), -ENOENT);
 	EXPECT_EQ(write("[fe80::1]%a-name-too-long-for-it:1 [fe80::2]:2\n"), -ENOENT);
 	EXPECT_EQ(bound.error, 0);
 	EXPECT_EQ(write("[fe80::1]%eth0:* [fe80::2]%eth0:2\n"), 34);
 	EXPECT_EQ(bound.error, ECONNRESET);
 	EXPECT_EQ(elsewhere.error, 0);
+	EXPECT_EQ(write("[fe80::1%7]:3 [fe80::2]:2\n"), -ENOENT);
 	EXPECT_EQ(write("[fe80::1%8]:3 [fe80::2]:2\n"), 26);
 	EXPECT_EQ(elsewhere.error, ECONNRESET);
+
+	/*
+	 * Without a zone, sockets that are bound to any device: by their two ends, and with a
+	 * wildcard.
+	 */
+	for (const char *text : { "[fe80::1]:5 [fe80::2]:2\n", "*:5 [fe80::2]:2\n" }) {
+		auto &there = port.fake.add_sock(
+			identity("[fe80::1]:5", "[fe80::2]:2", KTCP_TCP_ESTABLISHED, 7));
+		auto &too = port.fake.add_sock(
+			identity("[fe80::1]:5", "[fe80::2]:2", KTCP_TCP_ESTABLISHED, 8));
+
+		EXPECT_GT(write(text), 0);
+		EXPECT_EQ(there.error, ECONNRESET) << text;
+		EXPECT_EQ(too.error, ECONNRESET) << text;
+	}
+	/* More than are looked up at once. */
+	std::vector<::sock *> many;
+
+	for (std::uint32_t device = 1; device <= 50; device++)
+		many.push_back(&port.fake.add_sock(
+			identity("[fe80::1]:6", "[fe80::2]:2", KTCP_TCP_ESTABLISHED, device)));
+	EXPECT_GT(write("[fe80::1]:6 [fe80::2]:2\n"), 0);
+	for (const auto *each : many)
+		EXPECT_EQ(each->error, ECONNRESET);
 }
 
 TEST_F(drop_test, namespaces_have_their_own)

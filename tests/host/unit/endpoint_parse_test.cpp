@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* ktcp/endpoint_parse.hpp: addresses as people write them, held against the C library. */
-#include <ktcp/endpoint_parse.hpp>
-#include <ktcp/endpoint_text.hpp>
+/* ktcp/net/endpoint_parse.hpp: addresses as people write them, held against the C library. */
+#include <ktcp/net/endpoint_parse.hpp>
+#include <ktcp/net/endpoint_text.hpp>
 
 #include <arpa/inet.h>
 #include <cstring>
@@ -137,7 +137,7 @@ TEST(endpoint_parse, says_where_it_is_wrong)
 	EXPECT_EQ(wrong_at(std::string_view("1.2.3.4\0:80", 11)), 7);
 }
 
-TEST(endpoint_parse, reads_what_endpoint_text_writes)
+TEST(endpoint_parse, reads_the_text_of_endpoint_text)
 {
 	std::mt19937 random(2);
 

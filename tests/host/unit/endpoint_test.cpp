@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* ktcp/endpoint.hpp: one form of every address. */
-#include <ktcp/endpoint.hpp>
+/* ktcp/net/endpoint.hpp: one form of every address. */
+#include <ktcp/net/endpoint.hpp>
 
 #include <type_traits>
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* ktcp/endpoint_text.hpp: addresses as people write them. */
-#include <ktcp/endpoint_text.hpp>
+/* ktcp/net/endpoint_text.hpp: addresses as people write them. */
+#include <ktcp/net/endpoint_text.hpp>
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <cstring>
 #include <random>
@@ -38,6 +39,20 @@ TEST(endpoint_text, ipv4)
 	EXPECT_EQ(text_of(endpoint::ipv4(192, 0, 2, 1, 80)), "192.0.2.1:80");
 	EXPECT_EQ(text_of(endpoint::ipv4(0, 0, 0, 0, 0)), "0.0.0.0:0");
 	EXPECT_EQ(text_of(endpoint::ipv4(255, 255, 255, 255, 65535)), "255.255.255.255:65535");
+}
+
+/* Without it the text would not say which one; this one can be parsed again. */
+TEST(endpoint_text, a_zone)
+{
+	auto raw = v6("fe80::1", 80).raw();
+
+	raw.scope_id = 7;
+	EXPECT_EQ(text_of(endpoint(raw)), "[fe80::1]%7:80");
+	raw.scope_id = 4294967295;
+	raw.port = 65535;
+	std::fill(std::begin(raw.address), std::end(raw.address), 0xff);
+	EXPECT_EQ(text_of(endpoint(raw)),
+		  "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]%4294967295:65535");
 }
 
 /* RFC 5952, section by section. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* ktcp/file.hpp: pages that are counted in and out, and files that are not there. */
-#include <ktcp/file.hpp>
+/* ktcp/kernel/file.hpp: pages that are counted in and out, and files that are not there. */
+#include <ktcp/kernel/file.hpp>
 
 #include <cerrno>
 #include <vector>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* ktcp/line_assembler.hpp: lines, wherever the pieces are cut. */
-#include <ktcp/line_assembler.hpp>
+/* ktcp/base/line_assembler.hpp: lines, wherever the pieces are cut. */
+#include <ktcp/base/line_assembler.hpp>
 
 #include <random>
 #include <string>

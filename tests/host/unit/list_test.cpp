@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* ktcp/list.hpp: objects that carry their own links. */
-#include <ktcp/list.hpp>
+/* ktcp/base/list.hpp: objects that carry their own links. */
+#include <ktcp/base/list.hpp>
 
 #include <algorithm>
 #include <memory>

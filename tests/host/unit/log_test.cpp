@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* ktcp/log.hpp: each macro has its level. */
-#include <ktcp/log.hpp>
+/* ktcp/kernel/log.hpp: each macro has its level. */
+#include <ktcp/kernel/log.hpp>
 
 #include "support.hpp"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* ktcp/memory.hpp: slab caches. */
-#include <ktcp/memory.hpp>
+/* ktcp/kernel/memory.hpp: slab caches. */
+#include <ktcp/kernel/memory.hpp>
 
 #include <type_traits>
 
@@ -44,7 +44,7 @@ TEST(kmem_cache, without_memory_is_enomem)
 	EXPECT_EQ(ktcp::kmem_cache::create("things", 48).error(), errc::enomem);
 }
 
-TEST(kmem_cache, says_what_an_allocation_may_do)
+TEST(kmem_cache, passes_the_flags_of_an_allocation_on)
 {
 	NiceMock<mock::mock_port> port;
 	auto cache = std::move(*ktcp::kmem_cache::create("things", 48));
@@ -96,12 +96,12 @@ TEST(page_pool, is_created_and_destroyed_once_however_it_moves)
 {
 	NiceMock<mock::mock_port> port;
 
-	EXPECT_CALL(port, page_pool_create(8192)).Times(1);
+	EXPECT_CALL(port, page_pool_create(8192, 3 * 8192)).Times(1);
 	EXPECT_CALL(port, page_pool_destroy(IsNull())).Times(testing::AnyNumber());
 	EXPECT_CALL(port, page_pool_destroy(testing::NotNull())).Times(1);
 
 	ktcp::page_pool none;
-	auto pool = std::move(*ktcp::page_pool::create(8192));
+	auto pool = std::move(*ktcp::page_pool::create(8192, 3 * 8192));
 
 	EXPECT_EQ(pool.buffer_size(), 8192u);
 	none = std::move(pool);
@@ -112,7 +112,7 @@ TEST(page_pool, without_memory_is_enomem)
 {
 	NiceMock<mock::mock_port> port;
 
-	EXPECT_CALL(port, page_pool_create(_)).WillOnce(Return(nullptr));
+	EXPECT_CALL(port, page_pool_create(_, _)).WillOnce(Return(nullptr));
 	EXPECT_EQ(ktcp::page_pool::create(4096).error(), errc::enomem);
 }
 

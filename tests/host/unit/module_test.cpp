@@ -6,6 +6,7 @@
  */
 #define ktcp_module_start unit_module_start
 #define ktcp_module_stop unit_module_stop
+#define ktcp_module_change unit_module_change
 #define KTCP_MODULE_NAME "unit"
 #define KTCP_MODULE_LIST "unit.module.h"
 
@@ -28,6 +29,8 @@ namespace
 int made;
 int destroyed;
 int start_gives;
+int changes;
+int change_gives;
 
 class thing {
     public:
@@ -45,6 +48,12 @@ class thing {
 	ktcp::result<void> start()
 	{
 		return ktcp::result<void>::from(value_ == 7 ? start_gives : -EFAULT);
+	}
+
+	ktcp::result<void> parameters_changed()
+	{
+		changes += value_ == 7;
+		return ktcp::result<void>::from(change_gives);
 	}
 
     private:
@@ -96,6 +105,18 @@ TEST_F(module_test, a_start_that_fails_leaves_no_object)
 	EXPECT_EQ(ktcp_module_start(), -EADDRINUSE);
 	EXPECT_EQ(made, 1);
 	EXPECT_EQ(destroyed, 1);
+}
+
+TEST_F(module_test, the_object_hears_of_changed_parameters)
+{
+	EXPECT_EQ(ktcp_module_start(), 0);
+	changes = change_gives = 0;
+	EXPECT_EQ(ktcp_module_change(), 0);
+	EXPECT_EQ(changes, 1);
+	change_gives = -EINVAL;
+	EXPECT_EQ(ktcp_module_change(), -EINVAL);
+	EXPECT_EQ(changes, 2);
+	ktcp_module_stop();
 }
 
 TEST_F(module_test, may_be_loaded_again)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* ktcp/pernet.hpp: an object in each network namespace. */
-#include <ktcp/pernet.hpp>
+/* ktcp/kernel/pernet.hpp: an object in each network namespace. */
+#include <ktcp/kernel/pernet.hpp>
 
 #include <cerrno>
 #include <map>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* ktcp/proc.hpp: a folder under /proc/net, and files that take orders. */
-#include <ktcp/proc.hpp>
+/* ktcp/kernel/proc.hpp: a folder under /proc/net, and files that take orders. */
+#include <ktcp/kernel/proc.hpp>
 
 #include <cerrno>
 #include <string>
@@ -12,7 +12,6 @@ using ktcp::errc;
 using testing::_;
 using testing::AnyNumber;
 using testing::InSequence;
-using testing::IsNull;
 using testing::Mock;
 using testing::NiceMock;
 using testing::NotNull;
@@ -31,14 +30,9 @@ class proc_test : public testing::Test {
 
 	proc_test()
 	{
-		EXPECT_CALL(port, proc_rmdir(IsNull())).Times(AnyNumber());
+		EXPECT_CALL(port, proc_rmdir(_)).Times(AnyNumber());
 	}
 };
-
-} // namespace
-
-namespace
-{
 
 /* Shows what was written to it. */
 struct board {
@@ -61,16 +55,12 @@ struct board {
 			owner.writers--;
 		}
 
-		ktcp::result<std::size_t> write(const ktcp::proc_input &input)
+		ktcp::result<std::size_t> write(std::string_view text)
 		{
-			if (!input.may_administer(nullptr))
-				return errc::eperm;
-
-			std::string piece(input.size() / 2, ' ');
-
-			KTCP_TRY(input.copy(input.size() - piece.size(), piece));
-			owner.text += piece;
-			return piece.size();
+			if (text.size() < 2)
+				return errc::einval;
+			owner.text += text.substr(text.size() / 2);
+			return text.size() / 2;
 		}
 
 		board &owner;
@@ -83,6 +73,31 @@ struct sign {
 	{
 		ktcp_seq_printf(to, "no entry");
 	}
+};
+
+/* Shows the numbers from its first to nine. */
+struct numbers {
+	struct reader {
+		explicit reader(numbers &owner) : owner(owner)
+		{
+		}
+
+		bool at(std::uint64_t position)
+		{
+			current = owner.first + position;
+			return current < 10;
+		}
+
+		void show(struct seq_file *to)
+		{
+			ktcp_seq_printf(to, "%d", static_cast<int>(current));
+		}
+
+		numbers &owner;
+		std::uint64_t current = 0;
+	};
+
+	std::uint64_t first;
 };
 
 } // namespace
@@ -99,6 +114,7 @@ TEST_F(proc_test, an_entry_shows_its_owner_and_takes_orders)
 	auto *const made = port.fake.entry("board", &net);
 
 	ASSERT_NE(made, nullptr);
+	EXPECT_EQ(made->mode, 0666);
 
 	void *const one = port.fake.open(*made);
 	void *const two = port.fake.open(*made);
@@ -106,12 +122,7 @@ TEST_F(proc_test, an_entry_shows_its_owner_and_takes_orders)
 	EXPECT_EQ(owner.writers, 2);
 	EXPECT_EQ(port.fake.write(*made, one, "abcd"), 2);
 	EXPECT_EQ(port.fake.write(*made, two, "12345678"), 4);
-	EXPECT_EQ(port.fake.read(*made), "cd5678");
-	port.fake.may_administer = false;
-	EXPECT_EQ(port.fake.write(*made, one, "abcd"), -EPERM);
-	port.fake.may_administer = true;
-	EXPECT_CALL(port, proc_copy(_, _, _, _)).WillOnce(Return(-EFAULT));
-	EXPECT_EQ(port.fake.write(*made, one, "abcd"), -EFAULT);
+	EXPECT_EQ(port.fake.write(*made, two, "1"), -EINVAL);
 	EXPECT_EQ(port.fake.read(*made), "cd5678");
 	port.fake.close(*made, one);
 	EXPECT_EQ(owner.writers, 1);
@@ -128,23 +139,48 @@ TEST_F(proc_test, an_entry_without_a_writer)
 	ktcp::proc_entry<sign> entry(owner);
 
 	EXPECT_TRUE(entry.publish("sign"));
-	ASSERT_NE(port.fake.entry("sign"), nullptr);
-	EXPECT_EQ(port.fake.entry("sign")->writer, nullptr);
-	EXPECT_EQ(port.fake.read(*port.fake.entry("sign")), "no entry");
+
+	auto *const made = port.fake.entry("sign");
+
+	ASSERT_NE(made, nullptr);
+	EXPECT_EQ(made->write, nullptr);
+	EXPECT_EQ(made->mode, 0444);
+	EXPECT_EQ(port.fake.read(*made), "no entry");
 }
 
-TEST_F(proc_test, an_entry_that_cannot_be_made_or_opened)
+TEST_F(proc_test, an_entry_that_cannot_be_made)
 {
 	board owner;
 	ktcp::proc_entry<board> entry(owner), second(owner);
 
 	EXPECT_TRUE(entry.publish("board"));
-	EXPECT_EQ(second.publish("board").error(), errc::enomem);
+	EXPECT_EQ(second.publish("board").error(), errc::eexist);
 	second.remove();
 	EXPECT_NE(port.fake.entry("board"), nullptr) << "it is the other's";
-	EXPECT_CALL(port, kmalloc(_, _)).WillOnce(Return(nullptr));
-	EXPECT_EQ(port.fake.open(*port.fake.entry("board")), nullptr);
-	EXPECT_EQ(owner.writers, 0);
+}
+
+TEST_F(proc_test, a_file_of_items_each_opening_at_its_own)
+{
+	numbers some{ 5 };
+	ktcp::proc_file<numbers> shown(some, 0440, 42);
+	ktcp_proc_file &file = shown;
+
+	EXPECT_EQ(file.mode, 0440);
+	EXPECT_EQ(file.group, 42u);
+	EXPECT_EQ(file.write, nullptr);
+	EXPECT_EQ(port.fake.read(file), "56789");
+
+	void *const one = port.fake.open(file);
+	void *const two = port.fake.open(file);
+	seq_file to;
+
+	EXPECT_TRUE(file.at(&file, one, 1));
+	EXPECT_TRUE(file.at(&file, two, 3));
+	EXPECT_FALSE(file.at(&file, two, 5));
+	file.show(&file, one, &to);
+	EXPECT_EQ(to.text, "6");
+	port.fake.close(file, one);
+	port.fake.close(file, two);
 }
 
 TEST_F(proc_test, a_folder_is_made_and_removed_once)
@@ -194,20 +230,4 @@ TEST_F(proc_test, fails)
 	EXPECT_TRUE(folder.make("echo"));
 	EXPECT_CALL(port, proc_create(_, _, _)).WillOnce(Return(-ENOMEM));
 	EXPECT_EQ(folder.add("peers", file).error(), errc::enomem);
-}
-
-TEST_F(proc_test, no_more_is_copied_than_was_written)
-{
-	const std::string memory = "abcdef";
-	const struct ktcp_proc_input raw = { 3, memory.data(), nullptr };
-	const ktcp::proc_input input(raw);
-	char piece[3];
-
-	EXPECT_CALL(port, warn(_)).Times(1);
-	EXPECT_CALL(port, proc_copy(_, _, _, _)).Times(0);
-	EXPECT_EQ(input.copy(1, piece).error(), errc::einval);
-	EXPECT_EQ(input.copy(4, { piece, 0 }).error(), errc::einval);
-	EXPECT_EQ(input.copy(SIZE_MAX, { piece, 1 }).error(), errc::einval);
-	EXPECT_CALL(port, proc_copy(_, 1, _, 2)).WillOnce(Return(0));
-	EXPECT_TRUE(input.copy(1, { piece, 2 }));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* ktcp/result.hpp: a value, owned and destroyed once, or an errno. */
-#include <ktcp/result.hpp>
+/* ktcp/base/result.hpp: a value, owned and destroyed once, or an errno. */
+#include <ktcp/base/result.hpp>
 
 #include <algorithm>
 #include <memory>
@@ -70,7 +70,7 @@ result<void> check(int value)
 	return value < 0 ? result<void>(errc::erange) : result<void>();
 }
 
-/* What KTCP_TRY may be used in. */
+/* KTCP_TRY may be used in these. */
 
 result<int> twice(int value, int &reached)
 {
@@ -294,7 +294,7 @@ TEST_F(result_of_counted, try_moves_the_value_out_once)
 	EXPECT_LE(counted::moves, 2) << "into the result, and out of it";
 }
 
-TEST_F(result_of_counted, try_destroys_what_the_function_had)
+TEST_F(result_of_counted, try_destroys_the_functions_locals)
 {
 	const auto use = []() -> result<int> {
 		const counted held(1);

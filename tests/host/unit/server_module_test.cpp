@@ -5,6 +5,7 @@
  */
 #define ktcp_module_start unit_server_module_start
 #define ktcp_module_stop unit_server_module_stop
+#define ktcp_module_change unit_server_module_change
 #define KTCP_MODULE_NAME "unit_server"
 #define KTCP_MODULE_LIST "unit_server.module.h"
 
@@ -25,7 +26,7 @@ using testing::Pointee;
 using testing::Return;
 using testing::SetArgPointee;
 
-/* What the generated C file makes of the list. */
+/* The generated C file makes this of the list. */
 #define KTCP_MODULE(description, author, version)
 #define KTCP_PARAM_INT(name_, initial_, least_, most_, text_) \
 	struct ktcp_param_int ktcp_param_##name_ = { #name_, (initial_), (least_), (most_) };
@@ -69,7 +70,6 @@ TEST_F(server_module_test, serves_with_its_defaults_and_says_where)
 	EXPECT_CALL(port, alloc_workqueue("unit_server_control", 0, 0));
 	EXPECT_CALL(port, sock_bind(_, Pointee(port_is(4321))));
 	EXPECT_CALL(port, sock_listen(_, 1024));
-	EXPECT_CALL(port, mod_delayed_work(_, _, 1000));
 	EXPECT_CALL(port, sock_local(_, _))
 		.WillOnce(DoAll(SetArgPointee<1>(ktcp::endpoint::any(4321).raw()), Return(0)));
 	EXPECT_CALL(port,
@@ -105,7 +105,7 @@ TEST_F(server_module_test, takes_every_parameter)
 	EXPECT_CALL(port, sock_bind(_, Pointee(port_is(65535))));
 	EXPECT_CALL(port, sock_set_user_timeout(_, 30'000));
 	EXPECT_CALL(port, sock_listen(_, 7));
-	EXPECT_CALL(port, mod_delayed_work(_, _, 500));
+	EXPECT_CALL(port, mod_delayed_work(_, _, _)).Times(testing::AnyNumber());
 	EXPECT_CALL(port, printk(KTCP_LOG_INFO, AllOf(HasSubstr("model work"), HasSubstr("up to "
 											 "2 "))));
 	EXPECT_EQ(ktcp_module_start(), 0);
@@ -132,6 +132,56 @@ TEST_F(server_module_test, takes_every_parameter)
 	ktcp_param_user_timeout_ms.value = 0;
 }
 
+/* A module is told; its server heeds them. */
+TEST_F(server_module_test, heeds_changed_parameters)
+{
+	::socket *listener = nullptr;
+	int waiting = 0;
+
+	EXPECT_CALL(port, sock_hook_listener(_, _)).WillOnce([&](::socket *sock, auto *hook) {
+		listener = sock;
+		return port.fake.sock_hook_listener(sock, hook);
+	});
+	EXPECT_CALL(port, sock_accept(_, _)).WillRepeatedly([&](::socket *, ::socket **out) {
+		return waiting-- > 0 ? (*out = port.fake.new_socket(), 0) : -EAGAIN;
+	});
+	EXPECT_CALL(port, sock_listen(_, 1024)).Times(1);
+	EXPECT_EQ(ktcp_module_start(), 0);
+	port.fake.run_all();
+
+	EXPECT_CALL(port, sock_listen(_, _)).Times(0);
+	ktcp_param_max_connections.value = 2;
+	EXPECT_EQ(ktcp_module_change(), 0);
+	port.fake.run_all();
+	/* Of three one is reset. */
+	waiting = 3;
+	EXPECT_CALL(port, sock_no_linger(_)).Times(1);
+	port.fake.announce(listener, KTCP_SOCK_READABLE);
+	port.fake.run_all();
+	Mock::VerifyAndClearExpectations(&port);
+
+	EXPECT_CALL(port, sock_accept(_, _)).WillRepeatedly(Return(-EAGAIN));
+	ktcp_param_backlog.value = 7;
+	ktcp_param_user_timeout_ms.value = 30'000;
+	EXPECT_CALL(port, sock_set_user_timeout(listener, 30'000)).Times(1);
+	EXPECT_CALL(port, sock_listen(listener, 7)).Times(1);
+	EXPECT_EQ(ktcp_module_change(), 0);
+	port.fake.run_all();
+	Mock::VerifyAndClearExpectations(&port);
+
+	EXPECT_CALL(port, sock_accept(_, _)).WillRepeatedly(Return(-EAGAIN));
+	ktcp_param_drain_ms.value = 250;
+	EXPECT_EQ(ktcp_module_change(), 0);
+	EXPECT_CALL(port, wait_for_completion_timeout(_, 250)).Times(1);
+	ktcp_module_stop();
+	EXPECT_EQ(ktcp_module_change(), 0) << "there is no server to hear of it";
+
+	ktcp_param_max_connections.value = 65536;
+	ktcp_param_backlog.value = 1024;
+	ktcp_param_user_timeout_ms.value = 0;
+	ktcp_param_drain_ms.value = 0;
+}
+
 TEST_F(server_module_test, spreads_and_drains_and_limits_each_peer)
 {
 	::socket *listener = nullptr;
@@ -143,7 +193,6 @@ TEST_F(server_module_test, spreads_and_drains_and_limits_each_peer)
 	ktcp_param_write_timeout_ms.value = 2000;
 
 	EXPECT_CALL(port, mod_delayed_work(_, _, _)).Times(testing::AnyNumber());
-	EXPECT_CALL(port, mod_delayed_work(_, _, 500)).Times(testing::AtLeast(1));
 	EXPECT_CALL(port, sock_hook_listener(_, _)).WillOnce([&](::socket *sock, auto *hook) {
 		listener = sock;
 		return port.fake.sock_hook_listener(sock, hook);
@@ -151,7 +200,7 @@ TEST_F(server_module_test, spreads_and_drains_and_limits_each_peer)
 	EXPECT_CALL(port, sock_accept(_, _)).WillRepeatedly([&](::socket *, ::socket **out) {
 		return waiting-- > 0 ? (*out = port.fake.new_socket(), 0) : -EAGAIN;
 	});
-	EXPECT_CALL(port, next_online_cpu(_)).Times(2);
+	EXPECT_CALL(port, next_online_cpu(_)).Times(3);
 	EXPECT_CALL(port, sock_no_linger(_)).Times(1);
 	EXPECT_CALL(port, wait_for_completion_timeout(_, 250)).Times(1);
 
@@ -163,7 +212,7 @@ TEST_F(server_module_test, spreads_and_drains_and_limits_each_peer)
 	ktcp_param_spread.value = 0;
 	ktcp_param_drain_ms.value = 0;
 	ktcp_param_max_per_source.value = 0;
-	ktcp_param_write_timeout_ms.value = 60'000;
+	ktcp_param_write_timeout_ms.value = 300'000;
 }
 
 TEST_F(server_module_test, a_port_in_use_fails_the_load)
@@ -185,7 +234,7 @@ TEST_F(server_module_test, an_unknown_model_fails_the_load)
 	ktcp_param_model = before;
 }
 
-TEST(namespace_name, leaves_room_for_what_a_server_adds)
+TEST(namespace_name, leaves_room_for_a_servers_suffixes)
 {
 	EXPECT_STREQ(ktcp::detail::namespace_name("kecho", 4026532281).c_str(), "kecho-4026532281");
 	EXPECT_STREQ(ktcp::detail::namespace_name("kecho", 0).c_str(), "kecho-0");
@@ -252,6 +301,26 @@ TEST_F(server_in_each_namespace, one_that_cannot_listen_keeps_no_namespace_from_
 	port.fake.remove_net(two);
 }
 
+TEST_F(server_in_each_namespace, all_heed_changed_parameters)
+{
+	EXPECT_EQ(port.fake.add_net(one), 0);
+	EXPECT_EQ(ktcp_module_start(), 0);
+	EXPECT_EQ(port.fake.add_net(two), 0);
+	port.fake.run_all();
+	EXPECT_CALL(port, sock_listen(_, 9)).Times(3);
+	ktcp_param_backlog.value = 9;
+	EXPECT_EQ(ktcp_module_change(), 0);
+	port.fake.run_all();
+	port.fake.remove_net(one);
+	EXPECT_CALL(port, sock_listen(_, 8)).Times(2);
+	ktcp_param_backlog.value = 8;
+	EXPECT_EQ(ktcp_module_change(), 0);
+	port.fake.run_all();
+	ktcp_module_stop();
+	ktcp_param_backlog.value = 1024;
+	port.fake.remove_net(two);
+}
+
 TEST_F(server_in_each_namespace, the_initial_one_that_cannot_fails_the_load)
 {
 	EXPECT_CALL(port, sock_bind(_, _)).WillOnce(Return(-EADDRINUSE));
@@ -268,7 +337,7 @@ TEST_F(server_in_each_namespace, all_stop_listening_before_any_is_waited_for)
 	EXPECT_CALL(port, wait_for_completion(_)).Times(2).InSequence(order);
 	/* The grace period is the namespaces', one for all. */
 	EXPECT_CALL(port, synchronize_rcu()).Times(0);
-	/* And nobody is given time to finish. */
+	/* And no connection is given time to finish. */
 	EXPECT_CALL(port, wait_for_completion_timeout(_, _)).Times(0);
 	ktcp_param_drain_ms.value = 1000;
 	ktcp_module_stop();

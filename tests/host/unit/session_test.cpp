@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * ktcp/model/session.hpp: the table of a server's connections, with a model that does
+ * ktcp/engine/session.hpp: the table of a server's connections, with a model that does
  * nothing of its own accord.
  */
-#include <ktcp/model/session.hpp>
+#include <ktcp/engine/session.hpp>
 
+#include <algorithm>
 #include <cerrno>
-#include <utility>
 #include <vector>
+
+#include <ktcp/timer.hpp>
 
 #include "support.hpp"
 
@@ -22,11 +24,12 @@ using testing::Return;
 namespace
 {
 
-/* What was asked of the model. */
+/* The calls that the model got. */
 struct asked {
 	std::vector<session *> started;
-	std::vector<std::pair<session *, std::uint32_t>> woken;
+	std::vector<session *> woken;
 	int destroyed = 0;
+	int looks = 0;
 	ktcp::result<void> start_gives = {};
 };
 
@@ -35,6 +38,9 @@ asked *record;
 class passive_session : public session {
     public:
 	using session::advance;
+	using session::cpu;
+	using session::next_look_ms;
+	using session::overdue;
 	using session::progress;
 
 	passive_session(ktcp::session_table &table, ktcp::socket &&socket)
@@ -52,6 +58,7 @@ constexpr struct ktcp::model passive = {
 	.name = "passive",
 	.session_size = sizeof(passive_session),
 	.blocks = false,
+	.most = nullptr,
 	.in_softirq = false,
 	.construct = [](void *memory, ktcp::session_table &table, ktcp::socket &&socket)
 		-> session & { return *new (memory) passive_session(table, std::move(socket)); },
@@ -62,7 +69,16 @@ constexpr struct ktcp::model passive = {
 							  ktcp::result<void>() :
 							  record->start_gives.error());
 		},
-	.wake = [](session &self, std::uint32_t event) { record->woken.emplace_back(&self, event); },
+	.wake = [](session &self) { record->woken.push_back(&self); },
+	.look =
+		[](session &self, std::uint64_t now_ms) {
+			auto &passive = static_cast<passive_session &>(self);
+
+			record->looks++;
+			if (passive.overdue(now_ms) || passive.starved())
+				record->woken.push_back(&self);
+			return passive.next_look_ms(now_ms);
+		},
 	.destroy = [](session &self) { static_cast<passive_session &>(self).~passive_session(); },
 };
 
@@ -97,8 +113,16 @@ class table_test : public session_test {
 		Mock::VerifyAndClearExpectations(&port);
 		if (!table)
 			return;
+		table->close_times();
 		empty();
 		table.reset();
+	}
+
+	/* A turn of one's, which ends with it waiting. */
+	void advance(std::size_t index)
+	{
+		EXPECT_EQ(at(index).advance(), passive_session::progress::waiting);
+		table->keep_time(at(index));
 	}
 };
 
@@ -177,7 +201,7 @@ TEST_F(table_test, the_peer_of_a_session_that_does_not_start_is_reset)
 
 TEST_F(table_test, a_session_is_listed_before_it_starts)
 {
-	/* So that whoever ends all sessions between the two finds it. */
+	/* So that a task that ends all sessions between the two finds it. */
 	::socket *const raw = port.fake.new_socket();
 
 	EXPECT_CALL(port, mutex_lock(_)).WillOnce([this](::mutex *lock) {
@@ -198,95 +222,311 @@ TEST_F(table_test, end_all_ends_and_wakes_each)
 	table->end_all(errc::eshutdown);
 	ASSERT_EQ(record_.woken.size(), 2u);
 	for (std::size_t i = 0; i < 2; i++) {
-		EXPECT_EQ(record_.woken[i],
-			  std::pair(&static_cast<session &>(at(i)), session::event_ended));
+		EXPECT_EQ(record_.woken[i], &at(i));
 		EXPECT_EQ(at(i).advance(), passive_session::progress::finished);
 		finish(at(i));
 	}
 }
 
-TEST_F(table_test, end_all_of_none_wakes_nobody)
+TEST_F(table_test, end_all_of_none_wakes_no_session)
 {
 	table->end_all(errc::eshutdown);
 	EXPECT_TRUE(record_.woken.empty());
 }
 
-TEST_F(table_test, sweep_ends_those_that_are_idle)
+/* ---- time ---------------------------------------------------------------------------------------- */
+
+/* A tick of the wheel's, and one of the clock's. */
+constexpr unsigned int late_ms = 64;
+
+TEST_F(table_test, ends_those_that_are_idle)
 {
-	port.fake.now = 10'000;
+	table->use().timeouts.idle_ms = 1000;
 	add();
-	port.fake.now = 10'600;
+	elapse(600);
 	add();
-	port.fake.now = 11'000;
-	table->sweep({ .idle_ms = 1001 });
+	elapse(399);
 	EXPECT_TRUE(record_.woken.empty());
-	EXPECT_CALL(port, cond_resched()).Times(2);
-	table->sweep({ .idle_ms = 1000 });
-	ASSERT_EQ(record_.woken.size(), 1u);
-	EXPECT_EQ(record_.woken[0],
-		  std::pair(&static_cast<session &>(at(0)), session::event_ended));
-	EXPECT_EQ(at(1).advance(), passive_session::progress::waiting) << "it was not ended";
+	elapse(1 + late_ms);
+	ASSERT_EQ(record_.woken, std::vector<session *>{ &at(0) });
+	EXPECT_EQ(at(0).why_ended().error(), errc::etimedout);
+	EXPECT_TRUE(at(1).why_ended()) << "it was not ended";
 	finish(at(0));
 	finish(at(1));
 }
 
-TEST_F(table_test, sweep_without_a_limit_ends_nobody)
+TEST_F(table_test, is_idle_since_the_last_byte)
 {
+	table->use().timeouts.idle_ms = 1000;
+	handle = [](ktcp::connection &peer) -> ktcp::task {
+		while (auto received = co_await peer.read())
+			;
+	};
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillRepeatedly(Return(-EAGAIN));
 	add();
-	port.fake.now += 1'000'000'000;
-	table->sweep({ .idle_ms = 0 });
+	for (int i = 0; i < 5; i++) {
+		EXPECT_CALL(port, sock_recv(_, _, _))
+			.WillOnce(receive("x"))
+			.WillRepeatedly(Return(-EAGAIN));
+		advance(0);
+		elapse(900);
+	}
 	EXPECT_TRUE(record_.woken.empty());
+	elapse(100 + late_ms);
+	EXPECT_EQ(record_.woken.size(), 1u);
 	finish(at(0));
 }
 
-TEST_F(table_test, sweep_has_the_starved_try_again)
+TEST_F(table_test, without_a_limit_no_time_is_kept)
+{
+	add();
+	EXPECT_EQ(port.fake.timers(), 0u);
+	elapse(1'000'000);
+	EXPECT_EQ(record_.looks, 0);
+	finish(at(0));
+}
+
+/* An idle connection costs a look when its time is near, and no more. */
+TEST_F(table_test, an_idle_one_is_hardly_looked_at)
+{
+	constexpr unsigned int ten_minutes_ms = 600'000;
+
+	table->use().timeouts.idle_ms = ten_minutes_ms;
+	for (int i = 0; i < 100; i++)
+		add();
+	elapse(ten_minutes_ms - 1);
+	EXPECT_LE(record_.looks, 3 * 100);
+	EXPECT_TRUE(record_.woken.empty());
+	for (int i = 0; i < 100; i++)
+		elapse(1);
+	EXPECT_EQ(record_.woken.size(), 100u);
+	for (int i = 0; i < 100; i++)
+		finish(at(static_cast<std::size_t>(i)));
+}
+
+/* A request a millisecond with a deadline each sets no timer. */
+TEST_F(table_test, a_deadline_that_moves_on_costs_nothing)
+{
+	handle = [](ktcp::connection &peer) -> ktcp::task {
+		for (bool more = true; more;) {
+			peer.expires_after(10'000);
+
+			const auto received = co_await peer.read();
+
+			more = static_cast<bool>(received);
+		}
+	};
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillRepeatedly(Return(-EAGAIN));
+	add();
+	advance(0);
+	EXPECT_CALL(port, mod_delayed_work(_, _, _)).Times(testing::AtMost(4));
+	EXPECT_CALL(port, spin_lock_bh(_)).Times(testing::AtMost(8));
+	for (int i = 0; i < 20'000; i++) {
+		EXPECT_CALL(port, sock_recv(_, _, _))
+			.WillOnce(receive("x"))
+			.WillRepeatedly(Return(-EAGAIN));
+		elapse(1);
+		advance(0);
+	}
+	Mock::VerifyAndClearExpectations(&port);
+	EXPECT_TRUE(record_.woken.empty());
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillRepeatedly(Return(-EAGAIN));
+	elapse(10'000 + late_ms);
+	EXPECT_EQ(record_.woken.size(), 1u);
+	finish(at(0));
+}
+
+TEST_F(table_test, a_shorter_deadline_than_before_is_kept)
+{
+	unsigned int next_ms = 60'000;
+
+	handle = [&](ktcp::connection &peer) -> ktcp::task {
+		for (bool more = true; more;) {
+			peer.expires_after(next_ms);
+
+			const auto received = co_await peer.read();
+
+			more = static_cast<bool>(received);
+		}
+	};
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillRepeatedly(Return(-EAGAIN));
+	table->use().timeouts.idle_ms = 600'000;
+	add();
+	advance(0);
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("x")).WillRepeatedly(Return(-EAGAIN));
+	next_ms = 100;
+	advance(0);
+	elapse(99);
+	EXPECT_TRUE(record_.woken.empty());
+	elapse(1 + late_ms);
+	EXPECT_EQ(record_.woken.size(), 1u);
+	finish(at(0));
+}
+
+TEST_F(table_test, the_starved_try_again)
 {
 	EXPECT_CALL(port, sock_recv(_, _, _)).WillRepeatedly(receive("x"));
 	EXPECT_CALL(port, sock_send(_, _, _, _)).WillRepeatedly(Return(-ENOBUFS));
 	add();
-	EXPECT_EQ(at(0).advance(), passive_session::progress::waiting);
-	table->sweep({ .idle_ms = 0 });
+	advance(0);
+	elapse(1000);
 	EXPECT_TRUE(record_.woken.empty()) << "denied once";
-	EXPECT_EQ(at(0).advance(), passive_session::progress::waiting);
-	table->sweep({ .idle_ms = 0 });
-	ASSERT_EQ(record_.woken.size(), 1u);
-	EXPECT_EQ(record_.woken[0],
-		  std::pair(&static_cast<session &>(at(0)), session::event_retry));
+	advance(0);
+	elapse(200);
+	EXPECT_GE(record_.woken.size(), 1u);
+	EXPECT_TRUE(at(0).why_ended());
 	finish(at(0));
 }
 
 TEST_F(table_test, an_idle_starved_one_is_ended)
 {
+	table->use().timeouts.idle_ms = 1000;
 	EXPECT_CALL(port, sock_recv(_, _, _)).WillRepeatedly(receive("x"));
 	EXPECT_CALL(port, sock_send(_, _, _, _)).WillRepeatedly(Return(-ENOBUFS));
 	add();
-	EXPECT_EQ(at(0).advance(), passive_session::progress::waiting);
-	EXPECT_EQ(at(0).advance(), passive_session::progress::waiting);
-	port.fake.now += 100;
-	table->sweep({ .idle_ms = 100 });
-	ASSERT_EQ(record_.woken.size(), 1u);
-	EXPECT_EQ(record_.woken[0].second, session::event_ended);
+	advance(0);
+	advance(0);
+	elapse(1000 + late_ms);
+	EXPECT_EQ(at(0).why_ended().error(), errc::etimedout);
 	finish(at(0));
 }
 
-TEST_F(table_test, sweep_ends_those_that_do_not_take_what_we_owe_them)
+TEST_F(table_test, ends_those_that_do_not_take_our_bytes)
 {
+	table->use().timeouts.write_ms = 1000;
 	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("x")).WillRepeatedly(Return(-EAGAIN));
 	EXPECT_CALL(port, sock_send(_, _, _, _)).WillRepeatedly(Return(-EAGAIN));
 	add(); /* does not take its bytes */
 	add(); /* sends none */
-	EXPECT_EQ(at(0).advance(), passive_session::progress::waiting);
-	EXPECT_EQ(at(1).advance(), passive_session::progress::waiting);
-	port.fake.now += 999;
-	table->sweep({ .write_ms = 1000 });
+	advance(0);
+	advance(1);
+	elapse(999);
 	EXPECT_TRUE(record_.woken.empty());
-	port.fake.now += 1;
-	table->sweep({ .write_ms = 1000 });
-	ASSERT_EQ(record_.woken.size(), 1u);
-	EXPECT_EQ(record_.woken[0],
-		  std::pair(&static_cast<session &>(at(0)), session::event_ended));
+	elapse(1 + late_ms);
+	EXPECT_EQ(record_.woken, std::vector<session *>{ &at(0) });
 	finish(at(0));
 	finish(at(1));
+}
+
+/* It was placed for the old time, or for none; a session that ends meanwhile is looked at no more. */
+TEST_F(table_test, other_timeouts_are_those_of_sessions_that_are_there)
+{
+	add();
+	add();
+	finish(at(1));
+	elapse(10'000);
+	EXPECT_EQ(record_.looks, 0);
+	table->change_timeouts({ .idle_ms = 12'000 });
+	elapse(1900);
+	EXPECT_TRUE(record_.woken.empty());
+	table->change_timeouts({ .idle_ms = 600'000 });
+	elapse(500'000);
+	EXPECT_TRUE(record_.woken.empty());
+	table->change_timeouts({ .idle_ms = 1000 });
+	elapse(late_ms);
+	EXPECT_EQ(record_.woken, std::vector<session *>{ &at(0) });
+	finish(at(0));
+}
+
+TEST_F(table_test, the_same_timeouts_are_no_change)
+{
+	table->use().timeouts.idle_ms = 600'000;
+	add();
+	table->change_timeouts({ .idle_ms = 600'000 });
+	elapse(1000);
+	EXPECT_EQ(record_.looks, 0);
+	finish(at(0));
+}
+
+TEST_F(table_test, another_user_timeout_is_that_of_sessions_that_are_there)
+{
+	add();
+	EXPECT_CALL(port, sock_set_user_timeout(at(0).socket().raw(), 7000)).Times(1);
+	table->change_user_timeout(7000);
+	finish(at(0));
+}
+
+/* It takes bytes that TCP has, and there is no room for more of ours. */
+TEST_F(table_test, one_that_takes_bytes_slowly_is_not_ended)
+{
+	table->use().timeouts = { .idle_ms = 1500, .write_ms = 1000 };
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("x")).WillRepeatedly(Return(-EAGAIN));
+	EXPECT_CALL(port, sock_send(_, _, _, _)).WillRepeatedly(Return(-EAGAIN));
+
+	::socket *const raw = add();
+
+	advance(0);
+	for (int i = 0; i < 20; i++) {
+		elapse(900);
+		raw->taken_ms = port.fake.now;
+	}
+	EXPECT_TRUE(record_.woken.empty());
+	elapse(1000 + late_ms);
+	EXPECT_EQ(record_.woken.size(), 1u);
+	EXPECT_EQ(table->count_all().timed_out_write, 1u);
+	EXPECT_EQ(table->count_all().timed_out_idle, 0u);
+	finish(at(0));
+}
+
+/* The peer takes nothing, while our buffer has room for a byte now and then. */
+TEST_F(table_test, room_in_our_buffer_is_no_byte_of_the_peers)
+{
+	table->use().timeouts.idle_ms = 1000;
+	handle = [](ktcp::connection &peer) -> ktcp::task {
+		while (co_await ktcp::sleep_for(peer, 100) && co_await peer.write("tick"))
+			;
+	};
+
+	::socket *const raw = add();
+
+	raw->takes = false;
+	for (int i = 0; i < 9; i++) {
+		advance(0);
+		elapse(100);
+	}
+	EXPECT_TRUE(at(0).why_ended()) << "not yet";
+	elapse(100 + late_ms);
+	EXPECT_EQ(at(0).why_ended().error(), errc::etimedout);
+	EXPECT_EQ(table->count_all().timed_out_idle, 1u);
+	finish(at(0));
+}
+
+/* The same CPU closes ended sessions: other tasks are to run meanwhile. */
+TEST_F(table_test, ends_few_at_a_time)
+{
+	constexpr std::size_t all = 1000;
+	std::size_t most = 0, before = 0;
+
+	table->use().timeouts.idle_ms = 1000;
+	for (std::size_t i = 0; i < all; i++)
+		add();
+	for (int ms = 0; ms < 2000; ms++) {
+		elapse(1);
+		most = std::max(most, record_.woken.size() - before);
+		before = record_.woken.size();
+	}
+	EXPECT_EQ(before, all);
+	EXPECT_LE(most, 2 * 33u) << "by each of two CPUs";
+	for (std::size_t i = 0; i < all; i++)
+		finish(at(i));
+}
+
+/* The end comes between the wheel's look and the timer that this sets. */
+TEST_F(table_test, no_time_is_kept_after_the_end)
+{
+	handle = [](ktcp::connection &peer) -> ktcp::task {
+		peer.expires_after(100);
+		static_cast<void>(co_await peer.read());
+	};
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillRepeatedly(Return(-EAGAIN));
+	table->use().timeouts.idle_ms = 1000;
+	add();
+	EXPECT_EQ(port.fake.timers(), 1u);
+	table->close_times();
+	EXPECT_EQ(port.fake.timers(), 0u);
+	advance(0);
+	EXPECT_EQ(port.fake.timers(), 0u);
+	finish(at(0));
 }
 
 TEST_F(table_test, drain_waits_for_the_last_but_not_for_ever)
@@ -301,7 +541,7 @@ TEST_F(table_test, drain_waits_for_the_last_but_not_for_ever)
 	table.reset();
 }
 
-TEST_F(table_test, counts_who_came_and_how_they_went)
+TEST_F(table_test, counts_sessions_and_how_they_ended)
 {
 	for (int i = 0; i < 4; i++)
 		add();
@@ -345,9 +585,13 @@ TEST_F(table_test, refuses_with_a_reset_and_counts_why)
 	::socket *const raw = port.fake.new_socket();
 	InSequence order;
 
+	/* A reset takes the socket's lock and sends: not under the table's. */
+	EXPECT_CALL(port, mutex_lock(_));
+	EXPECT_CALL(port, mutex_unlock(_));
 	EXPECT_CALL(port, sock_no_linger(raw));
 	EXPECT_CALL(port, sock_release(raw));
 	table->refuse(ktcp::socket(raw), &ktcp::statistics::refused_full);
+	Mock::VerifyAndClearExpectations(&port);
 	EXPECT_EQ(table->count_all().refused_full, 1u);
 	EXPECT_EQ(table->count_all().accepted, 0u);
 }
@@ -363,6 +607,30 @@ TEST_F(table_test, sessions_are_spread_over_the_cpus)
 	EXPECT_CALL(port, next_online_cpu(2)).WillOnce(Return(0));
 	for (int i = 0; i < 3; i++)
 		add();
+	for (int i = 0; i < 3; i++)
+		finish(at(i));
+}
+
+/* And those that are not chosen are passed over, unless none of the chosen is online. */
+TEST_F(table_test, sessions_are_spread_over_the_chosen_cpus)
+{
+	InSequence order;
+
+	table->use().placement = ktcp::placement::spread;
+	EXPECT_TRUE(table->use().cpus.assign("1", 2));
+	EXPECT_CALL(port, next_online_cpu(-1)).WillOnce(Return(0));
+	EXPECT_CALL(port, next_online_cpu(0)).WillOnce(Return(1));
+	add();
+	EXPECT_CALL(port, next_online_cpu(1)).WillOnce(Return(0));
+	EXPECT_CALL(port, next_online_cpu(0)).WillOnce(Return(1));
+	add();
+	EXPECT_CALL(port, next_online_cpu(1)).WillOnce(Return(0));
+	EXPECT_CALL(port, next_online_cpu(0)).WillOnce(Return(0));
+	EXPECT_CALL(port, next_online_cpu(1)).WillOnce(Return(0));
+	add();
+	EXPECT_EQ(at(0).cpu(), 1);
+	EXPECT_EQ(at(1).cpu(), 1);
+	EXPECT_EQ(at(2).cpu(), 0);
 	for (int i = 0; i < 3; i++)
 		finish(at(i));
 }
@@ -408,7 +676,7 @@ TEST_F(limited_table_test, a_peer_has_no_more_than_its_share)
 	add(); /* and room again */
 	for (int i = 1; i < 4; i++)
 		finish(at(i));
-	EXPECT_EQ(port.fake.blocks(), 0u);
+	EXPECT_EQ(port.fake.blocks(), blocks_);
 }
 
 TEST_F(limited_table_test, without_memory_to_count_a_peer_it_is_reset)
@@ -427,7 +695,7 @@ TEST_F(limited_table_test, a_session_that_does_not_start_gives_its_place_back)
 	record_.start_gives = errc::eagain;
 	for (int i = 0; i < 5; i++)
 		EXPECT_EQ(table->add(ktcp::socket(port.fake.new_socket())).error(), errc::eagain);
-	EXPECT_EQ(port.fake.blocks(), 0u);
+	EXPECT_EQ(port.fake.blocks(), blocks_);
 }
 
 TEST_F(table_test, wait_until_empty_returns_at_once_without_sessions)

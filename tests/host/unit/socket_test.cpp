@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* ktcp/socket.hpp: every call of the boundary, its success and its failure. */
-#include <ktcp/socket.hpp>
+/* ktcp/kernel/socket.hpp: every call of the boundary, its success and its failure. */
+#include <ktcp/kernel/socket.hpp>
 
 #include <array>
 #include <cerrno>
@@ -38,7 +38,7 @@ MATCHER_P(address_is, expected, "")
 
 class socket_call : public testing::Test {
     protected:
-	/* Strict: what a call does beside what is expected is a failure. */
+	/* Strict: an unexpected call is a failure. */
 	StrictMock<mock::mock_port> port;
 	::socket *const raw = port.fake.new_socket();
 	ktcp::socket socket{ raw };
@@ -234,9 +234,38 @@ TEST_F(socket_call, connect)
 
 	EXPECT_CALL(port, sock_connect(raw, Pointee(address_is(where))))
 		.WillOnce(Return(0))
-		.WillOnce(Return(-ECONNREFUSED));
+		.WillOnce(Return(-ENETUNREACH));
 	EXPECT_TRUE(socket.connect(where));
+	EXPECT_EQ(socket.connect(where).error(), errc::enetunreach);
+}
+
+TEST_F(socket_call, connect_sleeps_until_the_outcome)
+{
+	const auto where = endpoint::ipv6_loopback(443);
+
+	EXPECT_CALL(port, sock_connect(raw, _)).WillOnce(Return(-EINPROGRESS));
+	EXPECT_CALL(port, sock_wait(raw, KTCP_SOCK_WRITABLE, -1)).Times(2).WillRepeatedly(Return(0));
+	EXPECT_CALL(port, sock_connected(raw))
+		.WillOnce(Return(-EINPROGRESS))
+		.WillOnce(Return(-ECONNREFUSED));
 	EXPECT_EQ(socket.connect(where).error(), errc::econnrefused);
+}
+
+TEST_F(socket_call, connect_has_its_own_deadline)
+{
+	const auto where = endpoint::ipv6_loopback(443);
+	InSequence order;
+
+	EXPECT_CALL(port, now_ms()).WillOnce(Return(1000));
+	EXPECT_CALL(port, sock_connect(raw, _)).WillOnce(Return(-EINPROGRESS));
+	EXPECT_CALL(port, sock_wait(raw, KTCP_SOCK_WRITABLE, 50)).WillOnce(Return(0));
+	EXPECT_CALL(port, sock_connected(raw)).WillOnce(Return(-EINPROGRESS));
+	EXPECT_CALL(port, now_ms()).WillOnce(Return(1020));
+	EXPECT_CALL(port, sock_wait(raw, KTCP_SOCK_WRITABLE, 30)).WillOnce(Return(0));
+	EXPECT_CALL(port, sock_connected(raw)).WillOnce(Return(-EINPROGRESS));
+	EXPECT_CALL(port, now_ms()).WillOnce(Return(1060));
+	EXPECT_CALL(port, sock_wait(raw, KTCP_SOCK_WRITABLE, 0)).WillOnce(Return(-ETIMEDOUT));
+	EXPECT_EQ(socket.connect(where, 50).error(), errc::etimedout);
 }
 
 TEST_F(socket_call, options)
@@ -440,7 +469,7 @@ TEST_F(socket_call, send_all_goes_on_until_everything_is_taken)
 	EXPECT_EQ(sent, "hello world");
 }
 
-TEST_F(socket_call, send_all_of_nothing_calls_nobody)
+TEST_F(socket_call, send_all_of_no_bytes_makes_no_call)
 {
 	EXPECT_TRUE(socket.send_all({}));
 }

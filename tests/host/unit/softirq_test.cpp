@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * ktcp/model/event_driven.hpp, for handlers that never sleep: where a turn is taken, and what is
+ * ktcp/engine/event_driven.hpp, for handlers that never sleep: where a turn is taken, and what is
  * left to the work item. The claim itself is event_driven_test.cpp's, and which place has room
  * cpu_turns_test.cpp's.
  */
-#include <ktcp/model/softirq.hpp>
+#include <ktcp/engine/softirq.hpp>
 
 #include <cerrno>
 #include <string>
@@ -53,10 +53,20 @@ class softirq_test : public session_test {
 
 } // namespace
 
-static_assert(ktcp::softirq::table.in_softirq);
-static_assert(!ktcp::softirq::table.blocks);
 static_assert(std::string_view(ktcp::softirq::table.name) == "softirq");
 static_assert(std::string_view(ktcp::event_driven::table.name) == "event");
+
+/* Another name, and nothing else. So the guests and the simulation try event for both. */
+static_assert([] {
+	const auto &[name, size, blocks, most, in_softirq, construct, start, wake, look,
+		     destroy] = ktcp::softirq::table;
+	constexpr const ktcp::model &event = ktcp::event_driven::table;
+
+	return size == event.session_size && blocks == event.blocks && most == event.most &&
+	       in_softirq == event.in_softirq && construct == event.construct &&
+	       start == event.start && wake == event.wake && look == event.look &&
+	       destroy == event.destroy && in_softirq && !blocks;
+}());
 
 TEST_F(softirq_test, the_first_turn_is_the_drains)
 {
@@ -196,7 +206,7 @@ TEST_F(softirq_test, a_share_that_just_sufficed_is_not_used_up)
 	EXPECT_EQ(table->count_all().moved.exhausted, 0u);
 }
 
-TEST_F(softirq_test, what_needs_process_context_is_no_used_up_share)
+TEST_F(softirq_test, a_turn_that_needs_process_context_has_used_no_share_up)
 {
 	::socket *const raw = add_waiting();
 
@@ -288,21 +298,63 @@ TEST_F(softirq_test, a_handler_without_any_memory_ends_the_session)
 	EXPECT_EQ(table->count_all().refused_memory, 1u);
 }
 
-TEST_F(softirq_test, the_end_is_the_work_items)
+/* The peer learns of it at once; the rest has time. */
+TEST_F(softirq_test, the_end_is_sent_where_it_comes)
 {
 	::socket *const raw = add_waiting();
-
-	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).WillOnce(Return(0));
-	announce(raw, in_softirq);
-	EXPECT_EQ(sessions(), 1u);
-	EXPECT_EQ(port.fake.queued(), 1u);
-
 	InSequence order;
 
+	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).WillOnce(Return(0));
+	EXPECT_CALL(port, sock_softirq_finish(raw));
+	EXPECT_CALL(port, turns_later(_, false));
+	EXPECT_CALL(port, queue_work(_, _, _)).Times(0);
+	announce(raw, in_softirq);
+	EXPECT_EQ(sessions(), 1u);
+
+	/* It is claimed until the end: events in between begin no turn. */
+	announce(raw, in_softirq);
+	announce(raw, KTCP_SOCK_STATE);
 	EXPECT_CALL(port, sock_unhook(raw, _));
 	EXPECT_CALL(port, sock_hold_net(raw));
 	EXPECT_CALL(port, sock_release(raw));
 	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(sessions(), 0u);
+}
+
+/* There is more to its end than a FIN. */
+TEST_F(softirq_test, an_end_by_reset_is_the_work_items)
+{
+	handle = [](ktcp::connection &peer) -> ktcp::task {
+		static_cast<void>(co_await peer.read());
+		peer.reset_at_end();
+	};
+
+	::socket *const raw = add_waiting();
+
+	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).WillOnce(receive("x"));
+	EXPECT_CALL(port, sock_softirq_finish(_)).Times(0);
+	EXPECT_CALL(port, turns_later(_, _)).Times(0);
+	announce(raw, in_softirq);
+	EXPECT_EQ(port.fake.queued(), 1u);
+	EXPECT_CALL(port, sock_no_linger(raw));
+	EXPECT_EQ(port.fake.run_all(), 1u);
+	EXPECT_EQ(sessions(), 0u);
+}
+
+/* It was told to end: a slow peer has a second, which the work item sets. */
+TEST_F(softirq_test, an_end_that_was_told_is_the_work_items)
+{
+	handle = [this](ktcp::connection &peer) -> ktcp::task {
+		table->end_all(errc::eshutdown);
+		static_cast<void>(co_await peer.read());
+	};
+
+	::socket *const raw = port.fake.new_socket();
+
+	EXPECT_CALL(port, sock_softirq_finish(_)).Times(0);
+	EXPECT_TRUE(table->add(ktcp::socket(raw)));
+	EXPECT_CALL(port, sock_set_user_timeout(raw, 1000));
+	EXPECT_EQ(port.fake.run_all(), 2u);
 	EXPECT_EQ(sessions(), 0u);
 }
 
@@ -377,7 +429,7 @@ TEST_F(softirq_test, a_handler_that_asks_sleeps_in_process_context)
 	EXPECT_EQ(slept, 1);
 	Mock::VerifyAndClearExpectations(&port);
 
-	/* Who slept is likely to do so again, and is not begun in softirq. */
+	/* A handler that slept is likely to do so again, and is not begun in softirq. */
 	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).Times(0);
 	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("x")).WillOnce(Return(-EAGAIN));
 	EXPECT_CALL(port, queue_work(-1, table->use().sleepers.raw(), _)).Times(1);

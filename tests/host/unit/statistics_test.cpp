@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* ktcp/statistics.hpp: what a server counts. */
-#include <ktcp/statistics.hpp>
+/* ktcp/engine/statistics.hpp: a server's counters. */
+#include <ktcp/engine/statistics.hpp>
 
 #include <gtest/gtest.h>
 
@@ -32,6 +32,7 @@ TEST(statistics, begin_at_zero)
 
 	EXPECT_EQ(numbers.accepted + numbers.active + numbers.refused_full +
 			  numbers.refused_source + numbers.refused_memory + numbers.refused_taken +
+			  numbers.refused_denied + numbers.refused_rate + numbers.refused_proxy +
 			  numbers.closed + numbers.timed_out + numbers.stopped +
 			  numbers.relistened + numbers.moved.bytes_in + numbers.moved.bytes_out +
 			  numbers.moved.turns + numbers.moved.exhausted,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /**
  * @file
- * What several of the unit tests use: bytes as text, handlers as lambdas, a connection and
- * a session table to try them in.
+ * Shared by several of the unit tests: bytes as text, handlers as lambdas, a connection and a
+ * session table to try them in.
  */
 #ifndef KTCP_TESTS_HOST_UNIT_SUPPORT_HPP
 #define KTCP_TESTS_HOST_UNIT_SUPPORT_HPP
@@ -16,7 +16,7 @@
 
 #include <gmock/gmock.h>
 
-#include <ktcp/model/session.hpp>
+#include <ktcp/engine/session.hpp>
 
 #include "mock_port.hpp"
 
@@ -65,6 +65,7 @@ class session_test : public testing::Test {
 	testing::NiceMock<mock::mock_port> port;
 	handler handle;
 	std::unique_ptr<ktcp::session_table> table;
+	std::size_t blocks_ = 0; /* of memory, while the table is empty */
 
 	/*
 	 * @p per_source  sessions a peer may have, 0: any number.
@@ -74,6 +75,8 @@ class session_test : public testing::Test {
 		 bool never_sleeps = false)
 	{
 		table = std::make_unique<ktcp::session_table>(per_source);
+
+		EXPECT_TRUE(table->make_shards());
 
 		auto &use = table->use();
 
@@ -92,6 +95,7 @@ class session_test : public testing::Test {
 		use.sleepers =
 			std::move(*ktcp::workqueue::create("unit_sleepers", { .unbound = true }));
 		use.control = std::move(*ktcp::workqueue::create("unit_control"));
+		blocks_ = port.fake.blocks();
 	}
 
 	/* A connection accepted and started, its first turn not yet run. */
@@ -101,6 +105,13 @@ class session_test : public testing::Test {
 
 		EXPECT_TRUE(table->add(ktcp::socket(raw)).has_value());
 		return raw;
+	}
+
+	/* Let time pass, and run the work that is due by then. */
+	void elapse(std::uint64_t ms)
+	{
+		port.fake.advance_ms(ms);
+		port.fake.run_all();
 	}
 
 	std::size_t sessions() const
@@ -122,11 +133,12 @@ class session_test : public testing::Test {
 
 	void TearDown() override
 	{
-		/* What follows is nobody's expectation. */
+		/* The calls that follow are not part of a test's expectations. */
 		testing::Mock::VerifyAndClearExpectations(&port);
 		if (!table)
 			return;
 		table->end_all(ktcp::errc::eshutdown);
+		table->close_times();
 		empty();
 		table.reset();
 	}

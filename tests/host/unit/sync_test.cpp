@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* ktcp/sync.hpp: mutexes, guarded data, completions. */
-#include <ktcp/sync.hpp>
+/* ktcp/kernel/sync.hpp: mutexes, guarded data, completions. */
+#include <ktcp/kernel/sync.hpp>
 
+#include <set>
 #include <string>
 #include <type_traits>
 
@@ -67,6 +68,70 @@ TEST(guarded, is_locked_for_as_long_as_the_access_lives)
 	EXPECT_CALL(port, mutex_lock(_));
 	EXPECT_CALL(port, mutex_unlock(_));
 	EXPECT_EQ(text.lock()->size(), 7u);
+}
+
+TEST(spin_guarded, is_locked_for_as_long_as_the_access_lives)
+{
+	NiceMock<mock::mock_port> port;
+
+	EXPECT_CALL(port, mutex_init(_)).Times(0);
+
+	ktcp::spin_guarded<std::string> text;
+
+	{
+		InSequence order;
+
+		EXPECT_CALL(port, spin_lock_bh(_));
+		EXPECT_CALL(port, spin_unlock_bh(_)).Times(0);
+
+		const auto held = text.lock();
+
+		*held = "one";
+		Mock::VerifyAndClearExpectations(&port);
+		EXPECT_CALL(port, spin_unlock_bh(_));
+	}
+	Mock::VerifyAndClearExpectations(&port);
+	EXPECT_EQ(text.lock()->size(), 3u);
+}
+
+/* Of a constant one only a constant may be had. */
+TEST(guarded, is_locked_to_be_read)
+{
+	NiceMock<mock::mock_port> port;
+	const ktcp::guarded<int> counter;
+
+	static_assert(std::is_same_v<decltype(*counter.lock()), const int &>);
+	EXPECT_CALL(port, mutex_lock(_));
+	EXPECT_CALL(port, mutex_unlock(_));
+	EXPECT_EQ(*counter.lock(), 0);
+}
+
+/* To lockdep a lock is what it protects, and how. */
+TEST(lock_class, is_one_of_each_place)
+{
+	struct here {};
+	NiceMock<mock::mock_port> port;
+	std::set<::lock_class_key *> keys;
+	std::string names;
+
+	ON_CALL(port, spin_lock_set_class(_, _, _))
+		.WillByDefault([&](::spinlock *, ::lock_class_key *key, const char *name) {
+			keys.insert(key);
+			names += name;
+		});
+	ON_CALL(port, mutex_set_class(_, _, _))
+		.WillByDefault([&](::mutex *, ::lock_class_key *key, const char *name) {
+			keys.insert(key);
+			names += name;
+		});
+
+	ktcp::spin_guarded<int> one, two;
+	ktcp::spin_guarded<long> other;
+	ktcp::spin_guarded<int, here> elsewhere;
+	ktcp::guarded<int> sleeping;
+
+	EXPECT_EQ(keys.size(), 4u);
+	EXPECT_NE(names.find("here"), names.npos) << names;
 }
 
 /* The example in the header's head, and counters, want a value to begin with. */

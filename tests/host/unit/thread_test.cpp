@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* ktcp/thread.hpp: kernel threads, joined before they are forgotten. */
-#include <ktcp/thread.hpp>
+/* ktcp/kernel/thread.hpp: kernel threads, joined before they are forgotten. */
+#include <ktcp/kernel/thread.hpp>
 
 #include <cerrno>
 #include <type_traits>

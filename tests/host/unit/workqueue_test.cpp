@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* ktcp/workqueue.hpp: queues, and work items that are a member function. */
-#include <ktcp/workqueue.hpp>
+/* ktcp/kernel/workqueue.hpp: queues, and work items that are a member function. */
+#include <ktcp/kernel/workqueue.hpp>
 
 #include <memory>
 #include <type_traits>

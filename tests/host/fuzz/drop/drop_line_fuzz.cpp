@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Any bytes, in any pieces, as what is written to /proc/net/drop_tcp_sock: the same lines come
- * out however it is cut, and each is understood or refused at a place that it has.
+ * Any bytes, in any pieces, as a write to /proc/net/drop_tcp_sock. The same lines come out however
+ * it is cut. Each is understood, or refused at a place that it has.
  */
 #include <cstdint>
 #include <cstdlib>
@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include <ktcp/line_assembler.hpp>
+#include <ktcp/base/line_assembler.hpp>
 
 #include "drop_line.hpp"
 
@@ -40,8 +40,8 @@ bool obey(std::string_view text)
 		const ktcp_endpoint other = line.value.other.value.raw();
 
 		require(one.port && other.port);
-		require(line.value.fits({ one, other, KTCP_TCP_ESTABLISHED }));
-		require(line.value.fits({ other, one, KTCP_TCP_TIME_WAIT }));
+		require(line.value.fits({ one, other, KTCP_TCP_ESTABLISHED, true, 1000, 4711 }));
+		require(line.value.fits({ other, one, KTCP_TCP_TIME_WAIT, false, 0, 0 }));
 	}
 	return static_cast<bool>(line);
 }

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include <ktcp/http/chunked.hpp>
+#include <ktcp/http/parse/chunked.hpp>
 
 namespace
 {

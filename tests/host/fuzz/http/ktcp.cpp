@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* ktcp's understanding of a request. */
-#include <ktcp/http/chunked.hpp>
-#include <ktcp/http/head.hpp>
+#include <ktcp/http/parse/chunked.hpp>
+#include <ktcp/http/parse/head.hpp>
 
 #include "message.hpp"
 
@@ -21,7 +21,7 @@ message read_by_ktcp(std::string_view text)
 		return made;
 	made.head = true;
 	made.target = head.target();
-	/* What comes first, the parser has seen to be a known name. */
+	/* The parser has seen that the first word is a known name. */
 	made.method = text.substr(text.find_first_not_of("\r\n"));
 	made.method.erase(made.method.find(' '));
 

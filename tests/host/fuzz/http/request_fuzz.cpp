@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Any bytes as a request, read by ktcp's parser and by two others. What ktcp accepts, they
- * accept, and understand the same by it: method, target, fields, body, and where it ends. What
- * they accept, ktcp may refuse. docs/http.md lists the exceptions under the names they have here.
+ * Any bytes as a request, read by ktcp's parser and by two others. They accept each request that
+ * ktcp accepts, and understand the same by it: method, target, fields, body, and where it ends.
+ * ktcp may refuse a request that they accept. docs/http.md lists the exceptions under the names
+ * they have here.
  */
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 
-#include <ktcp/http/head.hpp>
+#include <ktcp/http/parse/head.hpp>
 
 #include "message.hpp"
 
@@ -24,7 +25,7 @@ bool has_field(const message &of, std::string_view name)
 	});
 }
 
-/* What ktcp accepts and another refuses, with a reason. */
+/* The requests that ktcp accepts and another refuses, with a reason. */
 struct exception {
 	const char *name;
 	bool (*applies)(std::string_view text, const message &ours, const message &theirs);

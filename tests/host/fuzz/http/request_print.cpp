@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * request_print FILE...: ktcp's understanding of a request in each, for h11_check; a line each, in
- * it words, of which those that may hold anything are in hexadecimal.
+ * request_print FILE...: ktcp's understanding of a request in each, for h11_check. It is a line of
+ * words for each; words that may hold any bytes are in hexadecimal.
  */
 #include <cstdio>
 #include <fstream>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Any bytes, in any pieces, from a client of the file service and of a handler that reads
- * bodies: the same comes back however they were cut, and the server lets go of who leaves.
+ * Any bytes, in any pieces, from a client of the file service and of a handler that reads bodies.
+ * The same comes back however they were cut, and the server lets go of a client that leaves.
  */
 #include <cstdint>
 #include <cstdio>

@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Any bytes as a path, a Range, conditions and codings: nothing leads out of the root, nothing
- * is asked for that is not there, and what was decoded can be encoded again.
+ * Any bytes as a path, a Range, conditions, codings, a list, a Host, a query, a route and a name in
+ * JSON. No path leads out of the root, no range asks for bytes that are not there, and decoded text
+ * can be encoded again. Lists and hosts are read by a second reader as well, which must agree.
  */
+#include <algorithm>
+#include <arpa/inet.h>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <vector>
 
-#include <ktcp/http/coding.hpp>
-#include <ktcp/http/conditional.hpp>
-#include <ktcp/http/path.hpp>
-#include <ktcp/http/range.hpp>
+#include <ktcp/http/parse/accept.hpp>
+#include <ktcp/http/parse/coding.hpp>
+#include <ktcp/http/parse/conditional.hpp>
+#include <ktcp/http/parse/path.hpp>
+#include <ktcp/http/parse/query.hpp>
+#include <ktcp/http/parse/range.hpp>
+#include <ktcp/http/routes.hpp>
 
 namespace
 {
@@ -94,7 +100,7 @@ struct head {
 		constexpr std::string_view names[] = { "If-Match",	    "If-None-Match",
 						       "If-Modified-Since", "If-Unmodified-Since",
 						       "If-Range",	    "Range",
-						       "Accept-Encoding" };
+						       "Accept-Encoding",   "Accept" };
 
 		if (cursor >= text.size())
 			return {};
@@ -103,10 +109,136 @@ struct head {
 		const std::string_view line = text.substr(cursor, end - cursor);
 
 		cursor = end + 1;
-		return { names[line.empty() ? 0 : static_cast<unsigned char>(line[0]) % 7],
+		return { names[line.empty() ? 0 : static_cast<unsigned char>(line[0]) % 8],
 			 ktcp::http::detail::trimmed(ktcp::slice(line, 1)) };
 	}
 };
+
+/* RFC 9110, section 5.6.1, character by character. */
+void check_list(std::string_view text)
+{
+	std::vector<std::string> ours, theirs(1);
+	std::string_view rest = text;
+
+	for (std::string_view each; !(each = ktcp::http::detail::next_element(rest)).empty();)
+		ours.emplace_back(each);
+	require(rest.empty());
+
+	bool quoted = false;
+
+	for (const char c : text) {
+		quoted ^= c == '"';
+		if (c == ',' && !quoted)
+			theirs.emplace_back();
+		else
+			theirs.back() += c;
+	}
+	for (std::string &each : theirs) {
+		each.erase(0, each.find_first_not_of(" \t"));
+		each.erase(each.find_last_not_of(" \t") + 1);
+	}
+	std::erase(theirs, "");
+	require(ours == theirs);
+}
+
+/* The address in brackets by the C library, and the rest by a list of characters. */
+void check_host(std::string_view text)
+{
+	const std::string_view plain =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=";
+	const std::string_view hex = "0123456789abcdefABCDEF";
+	std::string_view rest = text;
+	bool good = true;
+
+	if (rest.starts_with('[')) {
+		const std::size_t end = rest.find(']');
+
+		if (end == rest.npos || text.starts_with("[v") || text.starts_with("[V"))
+			return;
+
+		const std::string inside(rest.substr(1, end - 1));
+		in6_addr address;
+
+		/* The C library ends at a NUL. */
+		good = inside.find('\0') == inside.npos &&
+		       inet_pton(AF_INET6, inside.c_str(), &address) == 1;
+		rest.remove_prefix(end + 1);
+	}
+	while (!text.starts_with('[') && !rest.empty() && rest[0] != ':') {
+		const bool encoded = rest.size() > 2 && rest[0] == '%' &&
+				     hex.find(rest[1]) != hex.npos && hex.find(rest[2]) != hex.npos;
+
+		good = good && (encoded || plain.find(rest[0]) != plain.npos);
+		rest.remove_prefix(encoded ? 3 : 1);
+	}
+	good = good && (rest.empty() ||
+			(rest[0] == ':' && rest.find_first_not_of("0123456789", 1) == rest.npos));
+	require(ktcp::http::detail::is_authority(text) == good);
+}
+
+void check_query(std::string_view text)
+{
+	const ktcp::http::query_values query(text);
+	std::string_view rest = text;
+
+	while (const auto each = ktcp::http::query_values::next(rest)) {
+		std::vector<char> memory(each->value.size() + 1), name(each->name.size() + 1);
+		const auto value = ktcp::http::percent_decoded(each->value, memory, true);
+		const auto called = ktcp::http::percent_decoded(each->name, name, true);
+
+		require(value || value.error() == ktcp::errc::einval);
+		if (called)
+			require(static_cast<bool>(query.raw(*called)));
+		if (!value)
+			continue;
+
+		std::vector<char> encoded(3 * value->size() + 1), again(value->size() + 1);
+		ktcp::http::text_builder builder(encoded);
+		const auto back = ktcp::http::percent_decoded(
+			builder.percent_encoded(*value).text(), again, true);
+
+		require(back && *back == *value);
+		if (value->size())
+			require(ktcp::http::percent_decoded(
+					each->value, std::span(memory).first(value->size() - 1),
+					true)
+					.error() == ktcp::errc::emsgsize);
+	}
+}
+
+void check_route(std::string_view text)
+{
+	const std::size_t half = text.find('\n');
+	const std::string pattern(text.substr(0, half));
+	const std::string path = "/" + std::string(ktcp::slice(text, half + 1));
+	ktcp::http::route_values values;
+
+	if (!ktcp::http::route_values::is_pattern(pattern))
+		return;
+	if (!values.match(pattern, path))
+		return;
+	/* Both have as many parts. */
+	require(std::count(pattern.begin(), pattern.end(), '/') ==
+		std::count(path.begin(), path.end(), '/'));
+}
+
+void check_json(std::string_view text)
+{
+	std::vector<char> memory(6 * text.size() + 1);
+	ktcp::http::text_builder made(memory);
+	std::string_view shown = made.json_escaped(text).text();
+
+	require(made.whole());
+	while (!shown.empty()) {
+		const std::size_t size = ktcp::http::detail::utf8_size(shown);
+
+		require(size && static_cast<unsigned char>(shown[0]) >= 0x20 && shown[0] != '"');
+		if (shown[0] == '\\')
+			require(shown.size() > 1 &&
+				std::string_view("u\\\"").find(shown[1]) != std::string_view::npos);
+		shown.remove_prefix(shown[0] == '\\' ? 2 : size);
+	}
+}
 
 } // namespace
 
@@ -126,5 +258,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
 	check_range(given.range(), UINT64_MAX - data[0]);
 	static_cast<void>(given.outcome());
 	static_cast<void>(ktcp::http::accepts_gzip(head{ text }));
+	require(ktcp::http::weight_of_type(head{ text }, "text/html") <= 1000);
+	check_list(text);
+	check_host(text);
+	check_query(text);
+	check_route(text);
+	check_json(text);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * What port/layout.h asks of a port, for the simulated one: sizes of the structures
- * that sim/ defines, and a scheduling point at every operation on a ktcp::atomic.
+ * port/layout.h for the simulated port: the sizes of the structures that sim/ defines, and a
+ * scheduling point at every operation on a ktcp::atomic.
  */
 #ifndef KTCP_LAYOUT_H
 #define KTCP_LAYOUT_H
@@ -10,6 +10,8 @@
 #define KTCP_SIZEOF_DELAYED_WORK 80
 #define KTCP_SIZEOF_MUTEX 32
 #define KTCP_SIZEOF_COMPLETION 32
+#define KTCP_SIZEOF_SPINLOCK 32
+#define KTCP_SIZEOF_LOCK_CLASS_KEY 0
 
 #ifdef __cplusplus
 extern "C" void ktcp_sim_sched_point(void);

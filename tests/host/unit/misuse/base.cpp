@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* A base that has no digits for it: the compiler refuses it. */
-#include <ktcp/text.hpp>
+#include <ktcp/base/text.hpp>
 
 std::size_t digits(std::uint64_t number)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * A coroutine whose frame nobody can allocate, for it takes no connection: the compiler must
- * say what is missing. With GOOD defined it takes one.
+ * A coroutine whose frame cannot be allocated, for it takes no connection: the compiler must say
+ * what is missing. With GOOD defined it takes one.
  */
 #include <ktcp/connection.hpp>
 

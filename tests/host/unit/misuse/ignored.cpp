@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* A result that nobody looks at is a warning, and an error where warnings are. */
-#include <ktcp/socket.hpp>
+/* A result that is not looked at is a warning, and an error where warnings are. */
+#include <ktcp/kernel/socket.hpp>
 
 void careless(ktcp::socket &socket)
 {

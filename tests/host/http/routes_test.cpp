@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* ktcp/http/routes.hpp, parse/query.hpp, event_stream.hpp, and request::read_all(), pause(), left(). */
+#include <ktcp/group.hpp>
+#include <ktcp/http/event_stream.hpp>
+#include <ktcp/http/routes.hpp>
+#include <ktcp/http/service.hpp>
+#include <ktcp/timer.hpp>
+
+#include <string>
+
+#include "exchange.hpp"
+
+namespace
+{
+
+using ktcp::http::method;
+using ktcp::http::query_values;
+using ktcp::http::route_values;
+
+struct api {
+	using route = ktcp::http::route<api>;
+	using handled = ktcp::task_of<void>;
+
+	handled operator()(ktcp::http::request &asked, ktcp::http::response &to) const
+	{
+		static constexpr route table[] = {
+			{ method::get, "/", &api::root },
+			{ method::get, "/items/{id}", &api::show },
+			{ method::put, "/items/{id}", &api::store },
+			{ method::del, "/items/{id}/parts/{part}", &api::show },
+			{ method::get, "/sum", &api::sum },
+			{ method::get, "/events", &api::events },
+			{ method::get, "/watched", &api::watched },
+		};
+
+		return ktcp::http::dispatch(table, *this, asked, to);
+	}
+
+	handled root(route::call of) const
+	{
+		of.to.status(200).reply("root");
+		return {};
+	}
+
+	handled show(route::call of) const
+	{
+		char id[16], part[16];
+		const auto text = of.values.text("id", id);
+		const auto more = of.values.text("part", part);
+
+		if (!text || !more) {
+			of.to.refuse(400);
+			co_return ktcp::result<void>();
+		}
+		co_return co_await of.to.send(std::string(*text) + "|" + std::string(*more));
+	}
+
+	handled store(route::call of) const
+	{
+		char memory[10];
+		const auto body = co_await of.asked.read_all(memory);
+
+		if (!body)
+			co_return body.error();
+		co_return co_await of.to.send(*body);
+	}
+
+	handled sum(route::call of) const
+	{
+		const query_values query(of.asked.query());
+		const auto a = query.number("a"), b = query.number("b");
+
+		if (!a || !b) {
+			of.to.refuse(400);
+			co_return ktcp::result<void>();
+		}
+		co_return co_await of.to.send(std::to_string(*a + *b));
+	}
+
+	handled events(route::call of) const
+	{
+		ktcp::http::event_stream to(of.asked, of.to);
+
+		for (int i = 0;; i++) {
+			if (const auto sent = co_await to.send("a\nb\r\n" + std::to_string(i),
+							       i ? "" : "first", i ? "x" : "");
+			    !sent)
+				co_return sent;
+			if (const auto waited = co_await of.asked.pause(1000); !waited)
+				co_return waited;
+		}
+	}
+
+	static handled tick(ktcp::http::event_stream &to, ktcp::connection &peer)
+	{
+		for (int i = 0;; i++) {
+			KTCP_CO_CHECK(co_await to.send(std::to_string(i)));
+			KTCP_CO_CHECK(co_await ktcp::sleep_for(peer, 20'000));
+		}
+	}
+
+	handled watched(route::call of) const
+	{
+		ktcp::http::event_stream to(of.asked, of.to);
+
+		static_cast<void>(co_await ktcp::race(of.asked.left(), tick(to, of.asked.peer())));
+		co_return ktcp::result<void>();
+	}
+};
+
+const ktcp::http::service<api> service{ api() };
+
+row text(std::string request, std::string body)
+{
+	return { std::move(request), "200 OK", "", std::move(body) };
+}
+
+} // namespace
+
+TEST(http_routes, by_path_and_method)
+{
+	expect_rows(
+		service,
+		{
+			text(get("/"), "root"),
+			text(get("/items/5"), "5|"),
+			text(get("/%69tems/a%2fb%20c?x"), "a/b c|"),
+			text(request_of("DELETE", "/items/5/parts/%25"), "5|%"),
+			text(request_of("PUT", "/items/5", "Content-Length: 3\r\n", "abc"), "abc"),
+			text(request_of("PUT", "/items/5", "Transfer-Encoding: chunked\r\n",
+					"3\r\nabc\r\n7\r\n1234567\r\n0\r\n\r\n"),
+			     "abc1234567"),
+			refusal(get("/items/"), 404),
+			refusal(get("/items"), 404),
+			refusal(get("/items/5/"), 404),
+			refusal(get("/items/5/parts"), 404),
+			refusal(get("/Items/5"), 404),
+			refusal(get("//"), 404),
+			refusal(get("/items/%zz"), 400),
+			refusal(get("/items/" + std::string(17, 'a')), 400),
+			refusal(get("/it%zms/5"), 404),
+			refusal(request_of("DELETE", "/items/5"), 405,
+				"Allow: GET, HEAD, PUT, OPTIONS\r\n"),
+			refusal(get("/items/5/parts/6"), 405, "Allow: DELETE, OPTIONS\r\n"),
+			refusal(request_of("DELETE", "/"), 405, "Allow: GET, HEAD, OPTIONS\r\n"),
+			{ request_of("OPTIONS", "/items/5"), "204 No Content",
+			  "Allow: GET, HEAD, PUT, OPTIONS\r\n", "" },
+			{ request_of("OPTIONS", "*"), "204 No Content",
+			  "Allow: GET, HEAD, PUT, DELETE, OPTIONS\r\n", "" },
+			refusal(request_of("OPTIONS", "/none"), 404),
+		});
+
+	const outcome head = answer(service, request_of("HEAD", "/items/5"));
+
+	EXPECT_EQ(head.received, head_of("200 OK") + "Content-Length: 2\r\n\r\n");
+}
+
+TEST(http_routes, a_body_that_is_too_long)
+{
+	/* Said beforehand, or found out in its midst. */
+	expect_rows(service,
+		    {
+			    refusal(request_of("PUT", "/items/5", "Content-Length: 11\r\n",
+					       "12345678901"),
+				    413, "", true),
+			    refusal(request_of("PUT", "/items/5", "Transfer-Encoding: chunked\r\n",
+					       "3\r\nabc\r\n8\r\n12345678\r\n0\r\n\r\n"),
+				    413, "", true),
+		    });
+}
+
+TEST(http_routes, patterns)
+{
+	for (const char *good : { "/", "/a", "/a/", "/{a}", "/{a}/b/{c}", "/a//b" })
+		EXPECT_TRUE(route_values::is_pattern(good)) << good;
+	for (const char *bad :
+	     { "", "a", "/{}", "/{a", "/a}", "/x{a}", "/{a}x", "/{a{b}}", "/{a}/{b}/{c}/{d}/{e}" })
+		EXPECT_FALSE(route_values::is_pattern(bad)) << bad;
+
+	route_values values;
+
+	EXPECT_TRUE(values.match("/{a}/{b}", "/1/2"));
+	EXPECT_EQ(values.raw("a"), "1");
+	EXPECT_EQ(values.raw("b"), "2");
+	EXPECT_EQ(values.raw("c"), "");
+	EXPECT_EQ(values.number("c").error(), ktcp::errc::einval);
+	EXPECT_EQ(*values.number("b"), 2u);
+	EXPECT_FALSE(values.match("/{a}", "/"));
+	EXPECT_FALSE(values.match("/", "/1"));
+}
+
+TEST(http_query, values)
+{
+	char memory[8];
+	const auto text = [&](std::string_view query, std::string_view name) {
+		const auto got = query_values(query).text(name, memory);
+
+		return got ? std::string(*got) : "(" + std::to_string(got.error().code()) + ")";
+	};
+
+	EXPECT_EQ(text("a=1&b=two+word", "b"), "two word");
+	EXPECT_EQ(text("a=1&b=2", "a"), "1");
+	EXPECT_EQ(text("a=1&b=2", "b"), "2");
+	EXPECT_EQ(text("b=%32%2b+", "b"), "2+ ");
+	EXPECT_EQ(text("%62=x", "b"), "x");
+	EXPECT_EQ(text("a+b=x", "a b"), "x");
+	EXPECT_EQ(text("a=1&a=2", "a"), "1");
+	EXPECT_EQ(text("a", "a"), "");
+	EXPECT_EQ(text("a=", "a"), "");
+	EXPECT_EQ(text("a=b=c", "a"), "b=c");
+	EXPECT_EQ(text("&&a=1&&", "a"), "1");
+	EXPECT_EQ(text("=1", ""), "1");
+	EXPECT_EQ(text("", "a"), "(-2)");
+	EXPECT_EQ(text("aa=1", "a"), "(-2)");
+	EXPECT_EQ(text("a=%", "a"), "(-22)");
+	EXPECT_EQ(text("a=%4", "a"), "(-22)");
+	EXPECT_EQ(text("a=%4g", "a"), "(-22)");
+	EXPECT_EQ(text("%4g=1", "Jg"), "(-2)");
+	EXPECT_EQ(text("a=12345678", "a"), "12345678");
+	EXPECT_EQ(text("a=123456789", "a"), "(-90)");
+
+	EXPECT_EQ(*query_values("n=18446744073709551615").number("n"), UINT64_MAX);
+	EXPECT_EQ(*query_values("n=%31%320").number("n"), 120u);
+	EXPECT_EQ(query_values("n=18446744073709551616").number("n").error(), ktcp::errc::erange);
+	for (const char *bad : { "n=", "n", "n=-1", "n=1x", "n=+1", "n=0x1", "n=%3", "n=%41" })
+		EXPECT_EQ(query_values(bad).number("n").error(), ktcp::errc::einval) << bad;
+}
+
+/* Events as they came, without the sizes of chunks. */
+static std::string events_of(client &one)
+{
+	const std::string head = head_of("200 OK") +
+				 "Content-Type: text/event-stream\r\nCache-Control: no-store\r\n"
+				 "Transfer-Encoding: chunked\r\n\r\n";
+	std::string chunks = one.received(), all;
+
+	EXPECT_TRUE(chunks.starts_with(head)) << chunks;
+	for (std::size_t at = head.size(); at < chunks.size();) {
+		const std::size_t size = std::stoul(chunks.substr(at), nullptr, 16);
+
+		at = chunks.find("\r\n", at) + 2;
+		all += chunks.substr(at, size);
+		at += size + 2;
+	}
+	return all;
+}
+
+TEST(http_events, leave_at_once_and_end_with_the_client)
+{
+	client one(service);
+	const auto text = [&] { return events_of(one); };
+
+	one.send(get("/events"));
+	EXPECT_EQ(text(), "event: first\ndata: a\ndata: b\ndata: 0\n\n");
+	EXPECT_EQ(machine.buffers, 1u) << "that of the request's head";
+	one.wait_ms(500);
+	EXPECT_EQ(text(), "event: first\ndata: a\ndata: b\ndata: 0\n\n");
+	one.wait_ms(600);
+	EXPECT_EQ(text(),
+		  "event: first\ndata: a\ndata: b\ndata: 0\n\nid: x\ndata: a\ndata: b\ndata: 1\n\n");
+	for (int i = 0; i < 10; i++)
+		one.wait_ms(1100);
+	EXPECT_TRUE(text().ends_with("data: 11\n\n")) << text();
+	one.finish();
+	EXPECT_TRUE(one.over());
+}
+
+TEST(http_events, end_when_the_client_asks_for_more)
+{
+	client one(service);
+
+	one.send(get("/events"));
+	one.send(get("/"));
+	EXPECT_TRUE(one.was_reset()) << "this handler takes it for a failure";
+
+	const outcome head = answer(service, request_of("HEAD", "/events") + get("/"));
+
+	EXPECT_TRUE(head.received.ends_with("root")) << head;
+}
+
+/* The deadlines of its writes do not end the response. */
+TEST(http_events, go_on_until_the_client_leaves)
+{
+	client one(service);
+	std::string expected = "data: 0\n\n";
+
+	one.send(get("/watched"));
+	EXPECT_EQ(events_of(one), expected);
+	for (int i = 1; i < 20; i++) {
+		one.wait_ms(10'500);
+		one.wait_ms(10'500);
+		expected += "data: " + std::to_string(i) + "\n\n";
+		EXPECT_EQ(events_of(one), expected);
+		EXPECT_FALSE(one.over());
+	}
+	one.finish();
+	EXPECT_TRUE(one.over());
+	EXPECT_FALSE(one.was_reset());
+}
+
+TEST(http_events, leave_for_the_next_request)
+{
+	client one(service);
+
+	one.send(get("/watched"));
+	EXPECT_FALSE(one.over());
+	one.send(get("/"));
+	EXPECT_TRUE(one.received().ends_with("root")) << one.received();
+	EXPECT_FALSE(one.over());
+}
