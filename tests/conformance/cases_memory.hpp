@@ -7,13 +7,14 @@
 
 #include "support.hpp"
 
-#define KTCP_MEMORY_CASES(X)          \
-	X(memory_kmalloc_is_ours)     \
-	X(memory_kmalloc_is_aligned)  \
-	X(memory_pages_are_ours)      \
-	X(memory_cache_gives_objects) \
-	X(memory_caches_come_and_go)  \
-	X(memory_page_pool_recycles)  \
+#define KTCP_MEMORY_CASES(X)            \
+	X(memory_kmalloc_is_ours)       \
+	X(memory_kmalloc_is_aligned)    \
+	X(memory_pages_are_ours)        \
+	X(memory_cache_gives_objects)   \
+	X(memory_caches_come_and_go)    \
+	X(memory_page_pool_has_a_bound) \
+	X(memory_page_pool_recycles)    \
 	X(memory_null_may_be_freed)
 
 namespace ktcp_test
@@ -136,10 +137,36 @@ inline void memory_null_may_be_freed(context &context)
 	ktcp_kfree(memory);
 }
 
+inline void memory_page_pool_has_a_bound(context &context)
+{
+	constexpr std::size_t size = 16384;
+	struct ktcp_page_pool *pool = ktcp_page_pool_create(size, 3 * size);
+	struct ktcp_page_pool_stats count;
+	void *held[3];
+
+	KTCP_REQUIRE(pool);
+	for (void *&each : held)
+		each = ktcp_page_pool_get(pool, KTCP_GFP_KERNEL);
+	KTCP_CHECK(held[0] && held[1] && held[2]);
+	KTCP_CHECK(!ktcp_page_pool_get(pool, KTCP_GFP_KERNEL));
+	KTCP_CHECK(!ktcp_page_pool_get(pool, KTCP_GFP_ATOMIC));
+	ktcp_page_pool_count(pool, &count);
+	KTCP_CHECK(count.bytes == 3 * size);
+	KTCP_CHECK(count.refused == 2);
+	if (held[0])
+		ktcp_page_pool_put(pool, held[0]);
+	held[0] = ktcp_page_pool_get(pool, KTCP_GFP_ATOMIC);
+	KTCP_CHECK(held[0]);
+	for (void *each : held)
+		if (each)
+			ktcp_page_pool_put(pool, each);
+	ktcp_page_pool_destroy(pool);
+}
+
 inline void memory_page_pool_recycles(context &context)
 {
 	constexpr std::size_t size = 16384;
-	struct ktcp_page_pool *pool = ktcp_page_pool_create(size);
+	struct ktcp_page_pool *pool = ktcp_page_pool_create(size, 0);
 
 	KTCP_REQUIRE(pool);
 	for (enum ktcp_gfp gfp : { KTCP_GFP_KERNEL, KTCP_GFP_ATOMIC, KTCP_GFP_KERNEL }) {

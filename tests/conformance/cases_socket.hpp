@@ -10,7 +10,7 @@
 
 #define KTCP_SOCKET_CASES(X)                       \
 	X(socket_gets_a_port)                      \
-	X(socket_accept_finds_nobody)              \
+	X(socket_accept_finds_no_connection)       \
 	X(socket_ends_agree_on_addresses)          \
 	X(socket_without_peer_says_so)             \
 	X(socket_connection_is_refused)            \
@@ -21,7 +21,7 @@
 	X(socket_v6only_refuses_ipv4)              \
 	X(socket_rebinds_over_time_wait)           \
 	X(socket_carries_all_bytes_both_ways)      \
-	X(socket_recv_writes_only_what_came)       \
+	X(socket_recv_writes_only_received_bytes)  \
 	X(socket_readable_tells_when_to_recv)      \
 	X(socket_send_stops_and_goes_on)           \
 	X(socket_sends_pages_as_they_were)         \
@@ -29,6 +29,7 @@
 	X(socket_wait_returns_at_once_when_ready)  \
 	X(socket_wait_is_woken_by_data)            \
 	X(socket_wait_ends_when_its_thread_stops)  \
+	X(socket_wait_ends_when_it_is_poked)       \
 	X(socket_half_close_leaves_the_other_half) \
 	X(socket_send_after_shutdown_is_epipe)     \
 	X(socket_shutdown_wakes_a_waiter)          \
@@ -52,7 +53,7 @@ inline void socket_gets_a_port(context &context)
 	KTCP_CHECK(two.port() != 0 && two.port() != one.port());
 }
 
-inline void socket_accept_finds_nobody(context &context)
+inline void socket_accept_finds_no_connection(context &context)
 {
 	sock listener;
 	struct socket *child = nullptr;
@@ -92,7 +93,7 @@ inline void socket_connection_is_refused(context &context)
 	sock bound, client;
 	struct ktcp_endpoint where = loopback4();
 
-	/* A port that nobody else can have, where nobody listens. */
+	/* A port that no other socket can have, and that has no listener. */
 	KTCP_REQUIRE_EQ(bound.create(KTCP_INET), 0);
 	KTCP_REQUIRE_EQ(ktcp_sock_bind(bound.raw(), &where), 0);
 	KTCP_CHECK_EQ(client.connect(KTCP_INET, loopback4(bound.port())), -e_connrefused);
@@ -124,7 +125,7 @@ inline void socket_ipv4_takes_no_ipv6_address(context &context)
 	KTCP_CHECK_EQ(two.connect(KTCP_INET, loopback6(7)), -e_afnosupport);
 }
 
-/* One listener at ::, whatever net.ipv6.bindv6only says. */
+/* One listener at ::, for any value of net.ipv6.bindv6only. */
 inline void socket_dual_stack_takes_both(context &context)
 {
 	sock listener, four, six, server4, server6;
@@ -228,7 +229,7 @@ inline void socket_carries_all_bytes_both_ways(context &context)
 	}
 }
 
-inline void socket_recv_writes_only_what_came(context &context)
+inline void socket_recv_writes_only_received_bytes(context &context)
 {
 	box<pair> both;
 	char buffer[16];
@@ -264,11 +265,11 @@ inline void socket_readable_tells_when_to_recv(context &context)
 	KTCP_CHECK(ktcp_sock_readable(both->server.raw()));
 }
 
-/* A buffer may be put as soon as it was taken; what the pool gives next is another's. */
+/* A buffer may be put as soon as it was taken; the pool's next one is another's. */
 inline void socket_sends_pages_as_they_were(context &context)
 {
 	constexpr std::size_t size = 4096, sent_once = 2000;
-	struct ktcp_page_pool *pool = ktcp_page_pool_create(size);
+	struct ktcp_page_pool *pool = ktcp_page_pool_create(size, 0);
 	box<pair> both;
 	struct received {
 		unsigned char bytes[sent_once];
@@ -302,8 +303,8 @@ inline void socket_sends_pages_as_they_were(context &context)
 }
 
 /*
- * A peer that does not read: sends are taken until the buffers are full, then refused; once
- * it reads, there is room again, and nothing was lost or doubled.
+ * A peer that does not read: sends are taken until the buffers are full, then refused. Once it
+ * reads there is room again, and no byte was lost or doubled.
  */
 inline void socket_send_stops_and_goes_on(context &context)
 {
@@ -428,6 +429,57 @@ inline void socket_wait_ends_when_its_thread_stops(context &context)
 	KTCP_CHECK_EQ(waiter->status, -e_intr);
 }
 
+/* Somebody who sleeps in ktcp_sock_wait_for_poke(), for no event, again and again. */
+struct poked_sleeper {
+	sock *on = nullptr;
+	counter returned;
+	bool poked = false;
+
+	static int run(void *argument)
+	{
+		auto &self = *static_cast<poked_sleeper *>(argument);
+
+		while (ktcp_sock_wait_for_poke(self.on->raw(), 0, -1, &self.poked) == 0)
+			self.returned.add();
+		return 0;
+	}
+};
+
+inline void socket_wait_ends_when_it_is_poked(context &context)
+{
+	box<pair> both;
+	box<poked_sleeper> waiter;
+	box<thread> other;
+	bool poked = false;
+
+	KTCP_REQUIRE(both && waiter && other);
+	KTCP_REQUIRE_EQ(both->connect(), 0);
+	/* Before the wait: it is the next one that ends. */
+	ktcp_sock_poke(both->client.raw(), &poked);
+	KTCP_CHECK_EQ(ktcp_sock_wait_for_poke(both->client.raw(), KTCP_SOCK_READABLE, -1, &poked),
+		      0);
+	KTCP_CHECK(!poked);
+	KTCP_CHECK_EQ(ktcp_sock_wait_for_poke(both->client.raw(), KTCP_SOCK_READABLE, 1, &poked),
+		      -e_timedout);
+	KTCP_CHECK_EQ(ktcp_sock_wait_for_poke(both->client.raw(), KTCP_SOCK_WRITABLE, -1, &poked),
+		      0);
+
+	waiter->on = &both->server;
+	KTCP_REQUIRE_EQ(other->start(poked_sleeper::run, &*waiter), 0);
+	ktcp_msleep(moment_ms);
+	/* Nothing but that is waited for. */
+	KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "a", 1, 0), 1);
+	KTCP_CHECK_EQ(ktcp_sock_shutdown(both->server.raw(), KTCP_SHUT_RDWR), 0);
+	ktcp_msleep(moment_ms);
+	KTCP_CHECK_EQ(waiter->returned.get(), 0);
+	ktcp_sock_poke(both->server.raw(), &waiter->poked);
+	KTCP_CHECK(waiter->returned.reaches(1));
+	ktcp_sock_poke(both->server.raw(), &waiter->poked);
+	KTCP_CHECK(waiter->returned.reaches(2));
+	other->stop();
+	KTCP_CHECK_EQ(waiter->returned.get(), 2);
+}
+
 inline void socket_half_close_leaves_the_other_half(context &context)
 {
 	box<pair> both;
@@ -490,7 +542,7 @@ inline void socket_reset_is_an_error(context &context)
 	KTCP_CHECK_EQ(ktcp_sock_send(both->server.raw(), "x", 1, 0), -e_pipe);
 }
 
-/* What was sent before the close arrives, and then the end of the stream. */
+/* Bytes that were sent before the close arrive, and then the end of the stream. */
 inline void socket_close_delivers(context &context)
 {
 	box<pair> both;

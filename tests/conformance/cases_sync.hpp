@@ -8,6 +8,7 @@
 #define KTCP_SYNC_CASES(X)                \
 	X(sync_mutex_excludes)            \
 	X(sync_mutex_waits_for_its_turn)  \
+	X(sync_spin_lock_excludes)        \
 	X(sync_completion_wakes_a_waiter) \
 	X(sync_completions_are_counted)   \
 	X(sync_completion_wait_times_out) \
@@ -89,6 +90,51 @@ inline void sync_mutex_waits_for_its_turn(context &context)
 	ktcp_mutex_unlock(shared->lock());
 	KTCP_REQUIRE_EQ(started, 0);
 	KTCP_CHECK(shared->entered.reaches(1));
+}
+
+struct spinning {
+	alignas(void *) unsigned char storage[KTCP_SIZEOF_SPINLOCK];
+	long value = 0;
+
+	spinning() noexcept
+	{
+		ktcp_spin_lock_init(lock());
+	}
+
+	struct ::spinlock *lock() noexcept
+	{
+		return reinterpret_cast<struct ::spinlock *>(storage);
+	}
+};
+
+/* Two threads add to one number, with time between reading and writing it. */
+inline void sync_spin_lock_excludes(context &context)
+{
+	constexpr int rounds = 2000;
+	const auto adds = [](void *argument) {
+		auto &shared = *static_cast<spinning *>(argument);
+
+		for (int i = 0; i < rounds; i++) {
+			ktcp_spin_lock_bh(shared.lock());
+
+			volatile long seen = shared.value;
+
+			for (int j = 0; j < 50; j++)
+				seen = seen + 1;
+			shared.value = seen - 49;
+			ktcp_spin_unlock_bh(shared.lock());
+		}
+		return 0;
+	};
+	box<spinning> shared;
+	box<thread> one, two;
+
+	KTCP_REQUIRE(shared && one && two);
+	KTCP_REQUIRE_EQ(one->start(adds, &*shared), 0);
+	KTCP_REQUIRE_EQ(two->start(adds, &*shared), 0);
+	one->stop();
+	two->stop();
+	KTCP_CHECK_EQ(shared->value, 2 * rounds);
 }
 
 struct waiting {

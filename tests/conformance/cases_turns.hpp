@@ -12,12 +12,13 @@
 	X(turns_memory_begins_as_zero)   \
 	X(turns_raised_are_drained)      \
 	X(turns_raised_in_a_drain_again) \
-	X(turns_woken_are_the_threads)
+	X(turns_woken_are_the_threads)   \
+	X(turns_of_later_may_sleep)
 
 namespace ktcp_test
 {
 
-/* What there is for each CPU. */
+/* The memory of each CPU. */
 struct turns_memory {
 	std::uint64_t first;
 	bool here; /* who is here alone may write it */
@@ -29,7 +30,7 @@ struct turns_memory {
 
 /* The cases', one at a time. */
 struct turns_notes {
-	counter drained, taken, beside;
+	counter drained, taken, beside, later;
 };
 
 inline turns_notes *turns_noted;
@@ -39,7 +40,7 @@ inline turns_memory &turns_at(void *cpu) noexcept
 	return *static_cast<turns_memory *>(cpu);
 }
 
-/* Nobody else is here. */
+/* No other code is here. */
 inline void turns_alone(turns_memory &memory) noexcept
 {
 	if (memory.here)
@@ -75,6 +76,11 @@ inline constexpr ktcp_turns_ops turns_ops = {
 		},
 	.arrive = [](void *cpu) { turns_at(cpu).arrived = true; },
 	.depart = [](void *cpu) { turns_at(cpu).arrived = false; },
+	.later =
+		[](void *) {
+			ktcp_msleep(1);
+			turns_noted->later.add();
+		},
 };
 
 /* The turns, until the end of the scope; none where the kernel has no such thing. */
@@ -196,6 +202,22 @@ inline void turns_woken_are_the_threads(context &context)
 	}
 	KTCP_CHECK_EQ(use.notes->drained.get(), 0);
 	KTCP_CHECK_EQ(use.notes->beside.get(), 0);
+}
+
+inline void turns_of_later_may_sleep(context &context)
+{
+	turns_use use;
+
+	KTCP_REQUIRE_TURNS(use);
+	for (int i = 1; i <= 5; i++) {
+		KTCP_REQUIRE(use.here([i](turns_memory &memory) {
+			ktcp_turns_later(&memory, i % 2);
+			ktcp_turns_later(&memory, i % 2);
+		}));
+		KTCP_CHECK(use.notes->later.reaches(i));
+	}
+	KTCP_CHECK_EQ(use.notes->drained.get(), 0);
+	KTCP_CHECK_EQ(use.notes->taken.get(), 0);
 }
 
 } // namespace ktcp_test

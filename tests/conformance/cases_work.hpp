@@ -7,24 +7,24 @@
 
 #include "support.hpp"
 
-#define KTCP_WORK_CASES(X)                      \
-	X(work_runs_once_for_each_queueing)     \
-	X(work_is_queued_only_once)             \
-	X(work_may_queue_itself)                \
-	X(work_queued_while_it_runs_runs_again) \
-	X(work_may_free_itself)                 \
-	X(work_blocks_beside_other_work)        \
-	X(work_keeps_to_max_active)             \
-	X(work_cancelled_does_not_run)          \
-	X(work_cancel_waits_for_the_end)        \
-	X(work_cancel_ends_what_queues_itself)  \
-	X(work_destroy_waits_for_all)           \
-	X(work_max_active_has_a_bound)          \
-	X(work_online_cpus_come_round)          \
-	X(delayed_work_is_not_early)            \
-	X(delayed_work_follows_its_last_date)   \
-	X(delayed_work_without_delay_runs)      \
-	X(delayed_work_cancelled_does_not_run)  \
+#define KTCP_WORK_CASES(X)                          \
+	X(work_runs_once_for_each_queueing)         \
+	X(work_is_queued_only_once)                 \
+	X(work_may_queue_itself)                    \
+	X(work_queued_while_it_runs_runs_again)     \
+	X(work_may_free_itself)                     \
+	X(work_blocks_beside_other_work)            \
+	X(work_keeps_to_max_active)                 \
+	X(work_cancelled_does_not_run)              \
+	X(work_cancel_waits_for_the_end)            \
+	X(work_cancel_ends_work_that_queues_itself) \
+	X(work_destroy_waits_for_all)               \
+	X(work_max_active_has_a_bound)              \
+	X(work_online_cpus_come_round)              \
+	X(delayed_work_is_not_early)                \
+	X(delayed_work_follows_its_last_date)       \
+	X(delayed_work_without_delay_runs)          \
+	X(delayed_work_cancelled_does_not_run)      \
 	X(delayed_work_may_queue_itself)
 
 namespace ktcp_test
@@ -231,8 +231,8 @@ inline void work_may_free_itself(context &context)
 	KTCP_CHECK_EQ(gone->get(), 4);
 }
 
-/* Three that each wait for all three: a queue with room for them runs them at once; also when
- * one worker is there already, and idle. */
+/* Three that each wait for all three: a queue with room for them runs them at once. It does so too
+ * when one worker is there already, and idle. */
 inline void work_blocks_beside_other_work(context &context)
 {
 	const auto meets = [](struct work_struct *work) {
@@ -319,7 +319,7 @@ inline void work_cancel_waits_for_the_end(context &context)
 	KTCP_CHECK_EQ(one->ended.get(), 1);
 }
 
-inline void work_cancel_ends_what_queues_itself(context &context)
+inline void work_cancel_ends_work_that_queues_itself(context &context)
 {
 	const auto for_ever = [](struct work_struct *work) {
 		item &self = item::of_plain(work);
@@ -396,6 +396,7 @@ inline void work_online_cpus_come_round(context &context)
 	KTCP_REQUIRE(first >= 0);
 	ktcp_init_work(one->plain(), count_run);
 	for (int cpu = first, next; runs < 8192; cpu = next) {
+		KTCP_CHECK(static_cast<unsigned int>(cpu) < ktcp_nr_cpus());
 		KTCP_CHECK(ktcp_queue_work(cpu, queue.raw(), one->plain()));
 		KTCP_REQUIRE(one->begun.reaches(++runs));
 		next = ktcp_next_online_cpu(cpu);

@@ -104,7 +104,7 @@ class context {
 #define KTCP_CHECK_EQ(a, b) \
 	((void)context.equal((long long)(a), (long long)(b), __FILE__, __LINE__, #a " == " #b))
 
-/* What the rest of the body makes no sense without: leave it. */
+/* Without it the rest of the body makes no sense: leave it. */
 #define KTCP_REQUIRE(...)                                               \
 	do {                                                            \
 		if (!(__VA_ARGS__)) {                                   \

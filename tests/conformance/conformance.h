@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * The boundary's contracts as a test suite, seen from C: whoever has a port and a way to
- * report runs the cases one by one, each in a context that may sleep.
+ * The boundary's contracts as a test suite, seen from C. A caller with a port and a way to report
+ * runs the cases one by one, each in a context that may sleep.
  */
 #ifndef KTCP_TESTS_CONFORMANCE_H
 #define KTCP_TESTS_CONFORMANCE_H

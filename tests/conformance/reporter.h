@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* Who is told of a failed check, in C: KUnit and GoogleTest each supply one. */
+/* The receiver of a failed check, in C: KUnit and GoogleTest each supply one. */
 #ifndef KTCP_TESTS_CONFORMANCE_REPORTER_H
 #define KTCP_TESTS_CONFORMANCE_REPORTER_H
 

@@ -70,7 +70,7 @@ class sock {
 		return ktcp_sock_create(nullptr, family, &raw_);
 	}
 
-	/* Listening at @where; what goes wrong is returned, and then there is no socket. */
+	/* Listening at @where; an error is returned, and then there is no socket. */
 	int listen(enum ktcp_family family, const struct ktcp_endpoint &where,
 		   bool v6only = false) noexcept
 	{
@@ -96,10 +96,21 @@ class sock {
 			return error;
 		if (family == KTCP_INET6)
 			ktcp_sock_set_v6only(raw_, false);
-		error = ktcp_sock_connect(raw_, &where);
+		error = connected(ktcp_sock_connect(raw_, &where));
 		if (error)
 			close();
 		return error;
+	}
+
+	/* Waits for the outcome of a ktcp_sock_connect() that returned @status. */
+	int connected(int status) noexcept
+	{
+		while (status == -e_inprogress) {
+			status = ktcp_sock_wait(raw_, KTCP_SOCK_WRITABLE, patience_ms);
+			if (status == 0)
+				status = ktcp_sock_connected(raw_);
+		}
+		return status;
 	}
 
 	/* Tries until there is a connection: for a listener that is hooked. */

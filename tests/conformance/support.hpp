@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * What the cases share: objects in allocated memory (kernel stacks are small, and a work
- * item must not lie on one), a thread that is always joined, a flag, waiting for something.
+ * Shared by the cases: objects in allocated memory, a thread that is always joined, a flag, a wait.
+ * Kernel stacks are small, and a work item must not lie on one.
  */
 #ifndef KTCP_TESTS_CONFORMANCE_SUPPORT_HPP
 #define KTCP_TESTS_CONFORMANCE_SUPPORT_HPP
@@ -31,11 +31,14 @@ enum {
 	e_afnosupport = 97,
 	e_addrinuse = 98,
 	e_addrnotavail = 99,
+	e_netunreach = 101,
+	e_connaborted = 103,
 	e_connreset = 104,
 	e_nobufs = 105,
 	e_notconn = 107,
 	e_timedout = 110,
 	e_connrefused = 111,
+	e_inprogress = 115,
 };
 
 /* How long to wait for what must happen; and a moment in which something must not. */
@@ -183,7 +186,7 @@ class thread {
 		return error;
 	}
 
-	/* What the function returned. */
+	/* The function's result. */
 	int stop() noexcept
 	{
 		if (task_) {

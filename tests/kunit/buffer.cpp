@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* buffer and kmem_cache over the slab and page allocators. KASAN looks on. */
-#include <ktcp/buffer.hpp>
+#include <ktcp/kernel/buffer.hpp>
 
 #include <cstdint>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * What the suites need of the kernel's network beyond the boundary, in C (net.c).
- * All in process context.
+ * The suites' view of the kernel's network beyond the boundary, in C (net.c). All in process
+ * context.
  */
 #ifndef KTCP_TESTS_KUNIT_NET_H
 #define KTCP_TESTS_KUNIT_NET_H
@@ -17,9 +17,9 @@ KTCP_PORT_BEGIN
 int ktcp_kunit_loopback(bool up);
 
 /*
- * A network namespace of its own, its loopback interface up; NULL on failure. One at a
- * time: ktcp_kunit_net_gone() drops the reference that this returned, and says whether
- * the kernel then took the namespace apart, within 5 seconds: not while a socket holds it.
+ * A network namespace of its own, its loopback interface up; NULL on failure. One at a time.
+ * ktcp_kunit_net_gone() drops the reference that this returned. It says whether the kernel then
+ * took the namespace apart within 5 seconds, which it does not while a socket holds it.
  */
 struct net *ktcp_kunit_net_create(void);
 bool ktcp_kunit_net_gone(struct net *net);

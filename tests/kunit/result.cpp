@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* result<T> with the kernel's compiler flags: values, errors, ownership. */
-#include <ktcp/result.hpp>
+#include <ktcp/base/result.hpp>
 
 #include "suites.hpp"
 

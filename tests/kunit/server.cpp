@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * server<echo, Model> on the kernel's own TCP, in each model, with clients beside it:
- * what they get back, and that it stops, whatever they are doing, in bounded time.
+ * server<echo, Model> on the kernel's own TCP, in each model, with clients beside it. The tests
+ * look at the clients' answers, and that it stops in bounded time in the midst of their work.
  */
 #include <ktcp/server.hpp>
 

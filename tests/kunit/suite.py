@@ -56,9 +56,9 @@ def source():
     return tree
 
 
-def options(config, build):
-    """kunit.py's, that build and run have in common."""
-    return [f"--kunitconfig={config}", f"--build_dir={build}", f"--make_options=KTCP_KUNIT={HERE}",
+def options(config, build, suites=HERE):
+    """kunit.py's, that build and run have in common; suites is the folder that ours are in."""
+    return [f"--kunitconfig={config}", f"--build_dir={build}", f"--make_options=KTCP_KUNIT={suites}",
             f"--make_options=CC={debian.release().cc}", f"--make_options=HOSTCC={debian.release().cc}", f"--jobs={lanes.PROCESSORS}"]
 
 
@@ -90,7 +90,7 @@ def prepare(say):
             finally:
                 stop.set()
             (base / "done").touch()
-    # Objects of another kernel are not this one's, whatever their dates say.
+    # Objects of another kernel are not this one's, even if their dates fit.
     mark = KERNEL / "made-of"
     if not mark.exists() or mark.read_text() != key:
         child.run(["rm", "-rf", KERNEL])

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * How the C++ suites in this folder look from C: a list of named functions each.
- * ktcp_kunit.c makes a KUnit test of every suite and a parameter of every case;
- * a new case needs a line in its own file only, a new suite one here as well.
+ * How the C++ suites in this folder look from C: a list of named functions each,
+ * `const struct ktcp_suite ktcp_suite_NAME`. table.c makes a KUnit test of every suite and a parameter
+ * of every case. A new case needs a line in its own file only. A new suite needs its name in Kbuild,
+ * from which KTCP_SUITES() is made.
  */
 #ifndef KTCP_TESTS_KUNIT_SUITES_H
 #define KTCP_TESTS_KUNIT_SUITES_H
@@ -17,25 +18,5 @@ struct ktcp_suite_case {
 struct ktcp_suite {
 	const struct ktcp_suite_case *cases; /* up to one without a name */
 };
-
-#define KTCP_SUITES(X) \
-	X(result)      \
-	X(buffer)      \
-	X(sync)        \
-	X(thread)      \
-	X(workqueue)   \
-	X(socket)      \
-	X(task)        \
-	X(server)
-
-#define KTCP_SUITE_DECLARE(suite) extern const struct ktcp_suite ktcp_suite_##suite;
-
-#ifdef __cplusplus
-extern "C" {
-#endif
-KTCP_SUITES(KTCP_SUITE_DECLARE)
-#ifdef __cplusplus
-}
-#endif
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * What every C++ suite here needs: how cases are listed (suites.h), how they check
+ * Every C++ suite here needs these: a list of its cases (suites.h), its checks
  * (../conformance/check.hpp), and objects in the heap.
  */
 #ifndef KTCP_TESTS_KUNIT_SUITES_HPP
@@ -25,6 +25,7 @@
 /* KTCP_SUITE(name, { "what is so", KTCP_CASE(function) }, …) */
 #define KTCP_SUITE(suite, ...)                                                  \
 	static constexpr ktcp_suite_case suite##_cases[] = { __VA_ARGS__, {} }; \
+	extern const ktcp_suite ktcp_suite_##suite;                             \
 	constinit const ktcp_suite ktcp_suite_##suite = { suite##_cases }
 
 namespace ktcp_test

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* mutex, guarded<T> and completion, between kernel threads. Lockdep looks on. */
-#include <ktcp/sync.hpp>
+#include <ktcp/kernel/sync.hpp>
 
-#include <ktcp/atomic.hpp>
+#include <ktcp/base/atomic.hpp>
+#include <ktcp/kernel/thread.hpp>
 #include <ktcp/port/time.h>
-#include <ktcp/thread.hpp>
 
 #include "suites.hpp"
 
 namespace
 {
 
-/* A counter that is only right if nobody interrupts between reading and writing. */
+/* A counter that is only right if no other thread interrupts between reading and writing. */
 struct careful {
 	static constexpr int rounds = 20;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * The KUnit suite "ktcp": one test for every C++ suite (suites.h) and one for the
- * boundary's conformance suite, one parameter of it for every case, named as the case is.
+ * The KUnit suite "ktcp". It has one test for every C++ suite (Kbuild, suites.h) and one for the
+ * boundary's conformance suite. A test has one parameter for every case, with the case's name.
  */
 #include <kunit/test.h>
 #include <linux/container_of.h>
@@ -78,6 +78,7 @@ static void ktcp_kunit_conformance(struct kunit *test)
 }
 
 #define KTCP_KUNIT_GENERATOR(suite)                                                           \
+	extern const struct ktcp_suite ktcp_suite_##suite;                                    \
 	static const void *ktcp_kunit_##suite##_next(const void *previous, char *description) \
 	{                                                                                     \
 		return ktcp_kunit_next(&ktcp_suite_##suite, previous, description);           \

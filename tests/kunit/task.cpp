@@ -15,6 +15,14 @@ using ktcp::task_of;
 namespace
 {
 
+/* The engine's side of an executor, open to the tests. */
+struct loop : executor {
+	loop() = default;
+	using executor::begin;
+	using executor::resume_next;
+	using executor::run;
+};
+
 /* Suspends until somebody resumes it. */
 struct pause {
 	std::coroutine_handle<> &where;
@@ -73,16 +81,16 @@ task sum(executor &by, int count, long &total, ktcp::result<int> &last)
 
 void values(ktcp_test::context &context)
 {
-	executor by;
+	loop by;
 	long total = 0;
 	ktcp::result<int> last = 0;
 	task whole = sum(by, 10, total, last);
 
-	KTCP_CHECK(whole);
-	if (!whole)
+	KTCP_CHECK(!whole.empty());
+	if (whole.empty())
 		return;
 	KTCP_CHECK(total == 0); /* not before it is started */
-	whole.start(by);
+	by.begin(whole);
 	by.run();
 	KTCP_CHECK(whole.done());
 	KTCP_CHECK(total == 90);
@@ -110,16 +118,16 @@ task many(executor &by, int count, std::uintptr_t &lowest, int &finished)
 void shallow(ktcp_test::context &context)
 {
 	constexpr int children = 10000;
-	executor by;
+	loop by;
 	const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
 	std::uintptr_t lowest = here;
 	int finished = 0;
 	task whole = many(by, children, lowest, finished);
 
-	KTCP_CHECK(whole);
-	if (!whole)
+	KTCP_CHECK(!whole.empty());
+	if (whole.empty())
 		return;
-	whole.start(by);
+	by.begin(whole);
 	by.run();
 	KTCP_CHECK(whole.done());
 	KTCP_CHECK(finished == children);
@@ -131,7 +139,7 @@ task_of<int> waiting(executor &, int &present, std::coroutine_handle<> &where)
 {
 	guest inner(present);
 
-	co_await pause{ where };
+	static_cast<void>(co_await pause{ where });
 	co_return 5;
 }
 
@@ -145,16 +153,16 @@ task visits(executor &by, int &present, std::coroutine_handle<> &where, int &got
 
 void resumed(ktcp_test::context &context)
 {
-	executor by;
+	loop by;
 	std::coroutine_handle<> where;
 	int present = 0;
 	int got = 0;
 	task whole = visits(by, present, where, got);
 
-	KTCP_CHECK(whole);
-	if (!whole)
+	KTCP_CHECK(!whole.empty());
+	if (whole.empty())
 		return;
-	whole.start(by);
+	by.begin(whole);
 	by.run();
 	KTCP_CHECK(!whole.done());
 	KTCP_CHECK(where);
@@ -168,7 +176,7 @@ void resumed(ktcp_test::context &context)
 
 void dropped(ktcp_test::context &context)
 {
-	executor by;
+	loop by;
 	std::coroutine_handle<> where;
 	int present = 0;
 	int got = 0;
@@ -176,10 +184,10 @@ void dropped(ktcp_test::context &context)
 	{
 		task whole = visits(by, present, where, got);
 
-		KTCP_CHECK(whole);
-		if (!whole)
+		KTCP_CHECK(!whole.empty());
+		if (whole.empty())
 			return;
-		whole.start(by);
+		by.begin(whole);
 		by.run();
 		KTCP_CHECK(present == 2);
 	}
@@ -189,7 +197,7 @@ void dropped(ktcp_test::context &context)
 
 	task never = visits(by, present, where, got);
 
-	KTCP_CHECK(never);
+	KTCP_CHECK(!never.empty());
 	never = task();
 	KTCP_CHECK(present == 0);
 }

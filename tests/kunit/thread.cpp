@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* thread over kthreads. */
-#include <ktcp/thread.hpp>
+#include <ktcp/kernel/thread.hpp>
 
-#include <ktcp/atomic.hpp>
+#include <ktcp/base/atomic.hpp>
+#include <ktcp/kernel/sync.hpp>
 #include <ktcp/port/time.h>
-#include <ktcp/sync.hpp>
 
 #include "suites.hpp"
 

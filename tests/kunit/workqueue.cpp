@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * workqueue, work and delayed_work over CMWQ. What holds a work item lives in the
- * heap: a kernel with debug objects wants items on a stack initialised differently.
+ * workqueue, work and delayed_work over CMWQ. The owner of a work item lives in the heap: a kernel
+ * with debug objects wants items on a stack initialised differently.
  */
-#include <ktcp/workqueue.hpp>
+#include <ktcp/kernel/workqueue.hpp>
 
-#include <ktcp/atomic.hpp>
-#include <ktcp/memory.hpp>
+#include <ktcp/base/atomic.hpp>
+#include <ktcp/kernel/memory.hpp>
+#include <ktcp/kernel/sync.hpp>
 #include <ktcp/port/time.h>
-#include <ktcp/sync.hpp>
 
 #include "suites.hpp"
 
