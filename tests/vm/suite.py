@@ -20,21 +20,27 @@ import re
 import shlex
 import subprocess
 
-from harness import (TOP, Problem, child, complaints, debian, emulator, guest, lanes, packages,
+from harness import (TOP, Problem, child, complaints, debian, emulator, given, guest, lanes, packages,
                      results)
 from harness import kernel as kernels
 
 HERE = pathlib.Path(__file__).resolve().parent
+OPTIONS = ("kernel", "boot", "filter", "all")
 BUILD = TOP / "build" / "vm"
 
 # The modules, and where each is.
 MODULES = {
-    "kecho": pathlib.Path(os.environ.get("KECHO_DIR") or TOP / "examples" / "kecho"),
+    "kecho": given.folder(os.environ.get("KECHO_DIR") or TOP / "examples" / "kecho"),
     "drop-tcp-socket": TOP / "examples" / "drop-tcp-socket",
     "khttpd": TOP / "examples" / "khttpd",
     "ktcp_misuse": HERE / "misuse",
+    "kvd": HERE / "kvd",
+    "chat": HERE / "chat",
+    "proxy": HERE / "proxy",
+    "rpc": HERE / "rpc",
+    "api": HERE / "api",
 }
-# What a kernel says of the one that makes mistakes: its tests look for these, and for no others.
+# A kernel's lines about the module that makes mistakes: its tests look for these, and for no others.
 MISUSE = re.compile(r" ktcp_warn\+.*\[ktcp_misuse\]")
 
 
@@ -45,6 +51,7 @@ class Boot:
     tests: str                  # GoogleTest's patterns, with : between them
     arguments: str = ""         # the kernel's, beside the usual ones
     accel: str = None
+    mib: int = None             # of memory, where it is not the usual
     debug: bool = None          # on debug kernels alone, or never there
     by_name: bool = False       # only when its name, or a filter, asks for it
     programs: tuple = ()
@@ -56,24 +63,32 @@ class Boot:
 BOOTS = (
     # Storms are long on purpose (make proof).
     Boot("storms", "*storm*", by_name=True),
+    # Much memory: a connection takes 6 kB with its client.
+    Boot("idle_scale", "*idle_scale*100000", by_name=True, mib=2048),
+    Boot("idle_million", "*idle_scale*1000000", by_name=True, mib=17408),
     # Faults are injected by debug kernels alone: into these caches. Not that of FINs
     # (skbuff_fclone_cache): the kernel itself forgets one that it has no memory for, and leaves the
     # peer waiting for ever (tcp_send_fin).
     Boot("faults", "*faults*", debug=True,
          arguments="slub_debug=A,kecho_*,TCP,TCPv6,request_sock_TCP*,sock_inode_cache,skbuff_head_cache"),
+    # The second of two processors is left to others.
+    Boot("isolated", "*isolated*", arguments="isolcpus=1"),
     # Few tests need a kernel without IPv6.
     Boot("no_ipv6", "*no_ipv6*", arguments="ipv6.disable=1"),
     # How long something takes is asked where it does not depend on this machine, nor on what the
     # kernel checks beside.
     Boot("icount", "*icount*", arguments="ktcp_clock=instructions", accel="icount", debug=False),
+    # Slow readers take hours, by a clock that skips idle time; the page says what becomes of them.
+    Boot("slow", "*slow_readers*:*slow_echo*", arguments="ktcp_clock=instructions", accel="icount", debug=False,
+         programs=("curl", "wget"), files=(TOP / "docs" / "http.md",)),
     # khttpd's bring their clients, some of them large; python3-h11 comes with python.
     Boot("http", "*http_*", programs=("curl", "ab", "wrk", "h2load", "slowhttptest", "mke2fs"),
          modules=("loop",), python=("h11", "socket"), files=(HERE / "guest" / "h11_client.py",)),
     # Other software's: BPF programs, which a test loads.
     Boot("foreign", "*sockmap*:*destroyed*", programs=("bpftool",),
          files=(BUILD / "guest" / "sockmap.bpf.o",)),
-    Boot("drop", "*drop*"),
-    Boot("tests", "*"),
+    Boot("drop", "*drop*", files=(TOP / "tools" / "drop-tcp",)),
+    Boot("tests", "*", modules=("vrf",)),
 )
 
 # A moment for each module, in one guest, while one works (make test); the tests are those of the
@@ -81,7 +96,7 @@ BOOTS = (
 SMOKE = Boot("smoke", ":".join((
     "models/echoes.bytes_of_every_value/*", "models/echoes.pipelined_messages/*",
     "models/echoes.everything_after_a_half_close/*", "models/unloading.with_connections_not_yet_served/*",
-    "drop_lines.in_pieces_of_every_size", "drop_lines.what_is_no_line", "*drop.an_established_pair_*",
+    "drop_lines.in_pieces_of_every_size", "drop_lines.malformed_lines", "*drop.an_established_pair_*",
     "models/http_pages.the_front_page_the_echo_and_nothing_else/*",
     "models/http_pages.a_pipeline_is_answered_in_order/*")))
 
@@ -114,16 +129,22 @@ def boot_of(name):
 
 
 def for_proof():
-    lines = (HERE / "proof.txt").read_text().splitlines()
-    return {line for line in lines if line and not line.startswith("#")}
+    """Is a test left to it? The last line that matches its name says so; with a ! it stays."""
+    lines = [line for line in (HERE / "proof.txt").read_text().splitlines()
+             if line and not line.startswith("#")]
+
+    def later(name):
+        found = [line for line in lines if fnmatch.fnmatchcase(name, line.removeprefix("!"))]
+        return bool(found) and not found[-1].startswith("!")
+    return later
 
 
 def tests_of(boot, kernel_name, choice):
-    later = set() if choice.all or choice.filter else for_proof()
+    later = (lambda _: False) if choice.all or choice.filter else for_proof()
     return [name for name in listed()
             if (matches(SMOKE.tests, name) if boot is SMOKE else boot_of(name) is boot) and
             (not choice.filter or matches(choice.filter, name)) and
-            (name not in later or choice.asks_for(name)) and
+            (not later(name) or choice.asks_for(name)) and
             choice.case(f"vm/{kernel_name}/{boot.name}/{name}")]
 
 
@@ -143,6 +164,21 @@ def build_tests(report):
     report.say("building the test program")
     child.run(["make", "-s", "--no-print-directory", f"-j{lanes.PROCESSORS}", "-C", HERE / "guest",
                f"OUT={BUILD / 'guest'}"], log=BUILD / "guest.log")
+
+
+def program_of(kernel):
+    """The test program for a kernel's guest."""
+    return BUILD / (f"guest-{kernel.architecture}" if kernel.cross else "guest") / "guest_tests"
+
+
+def build_foreign(kernel, report):
+    """The test program for another architecture's guest."""
+    report.say(f"building the test program for {kernel.architecture}")
+    foreign = guest.Foreign(kernel.architecture)
+    out = program_of(kernel).parent
+    child.run(["make", "-s", "--no-print-directory", f"-j{lanes.PROCESSORS}", "-C", HERE / "guest", f"OUT={out}",
+               f"CROSS={kernel.cross}", f"GTEST={foreign.root}/usr/lib/{foreign.triplet}", f"{out}/guest_tests"],
+              log=BUILD / f"{out.name}.log")
 
 
 def build_module(kernel, name, folder, out):
@@ -168,8 +204,10 @@ def build_module(kernel, name, folder, out):
 def build_modules(kernel_name):
     def run(report):
         kernel = kernels.get(kernel_name)
-        report.say(f"{kernel.release} on {emulator.acceleration(kernel.vmlinuz)}, building the modules")
-        # From nothing: what is tested is what is in the tree.
+        report.say(f"{kernel.release} on {emulator.acceleration(kernel.vmlinuz, kernel.architecture)}, building the modules")
+        if kernel.cross:
+            build_foreign(kernel, report)
+        # From nothing: the tests are of this tree.
         place = BUILD / kernel_name
         child.run(["rm", "-rf", place])
         folders = dict(MODULES)
@@ -189,12 +227,13 @@ def image(kernel, boot, command):
         kernel, (HERE / "guest" / "job").read_text(),
         modules=("veth", "sch_netem", "tcp_diag", *boot.modules),
         programs=("ip", "tc", "ss", *boot.programs), python=boot.python,
-        files=(BUILD / "guest" / "guest_tests", *modules, *boot.files),
+        files=(program_of(kernel), *modules, *boot.files),
         texts={"tests": command + "\n"})
 
 
 def machine_of(kernel, boot, console, image_file):
-    return guest.Guest(kernel, image_file, console, accel=boot.accel, arguments=boot.arguments)
+    return guest.Guest(kernel, image_file, console, accel=boot.accel, arguments=boot.arguments,
+                       mib=boot.mib)
 
 
 def limit_of(kernel, boot):
@@ -246,7 +285,7 @@ def run_boot(kernel_name, boot, choice):
 
 
 def judge(report, name, vm):
-    """What the kernel complained of, whoever was to notice, is a failure of the boot's."""
+    """A complaint of the kernel is a failure of the boot's, whether or not a test should have noticed."""
     if any(not MISUSE.search(line) for line in vm.complaints()):
         report.case(results.Case(f"{name}/the kernel's log", "failed", 0.0,
                                  complaints.report(vm.log()) + f"\nthe whole log: {vm.console}"))

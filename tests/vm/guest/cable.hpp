@@ -56,8 +56,7 @@ class cable : public every_model {
 		return std::move(*peer);
 	}
 
-	// What the server sends is lost; what it receives is not, so that it learns
-	// of the half-close.
+	// The server's segments are lost. Those to it are not, so that it learns of the half-close.
 	void cut_replies()
 	{
 		ASSERT_TRUE(shell("/sbin/tc qdisc add dev ktcp0 root netem loss 100%"));

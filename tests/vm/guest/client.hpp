@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //
-// A TCP client for the tests. No call waits for ever: what takes longer than
-// the limit below has failed.
+// A TCP client for the tests. No call waits for ever: one that takes longer than the limit below
+// has failed.
 #pragma once
 
 #include <arpa/inet.h>
@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <random>
@@ -48,11 +49,7 @@ class client {
 			error_ = errno;
 			return;
 		}
-		const timeval limit{ patience_seconds, 0 };
-		set(SOL_SOCKET, SO_RCVTIMEO, limit);
-		set(SOL_SOCKET, SO_SNDTIMEO, limit);
-		set(IPPROTO_TCP, TCP_NODELAY,
-		    1); // the tests' chunks are to be segments where possible
+		set_up();
 		if (with.receive_buffer)
 			set(SOL_SOCKET, SO_RCVBUF, with.receive_buffer);
 		if (with.send_buffer)
@@ -79,15 +76,21 @@ class client {
 		}
 		connected_ = true;
 	}
+	// The other side of a connection, accepted by a server of the test's.
+	explicit client(int accepted) : socket_(accepted), connected_(true)
+	{
+		set_up();
+	}
 	client(client &&other) noexcept
-		: socket_(std::exchange(other.socket_, -1)), error_(other.error_),
-		  connected_(other.connected_)
+		: socket_(std::exchange(other.socket_, -1)), error_(other.error()),
+		  was_reset_(other.was_reset_.load()), connected_(other.connected_)
 	{
 	}
 	client &operator=(client &&other) noexcept
 	{
 		std::swap(socket_, other.socket_);
-		std::swap(error_, other.error_);
+		error_ = other.error_.exchange(error_);
+		was_reset_ = other.was_reset_.exchange(was_reset_);
 		std::swap(connected_, other.connected_);
 		return *this;
 	}
@@ -118,7 +121,7 @@ class client {
 			if (sent < 0 && errno == EINTR)
 				continue;
 			if (sent < 0) {
-				error_ = errno;
+				failed(errno);
 				return false;
 			}
 			data = data.subspan(sent);
@@ -148,7 +151,7 @@ class client {
 	}
 
 	// Up to size bytes; fewer only at the end of the stream (error() is 0) or
-	// on an error.
+	// on an error. A reset is an error, whichever call was told of it.
 	bytes receive(std::size_t size)
 	{
 		bytes data(size);
@@ -159,7 +162,9 @@ class client {
 			if (got < 0 && errno == EINTR)
 				continue; // std::system's SIGCHLD, with a time-out set
 			if (got < 0)
-				error_ = errno;
+				failed(errno);
+			else if (got == 0 && was_reset_)
+				error_ = ECONNRESET;
 			if (got <= 0)
 				break;
 			have += got;
@@ -186,7 +191,7 @@ class client {
 		return error_ == 0 || error_ == ECONNRESET || error_ == EPIPE;
 	}
 
-	// Sends until the server takes no more for half a second; what was sent.
+	// Sends until the server takes no more for half a second; returns the number of bytes.
 	std::size_t send_until_blocked(std::span<const unsigned char> pattern)
 	{
 		std::size_t total = 0;
@@ -200,7 +205,7 @@ class client {
 			if (errno == EINTR)
 				continue;
 			if (errno != EAGAIN) {
-				error_ = errno;
+				failed(errno);
 				return total;
 			}
 			pollfd wait{ socket_, POLLOUT, 0 };
@@ -228,6 +233,24 @@ class client {
 	}
 
     private:
+	// The kernel tells of a reset once, to the call that meets it first (sock_error()). Then it tells
+	// of an end.
+	void failed(int why)
+	{
+		if (why == ECONNRESET)
+			was_reset_ = true;
+		error_ = why;
+	}
+
+	void set_up()
+	{
+		const timeval limit{ patience_seconds, 0 };
+		set(SOL_SOCKET, SO_RCVTIMEO, limit);
+		set(SOL_SOCKET, SO_SNDTIMEO, limit);
+		set(IPPROTO_TCP, TCP_NODELAY,
+		    1); // the tests' chunks are to be segments where possible
+	}
+
 	template <class T>
 	void set(int level, int name, const T &value)
 	{
@@ -235,7 +258,9 @@ class client {
 	}
 
 	int socket_ = -1;
-	int error_ = 0;
+	// One thread may send while another receives.
+	std::atomic<int> error_ = 0;
+	std::atomic<bool> was_reset_ = false;
 	bool connected_ = false;
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //
-// drop-tcp-socket: what is written to /proc/net/drop_tcp_sock is dropped, nothing else is, and
-// whatever is written the kernel lives on.
+// drop-tcp-socket: the connections that are written to /proc/net/drop_tcp_sock are dropped, and no
+// others. The kernel lives on after any text.
 #include "fixture.hpp"
 #include "namespaces.hpp"
 
@@ -141,7 +141,7 @@ pair connect_pair(const way &way, int listener)
 	return made;
 }
 
-// What a blocking read says: bytes, 0, or a negative errno.
+// The result of a blocking read: bytes, 0, or a negative errno.
 int read_error(int socket)
 {
 	char byte;
@@ -162,7 +162,7 @@ std::string line(const way &way, unsigned one, unsigned other)
 	       std::to_string(other) + "\n";
 }
 
-// One write(2): what it returned, or a negative errno.
+// One write(2): its result, or a negative errno.
 long write_to(int file, const std::string &text)
 {
 	const ssize_t wrote = ::write(file, text.data(), text.size());
@@ -186,9 +186,9 @@ std::map<std::string, unsigned long> counters()
 	return numbers;
 }
 
-// The states (of /proc/net/tcp) of this thread's sockets that have a port at either end; with a
-// peer, only of those that have that port at the other. (A client's port alone is not enough:
-// the next connection to another listener may have it as well.)
+// The states (of /proc/net/tcp) of this thread's sockets that have a port at either end. With a
+// peer, only of those that have that port at the other. (A client's port alone is not enough: the
+// next connection to another listener may have it as well.)
 std::vector<std::string> states_of(unsigned port, unsigned peer = 0)
 {
 	std::vector<std::string> states;
@@ -218,9 +218,9 @@ long count_state(unsigned port, const char *state)
 }
 
 // Nothing but the module ends TIME-WAIT in this thread's namespace. Over loopback, a port in it is
-// taken for the next connection after a second. And a reset ends it (RFC 1337): the server's
-// FIN, sent from another CPU, may overtake its acknowledgement of the client's; that is then out of
-// the window and answered, and where nobody is left the answer is answered by a reset.
+// taken for the next connection after a second. And a reset ends it (RFC 1337). The server's FIN,
+// sent from another CPU, may overtake its acknowledgement of the client's. That is then out of the
+// window and answered. Where the other end is gone, a reset answers the answer.
 void keep_time_waits(bool keep = true)
 {
 	EXPECT_TRUE(write_file("/proc/sys/net/ipv4/tcp_tw_reuse", keep ? "0" : "2"));
@@ -282,7 +282,7 @@ class dropping : public server {
 		EXPECT_FALSE(module_loaded(drop_module));
 	}
 
-	// What the module said in the log.
+	// The module's lines in the log.
 	std::vector<std::string> said()
 	{
 		std::vector<std::string> found;
@@ -326,7 +326,7 @@ TEST_P(drop, an_established_pair_and_both_ends_see_a_reset)
 		const auto after = counters();
 		EXPECT_GE(after.at("dropped"), before.at("dropped") + 1);
 		EXPECT_EQ(after.at("not_found"), before.at("not_found"));
-		// Nobody else was, and the listener listens.
+		// No other was, and the listener listens.
 		EXPECT_TRUE(alive(other));
 		EXPECT_EQ(count_state(port, "0A"), 1);
 		EXPECT_TRUE(alive(connect_pair(way, listener)));
@@ -335,6 +335,39 @@ TEST_P(drop, an_established_pair_and_both_ends_see_a_reset)
 		EXPECT_EQ(counters().at("not_found"), before.at("not_found") + 1);
 	}
 	EXPECT_EQ(counters().at("refused"), 0u);
+}
+
+// A listener that closes meanwhile would warn of a child with an owner (inet_csk_listen_stop()).
+TEST_P(drop, one_that_waits_to_be_accepted_is_refused_until_it_is)
+{
+	const way &way = GetParam();
+	const owned listener = listen_on(way);
+	const unsigned port = local_port(listener);
+	const auto has_small_end = [](unsigned client) {
+		return std::ranges::any_of(tcp_lines(), [&](const tcp_line &each) {
+			return each.local_port == client && is_small(each);
+		});
+	};
+	std::string text;
+	// The kernel may keep all of the client's end (orphans_in_fin_wait_2()). Dropping that resets the other.
+	for (int tries = 0; text.empty() && tries < 20; ++tries) {
+		owned client = connect_to(way, port);
+		const unsigned its = local_port(client);
+		client.close();
+		ASSERT_TRUE(eventually(5s, [&] { return count_state(port, "08") == 1; }));
+		if (has_small_end(its))
+			text = line(way, port, its);
+		else
+			owned(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC)).close();
+	}
+	ASSERT_NE(text, "");
+	EXPECT_EQ(write_once(text), static_cast<long>(text.size())); // the client's end
+	EXPECT_EQ(counters().at("refused"), 1u);
+	EXPECT_EQ(write_once(text), -EPERM);
+	EXPECT_EQ(count_state(port, "08"), 1);
+	const owned accepted(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+	EXPECT_EQ(write_once(text), static_cast<long>(text.size()));
+	EXPECT_EQ(count_state(port, "08"), 0);
 }
 
 TEST_P(drop, one_in_time_wait)
@@ -406,7 +439,7 @@ class drop_thousand : public drop {
 INSTANTIATE_TEST_SUITE_P(ways, drop_thousand, testing::Values(ipv4, ipv6, mapped_as_ipv4, mapped),
 			 [](const auto &info) { return info.param.name; });
 
-TEST_P(drop_thousand, by_what_ss_lists)
+TEST_P(drop_thousand, by_lines_of_ss)
 {
 	const owned listener = listen_on(GetParam());
 	const unsigned port = local_port(listener);
@@ -440,7 +473,7 @@ TEST_P(drop_thousand, by_one_line)
 		EXPECT_EQ(count_state(port, "06"), 0) << text;
 		EXPECT_EQ(counters().at("dropped"), before.at("dropped") + many) << text;
 	}
-	// What is not in TIME-WAIT stays, and so does another port's.
+	// A connection that is not in TIME-WAIT stays, and so does another port's.
 	EXPECT_TRUE(alive(established));
 	EXPECT_EQ(count_state(port, "0A"), 1);
 	EXPECT_EQ(count_state(local_port(elsewhere), "06"), 10);
@@ -476,9 +509,9 @@ TEST_P(drop_thousand, established_by_a_wildcard_and_the_listener_is_refused)
 		EXPECT_EQ(counters().at("refused"), refused) << text;
 		EXPECT_TRUE(alive(connect_pair(way, listener)));
 	}
-	// Nothing but the listener: nothing to drop.
+	// Nothing but the listener: it is there, and refused.
 	EXPECT_GT(write_once("*:" + port + "\n"), 0); // what the last check left
-	EXPECT_EQ(write_once("*:" + port + "\n"), -ENOENT);
+	EXPECT_EQ(write_once("*:" + port + "\n"), -EPERM);
 	EXPECT_EQ(count_state(local_port(listener), "0A"), 1);
 }
 
@@ -486,7 +519,7 @@ TEST_P(drop_thousand, established_by_a_wildcard_and_the_listener_is_refused)
 
 class drop_lines : public dropping {};
 
-TEST_F(drop_lines, the_file_says_what_it_takes)
+TEST_F(drop_lines, reading_the_file_explains_its_lines)
 {
 	const std::string text = read_file(entry);
 	EXPECT_EQ(text.rfind("dropped 0\nrefused 0\nnot_found 0\n", 0), 0u) << text;
@@ -574,7 +607,7 @@ TEST_F(drop_lines, a_malformed_one_stops_the_write_where_it_begins)
 	EXPECT_EQ(write_to(file, good + bad + rest), static_cast<long>(good.size()));
 	EXPECT_EQ(read_error(one.client), -ECONNRESET);
 	EXPECT_TRUE(alive(two)) << "what comes after the malformed line is left alone";
-	// What writers do: they go on with the rest.
+	// Writers do this: they go on with the rest.
 	EXPECT_EQ(write_to(file, bad + rest), -EINVAL);
 	EXPECT_TRUE(alive(two));
 	ASSERT_EQ(said().size(), 1u) << vm::text(said());
@@ -589,7 +622,7 @@ TEST_F(drop_lines, a_malformed_one_stops_the_write_where_it_begins)
 	EXPECT_NE(said()[1].find("line 2, column 5: "), std::string::npos) << said()[1];
 }
 
-TEST_F(drop_lines, what_is_no_line)
+TEST_F(drop_lines, malformed_lines)
 {
 	allow_complaints();
 	const owned file(::open(entry.c_str(), O_WRONLY | O_CLOEXEC));
@@ -622,7 +655,7 @@ TEST_F(drop_lines, what_is_no_line)
 	EXPECT_EQ(write_to(file, std::string(255, ' ') + "\n"), 256);
 	EXPECT_EQ(write_to(file, std::string(200, ' ')), 200);
 	EXPECT_EQ(write_to(file, std::string(56, ' ')), -EINVAL);
-	// And what is one, though nothing is there.
+	// And a text that is one, though nothing is there.
 	for (const std::string &text : std::vector<std::string>{
 		     "127.0.0.1:80 127.0.0.1:90", " \t127.0.0.1:80\t \t127.0.0.1:90 \r",
 		     "[::1]:80 ::1:90", "[fe80::1]%lo:80 [fe80::2]%lo:81",
@@ -654,7 +687,85 @@ TEST_F(drop_lines, a_socket_bound_to_a_device)
 	EXPECT_GT(write_once("[::1]%lo:" + ports[0] + " [::1]:" + ports[1] + "\n"), 0);
 	EXPECT_EQ(read_error(bound), -ECONNRESET);
 	EXPECT_EQ(write_once("[::1]%lo:* [::1]:" + ports[1] + "\n"), -ENOENT);
+	// Of one that is bound to none, its ends with a zone name nothing.
+	EXPECT_EQ(write_once("[::1]%lo:" + std::to_string(local_port(free.client)) +
+			     " [::1]:" + ports[1] + "\n"),
+		  -ENOENT);
 	EXPECT_TRUE(alive(free));
+}
+
+TEST_F(drop_lines, by_the_command)
+{
+	const owned listener = listen_on(ipv4);
+	const std::string port = std::to_string(local_port(listener));
+	const auto command = [](const std::string &words) {
+		return shell("sh /drop-tcp " + words + " >/tmp/said 2>&1");
+	};
+	const auto says = [](const char *what) {
+		return read_file("/tmp/said").find(what) != std::string::npos;
+	};
+	EXPECT_TRUE(command("--help"));
+	for (const char *form : { "time-wait:80", "user:N", "inode:N", "%eth0", "'*:8080'" })
+		EXPECT_TRUE(says(form)) << form;
+	{
+		const pair both = connect_pair(ipv4, listener);
+		EXPECT_TRUE(command("127.0.0.1:" + std::to_string(local_port(both.client)) +
+				    " 127.0.0.1:" + port));
+		EXPECT_TRUE(says("dropped 1") || says("dropped 2")) << read_file("/tmp/said");
+		EXPECT_EQ(read_error(both.client), -ECONNRESET);
+	}
+	EXPECT_FALSE(command("'*:" + port + "'"));
+	EXPECT_TRUE(says("only listeners fit")) << read_file("/tmp/said");
+	EXPECT_FALSE(command("1.1.1.1:1 2.2.2.2:2"));
+	EXPECT_TRUE(says("no such connection")) << read_file("/tmp/said");
+	allow_complaints();
+	EXPECT_FALSE(command("what"));
+	EXPECT_TRUE(says("malformed")) << read_file("/tmp/said");
+	EXPECT_TRUE(shell("printf '1.1.1.1:1 2.2.2.2:2\n1.1.1.1:1 2.2.2.2:2\n' | "
+			  "sh /drop-tcp - >/tmp/said 2>&1"));
+	EXPECT_TRUE(says("lines without a connection 2")) << read_file("/tmp/said");
+}
+
+// Without a zone a line means every device: a bound socket is found by its ends alone.
+TEST_F(drop_lines, a_socket_bound_to_a_device_without_its_zone)
+{
+	const owned listener = listen_on(ipv4);
+	owned bound(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	ASSERT_EQ(::setsockopt(bound, SOL_SOCKET, SO_BINDTODEVICE, "lo", 2), 0);
+	sockaddr_storage to;
+	fill_address(AF_INET, "127.0.0.1", local_port(listener), to);
+	ASSERT_EQ(::connect(bound, reinterpret_cast<sockaddr *>(&to), sizeof to), 0);
+	const owned accepted(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+	EXPECT_GT(write_once(line(ipv4, local_port(bound), local_port(listener))), 0);
+	EXPECT_EQ(read_error(bound), -ECONNRESET);
+}
+
+// The text that kecho prints of a link-local peer is enough to drop it.
+TEST_F(drop_lines, a_link_local_peer_as_a_server_prints_it)
+{
+	load("");
+	ASSERT_TRUE(shell("/sbin/ip -6 addr add fe80::77/64 dev lo nodad"));
+	owned peer(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	const timeval limit{ 10, 0 };
+	::setsockopt(peer, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	sockaddr_storage to;
+	fill_address(AF_INET6, "fe80::77", server_port, to);
+	reinterpret_cast<sockaddr_in6 &>(to).sin6_scope_id = ::if_nametoindex("lo");
+	ASSERT_EQ(::connect(peer, reinterpret_cast<sockaddr *>(&to), sizeof to), 0)
+		<< std::strerror(errno);
+	EXPECT_EQ(::send(peer, "x", 1, 0), 1);
+	EXPECT_EQ(read_error(peer), 1);
+	std::istringstream list(read_file("/proc/net/kecho/connections"));
+	std::string words;
+	std::getline(list, words); // the headings
+	list >> words;
+	const std::string printed = "[fe80::77]%" + std::to_string(::if_nametoindex("lo")) + ":" +
+				    std::to_string(local_port(peer));
+	EXPECT_EQ(words, printed);
+	const std::string text = words + " *:" + std::to_string(server_port) + "\n";
+	EXPECT_EQ(write_once(text), static_cast<long>(text.size()));
+	EXPECT_EQ(read_error(peer), -ECONNRESET);
+	EXPECT_TRUE(shell("/sbin/ip -6 addr del fe80::77/64 dev lo"));
 }
 
 TEST_F(drop_lines, two_hundred_thousand_of_any_kind)
@@ -748,7 +859,7 @@ class drop_rights : public dropping {};
 
 constexpr uid_t nobody = 65534;
 
-TEST_F(drop_rights, are_those_of_whoever_opened_the_file)
+TEST_F(drop_rights, are_those_of_the_process_that_opened_the_file)
 {
 	const owned listener = listen_on(ipv4);
 	const pair both = connect_pair(ipv4, listener);
@@ -906,7 +1017,7 @@ TEST_P(drop_served, connections_in_the_middle_of_traffic)
 					++broken;
 					break;
 				}
-				// Nobody listens any more.
+				// The port has no listener any more.
 				if (!peer.connected())
 					std::this_thread::sleep_for(1ms);
 			}
@@ -983,7 +1094,8 @@ TEST_F(drop_namespaces, that_have_a_table_of_their_own)
 	const std::string setting = "/proc/sys/net/ipv4/tcp_child_ehash_entries";
 	if (!std::filesystem::exists(setting))
 		GTEST_SKIP() << "this kernel has one table for all";
-	ASSERT_TRUE(write_file(setting, "128"));
+	const kept_setting entries(setting);
+	entries.set("128");
 	in_new_namespace([&] {
 		const owned inner = listen_on(ipv4);
 		const unsigned port = local_port(inner);
@@ -995,24 +1107,173 @@ TEST_F(drop_namespaces, that_have_a_table_of_their_own)
 		EXPECT_GT(write_once(line(ipv4, local_port(inside.client), port)), 0);
 		EXPECT_EQ(read_error(inside.client), -ECONNRESET);
 	});
-	EXPECT_TRUE(write_file(setting, "0"));
 }
 
-TEST_F(drop_namespaces, a_file_kept_open_outlives_its_namespace)
+// As a file of the kernel's own does (seq_open_net()).
+TEST_F(drop_namespaces, last_as_long_as_a_file_of_theirs_is_open)
 {
 	owned file;
 	in_new_namespace([&] {
 		file = owned(::open(entry.c_str(), O_RDWR | O_CLOEXEC));
 		ASSERT_GE(file, 0);
-		EXPECT_EQ(write_to(file, "1.1.1.1:1 2.2.2"), 15); // a line that never ends
+		EXPECT_EQ(write_to(file, "1.1.1.1:1 2.2.2"), 15);
+		ASSERT_TRUE(shell("/sbin/ip link add ktcp0 type veth peer name ktcp1 && "
+				  "/sbin/ip link set ktcp0 netns 1"));
 	});
-	// Its entry is gone, sooner or later; until then it does as it did.
-	EXPECT_TRUE(eventually(20s, [&] {
+	const auto lives = [] { return std::filesystem::exists("/sys/class/net/ktcp0"); };
+	std::this_thread::sleep_for(500ms);
+	EXPECT_TRUE(lives());
+	EXPECT_EQ(write_to(file, ".2:2\n"), 5);
+	EXPECT_EQ(write_to(file, "1.1.1.1:1 2.2.2.2:2\n"), -ENOENT);
+	file.close();
+	EXPECT_TRUE(eventually(20s, [&] { return !lives(); }));
+}
+
+// ---- what its owner and its peer see (the table of docs/modules.md) ------------------------
+
+class drop_states : public dropping {
+    protected:
+	owned listener = listen_on(ipv4);
+	const unsigned port = local_port(listener);
+
+	void TearDown() override
+	{
+		listener.close();
+		dropping::TearDown();
+	}
+
+	// Only this end, not the other one that is here as well.
+	static void drop_end(const owned &end)
+	{
+		struct stat of;
+		ASSERT_EQ(::fstat(end, &of), 0);
+		EXPECT_GT(write_once("inode:" + std::to_string(of.st_ino) + "\n"), 0);
+	}
+	static int send_error(int socket)
+	{
+		return ::send(socket, "x", 1, MSG_NOSIGNAL) == 1 ? 0 : errno;
+	}
+	static bool silent(int socket)
+	{
 		char byte;
-		return ::pread(file, &byte, 1, 0) < 0 && errno == EIO;
+		return ::recv(socket, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN;
+	}
+};
+
+TEST_F(drop_states, established)
+{
+	const pair both = connect_pair(ipv4, listener);
+	drop_end(both.client);
+	EXPECT_EQ(read_error(both.client), -ECONNRESET);
+	EXPECT_EQ(read_error(both.server), -ECONNRESET);
+}
+
+TEST_F(drop_states, close_wait_whose_peer_waits)
+{
+	const pair both = connect_pair(ipv4, listener);
+	::shutdown(both.client, SHUT_WR);
+	ASSERT_EQ(read_error(both.server), 0);
+	// Its acknowledgement may be late.
+	ASSERT_TRUE(eventually(5s, [&] {
+		const std::string states = vm::text(states_of(local_port(both.client), port));
+		return states == "05\n08\n" || states == "08\n05\n";
+	})) << vm::text(states_of(local_port(both.client), port));
+	drop_end(both.server);
+	// It has read the end already, and reads it still.
+	EXPECT_EQ(read_error(both.server), 0);
+	EXPECT_NE(send_error(both.server), 0);
+	EXPECT_EQ(read_error(both.client), -ECONNRESET);
+}
+
+TEST_F(drop_states, fin_wait_2_that_is_owned)
+{
+	const pair both = connect_pair(ipv4, listener);
+	::shutdown(both.client, SHUT_WR);
+	ASSERT_EQ(read_error(both.server), 0);
+	drop_end(both.client);
+	EXPECT_EQ(read_error(both.client), -ECONNRESET);
+	EXPECT_NE(send_error(both.server), 0);
+}
+
+TEST_F(drop_states, fin_wait_2_without_an_owner)
+{
+	pair both = connect_pair(ipv4, listener);
+	const unsigned client = local_port(both.client);
+	both.client.close();
+	ASSERT_EQ(read_error(both.server), 0);
+	ASSERT_TRUE(eventually(5s, [&] {
+		return vm::text(states_of(client, port)).find("05") != std::string::npos;
 	}));
-	EXPECT_EQ(write_to(file, ".2:2\n"), -EIO);
-	EXPECT_EQ(vm::text(said()), "") << "half a line was taken for one";
+	// Asked for as what waits for its time; CLOSE-WAIT is not.
+	EXPECT_GT(write_once("time-wait:" + std::to_string(port) + "\n"), 0);
+	EXPECT_EQ(vm::text(states_of(client, port)), "08\n");
+	// The peer hears nothing until it sends.
+	EXPECT_EQ(read_error(both.server), 0);
+	EXPECT_EQ(send_error(both.server), 0);
+	EXPECT_TRUE(eventually(5s, [&] { return send_error(both.server) != 0; }));
+	EXPECT_EQ(vm::text(states_of(client, port)), "");
+}
+
+TEST_F(drop_states, time_wait)
+{
+	pair both = connect_pair(ipv4, listener);
+	const unsigned client = local_port(both.client);
+	both.client.close();
+	ASSERT_EQ(read_error(both.server), 0);
+	both.server.close();
+	ASSERT_TRUE(eventually(5s, [&] { return vm::text(states_of(client, port)) == "06\n"; }));
+	EXPECT_GT(write_once("time-wait:" + std::to_string(port) + "\n"), 0);
+	EXPECT_EQ(vm::text(states_of(client, port)), "");
+}
+
+// ---- whose they are ------------------------------------------------------------------------
+
+class drop_owners : public dropping {};
+
+TEST_F(drop_owners, by_user)
+{
+	constexpr uid_t user = 4711;
+	const owned listener = listen_on(ipv4);
+	const pair roots = connect_pair(ipv4, listener);
+	int hold[2];
+	ASSERT_EQ(::pipe(hold), 0);
+	const pid_t owner = ::fork();
+	if (!owner) {
+		::close(hold[1]);
+		if (::setuid(user))
+			::_exit(1);
+		const owned his = connect_to(ipv4, local_port(listener));
+		::_exit(-read_error(his) == ECONNRESET ? 0 : 2);
+	}
+	owned other(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+	EXPECT_EQ(write_once("user:4712\n"), -ENOENT);
+	EXPECT_EQ(write_once("user:4711 127.0.0.2:*\n"), -ENOENT);
+	EXPECT_EQ(write_once("user:4711 *:" + std::to_string(local_port(listener)) + "\n"),
+		  static_cast<long>(
+			  ("user:4711 *:" + std::to_string(local_port(listener)) + "\n").size()));
+	int status = -1;
+	EXPECT_EQ(::waitpid(owner, &status, 0), owner);
+	EXPECT_EQ(status, 0);
+	EXPECT_TRUE(alive(roots));
+	EXPECT_EQ(count_state(local_port(listener), "0A"), 1);
+	::close(hold[0]);
+	::close(hold[1]);
+}
+
+TEST_F(drop_owners, by_inode)
+{
+	const owned listener = listen_on(ipv6);
+	const pair one = connect_pair(ipv6, listener), other = connect_pair(ipv6, listener);
+	struct stat of;
+	ASSERT_EQ(::fstat(one.client, &of), 0);
+	const std::string text = "inode:" + std::to_string(of.st_ino) + "\n";
+	EXPECT_EQ(write_once(text), static_cast<long>(text.size()));
+	EXPECT_EQ(read_error(one.client), -ECONNRESET);
+	EXPECT_TRUE(alive(other));
+	EXPECT_EQ(write_once(text), -ENOENT);
+	// A listener has an inode, too.
+	ASSERT_EQ(::fstat(listener, &of), 0);
+	EXPECT_EQ(write_once("inode:" + std::to_string(of.st_ino) + "\n"), -EPERM);
 }
 
 // ---- loading and unloading ------------------------------------------------------------------

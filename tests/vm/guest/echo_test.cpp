@@ -195,7 +195,7 @@ TEST_P(echoes, a_slow_reader_and_quick_ones)
 		EXPECT_TRUE(back == data)
 			<< back.size() << " of " << data.size() << " bytes, or others";
 	});
-	// What made one of them wait for the slow one would make it wait for ever.
+	// If the slow one made one of them wait, that one would wait for ever.
 	std::vector<std::thread> quick;
 	for (int i = 0; i < 10; ++i)
 		quick.emplace_back([&, i] {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //
-// What the engine promises beyond echoing: it counts, it limits each peer, it
-// drains, it costs next to nothing per quiet connection.
+// The engine promises more than echoing: it counts, it limits each peer, it drains, it costs next
+// to nothing per quiet connection.
 #include "fixture.hpp"
 
 #include <fstream>
@@ -17,7 +17,7 @@ namespace vm
 namespace
 {
 
-// What can be read of it; a file that goes away meanwhile just ends.
+// The readable part of it; a file that goes away meanwhile just ends.
 std::string file(const std::string &path)
 {
 	std::string all;
@@ -46,7 +46,7 @@ std::map<std::string, unsigned long long> statistics()
 class counting : public every_model {};
 FOR_EVERY_MODEL(counting);
 
-TEST_P(counting, what_moved_and_who_was_refused)
+TEST_P(counting, bytes_and_refused_connections)
 {
 	load_model("max_connections=3");
 	{
@@ -214,9 +214,37 @@ TEST_P(placing, a_processor_that_goes_away)
 	allow_other("smpboot|x86: Booting|CPU|IRQ|kvm-clock|process_monitor|masked|affinity");
 }
 
-// One processor for all: what the module does in softirq interrupts a sender in the midst of its
-// own send, and must not touch what that works with (its page fragment, on 6.12 whatever
-// sk_allocation says). A delay makes packets arrive by a timer's interrupt, not in their sender.
+// A guest whose second processor is isolated (isolcpus=, tests/vm/suite.py).
+class isolated : public server {};
+
+TEST_F(isolated, processors_get_no_share_of_spread_connections)
+{
+	ASSERT_TRUE(shell("mount -t tracefs none /sys/kernel/tracing"));
+	const std::string tracing = "/sys/kernel/tracing/";
+	load("spread=1");
+	ASSERT_TRUE(write_file(tracing + "events/workqueue/workqueue_execute_start/enable", "1"));
+	{
+		std::vector<client> peers(20);
+		for (auto &peer : peers)
+			ASSERT_EQ(echo(peer, pattern(20000, 1)), "");
+	}
+	ASSERT_TRUE(write_file(tracing + "events/workqueue/workqueue_execute_start/enable", "0"));
+	std::istringstream trace(file(tracing + "trace"));
+	int first = 0, second = 0;
+	for (std::string line; std::getline(trace, line);) {
+		if (line.find("[kecho]") == std::string::npos)
+			continue;
+		first += line.find("[000]") != std::string::npos;
+		second += line.find("[001]") != std::string::npos;
+	}
+	EXPECT_GE(first, 20);
+	EXPECT_EQ(second, 0);
+	EXPECT_TRUE(shell("umount /sys/kernel/tracing"));
+}
+
+// One processor for all: the module's work in softirq interrupts a sender in the midst of its own
+// send. It must not touch that task's page fragment, which 6.12 would use with any sk_allocation. A
+// delay makes packets arrive by a timer's interrupt, not in their sender.
 class beside : public every_model {
     protected:
 	void SetUp() override
@@ -332,13 +360,13 @@ class many : public every_model {
 	std::vector<client> peers;
 
 	// Loads the module and makes ten thousand connections.
-	void connect_all()
+	void connect_all(const std::string &parameters = "")
 	{
 		rlimit files{ count + 1000, count + 1000 };
 		ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &files), 0);
-		load_model("backlog=4096");
-		/* Ten thousand closed at once, each to be delivered: none is to be dropped for being
-		 * one orphan too many, and the kernel to say so. */
+		load_model("backlog=4096 " + parameters);
+		/* Ten thousand closed at once, each to be delivered: the kernel may drop none for
+		 * being one orphan too many. */
 		ASSERT_TRUE(write_file("/proc/sys/net/ipv4/tcp_max_orphans", "65536"));
 		peers.reserve(count);
 		for (std::size_t i = 0; i < count; ++i) {
@@ -357,12 +385,12 @@ class many : public every_model {
 INSTANTIATE_TEST_SUITE_P(models, many, testing::Values("event", "softirq"), model_name);
 
 // In a guest whose clock counts instructions (tests/vm/run): times are the same on every machine,
-// whatever else it does.
+// under any load.
 class icount : public many {};
 INSTANTIATE_TEST_SUITE_P(models, icount, testing::Values("event", "softirq"), model_name);
 
-// Bytes of slab that each of so many connections takes of a cache. What the allocator keeps at hand
-// for each processor counts as active on newer kernels, and is nobody's.
+// Bytes of slab that each of so many connections takes of a cache. Newer kernels count the objects
+// that the allocator keeps at hand for each processor as active, though they are free.
 unsigned long long slab_bytes_each(const std::string &cache, std::size_t count)
 {
 	std::istringstream in(file("/proc/slabinfo"));
@@ -403,6 +431,71 @@ TEST_P(many, ten_thousand_quiet_ones_cost_little_and_leave)
 	}
 	client fresh;
 	ASSERT_EQ(echo(fresh, "one more"), "");
+	unload();
+}
+
+// Milliseconds that the one processor was idle. The kernel counts these by the clock. Busy time it only
+// samples at its ticks, and misses work that ends before the next.
+long long idle_ms()
+{
+	std::istringstream in(file("/proc/stat"));
+	std::string name;
+	long long ticks, idle = 0;
+	in >> name;
+	for (int at = 0; at < 5 && in >> ticks; ++at)
+		idle += at >= 3 ? ticks : 0; // idle, and waiting for a disk
+	return idle * 1000 / ::sysconf(_SC_CLK_TCK);
+}
+
+// The test leaves the machine alone for so long: milliseconds that it was busy all the same.
+long long busy_ms_in(std::chrono::seconds length)
+{
+	const auto start = clock::now();
+	const auto before = idle_ms();
+	std::this_thread::sleep_for(length);
+	const auto idle = idle_ms() - before;
+	return (clock::now() - start) / 1ms - idle;
+}
+
+// An instruction is a nanosecond here, so 20 ms are 20 million in nine minutes. A pass over all
+// connections each second took nine times that.
+TEST_P(icount, ten_thousand_quiet_ones_with_a_timeout_cost_next_to_nothing)
+{
+	const auto without = busy_ms_in(540s);
+	ASSERT_NO_FATAL_FAILURE(connect_all("idle_timeout_ms=600000"));
+	std::this_thread::sleep_for(1s);
+	const auto with = busy_ms_in(540s);
+	EXPECT_EQ(statistics()["active"], count);
+	EXPECT_LE(with - without, 20);
+	std::printf("%lld ms of a processor in 540 s, and %lld ms without connections\n", with,
+		    without);
+	unload();
+}
+
+// Ten thousand are over in the same moment, and others are served meanwhile as before.
+TEST_P(icount, many_timeouts_at_once_hold_no_connection_up)
+{
+	ASSERT_NO_FATAL_FAILURE(connect_all("idle_timeout_ms=60000"));
+	client other;
+	clock::duration longest{}, before{};
+	for (int i = 0; i < 1000; ++i) {
+		const auto start = clock::now();
+		ASSERT_EQ(echo(other, "hello"), "");
+		before = std::max(before, clock::now() - start);
+		std::this_thread::sleep_for(1ms);
+	}
+	while (statistics()["active"] > 1) {
+		for (int i = 0; i < 100; ++i) {
+			const auto start = clock::now();
+			ASSERT_EQ(echo(other, "hello"), "");
+			longest = std::max(longest, clock::now() - start);
+			std::this_thread::sleep_for(1ms);
+		}
+	}
+	EXPECT_EQ(statistics()["timed_out"], count);
+	EXPECT_LE(longest, before + 1ms);
+	std::printf("the slowest echo took %lld us, and %lld us before\n",
+		    static_cast<long long>(longest / 1us), static_cast<long long>(before / 1us));
 	unload();
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //
-// What can fail fails: calls of the boundary by fail_function, allocations by failslab and
-// fail_page_alloc (Documentation/fault-injection), while loading, accepting, receiving, sending,
-// serving files and unloading. Only debug kernels can do that: tests/vm/run
+// Each part that can fail fails: calls of the boundary by fail_function, allocations by failslab
+// and fail_page_alloc (Documentation/fault-injection). They fail while loading, accepting,
+// receiving, sending, serving files and unloading. Only debug kernels can do that: tests/vm/run
 // leaves these out elsewhere.
 #include "fixture.hpp"
 #include "namespaces.hpp"
@@ -72,13 +72,13 @@ class faults : public every_model {
     protected:
 	void SetUp() override
 	{
-		// What the module says of its failures, and the kernel of its own, with where
-		// it was; never of a mistake.
+		// The module's lines about its failures, and the kernel's about its own, with their
+		// place; never one about a mistake.
 		allow_log("");
 		allow_other("");
 	}
 
-	// Clients that do what clients do. Whatever is answered is right as far as it goes.
+	// Clients that do what clients do. Each answer is right as far as it goes.
 	void traffic(unsigned seed)
 	{
 		std::vector<std::thread> clients;
@@ -169,23 +169,21 @@ constexpr call beginning[] = {
 
 // While khttpd answers with files.
 constexpr call serving_files[] = {
-	{ "ktcp_file_open", ENFILE },	   { "ktcp_file_stat", EACCES },
-	{ "ktcp_file_read", EIO },	   { "ktcp_file_read_pages", EIO },
-	{ "ktcp_file_list", EIO },	   { "ktcp_alloc_pages", 0 },
-	{ "ktcp_sock_send_pages", EPIPE }, { "ktcp_sock_send", EPIPE },
-	{ "ktcp_frame_alloc", 0 },	   { "ktcp_kmalloc", 0 },
-	{ "ktcp_page_pool_get", 0 },
+	{ "ktcp_file_open", ENFILE },	 { "ktcp_file_stat", EACCES },
+	{ "ktcp_file_restat", EIO },	 { "ktcp_file_read", EIO },
+	{ "ktcp_file_read_pages", EIO }, { "ktcp_file_list", EIO },
+	{ "ktcp_alloc_pages", 0 },	 { "ktcp_sock_send_pages", EPIPE },
+	{ "ktcp_sock_send", EPIPE },	 { "ktcp_frame_alloc", 0 },
+	{ "ktcp_kmalloc", 0 },		 { "ktcp_page_pool_get", 0 },
 };
 
 // While drop-tcp-socket is written to.
 constexpr call dropping[] = {
-	{ "ktcp_kmalloc", 0 },
-	{ "ktcp_proc_copy", EFAULT },
 	{ "ktcp_tcp_abort", ENOENT },
 };
 
 // While a namespace begins, and drop-tcp-socket's file in it.
-constexpr call beginning_to_drop[] = { { "ktcp_proc_create_net", ENOMEM } };
+constexpr call beginning_to_drop[] = { { "ktcp_proc_create", ENOMEM } };
 
 // The functions of the loaded module that may be made to fail.
 std::set<std::string> injectable()
@@ -200,7 +198,7 @@ std::set<std::string> injectable()
 
 class faults_any : public server {};
 
-// None is left out: what the boundary says may fail, some test here makes fail.
+// None is left out: some test here makes each call fail that may fail by the boundary's words.
 TEST_F(faults_any, of_the_boundary_is_in_a_test)
 {
 	std::set<std::string> made_to_fail;
@@ -264,14 +262,15 @@ TEST_P(faults, all_calls_at_once_and_while_unloading)
 TEST_P(faults, allocations_by_chance)
 {
 	// A client whose reset could not be allocated leaves the server's end waiting so long.
-	ASSERT_TRUE(write_file("/proc/sys/net/ipv4/tcp_fin_timeout", "5"));
+	const kept_setting patience("/proc/sys/net/ipv4/tcp_fin_timeout");
+	patience.set("5");
 	load_model();
 	for (const char *cache : { "TCP", "skbuff_head_cache", "kecho_session" })
 		EXPECT_EQ(read_file(std::string("/sys/kernel/slab/") + cache + "/failslab"), "1\n")
 			<< cache;
 	set("failslab/cache-filter", "Y");
 	set("failslab/ignore-gfp-wait", "N");
-	// Of pages, those alone that nobody may wait for: the others are user space's as well.
+	// Of pages, only those that may not wait: the others are user space's as well.
 	set("fail_page_alloc/ignore-gfp-wait", "Y");
 	set("fail_page_alloc/min-order", "0");
 	set_chance("fail_page_alloc", 10);
@@ -286,10 +285,9 @@ TEST_P(faults, allocations_by_chance)
 	set("failslab/cache-filter", "N");
 	load_model();
 	expect_recovered();
-	ASSERT_TRUE(write_file("/proc/sys/net/ipv4/tcp_fin_timeout", "60"));
 }
 
-// A namespace begins whatever fails; where no server does in it, a line says so.
+// A namespace begins in spite of any failure; where no server does in it, a line says so.
 TEST_P(faults, beginning_in_a_namespace)
 {
 	load_model("netns_all=1");
@@ -307,7 +305,7 @@ TEST_P(faults, beginning_in_a_namespace)
 
 constexpr unsigned http_port = 8081;
 
-// What khttpd answers; the end of the connection ends it.
+// khttpd's answer; the end of the connection ends it.
 std::string get(const std::string &path)
 {
 	client peer({ .address = "127.0.0.1", .port = http_port });
@@ -375,8 +373,8 @@ TEST_P(faults_loading, each_allocation)
 		EXPECT_GT(::pread(counter, text, sizeof text - 1, 0), 0) << std::strerror(errno);
 		return std::atoi(text);
 	};
-	// The loader's own come first, several hundred: until the module is refused for what is
-	// seen before it allocates anything, a parameter or that it is there already.
+	// The loader's own come first, several hundred. They end where the module is refused for a
+	// fault seen before it allocates: a parameter, or that it is there already.
 	constexpr int far_away = 1000000;
 	const bool twice = !*which.wrong;
 	if (twice) {
@@ -474,7 +472,8 @@ TEST_F(faults_files, each_call_while_serving)
 	std::filesystem::remove_all("/tmp/site");
 }
 
-// drop-tcp-socket: what is written is dropped, or not, and a namespace has its file, or is not made.
+// drop-tcp-socket: the written connections are dropped, or not, and a namespace has its file, or is
+// not made.
 TEST_F(faults_any, of_drop_tcp_socket)
 {
 	allow_log("");
@@ -489,7 +488,7 @@ TEST_F(faults_any, of_drop_tcp_socket)
 		::close(to);
 		return error;
 	};
-	// Connections to drop: nobody needs to accept them.
+	// Connections to drop: no server needs to accept them.
 	const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	sockaddr_in at{};
 	at.sin_family = AF_INET;

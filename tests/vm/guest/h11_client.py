@@ -3,9 +3,9 @@
 
     python3 h11_client.py PORT pages|files
 
-Each line of the tables below is a request on a connection of its own or on one that is kept; h11
-raises on whatever a client must not accept: framing, fields, versions, bytes behind the end.
-What a status must bring beside is asked here. Prints what was wrong; exit code 1 then.
+Each line of the tables below is a request on a connection of its own or on one that is kept. h11 raises on
+all that a client must not accept: framing, fields, versions, bytes behind the end. The further demands of a
+status are checked here. Prints what was wrong; exit code 1 then.
 """
 import socket
 import sys
@@ -81,7 +81,7 @@ def check(what, function):
 
 
 def judge(method, wanted, head, body):
-    """What is wrong with a response that h11 has let through."""
+    """The faults of a response that h11 has let through."""
     fields = {name.decode(): value.decode() for name, value in head.headers}
     if len(fields) != len(head.headers):
         return f"a field twice: {head.headers}"

@@ -33,7 +33,8 @@ struct reply {
 // A connection to khttpd.
 class http_client {
     public:
-	explicit http_client(options with = {}) : peer_((with.port = khttpd.port, with))
+	explicit http_client(options with = {}, unsigned port = khttpd.port)
+		: peer_((with.port = port, with))
 	{
 	}
 
@@ -237,7 +238,7 @@ class web_root {
 	web_root(const web_root &) = delete;
 	web_root &operator=(const web_root &) = delete;
 
-	// At once: whoever still holds a file of it fails the test.
+	// At once: a holder of one of its files fails the test.
 	void unmount()
 	{
 		mounted_ = false;
@@ -264,7 +265,7 @@ class web_root {
 	bool mounted_ = true;
 };
 
-// What holds for khttpd in one execution model.
+// The tests of khttpd in one execution model.
 class http_test : public server, public testing::WithParamInterface<const char *> {
     protected:
 	http_test() : server(khttpd)

@@ -5,6 +5,7 @@
 #include "http.hpp"
 
 #include <atomic>
+#include <fcntl.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 
@@ -49,6 +50,33 @@ TEST_P(http_files, of_every_size_come_whole)
 		unload();
 		root.unmount();
 	}
+}
+
+// Pages come out of the page cache through a pipe, and pipes are charged to a user. Ours to nobody.
+TEST_P(http_files, come_whole_where_root_may_have_no_more_pipes)
+{
+	const kept_setting soft("/proc/sys/fs/pipe-user-pages-soft"),
+		hard("/proc/sys/fs/pipe-user-pages-hard");
+	web_root root;
+	const std::string all = content(1 << 20, 5);
+	root.file("large", all);
+	load_root();
+	int held[2];
+	ASSERT_EQ(::pipe(held), 0);
+	soft.set("1");
+	hard.set("1");
+	for (int i = 0; i < 4; ++i) {
+		const reply got = get("/large");
+		EXPECT_EQ(got.status, 200) << got.trouble;
+		EXPECT_EQ(got.trouble, "");
+		EXPECT_TRUE(got.body == all);
+	}
+	soft.set_back();
+	hard.set_back();
+	::close(held[0]);
+	::close(held[1]);
+	unload();
+	root.unmount();
 }
 
 TEST_P(http_files, with_holes_read_as_zeros)
@@ -179,7 +207,7 @@ TEST_P(http_root, is_not_left)
 		};
 		for (const auto &[target, status] : wanted) {
 			const reply got = get(target);
-			// What the parser refuses, it may refuse sooner.
+			// A target that the parser refuses may be refused sooner.
 			if (target.find('\\') != std::string::npos)
 				EXPECT_TRUE(got.status == 400 || got.status == 404) << target;
 			else
@@ -191,7 +219,7 @@ TEST_P(http_root, is_not_left)
 		http_client client;
 		client.send("GET http://guest/file HTTP/1.1\r\nHost: guest\r\n\r\n");
 		EXPECT_EQ(client.read().body, "inside");
-		// What cannot be had is not shown.
+		// Files that cannot be had are not shown.
 		const std::string list = get("/").body;
 		for (const char *name : { "out", "absolute", "back", "loop", "dangling" })
 			EXPECT_EQ(list.find("\"" + std::string(name) + "\""), std::string::npos)
@@ -202,7 +230,7 @@ TEST_P(http_root, is_not_left)
 	}
 }
 
-TEST_P(http_root, includes_what_is_mounted_below)
+TEST_P(http_root, includes_file_systems_mounted_below)
 {
 	root.file("mnt/covered", "covered");
 	ASSERT_EQ(::mount("tmpfs", "/tmp/www/mnt", "tmpfs", 0, "mode=755"), 0);
@@ -230,7 +258,7 @@ TEST_P(http_root, opens_nothing_but_files_and_folders)
 		EXPECT_EQ(get(std::string("/") + each).status, 403) << each;
 		EXPECT_EQ(get("/").body.find(std::string("\"") + each), std::string::npos);
 	}
-	// Nobody has it open for reading.
+	// No process has it open for reading.
 	EXPECT_EQ(::open((at + "fifo").c_str(), O_WRONLY | O_NONBLOCK), -1);
 	EXPECT_EQ(errno, ENXIO);
 	::close(listening);
@@ -272,7 +300,7 @@ TEST_P(http_root, is_read_with_the_rights_of_a_user)
 	EXPECT_EQ(get("/mine").status, 403);
 	unload();
 
-	// What was open to all when it was asked for is not read later with more rights.
+	// A file that was open to all when it was asked for is not read later with more rights.
 	ASSERT_EQ(::chmod(root.path, 0700), 0);
 	load_root();
 	EXPECT_EQ(get("/anyone").status, 403);
@@ -321,6 +349,24 @@ TEST_P(http_root, holds_while_folders_are_moved_out_of_it)
 
 class http_changes : public http_test {
     protected:
+	// A client that is in the midst of a large file learns that this is not all of it.
+	template <class Change>
+	void resets_when(const Change &change)
+	{
+		const std::string data = content(24 << 20, 6);
+		const std::string where = root.file("log", data);
+		load_root();
+		http_client client({ .receive_buffer = 16384 });
+		client.send(http_client::request("/log"));
+		// Some of it has been sent; all of it does not fit into the buffers.
+		const bytes first = client.peer().receive(100000);
+		ASSERT_EQ(first.size(), 100000u);
+		ASSERT_TRUE(change(where)) << std::strerror(errno);
+		const bytes rest = client.peer().receive_to_end();
+		EXPECT_EQ(client.peer().error(), ECONNRESET) << "after " << rest.size() << " more";
+		EXPECT_LT(first.size() + rest.size(), data.size());
+	}
+
 	web_root root;
 };
 FOR_EVENT_MODELS(http_changes);
@@ -353,19 +399,18 @@ TEST_P(http_changes, a_file_that_grows_is_cut_where_it_was_promised)
 
 TEST_P(http_changes, a_file_that_shrinks_resets_the_connection)
 {
-	const std::string data = content(24 << 20, 6);
-	const std::string where = root.file("log", data);
-	load_root();
-	http_client client({ .receive_buffer = 16384 });
-	client.send(http_client::request("/log"));
-	// Some of it has been sent; all of it does not fit into the buffers.
-	const bytes first = client.peer().receive(100000);
-	ASSERT_EQ(first.size(), 100000u);
-	ASSERT_EQ(::truncate(where.c_str(), 50000), 0);
-	const bytes rest = client.peer().receive_to_end();
-	EXPECT_EQ(client.peer().error(), ECONNRESET) << "after " << rest.size() << " more";
-	EXPECT_LT(first.size() + rest.size(), data.size());
+	resets_when([](const std::string &where) { return ::truncate(where.c_str(), 50000) == 0; });
 	EXPECT_EQ(get("/log").body.size(), 50000u);
+}
+
+TEST_P(http_changes, a_file_that_is_overwritten_in_place_resets_the_connection)
+{
+	resets_when([](const std::string &where) {
+		const int file = ::open(where.c_str(), O_WRONLY);
+		const bool written = ::pwrite(file, "another", 7, 20 << 20) == 7;
+		::close(file);
+		return written;
+	});
 }
 
 TEST_P(http_changes, a_file_that_is_replaced_or_removed_is_sent_as_it_was_opened)
@@ -404,7 +449,7 @@ TEST_P(http_changes, the_file_system_can_be_unmounted_right_after_unloading)
 			std::vector<http_client> deaf, kept(5);
 			for (auto &each : kept)
 				EXPECT_EQ(each.get("/small").status, 200);
-			// In the midst of it, and nobody reads.
+			// In the midst of it, and the client does not read.
 			for (int i = 0; busy && i < 5; ++i) {
 				deaf.emplace_back(options{ .receive_buffer = 16384 });
 				deaf.back().send(http_client::request("/large"));
@@ -418,7 +463,79 @@ TEST_P(http_changes, the_file_system_can_be_unmounted_right_after_unloading)
 	}
 }
 
-TEST_P(http_changes, lists_what_is_there)
+// A release is a folder, and a link that is swapped says which.
+TEST_P(http_changes, the_root_is_looked_up_again)
+{
+	root.file("old/page", "old");
+	root.file("new/page", "new");
+	const auto point_to = [&](const char *release) {
+		const std::string link = std::string(root.path) + "/current";
+		std::filesystem::create_symlink(release, link + ".new");
+		ASSERT_EQ(::rename((link + ".new").c_str(), link.c_str()), 0);
+	};
+	const auto becomes = [&](int status, const std::string &body) {
+		const auto end = clock::now() + 10s;
+		reply got = get("/page");
+		for (; (got.status != status || (status == 200 && got.body != body)) &&
+		       clock::now() < end;
+		     got = get("/page"))
+			std::this_thread::sleep_for(20ms);
+		EXPECT_EQ(got.status, status);
+		EXPECT_EQ(status == 200 ? got.body : body, body);
+	};
+	point_to("old");
+	load_model(std::string("root=") + root.path + "/current");
+	EXPECT_EQ(get("/page").body, "old");
+	point_to("new");
+	becomes(200, "new");
+	// A file system that is mounted on it is seen, and can be let go while the server runs.
+	const std::string there = std::string(root.path) + "/new";
+	ASSERT_EQ(::mount("tmpfs", there.c_str(), "tmpfs", 0, "mode=755"), 0);
+	root.file("new/page", "mounted");
+	becomes(200, "mounted");
+	const auto end = clock::now() + 10s;
+	while (::umount(there.c_str()) && clock::now() < end)
+		std::this_thread::sleep_for(20ms);
+	becomes(200, "new");
+	std::filesystem::remove(std::string(root.path) + "/current");
+	becomes(503, "");
+	point_to("old");
+	becomes(200, "old");
+}
+
+// Nothing is held by an answer that is kept: neither the file nor what it is on.
+TEST_P(http_changes, answers_are_kept_as_long_as_told)
+{
+	root.file("page", "before");
+	root.file("large", content(9000, 1));
+	load_root("cache_ms=86400000");
+	for (int i = 0; i < 3; ++i) {
+		const reply got = get("/page");
+		EXPECT_EQ(got.status, 200);
+		EXPECT_EQ(got.body, "before");
+		root.file("page", "after");
+	}
+	EXPECT_EQ(get("/large").body.size(), 9000u);
+	std::filesystem::remove(std::string(root.path) + "/large");
+	EXPECT_EQ(get("/large").status, 404) << "too large to be kept";
+	std::filesystem::remove(std::string(root.path) + "/page");
+	const auto end = clock::now() + 10s;
+	while (::umount(root.path) && clock::now() < end)
+		std::this_thread::sleep_for(20ms);
+	EXPECT_EQ(get("/page").body, "before");
+	unload();
+	ASSERT_EQ(::mount("tmpfs", root.path, "tmpfs", 0, "mode=755"), 0);
+	root.file("page", "first");
+	load_root("cache_ms=50");
+	EXPECT_EQ(get("/page").body, "first");
+	root.file("page", "second");
+	const auto later = clock::now() + 10s;
+	while (get("/page").body != "second" && clock::now() < later)
+		std::this_thread::sleep_for(10ms);
+	EXPECT_EQ(get("/page").body, "second");
+}
+
+TEST_P(http_changes, lists_the_files_of_a_folder)
 {
 	for (const char *name : { "b.txt", "a.txt", "<i>&\"'.html", "100%.txt", "a b", "ü", "-" })
 		root.file(name, std::string(2000, 'x'));
@@ -439,7 +556,7 @@ TEST_P(http_changes, lists_what_is_there)
 		at = std::min(next, list.body.size());
 	}
 	EXPECT_EQ(list.body.find("<i>"), std::string::npos);
-	// What it links to is there.
+	// The targets of its links are there.
 	const std::regex link("href=\"([^.][^\"]*)\"");
 	int links = 0;
 	for (std::sregex_iterator each(list.body.begin(), list.body.end(), link), end; each != end;

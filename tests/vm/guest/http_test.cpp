@@ -122,7 +122,7 @@ TEST_P(http_pages, a_long_head_behind_others_is_answered_as_if_alone)
 	}
 }
 
-TEST_P(http_pages, a_last_answer_is_not_cut_by_what_came_behind_it)
+TEST_P(http_pages, a_last_answer_is_not_cut_by_bytes_behind_its_request)
 {
 	web_root root;
 	load_root();
@@ -288,7 +288,7 @@ const std::vector<bad_request> &bad_requests()
 	return all;
 }
 
-TEST_P(http_pages, what_is_no_request_gets_its_status_and_the_end)
+TEST_P(http_pages, a_malformed_request_gets_its_status_and_the_end)
 {
 	load_model();
 	for (const auto &each : bad_requests()) {
@@ -349,6 +349,37 @@ TEST_P(http_limits, are_parameters)
 	EXPECT_EQ(get("/").fields.count("server"), 0u);
 }
 
+// A head lies in one buffer, which is larger where a larger head is allowed.
+TEST_P(http_limits, allow_heads_of_sixty_four_kibibytes)
+{
+	load_model("max_line=65535 max_head=65535 max_fields=200");
+	const std::string plain = http_client::request("/", "GET", "");
+	// All that is allowed, one byte more, and as fields of a proxy's or of a browser's cookies.
+	const std::string room(65535 - plain.size() - sizeof("A: \r\n") + 1, 'a');
+	EXPECT_EQ(get("/", "A: " + room + "\r\n").status, 200);
+	EXPECT_EQ(get("/", "A: " + room + "a\r\n").status, 431);
+	EXPECT_EQ(get("/?" + std::string(60000, 'q')).status, 200);
+	std::string cookies;
+	for (int i = 0; i < 150; ++i)
+		cookies += "Cookie: " + std::string(400, 'c') + "\r\n";
+	EXPECT_EQ(get("/", cookies).status, 200);
+	// One after the other on one connection, cut anywhere, with a body behind.
+	http_client pipe;
+	const std::string body = "POST /echo HTTP/1.1\r\nHost: g\r\nContent-Length: 9\r\n" +
+				 cookies + "\r\nsome text";
+	for (const std::size_t cut : { 1, 16384, 16385, 50000, 60000 }) {
+		ASSERT_TRUE(pipe.send(body.substr(0, cut)));
+		std::this_thread::sleep_for(5ms);
+		ASSERT_TRUE(pipe.send(body.substr(cut)));
+		const reply got = pipe.read();
+		EXPECT_EQ(got.status, 200) << cut;
+		EXPECT_EQ(got.body, "some text") << cut;
+	}
+	ASSERT_TRUE(pipe.send(body + body + body));
+	for (int i = 0; i < 3; ++i)
+		EXPECT_EQ(pipe.read().body, "some text") << i;
+}
+
 TEST_P(http_limits, of_time)
 {
 	load_model(
@@ -386,13 +417,13 @@ TEST_P(http_limits, of_time)
 	EXPECT_EQ(get("/").status, 200);
 }
 
-TEST_P(http_limits, who_reads_nothing_is_given_up)
+TEST_P(http_limits, a_client_that_reads_nothing_is_given_up)
 {
 	web_root root;
 	root.file("large", content(24 << 20, 1));
 	// A server's buffer that does not grow: it is full at once, and stays so.
-	const std::string buffers = "/proc/sys/net/ipv4/tcp_wmem", were = read_file(buffers);
-	ASSERT_TRUE(write_file(buffers, "4096 65536 65536"));
+	const kept_setting buffers("/proc/sys/net/ipv4/tcp_wmem");
+	buffers.set("4096 65536 65536");
 	load_root("send_timeout_ms=600 min_rate=0");
 	http_client deaf({ .receive_buffer = 16384 });
 	deaf.send(http_client::request("/large"));
@@ -403,7 +434,6 @@ TEST_P(http_limits, who_reads_nothing_is_given_up)
 	EXPECT_FALSE(deaf.read().whole);
 	EXPECT_EQ(get("/").status, 200);
 	unload();
-	EXPECT_TRUE(write_file(buffers, were));
 }
 
 TEST_P(http_limits, one_connection_too_many)
@@ -457,17 +487,60 @@ TEST_P(http_log, does_not_flood)
 	EXPECT_LT(lines, 60u);
 }
 
+// A file in /proc that who reads it empties.
+TEST_P(http_log, in_a_file)
+{
+	const std::string file = "/proc/net/khttpd/access_log";
+	load_model("access_log=2 access_log_kb=4");
+	EXPECT_EQ(get("/?q=1").status, 200);
+	EXPECT_EQ(get("/nothing").status, 404);
+	EXPECT_EQ(http_client().post("/echo", "hello").status, 200);
+	http_client bad;
+	bad.send("GET /\x1b[31m\x07 HTTP/1.1\r\nHost: g\r\n\r\n");
+	EXPECT_EQ(bad.read().status, 400);
+	const std::string lines = read_file(file);
+	const std::string begin =
+		"(::1|127\\.0\\.0\\.1) - - \\[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}(:[0-9]{2}){3} \\+0000\\] ";
+	EXPECT_TRUE(std::regex_match(lines,
+				     std::regex(begin + "\"GET /\\?q=1 HTTP/1\\.1\" 200 [0-9]+\n" +
+						begin + "\"GET /nothing HTTP/1\\.1\" 404 [0-9]+\n" +
+						begin + "\"POST /echo HTTP/1\\.1\" 200 5\n" +
+						begin + "\"-\" 400 [0-9]+\n")))
+		<< lines;
+	EXPECT_EQ(read_file(file), "");
+	EXPECT_EQ(logged("GET|200").size(), 0u);
+
+	http_client client;
+	for (int i = 0; i < 200; ++i)
+		ASSERT_EQ(client.get("/" + std::to_string(i)).status, 404);
+	const std::string last = read_file(file);
+	EXPECT_TRUE(std::regex_search(last, std::regex("^# 1[0-9]{2} lines were lost\n"))) << last;
+	EXPECT_NE(last.find("/199 HTTP/1.1\" 404 "), std::string::npos) << last;
+	EXPECT_LT(last.size(), 4096u);
+
+	// Root's, and one group's.
+	struct stat status = {};
+	ASSERT_EQ(::stat(file.c_str(), &status), 0);
+	EXPECT_EQ(status.st_mode & 07777, 0440u);
+	// With a reader in it.
+	std::ifstream open(file);
+	EXPECT_EQ(client.get("/").status, 200);
+	unload();
+	EXPECT_FALSE(std::filesystem::exists(file));
+}
+
 TEST_P(http_log, is_off_by_default)
 {
 	load_model();
 	EXPECT_EQ(get("/").status, 200);
 	EXPECT_EQ(logged("GET|200").size(), 0u);
+	EXPECT_FALSE(std::filesystem::exists("/proc/net/khttpd/access_log"));
 }
 
 class http_loading : public http_test {};
 FOR_EVENT_MODELS(http_loading);
 
-TEST_P(http_loading, twice_and_where_somebody_listens)
+TEST_P(http_loading, twice_and_on_a_port_in_use)
 {
 	allow_log("8081");
 	web_root root;

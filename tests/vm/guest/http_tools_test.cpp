@@ -2,30 +2,14 @@
 //
 // The clients that people use, against khttpd.
 #include "http.hpp"
+#include "output.hpp"
 
 #include <atomic>
-#include <cstdio>
 
 namespace vm
 {
 namespace
 {
-
-// What a command says, on either stream; its exit code through status.
-std::string output_of(const std::string &command, int *status = nullptr)
-{
-	std::string all;
-	FILE *const from = ::popen((command + " 2>&1 </dev/null").c_str(), "r");
-	char part[4096];
-	for (std::size_t got; (got = std::fread(part, 1, sizeof part, from)) > 0;)
-		all.append(part, got);
-	const int ended = ::pclose(from);
-	if (status)
-		*status = ended;
-	else
-		EXPECT_EQ(ended, 0) << command << "\n" << all;
-	return all;
-}
 
 class http_tools : public http_test {
     protected:
@@ -194,8 +178,8 @@ TEST_P(http_tools, slowhttptest)
 TEST_P(http_tools, h11_finds_nothing_wrong)
 {
 	const std::string python = "PYTHONHOME=/usr /sbin/python3 -B -s -E /h11_client.py 8081 ";
-	// What is refused for being too long still fits into what a closing server reads of it:
-	// the client hears why.
+	// A request that is refused for its length still fits into the bytes that a closing server
+	// reads: the client hears why.
 	load_model("max_body=100000");
 	EXPECT_TRUE(std::regex_search(output_of(python + "pages"),
 				      std::regex("h11: [1-9][0-9]* checks passed, 0 failed\n$")));

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //
-// What the tests ask of the guest's kernel: load and unload a module, read the
-// log, and look for what a module may have left behind.
+// The tests' view of the guest's kernel. They load and unload a module, read the log, and look for
+// objects that a module may have left behind.
 #pragma once
 
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -18,6 +19,8 @@
 #include <thread>
 #include <unistd.h>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace vm
 {
@@ -64,6 +67,41 @@ inline bool write_file(const std::string &path, const std::string &text)
 	file << text << std::flush;
 	return file.good();
 }
+
+// The same in one write. Gives its errno, or 0.
+inline int write_once(const std::string &path, const std::string &text)
+{
+	const int file = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+	if (file < 0)
+		return errno;
+	const int error = ::write(file, text.data(), text.size()) < 0 ? errno : 0;
+	::close(file);
+	return error;
+}
+
+// A setting of the kernel's, which is as it was when this goes, however the test ends.
+class kept_setting {
+    public:
+	explicit kept_setting(std::string file) : file_(std::move(file)), was_(read_file(file_))
+	{
+	}
+	kept_setting(const kept_setting &) = delete;
+	~kept_setting()
+	{
+		set_back();
+	}
+	void set(const std::string &value) const
+	{
+		EXPECT_TRUE(write_file(file_, value)) << file_ << " takes no " << value;
+	}
+	void set_back() const
+	{
+		set(was_);
+	}
+
+    private:
+	const std::string file_, was_;
+};
 
 // Does this guest's clock count instructions, so that no load of the machine below changes what
 // something takes? tests/vm/suite.py says so on the kernel's command line.
@@ -144,26 +182,47 @@ class kernel_log {
 	std::vector<line> lines_;
 };
 
-// The sockets bound to a local port, as states of /proc/net/tcp ("0A" listens,
-// "06" is TIME-WAIT).
-inline std::vector<std::string> tcp_states(unsigned local_port)
+// A line of /proc/net/tcp or tcp6, in this thread's namespace.
+struct tcp_line {
+	unsigned local_port;
+	std::string state; // "0A" listens, "06" is TIME-WAIT
+	std::string
+		timer; // which, and when: "02:..." is the keepalive timer, "03:..." that of TIME-WAIT
+	bool closed; // no file has the socket
+	std::string whole;
+};
+
+inline std::vector<tcp_line> tcp_lines()
 {
-	std::vector<std::string> states;
-	for (const char *table : { "/proc/net/tcp", "/proc/net/tcp6" }) {
+	std::vector<tcp_line> found;
+	for (const char *table : { "/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6" }) {
 		std::ifstream file(table);
 		std::string line;
 		std::getline(file, line); // the header
 		while (std::getline(file, line)) {
 			std::istringstream words(line);
-			std::string number, local, remote, state;
-			words >> number >> local >> remote >> state;
+			std::string number, local, remote, state, queues, timer, retried, user,
+				probes, inode;
+			words >> number >> local >> remote >> state >> queues >> timer >> retried >>
+				user >> probes >> inode;
 			const auto colon = local.rfind(':');
 			if (colon == std::string::npos)
 				continue;
-			if (std::stoul(local.substr(colon + 1), nullptr, 16) == local_port)
-				states.push_back(state);
+			found.push_back({ static_cast<unsigned>(
+						  std::stoul(local.substr(colon + 1), nullptr, 16)),
+					  state, timer, inode == "0", line });
 		}
 	}
+	return found;
+}
+
+// The states of the sockets bound to a local port.
+inline std::vector<std::string> tcp_states(unsigned local_port)
+{
+	std::vector<std::string> states;
+	for (const tcp_line &each : tcp_lines())
+		if (each.local_port == local_port)
+			states.push_back(each.state);
 	return states;
 }
 
@@ -200,24 +259,22 @@ inline long netstat(const std::string &name)
 }
 
 // Closed sockets whose peer has taken everything and does not close. Mostly the kernel makes small
-// ones of them at once, which are no orphans any more; but where the last acknowledgement comes
+// ones of them at once, which are no orphans any more. But where the last acknowledgement comes
 // while close() still owns the socket, it keeps all of it for tcp_fin_timeout
-// (tcp_rcv_state_process()): those have the keepalive timer.
+// (tcp_rcv_state_process()). Those have the keepalive timer.
 inline long orphans_in_fin_wait_2()
 {
-	long found = 0;
-	for (const char *table : { "/proc/net/tcp", "/proc/net/tcp6" }) {
-		std::istringstream lines(read_file(table));
-		for (std::string line; std::getline(lines, line);) {
-			std::istringstream words(line);
-			std::string number, local, remote, state, queues, timer, retried, user,
-				probes, inode;
-			words >> number >> local >> remote >> state >> queues >> timer >> retried >>
-				user >> probes >> inode;
-			found += state == "05" && timer.starts_with("02:") && inode == "0";
-		}
-	}
-	return found;
+	return std::ranges::count_if(tcp_lines(), [](const tcp_line &each) {
+		return each.state == "05" && each.closed && each.timer.starts_with("02:");
+	});
+}
+
+// It holds nothing of anybody's, and its time runs out by itself: it is small, in TIME-WAIT or in FIN-WAIT-2.
+// It stays in FIN-WAIT-2 where the peer's reset was lost. That comes once. While it waits for the lock of a
+// socket that close() makes a small one of, it finds no socket any more.
+inline bool is_small(const tcp_line &one)
+{
+	return one.timer.starts_with("03:");
 }
 
 // Tasks that are the module's, and kernel workers that run its work now.

@@ -69,13 +69,28 @@ TEST_P(limits, an_idle_connection_is_closed_and_a_busy_one_is_not)
 	EXPECT_LT(closed, 6s);
 }
 
-TEST_P(limits, without_an_idle_timeout_nobody_is_closed)
+TEST_P(limits, without_an_idle_timeout_no_connection_is_closed)
 {
 	load_model("idle_timeout_ms=0");
 	client peer;
 	ASSERT_EQ(echo(peer, "hello"), "");
 	std::this_thread::sleep_for(3s);
 	EXPECT_EQ(echo(peer, "still there"), "");
+}
+
+// A thread for each connection: no more of them than the kernel has left for others.
+class thread_limits : public server {};
+
+TEST_F(thread_limits, more_than_the_kernel_has_threads_is_clamped)
+{
+	load("model=thread max_connections=1000000");
+	const auto line = logged("listening.* up to \\d+ connections");
+	ASSERT_EQ(line.size(), 1u) << text(logged("."));
+	const long most = std::atol(line[0].c_str() + line[0].find("up to ") + 6);
+	EXPECT_GE(most, 100);
+	// The kernel reckoned before it gave back the memory of its own beginning.
+	EXPECT_LE(most, std::stol(read_file("/proc/sys/kernel/threads-max")) * 6 / 10);
+	EXPECT_LE(most, std::stol(read_file("/proc/sys/kernel/pid_max")) / 2);
 }
 
 class work_limits : public server {};

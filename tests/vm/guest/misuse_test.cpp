@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //
-// A module with mistakes in it (tests/vm/misuse): what ktcp can see of them is warned of once, and
-// never does its clients get a byte that nobody wrote.
+// A module with mistakes in it (tests/vm/misuse). ktcp warns once of each mistake that it can see,
+// and its clients never get a byte that was not written.
 #include "fixture.hpp"
 
+#include <csignal>
+#include <netinet/in.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 namespace vm
 {
@@ -24,7 +27,7 @@ class misuse : public server, public testing::WithParamInterface<const char *> {
 		load(std::string("model=") + GetParam());
 	}
 
-	// What a client gets that names a mistake.
+	// The answer to a client that names a mistake.
 	static std::string answer(const std::string &mistake)
 	{
 		client peer({ .port = careless.port });
@@ -88,6 +91,37 @@ TEST(misuse_loading, fails_with_no_error_that_kmod_takes_for_another)
 	EXPECT_EQ(loaded(EADDRINUSE), EADDRINUSE);
 	EXPECT_EQ(loaded(ENOTDIR), ENOTDIR);
 	EXPECT_FALSE(module_loaded("ktcp_misuse"));
+}
+
+// A module may wait for a peer while it is loaded. ^C ends that, as it does any other wait.
+TEST(misuse_loading, a_signal_ends_a_wait_while_loading)
+{
+	const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	sockaddr_in at{};
+	socklen_t length = sizeof at;
+	at.sin_family = AF_INET;
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr *>(&at), sizeof at), 0);
+	ASSERT_EQ(::listen(listener, 1), 0);
+	::getsockname(listener, reinterpret_cast<sockaddr *>(&at), &length);
+	const pid_t loader = ::fork();
+	if (!loader)
+		::_exit(load_module("asks=" + std::to_string(ntohs(at.sin_port)),
+				    "/ktcp_misuse.ko"));
+	const int asked = ::accept(listener, nullptr, nullptr);
+	EXPECT_GE(asked, 0);
+	// It waits now.
+	EXPECT_TRUE(eventually(10s, [&] {
+		return read_file("/proc/" + std::to_string(loader) + "/wchan") == "wait_woken";
+	}));
+	::kill(loader, SIGINT);
+	int status = 0;
+	EXPECT_TRUE(eventually(20s, [&] { return ::waitpid(loader, &status, WNOHANG) == loader; }))
+		<< "it is waiting still";
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT) << status;
+	EXPECT_FALSE(module_loaded("ktcp_misuse"));
+	::close(asked);
+	::close(listener);
 }
 
 } // namespace

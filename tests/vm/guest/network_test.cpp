@@ -29,11 +29,10 @@ TEST_P(addresses, IPv6_and_IPv4)
 
 TEST_P(addresses, IPv4_also_where_IPv6_sockets_are_IPv6_only)
 {
-	const std::string setting = "/proc/sys/net/ipv6/bindv6only";
-	ASSERT_TRUE(write_file(setting, "1"));
+	const kept_setting only("/proc/sys/net/ipv6/bindv6only");
+	only.set("1");
 	load_model();
 	echo_to_every_address();
-	EXPECT_TRUE(write_file(setting, "0"));
 }
 
 // In a guest that was booted with ipv6.disable=1: see tests/vm/run.
@@ -52,7 +51,7 @@ TEST_P(no_ipv6, IPv4_alone_and_a_line_that_says_so)
 
 FOR_EVERY_MODEL(cable);
 
-TEST_P(cable, closing_delivers_what_a_dead_link_held_up)
+TEST_P(cable, closing_delivers_bytes_that_a_dead_link_held_up)
 {
 	load_model();
 	client peer = connect();
@@ -110,7 +109,7 @@ TEST_P(cable, unloading_while_the_link_is_dead)
 	heal();
 }
 
-TEST_P(cable, what_a_dead_link_held_up_arrives_even_after_unloading)
+TEST_P(cable, bytes_that_a_dead_link_held_up_arrive_even_after_unloading)
 {
 	load_model();
 	client peer = connect();

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //
-// What insmod is given: refused with an errno and one line that helps, or done.
+// insmod's arguments: refused with an errno and one line that helps, or done.
 #include "http.hpp"
 
 #include <algorithm>
+
+#include <ktcp/version.h>
 
 namespace vm
 {
@@ -164,7 +166,20 @@ INSTANTIATE_TEST_SUITE_P(modules, parameters,
 			 testing::Values(server_under_test{ module_name, server_port }, khttpd),
 			 [](const auto &info) { return std::string(info.param.name); });
 
-TEST_P(parameters, say_what_they_are_and_what_they_may_be)
+// ktcp's own modules have ktcp's version, and each module says which one it was built with.
+TEST_P(parameters, stand_beside_the_version)
+{
+	std::istringstream object(read_file(object_file));
+	std::vector<std::string> found;
+	for (std::string each; std::getline(object, each, '\0');)
+		if (each.starts_with("version=") || each.starts_with("ktcp="))
+			found.push_back(each);
+	std::ranges::sort(found);
+	EXPECT_EQ(found,
+		  (std::vector<std::string>{ "ktcp=" KTCP_VERSION, "version=" KTCP_VERSION }));
+}
+
+TEST_P(parameters, have_their_description_and_their_range)
 {
 	EXPECT_GE(all.size(), 12u);
 	for (const parameter &each : all) {
@@ -178,12 +193,13 @@ TEST_P(parameters, say_what_they_are_and_what_they_may_be)
 		EXPECT_EQ(each.type, "int");
 		ASSERT_TRUE(std::regex_search(each.text, part, range));
 		const std::string what = part.prefix();
-		// What a switch's two places do; what other numbers count.
+		// The effect of a switch's places; and the meaning of other numbers.
+		const bool is_switch = part[1] == "0" && (part[2] == "1" || part[2] == "2");
 		EXPECT_TRUE(std::regex_search(
 			what,
-			std::regex(part[1] == "0" && part[2] == "1" ?
-					   "1: .{10,}0: .{4,}" :
-					   "milliseconds|bytes|connections|fields|port|number of")));
+			std::regex(is_switch ? "1: .{10,}0: .{4,}" :
+					       "milliseconds|bytes|KiB|connections|fields|port|"
+					       "number of")));
 		EXPECT_LE(std::stoll(part[1]), std::stoll(part[3]));
 		EXPECT_LE(std::stoll(part[3]), std::stoll(part[2]));
 	}
@@ -201,8 +217,10 @@ TEST_P(parameters, beyond_their_range_are_refused_with_a_line_that_helps)
 		     { std::to_string(std::stoll(least) - 1), std::to_string(std::stoll(most) + 1),
 		       std::string("many"), std::string() }) {
 			const std::string given = each.name + "=" + value;
-			const std::string line = given + ": must be a whole number from " + least +
-						 " to " + most;
+			const bool is_switch = least == "0" && most == "1";
+			const std::string line =
+				given + ": must be a whole number from " + least + " to " + most +
+				(is_switch ? ", or no, yes, off, on, false, true" : "");
 			EXPECT_EQ(load_module(given, object_file.c_str()), EINVAL) << given;
 			ASSERT_FALSE(module_loaded(under_test.name)) << given;
 			EXPECT_EQ(logged(line + "$").size(), 1u) << given << ", but the log says:\n"
@@ -212,6 +230,43 @@ TEST_P(parameters, beyond_their_range_are_refused_with_a_line_that_helps)
 	EXPECT_EQ(text(module_leftovers(under_test.name)), "");
 	// And nothing is in the way of a good one.
 	load("");
+}
+
+// As the kernel's own parameters of type bool take them.
+TEST_P(parameters, of_a_switch_may_be_words)
+{
+	constexpr const char *words[][2] = { { "0", "1" },	  { "n", "y" },	   { "N", "Y" },
+					     { "no", "yes" },	  { "off", "on" }, { "OFF", "On" },
+					     { "false", "true" }, { "F", "T" } };
+	for (const auto &[off, on] : words) {
+		load(std::string("unbound=") + off + " spread=" + on);
+		const std::string at = "/sys/module/" + std::string(under_test.name) +
+				       "/parameters/";
+		EXPECT_EQ(read_file(at + "unbound"), "0\n") << off;
+		EXPECT_EQ(read_file(at + "spread"), "1\n") << on;
+		unload();
+	}
+	allow_log("\\bunbound\\b");
+	for (const char *neither : { "2", "-1", "yess", "o", "tr", "01", "y y" })
+		EXPECT_EQ(load_module("unbound=\"" + std::string(neither) + "\"",
+				      object_file.c_str()),
+			  EINVAL)
+			<< neither;
+	EXPECT_EQ(logged("unbound=01: must be .*, without a leading zero$").size(), 1u);
+}
+
+// 010 is eight to some, and ten to others.
+TEST_P(parameters, have_no_leading_zero)
+{
+	allow_log("\\bport\\b");
+	for (const char *number : { "010", "0x10", "007", "00" }) {
+		EXPECT_EQ(load_module(std::string("port=") + number, object_file.c_str()), EINVAL);
+		EXPECT_EQ(logged(std::string("port=") + number +
+				 ": must be a whole number from 1 to 65535, without a leading zero$")
+				  .size(),
+			  1u)
+			<< text(logged("."));
+	}
 }
 
 // They go into responses, paths and the log, where a line end would forge a line.

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-/* What takes connections away from a server: see foreign_test.cpp, which loads it by bpftool. */
+/*
+ * This program takes connections away from a server: see foreign_test.cpp, which loads it by
+ * bpftool.
+ */
 #include <linux/bpf.h>
 
 #include <bpf/bpf_endian.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //
-// Long and hard use, bounded by counts. Each storm ends with the same audit: the kernel's log, the
-// module's reference count, its slab caches, its entries in /proc and /sys, sockets and orphans;
-// and, where the kernel has it, kmemleak after them all (job).
+// Long and hard use, bounded by counts. Each storm ends with the same audit. It looks at the kernel's
+// log, the module's reference count and slab caches, entries in /proc and /sys, sockets and orphans.
+// Where the kernel has kmemleak, it follows them all (job).
 #include "cable.hpp"
 
 #include <netinet/ip.h>
@@ -35,7 +35,7 @@ class storm : public cable {
 	void TearDown() override
 	{
 		if (module_loaded()) {
-			// The server still serves, and nobody holds the module.
+			// The server still serves, and the module has no reference.
 			client peer({ .address = "127.0.0.1" });
 			EXPECT_EQ(echo(peer, pattern(5000, 1)), "");
 			peer.close();
@@ -48,7 +48,7 @@ class storm : public cable {
 			    test.substr(0, test.find('/')).c_str(), count_.c_str());
 		cable::TearDown();
 	}
-	// How much there was of it; what differs from run to run is `more`.
+	// The amount of it; `more` is the part that differs from run to run.
 	void counted(const std::string &what, const std::string &more = "")
 	{
 		count_ = more.empty() ? what : what + "; " + more;
@@ -237,7 +237,7 @@ std::uint16_t checksum(const void *data, std::size_t size, std::uint32_t sum)
 	return htons(static_cast<std::uint16_t>(~sum));
 }
 
-// Sends SYNs of connections that nobody will complete, from addresses where nobody is.
+// Sends SYNs of connections that will never be complete, from addresses without a host.
 void flood(unsigned count)
 {
 	const int raw = ::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
@@ -283,7 +283,7 @@ TEST_P(storm, of_SYNs)
 		const long sent = netstat("SyncookiesSent"), dropped = netstat("ListenDrops");
 		among_clients([] { flood(20000); });
 		if (*cookies == '1') {
-			// Who is really there gets in, flood or no flood.
+			// A client that is really there gets in, flood or no flood.
 			EXPECT_GT(netstat("SyncookiesSent"), sent);
 			client peer = connect();
 			EXPECT_EQ(echo(peer, "hello"), "");

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * ktcp_misuse: a module with the mistakes that ktcp must keep from doing harm. What a client
- * sends first says which mistake its handler makes; see tests/vm/guest/misuse_test.cpp.
+ * ktcp_misuse: a module with the mistakes that ktcp must keep from doing harm. A client's first
+ * word names the mistake that its handler makes; see tests/vm/guest/misuse_test.cpp.
  */
-#include <ktcp/file.hpp>
+#include <ktcp/base/text.hpp>
+#include <ktcp/kernel/file.hpp>
+#include <ktcp/kernel/proc.hpp>
 #include <ktcp/server_module.hpp>
-#include <ktcp/text.hpp>
 
 namespace
 {
@@ -32,7 +33,7 @@ task_of<void> remove_too_much(connection &peer, ktcp::received &held)
 	co_return co_await peer.write(*held);
 }
 
-/* On behind what nobody read. */
+/* On behind bytes that were never read. */
 task_of<void> read_on_behind_nothing(connection &peer)
 {
 	ktcp::received none;
@@ -114,11 +115,27 @@ class module {
 	{
 		if (const long code = ktcp::params::start_error())
 			return error_code::from(-code);
+		if (const long port = ktcp::params::asks())
+			KTCP_TRY(ask(static_cast<std::uint16_t>(port)));
+		if (!ktcp::params::folder().empty())
+			KTCP_TRY(folder_.make(ktcp::params::folder().data()));
 		root_ = KTCP_TRY(ktcp::file_root::open(ktcp::params::root().data(), {}));
 		return server_.start();
 	}
 
     private:
+	/* As a module may that has to know something before it starts. */
+	static result<void> ask(std::uint16_t port) noexcept
+	{
+		auto asked = KTCP_TRY(ktcp::socket::create(ktcp::family::inet));
+		std::byte answer[1];
+
+		KTCP_TRY(asked.connect(ktcp::endpoint::ipv4(127, 0, 0, 1, port)));
+		KTCP_TRY(asked.recv(answer));
+		return {};
+	}
+
+	ktcp::proc_folder folder_;
 	ktcp::file_root root_; /* before the server, whose handlers use it */
 	ktcp::server_module<careless> server_{ careless(root_) };
 };

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//
+// The administrator's choices: where a server listens, and the options of its connections.
+#include "fixture.hpp"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <sys/stat.h>
+
+namespace vm
+{
+namespace
+{
+
+class listening : public server {
+    protected:
+	static int connect_error(const std::string &address)
+	{
+		client peer({ .address = address });
+		return peer.connected() ? 0 : peer.error();
+	}
+
+	// A user's listener on the port: [::1] alone.
+	static int occupy_ipv6_loopback()
+	{
+		const int socket = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		const int yes = 1;
+		::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+		sockaddr_in6 at{};
+		at.sin6_family = AF_INET6;
+		at.sin6_port = htons(server_port);
+		at.sin6_addr = in6addr_loopback;
+		EXPECT_EQ(::bind(socket, reinterpret_cast<sockaddr *>(&at), sizeof at), 0);
+		EXPECT_EQ(::listen(socket, 1), 0);
+		return socket;
+	}
+
+	// The words of ss about the server's ends of connections.
+	static std::string shown(const std::string &options)
+	{
+		shell("/sbin/ss -tn " + options + " state established sport = :" +
+		      std::to_string(server_port) + " >/tmp/shown");
+		return read_file("/tmp/shown");
+	}
+};
+
+TEST_F(listening, at_one_address)
+{
+	load("address=127.0.0.1");
+	EXPECT_EQ(connect_error("127.0.0.1"), 0);
+	EXPECT_EQ(connect_error("127.0.0.2"), ECONNREFUSED);
+	EXPECT_EQ(connect_error("::1"), ECONNREFUSED);
+	unload();
+	load("address=::1");
+	EXPECT_EQ(connect_error("::1"), 0);
+	EXPECT_EQ(connect_error("127.0.0.1"), ECONNREFUSED);
+	unload();
+	load("address=0.0.0.0");
+	EXPECT_EQ(connect_error("127.0.0.2"), 0);
+	EXPECT_EQ(connect_error("::1"), ECONNREFUSED);
+	unload();
+	load("address=::");
+	EXPECT_EQ(connect_error("::1"), 0);
+	EXPECT_EQ(connect_error("127.0.0.1"), ECONNREFUSED);
+}
+
+TEST_F(listening, at_several_addresses)
+{
+	ASSERT_TRUE(shell("/sbin/ip -6 addr add fe80::77/64 dev lo nodad"));
+	load("address=127.0.0.1,127.0.0.3,::1,fe80::77%lo");
+	for (const char *address : { "127.0.0.1", "127.0.0.3", "::1" })
+		for (int i = 0; i < 3; ++i) {
+			client peer({ .address = address });
+			EXPECT_EQ(echo(peer, pattern(20000, 1)), "") << address;
+		}
+	EXPECT_EQ(connect_error("127.0.0.2"), ECONNREFUSED);
+	const std::string all = read_file("/proc/net/kecho/listeners");
+	for (const char *shown : { "kecho 127.0.0.1:12345 ", "kecho 127.0.0.3:12345 ",
+				   "kecho [::1]:12345 ", "kecho [fe80::77]%1:12345 " })
+		EXPECT_NE(all.find(shown), std::string::npos) << shown << all;
+	// One that is lost is made again. The others serve on.
+	allow_log("ended from outside|listening on port 12345 again");
+	ASSERT_TRUE(shell("/sbin/ss -K -ltn src 127.0.0.3 >/dev/null"));
+	EXPECT_TRUE(eventually(10s, [] { return connect_error("127.0.0.3") == 0; }));
+	EXPECT_EQ(connect_error("127.0.0.1"), 0);
+	unload();
+	// All or nothing.
+	allow_log("cannot listen on port 12345");
+	EXPECT_EQ(load_module("address=127.0.0.1,192.0.2.77"), EADDRNOTAVAIL);
+	EXPECT_EQ(connect_error("127.0.0.1"), ECONNREFUSED);
+	allow_log("address=");
+	EXPECT_EQ(load_module("address=127.0.0.1,127.0.0.2,127.0.0.3,127.0.0.4,127.0.0.5,127.0.0.6,"
+			      "127.0.0.7,127.0.0.8,127.0.0.9"),
+		  EINVAL);
+	load("address=127.0.0.1,127.0.0.2,127.0.0.3,127.0.0.4,127.0.0.5,127.0.0.6,127.0.0.7,127.0.0.8");
+	EXPECT_EQ(connect_error("127.0.0.8"), 0);
+	EXPECT_TRUE(shell("/sbin/ip -6 addr del fe80::77/64 dev lo"));
+}
+
+// The turns are work items there: a connection's worker, which is blocked in the work model, tells its CPU.
+TEST_F(listening, for_some_CPUs)
+{
+	load("cpus=1 model=work");
+	{
+		std::vector<client> all(4);
+		for (auto &each : all)
+			EXPECT_EQ(echo(each, "hello"), "");
+		shell("grep -l ktcp_sock_wait /proc/[0-9]*/stack | sed 's/stack/comm/' | xargs cat >/tmp/shown");
+		std::istringstream workers(read_file("/tmp/shown"));
+		std::size_t count = 0;
+		for (std::string each; std::getline(workers, each); ++count)
+			EXPECT_EQ(each.rfind("kworker/1:", 0), 0u) << each;
+		EXPECT_EQ(count, all.size());
+	}
+	unload();
+	load("cpus=0-1");
+	{
+		client peer;
+		EXPECT_EQ(echo(peer, "hello"), "");
+	}
+	unload();
+	allow_log("cpus=");
+	for (const char *wrong : { "9999", "1-0", "x", "0,", "all" }) {
+		const std::string given = std::string("cpus=") + wrong;
+		EXPECT_EQ(load_module(given), EINVAL) << given;
+		EXPECT_EQ(logged("^kecho: " + given +
+				 ": character \\d+: .*this machine has 0 to \\d+$")
+				  .size(),
+			  1u)
+			<< text(logged("."));
+	}
+	EXPECT_EQ(load_module("cpus=0 unbound=1"), EINVAL);
+}
+
+TEST_F(listening, at_a_link_local_address_with_its_zone)
+{
+	ASSERT_TRUE(shell("/sbin/ip -6 addr add fe80::77/64 dev lo nodad"));
+	load("address=fe80::77%lo");
+	EXPECT_EQ(connect_error("::1"), ECONNREFUSED);
+	unload();
+	load("address=fe80::77%1");
+	unload();
+	allow_log("address=fe80::77%nodevice: there is no device nodevice|cannot listen");
+	EXPECT_EQ(load_module("address=fe80::77%nodevice"), EINVAL);
+	EXPECT_TRUE(shell("/sbin/ip -6 addr del fe80::77/64 dev lo"));
+}
+
+TEST_F(listening, beside_another_program_at_another_address)
+{
+	const int other = occupy_ipv6_loopback();
+	load("address=127.0.0.1");
+	EXPECT_EQ(connect_error("127.0.0.1"), 0);
+	EXPECT_EQ(unload_module(), 0);
+	// Where it is in the way, the log says who it is.
+	struct stat of;
+	ASSERT_EQ(::fstat(other, &of), 0);
+	allow_log("port 12345 is in use");
+	EXPECT_EQ(load_module(""), EADDRINUSE);
+	EXPECT_EQ(logged("port 12345 is in use: \\[::1\\]:12345 listens, of user 0, inode " +
+			 std::to_string(of.st_ino) + " ")
+			  .size(),
+		  1u)
+		<< text(logged("."));
+	::close(other);
+}
+
+TEST_F(listening, nowhere_where_the_address_is_none)
+{
+	allow_log("address=");
+	for (const char *wrong : { "127.0.0", "localhost", "127.0.0.1:80", "::1::", ",::1", "::1,",
+				   "127.0.0.1,,::1", "::1,127.0.0.1,1.2.3" })
+		EXPECT_EQ(load_module("address=" + std::string(wrong)), EINVAL) << wrong;
+	EXPECT_EQ(logged("^kecho: address=localhost: ").size(), 1u) << text(logged("."));
+	// One that is not this machine's.
+	allow_log("cannot listen");
+	EXPECT_EQ(load_module("address=192.0.2.77"), EADDRNOTAVAIL);
+	EXPECT_FALSE(module_loaded());
+}
+
+TEST_F(listening, through_one_device)
+{
+	load("device=lo");
+	EXPECT_EQ(connect_error("127.0.0.1"), 0);
+	EXPECT_EQ(connect_error("::1"), 0);
+	unload();
+	allow_log("device=nodevice: the kernel refuses it|cannot listen");
+	EXPECT_EQ(load_module("device=nodevice"), ENODEV);
+	EXPECT_EQ(logged("device=nodevice: ").size(), 1u) << text(logged("."));
+}
+
+TEST_F(listening, with_options_that_its_connections_have)
+{
+	for (const char *address : { "127.0.0.1", "::1" }) {
+		load("congestion=reno keepalive_idle_s=77 keepalive_interval_s=5 keepalive_probes=3 "
+		     "rcvbuf=50000 sndbuf=60000 tos=16 mark=7");
+		client peer({ .address = address });
+		ASSERT_EQ(echo(peer, "hello"), "");
+		const std::string all = shown("-oime --tos");
+		EXPECT_NE(all.find(" reno "), std::string::npos) << all;
+		EXPECT_TRUE(std::regex_search(all, std::regex("keepalive,1min1[0-9]sec"))) << all;
+		EXPECT_NE(all.find(",rb100000,"), std::string::npos) << all;
+		EXPECT_NE(all.find(",tb120000,"), std::string::npos) << all;
+		EXPECT_NE(all.find("fwmark:0x7"), std::string::npos) << all;
+		EXPECT_NE(all.find("0x10"), std::string::npos) << all;
+		unload();
+	}
+	allow_log("congestion=none: the kernel refuses it|cannot listen");
+	EXPECT_NE(load_module("congestion=none"), 0);
+	EXPECT_EQ(logged("congestion=none: .*available_congestion_control").size(), 1u);
+	EXPECT_FALSE(module_loaded());
+}
+
+// The peers of a VRF are those of its device, or of a server for all devices once the kernel lets them.
+TEST_F(listening, through_a_VRF)
+{
+	ASSERT_TRUE(shell(
+		"/sbin/ip link add red type vrf table 10 && /sbin/ip link set red up && "
+		"/sbin/ip netns add red && "
+		"/sbin/ip link add red0 type veth peer name red1 netns red && "
+		"/sbin/ip link set red0 master red && /sbin/ip addr add 10.8.0.1/24 dev red0 && "
+		"/sbin/ip link set red0 up && /sbin/ip -n red addr add 10.8.0.2/24 dev red1 && "
+		"/sbin/ip -n red link set red1 up"));
+	const auto from_inside = [] {
+		int error = 0;
+		std::thread([&] {
+			const int space = ::open("/run/netns/red", O_RDONLY | O_CLOEXEC);
+			EXPECT_EQ(::setns(space, CLONE_NEWNET), 0) << std::strerror(errno);
+			::close(space);
+			client peer({ .address = "10.8.0.1" });
+			error = peer.connected() ? 0 : peer.error();
+			if (!error) {
+				EXPECT_EQ(echo(peer, pattern(20000, 1)), "");
+			}
+		}).join();
+		return error;
+	};
+	load("device=red");
+	EXPECT_EQ(from_inside(), 0);
+	EXPECT_EQ(connect_error("127.0.0.1"), ECONNREFUSED);
+	unload();
+	load("");
+	EXPECT_EQ(from_inside(), ECONNREFUSED);
+	EXPECT_EQ(connect_error("127.0.0.1"), 0);
+	const kept_setting accepts("/proc/sys/net/ipv4/tcp_l3mdev_accept");
+	accepts.set("1");
+	EXPECT_EQ(from_inside(), 0);
+	accepts.set_back();
+	EXPECT_TRUE(
+		shell("/sbin/ip link del red0 && /sbin/ip netns del red && /sbin/ip link del red"));
+}
+
+// Multipath TCP falls back to TCP, which is all that a listener here speaks.
+TEST_F(listening, to_a_client_of_MPTCP)
+{
+	load("");
+	const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 262 /* IPPROTO_MPTCP */);
+	ASSERT_GE(socket, 0) << std::strerror(errno);
+	sockaddr_in to{};
+	to.sin_family = AF_INET;
+	to.sin_port = htons(server_port);
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ASSERT_EQ(::connect(socket, reinterpret_cast<sockaddr *>(&to), sizeof to), 0)
+		<< std::strerror(errno);
+	char back[5] = {};
+	EXPECT_EQ(::send(socket, "hello", 5, MSG_NOSIGNAL), 5);
+	EXPECT_EQ(::recv(socket, back, 5, MSG_WAITALL), 5);
+	EXPECT_EQ(std::string(back, 5), "hello");
+	::close(socket);
+}
+
+// Two modules know of each other, and nothing is left of one that has gone.
+TEST_F(listening, in_a_list_of_all)
+{
+	const std::string heading = "module address namespace\n";
+	struct stat net;
+	ASSERT_EQ(::stat("/proc/self/ns/net", &net), 0);
+	const std::string here = " " + std::to_string(net.st_ino) + "\n";
+	allow_other("^khttpd: listening on port 8081");
+	load("address=127.0.0.1");
+	EXPECT_EQ(read_file("/proc/net/kecho/listeners"), heading + "kecho 127.0.0.1:12345" + here);
+	ASSERT_EQ(load_module("port=8081", "/khttpd.ko"), 0);
+	for (const char *file : { "/proc/net/kecho/listeners", "/proc/net/khttpd/listeners" }) {
+		EXPECT_NE(read_file(file).find("\nkhttpd [::]:8081" + here), std::string::npos);
+		EXPECT_NE(read_file(file).find("\nkecho 127.0.0.1:12345" + here),
+			  std::string::npos);
+	}
+	unload();
+	EXPECT_EQ(read_file("/proc/net/khttpd/listeners"), heading + "khttpd [::]:8081" + here);
+	// The log names the module that has the port.
+	allow_log("port 8081 is in use");
+	EXPECT_EQ(load_module("port=8081"), EADDRINUSE);
+	EXPECT_EQ(
+		logged("port 8081 is in use: the module khttpd listens at \\[::\\]:8081, a server of "
+		       "ktcp's; ")
+			.size(),
+		1u)
+		<< text(logged("."));
+	EXPECT_EQ(unload_module("khttpd"), 0);
+}
+
+} // namespace
+} // namespace vm
