@@ -1,88 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-"""What a person does with khttpd's listing, by Chromium and its WebDriver.
+"""A person's use of khttpd's listing, by Chromium and its WebDriver.
 
     browse.py PORT SCREENSHOT
 
-Says "ready" when all is as it should be and a connection is kept, reads a line once the server is
+Says "ready" when all is as it should be and a connection is kept. Then it reads a line once the server is
 gone, and says "gone" when the browser has noticed. Exit code 1, and why, if something is not so.
 """
-import base64
-import json
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
+
+sys.dont_write_bytecode = True
+from webdriver import Browser   # noqa: E402
 
 PORT, SCREENSHOT = sys.argv[1:]
 SITE = f"http://127.0.0.1:{PORT}"
-SECONDS = 120  # for one step, however busy the machine is
 
 
 def expect(what, holds):
     if not holds:
         sys.exit(f"browse: {what}")
-
-
-class Browser:
-    """The few commands of WebDriver (w3.org/TR/webdriver) that are needed."""
-
-    def __init__(self, profile):
-        self.driver = subprocess.Popen(
-            ["chromedriver", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        for line in self.driver.stdout:
-            if "on port " in line and "successfully" in line:
-                self.at = "http://127.0.0.1:" + line.rsplit("on port ", 1)[1].strip(" .\n")
-                break
-        else:
-            sys.exit("browse: chromedriver does not start")
-        options = {
-            "args": [
-                "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-                "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                "--disable-dev-shm-usage", "--disable-extensions", "--disable-default-apps",
-                "--window-size=900,480", f"--user-data-dir={profile}",
-            ],
-        }
-        capabilities = {
-            "browserName": "chrome",
-            "goog:chromeOptions": options,
-            "timeouts": {"pageLoad": SECONDS * 1000, "script": SECONDS * 1000},
-        }
-        made = self.call("POST", "/session", {"capabilities": {"alwaysMatch": capabilities}})
-        self.at += "/session/" + made["sessionId"]
-
-    def call(self, method, path, body=None):
-        request = urllib.request.Request(
-            self.at + path,
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=SECONDS) as response:
-                return json.load(response)["value"]
-        except urllib.error.HTTPError as error:
-            sys.exit(f"browse: {method} {path}: {json.load(error)['value']['message'][:400]}")
-
-    def script(self, text):
-        return self.call("POST", "/execute/sync", {"script": "return " + text, "args": []})
-
-    def follow(self, text):
-        found = self.call("POST", "/element", {"using": "link text", "value": text})
-        self.call("POST", f"/element/{next(iter(found.values()))}/click", {})
-
-    def wait_for(self, what, script):
-        end = time.monotonic() + SECONDS
-        while not self.script(script):
-            expect(f"{what} does not come about", time.monotonic() < end)
-            time.sleep(0.1)
-
-    def close(self):
-        self.call("DELETE", "")
-        self.driver.terminate()
-        self.driver.wait()
 
 
 def arrive(browser, path):
@@ -101,8 +37,7 @@ with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
     names = browser.script("[...document.querySelectorAll('td:first-child a')].map(a => a.textContent)")
     expect(f"the listing shows {names}", names == ["docs/", "examples/", "include/", "README.md"])
     expect("the page is in quirks mode", browser.script("document.compatMode") == "CSS1Compat")
-    with open(SCREENSHOT, "wb") as file:
-        file.write(base64.b64decode(browser.call("GET", "/screenshot")))
+    browser.picture(SCREENSHOT)
 
     browser.follow("docs/")
     arrive(browser, "/docs/")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """
-A real browser and khttpd: Chromium, without a window, opens khttpd's listing in a virtual machine,
-follows links, looks at a picture, and keeps its connection while the module is unloaded; then it is
-closed. The kernel may not say a word to that. The screenshot is build/browser/listing.png.
+A real browser and khttpd. Chromium, without a window, opens khttpd's listing in a virtual machine, follows
+links and looks at a picture. It keeps its connection while the module is unloaded; then it is closed. The
+kernel may not say a word to that. The screenshot is build/browser/listing.png.
 
     tests/browser/run [--kernel KERNEL]
     tests/browser/run --figure     and puts the screenshot where the documentation shows it
@@ -18,8 +18,9 @@ from harness import TOP, Problem, check, child, debian, guest, lanes, packages, 
 from harness import kernel as kernels
 
 HERE = pathlib.Path(__file__).resolve().parent
+OPTIONS = ("kernel",)
 BUILD = TOP / "build" / "browser"
-# What a kernel says of itself in a healthy guest, and khttpd at loading.
+# Usual lines of a kernel in a healthy guest, and of khttpd at loading.
 USUAL = re.compile(r"^khttpd: (loading|module verif|listening)|^clocksource: |^tsc: |^hrtimer: |^random: "
                    r"|^IPv6: ADDRCONF|greatest stack")
 
@@ -55,7 +56,7 @@ class Browser:
 
 
 def web(work):
-    """What there is to see: this project. The times are the files' own."""
+    """The files to see: this project. The times are the files' own."""
     www = pathlib.Path(work, "www")
     www.mkdir()
     shutil.copy2(TOP / "README.md", www)

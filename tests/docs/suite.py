@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """
-Does what the documentation says, as its readers would: a test for each line of TESTS, and for each
-page that `followed` lists, by copy and paste (tools/page follow). Logs: build/docs/.
+Follows the documentation as its readers would. There is a test for each line of TESTS. Each page that
+`followed` lists has one too, by copy and paste (tools/page follow). Logs: build/docs/.
 
     tests/docs/run [-k EXPRESSION] [-x] [-v]      as in tests/docs/run -k tutorial
 """
@@ -24,11 +24,14 @@ def demo():
             f"HOST_PORT={ports[0]}", f"HTTP_PORT={ports[1]}"]
 
 
-# What is run, and what it competes for; the longest first.
+# The commands, and the resources that they compete for; the longest first.
 TESTS = {
     "interactive": (lambda: [HERE / "interactive"], "guest"),  # make run on a terminal
     "demo": (demo, "guest"),                                   # also make run without a terminal
     "reference": (lambda: [TOP / "tools" / "reference"], "build"),
+    # With the reference of that test, if it was run.
+    "site": (lambda: [TOP / "tools" / "site", "--kept", "--look", BUILD / "site"], "build"),
+    "editor": (lambda: [TOP / "tools" / "editor", "--check"], "build"),
     "figures": (lambda: [TOP / "tools" / "figures", "--check"], "build"),
 }
 
@@ -100,8 +103,10 @@ def parts(choice):
     yield lanes.Part("docs/learn", learn(choice), after=("docs/kernels",), tests=tuple(
         f"docs/learn/{each.name}" for each in (TOP / "docs" / "learn" / "experiments").iterdir()))
     for name, (command, lane) in TESTS.items():
-        yield lanes.Part(f"docs/{name}", run(name, command), lane=lane, after=("docs/kernels",), tests=(f"docs/{name}",))
+        after = ("docs/kernels", "docs/reference") if name == "site" else ("docs/kernels",)
+        yield lanes.Part(f"docs/{name}", run(name, command), lane=lane, after=after, tests=(f"docs/{name}",))
     yield pytests.part("docs", HERE / "test_top.py", choice, after=("docs/kernels",))     # ktcp-top
+    yield pytests.part("docs", HERE / "test_log.py", choice, after=("docs/kernels",))     # khttpd-log
     for name, page in pages().items():
         yield lanes.Part(f"docs/{name}", run(name, lambda name=name, page=page: follow(name, page)),
                          after=("docs/kernels",), tests=(f"docs/{name}",))

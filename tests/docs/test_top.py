@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """
-ktcp-top, with files as the kernel makes them: what it prints, with each awk and shell that is here, and
-that a person at a terminal sees it, can end it, and has the terminal back.
+ktcp-top, with files as the kernel makes them: its output, with each awk and shell that is here. A person at
+a terminal sees it, can end it, and has the terminal back.
 """
 
 import json
@@ -21,6 +21,7 @@ kecho                   5        20         2   2500.0k         0       200
 other                   0         0         0         0         0         0
 
 kecho since it was loaded: 1200 accepted, 990 closed, 7 timed out; refused: 30 full, 4 of one peer, 0 memory, 0 taken; listened again 0 times
+  timeouts that were over: write 7, keep_alive 1500
   PEER                                     CONNECTIONS  WRITING        IN       OUT   IDLE ms
   192.0.2.1                                          2        0     12.4k     12.4k        90
   192.0.2.7                                          1        1   1000.0k    900.0k       800
@@ -38,7 +39,8 @@ def record(folder, uptime, accepted, active, refused_full, refused_source, bytes
         f"accepted {accepted}\nactive {active}\nrefused_full {refused_full}\n"
         f"refused_source {refused_source}\nrefused_memory 0\nrefused_taken 0\nclosed 990\n"
         "timed_out 7\nstopped 0\nrelistened 0\n"
-        f"bytes_in {bytes_in}\nbytes_out 500000\nturns {turns}\nexhausted 1\n")
+        f"bytes_in {bytes_in}\nbytes_out 500000\nturns {turns}\nexhausted 1\n"
+        "timed_out_idle 0\ntimed_out_write 7\ntimed_out_keep_alive 1500\n")
     head = "peer age_ms idle_ms waits_to bytes_in bytes_out\n"
     (folder / "kecho" / "connections").write_text(
         head + "192.0.2.7:40001 900 800 write 1000000 900000\n192.0.2.1:40001 7000 2000 read 100 100\n"
@@ -58,7 +60,7 @@ def look(tmp_path):
     record(tmp_path / "second", "110.00", 1200, 5, 30, 4, 25500000, 4000)
     (tmp_path / "tmp").mkdir()
 
-    def run(shell, *options):
+    def run(shell, *options, **environment):
         now, following = tmp_path / "now", tmp_path / "next"
         now.unlink(missing_ok=True)
         now.symlink_to("first")
@@ -78,7 +80,8 @@ def look(tmp_path):
         try:
             return subprocess.run(
                 [*shell.split(), PROGRAM, "--once", "--interval", "1", "--root", now, *options],
-                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR": str(tmp_path / "tmp")},
+                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR": str(tmp_path / "tmp"),
+                     **environment},
                 stdout=subprocess.PIPE, text=True, check=True, timeout=60).stdout
         finally:
             stop.set()
@@ -87,7 +90,7 @@ def look(tmp_path):
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash", "busybox sh"])
-def test_prints_what_moved(look, shell):
+def test_prints_traffic(look, shell):
     assert look(shell, "--peers", "2") == EXPECTED
 
 
@@ -105,9 +108,18 @@ def test_json(look):
     assert other["peers"] == []
 
 
+def test_json_where_numbers_have_a_comma(look, tmp_path):
+    subprocess.run(["localedef", "-i", "de_DE", "-f", "UTF-8", tmp_path / "de_DE.UTF-8"], check=True)
+    german = {"LOCPATH": str(tmp_path), "LC_ALL": "de_DE.UTF-8"}
+    comma = subprocess.run(["mawk", "BEGIN { printf \"%.1f\", 1.5 }"], env={"PATH": "/usr/bin", **german},
+                           stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert comma == "1,5", "this locale is like C's, and shows nothing"
+    assert json.loads(look("sh", "--json", **german)) == json.loads(look("sh", "--json"))
+
+
 @pytest.mark.parametrize("wrong", ["--interval 0", "--interval 26", "--interval x", "--interval", "--what",
                                    "--root /nowhere"])
-def test_explains_what_it_refuses(wrong):
+def test_explains_a_refused_option(wrong):
     done = subprocess.run([PROGRAM, *wrong.split()], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, check=False)
     assert done.returncode != 0
@@ -144,7 +156,7 @@ class Terminal:
 @pytest.fixture
 def terminal(tmp_path):
     one = Terminal(tmp_path)
-    one.do("new-session", "-d", "-x", "100", "-y", "8", "PS1='ready> ' bash --norc")
+    one.do("new-session", "-d", "-x", "100", "-y", "9", "PS1='ready> ' bash --norc")
     yield one
     subprocess.run(["tmux", "-S", one.socket, "kill-server"], check=False)
 

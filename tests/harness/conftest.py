@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-"""What the harness's tests share: the package itself, and a machine that is none."""
+"""The harness's tests share these: the package itself, and a machine that is none."""
 
 import pathlib
+import signal
+import subprocess
 import sys
 import textwrap
 
@@ -24,6 +26,32 @@ def say(text):
 """
 
 
+@pytest.fixture(autouse=True, scope="session")
+def signals():
+    """
+    The tests' processes can be interrupted. A shell's background commands ignore SIGINT, and nohup's
+    SIGHUP; their children would do the same. They begin with the default where we have a handler.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+
+
+@pytest.fixture
+def start():
+    """subprocess.Popen, whose processes end with the test, however the test ends."""
+    started = []
+
+    def begin(*words, **options):
+        started.append(subprocess.Popen(*words, **options))
+        return started[-1]
+    yield begin
+    for each in started:
+        each.kill()
+        with each:      # closes its pipes, and waits for it
+            pass
+
+
 @pytest.fixture
 def fake(tmp_path, monkeypatch):
     """fake(text): from now on a guest is a program of Python: log() is its console, say() its job."""
@@ -32,6 +60,6 @@ def fake(tmp_path, monkeypatch):
         program.write_text(BEGIN + textwrap.dedent(text))
         program.chmod(0o755)
         monkeypatch.setattr(guest, "machine", lambda accel, **_: [str(program)])
-        monkeypatch.setattr(emulator, "acceleration", lambda vmlinuz: "tcg")
+        monkeypatch.setattr(emulator, "acceleration", lambda vmlinuz, _="amd64": "tcg")
         return kernel.Kernel("6.1", "6.1.0-fake", *map(pathlib.Path, ("/kdir", "/vmlinuz", "/modules")))
     return make

@@ -61,7 +61,7 @@ def test_so_says_each_command_that_keeps_something(tmp_path, command):
     assert "KTCP_CACHE=" in done.stdout and "unbound" not in done.stdout and "Traceback" not in done.stdout
 
 
-def test_who_waits_for_a_lock_says_so_and_gets_it_from_the_dead(tmp_path):
+def test_a_run_that_waits_for_a_lock_says_so_and_gets_it_from_the_dead(tmp_path, start):
     """The holder has a child that runs on: it does not hold the lock."""
     holder = f"""
 import subprocess, sys, time
@@ -79,11 +79,10 @@ from harness.cache import Lock
 with Lock({str(tmp_path / 'lock')!r}, "two: waiting for another"):
     print("mine", flush=True)
 """
-    with subprocess.Popen([sys.executable, "-B", "-c", holder], stdout=subprocess.PIPE, text=True) as first:
-        child = int(first.stdout.readline())
-        with subprocess.Popen([sys.executable, "-B", "-c", other], stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, text=True) as second:
-            assert second.stderr.readline() == "two: waiting for another\n"
-            first.kill()
-            assert second.stdout.readline() == "mine\n"
-        os.kill(child, 9)
+    first = start([sys.executable, "-B", "-c", holder], stdout=subprocess.PIPE, text=True)
+    child = int(first.stdout.readline())
+    second = start([sys.executable, "-B", "-c", other], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert second.stderr.readline() == "two: waiting for another\n"
+    first.kill()
+    assert second.stdout.readline() == "mine\n"
+    os.kill(child, 9)

@@ -7,19 +7,21 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 import xml.etree.ElementTree as xml
 
 import pytest
 from _pytest.mark.expression import Expression
 
+from harness import child
 from harness.check import Choice
 from harness.lanes import Part
 
 from conftest import TOP
 
 SUITE = """
-import os, time
+import os, signal, threading, time
 from harness import child, lanes, results
 def cases(*outcomes):
     def run(report):
@@ -30,6 +32,9 @@ def cases(*outcomes):
     return run
 def hang(report):
     report.say("hanging")
+    if number := os.environ.get("ITSELF"):
+        time.sleep(1)   # the other thread is asleep by now
+        signal.pthread_kill(threading.get_ident(), int(number))
     child.run(["sleep", "1000"], death="KILL")
 def parts(choice):
     global CHOICE
@@ -79,7 +84,7 @@ def test_all_that_passes_is_counted(command, tmp_path):
     assert len(list(found.iter("testcase"))) == 4
 
 
-def test_what_fails_is_named_at_the_end_with_its_words_before(command, tmp_path):
+def test_a_failure_is_named_at_the_end_with_its_words_before(command, tmp_path):
     code, said = run(command, FAIL="1")
     assert code == 1
     assert "FAILED: one/6.1/c/t1" in said.split("=== summary")[1]
@@ -106,11 +111,11 @@ def test_the_times_are_kept_and_compared(command, tmp_path):
     assert "1:01" in run(command)[1]
 
 
-def test_two_runs_in_a_tree_wait_and_say_so(command):
-    first = subprocess.Popen(command, env={**os.environ, "HANG": "1"}, stdout=subprocess.PIPE, text=True)
+def test_two_runs_in_a_tree_wait_and_say_so(command, start):
+    first = start(command, env={**os.environ, "HANG": "1"}, stdout=subprocess.PIPE, text=True)
     while "hanging" not in first.stdout.readline():
         pass
-    second = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    second = start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert "another run is going on in this tree" in second.stdout.readline()
     first.kill()
     assert second.communicate(timeout=30)[0].splitlines()[-1] == "3 passed, 0 failed"
@@ -119,9 +124,9 @@ def test_two_runs_in_a_tree_wait_and_say_so(command):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_an_interrupted_run_leaves_nothing_and_sums_up(command, number):
-    process = subprocess.Popen(command, env={**os.environ, "HANG": "1", "MARK": str(os.getpid())},
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def test_an_interrupted_run_leaves_nothing_and_sums_up(command, start, number):
+    process = start(command, env={**os.environ, "HANG": "1", "MARK": str(os.getpid())},
+                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     while "hanging" not in process.stdout.readline():
         pass
     process.send_signal(number)
@@ -133,6 +138,32 @@ def test_an_interrupted_run_leaves_nothing_and_sums_up(command, number):
     mine = [pid for pid in left.stdout.split()
             if f"MARK={os.getpid()}" in open(f"/proc/{pid}/environ", encoding="utf-8").read().split("\0")]
     assert mine == []
+
+
+def test_a_signal_that_wakes_another_thread_ends_a_run(command):
+    """The thread that waits for the parts sleeps on; it has to look."""
+    done = subprocess.run(command, env={**os.environ, "HANG": "1", "ITSELF": str(int(signal.SIGINT))},
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
+    assert "interrupted" in done.stdout
+
+
+def test_no_command_begins_once_all_were_ended():
+    """Between a part's beginning and its first command, the run is interrupted."""
+    begin, outcome = threading.Event(), []
+
+    def late():
+        begin.wait()
+        try:
+            child.run(["true"])
+        except child.Failed as failed:
+            outcome.append(failed)
+    thread = threading.Thread(target=late)
+    thread.start()
+    child.end_all()
+    begin.set()
+    thread.join()
+    assert outcome
+    assert child.run(["echo", "mine"]) == "mine\n"
 
 
 def choice(text):

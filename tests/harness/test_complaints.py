@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-"""What is a complaint of a kernel's, and what only looks like one."""
+"""A kernel's complaints, and lines that only look like one."""
 
 import subprocess
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-"""What follows the release; kernels by their configuration; fresh roots."""
+"""Settings that follow the release; kernels by their configuration; fresh roots."""
 
 import os
 import pathlib
@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness import Problem, debian, kernel, root
+from harness import Problem, debian, kernel, proof, root
 from harness.kernel import Kernel
 
 OTHERS = {
@@ -30,12 +30,29 @@ def test_each_release_is_known_by_its_name(name):
     groups = debian.groups(of)
     for package in of.headers.values():
         assert package in groups["build"]
+    for each, package in of.realtime.items():
+        assert each in of.kernels and package in groups["realtime"] and package not in groups["all"]
     assert of.cxx in groups["build"] and of.cxx in groups["host"]
+    # `make unit` and program.mk call it. Debian 13 has g++-14, and no g++ unless somebody asks for it.
+    assert "g++" in groups["build"]
     assert of.kunit in groups["kunit"]
+    # Not for `make check`, which tests no kernel of another release or architecture.
+    assert not set(of.unpacked) & set(of.checked) and not set(groups["arm64"]) & set(groups["all"])
+    for each in of.unpacked.values():
+        assert each.architecture in ("amd64", *kernel.TRIPLETS)
+
+
+@pytest.mark.parametrize("name", [each.name for each in debian.RELEASES])
+def test_proof_names_kernels_that_the_release_has(name):
+    of = debian.identify({"ID": "debian", "VERSION_CODENAME": name}, "x86_64")
+    parts = proof.parts_of(of)
+    kernels = [part.split(":")[1] for part in parts if part.startswith(("matrix:", "storms:"))]
+    kernels += [f"{part.split(':')[2]}-debug" for part in parts if part.count(":") == 2]
+    assert set(kernels) == set(of.kernels) and "debug:tests" in parts and "mutants" in parts
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_another_distribution_is_told_in_one_line_what_works(name):
+def test_another_distribution_is_told_in_one_line_which_work(name):
     with pytest.raises(Problem) as told:
         debian.identify(*OTHERS[name])
     text = str(told.value)
@@ -60,12 +77,25 @@ def test_the_compiler_is_the_one_that_built_the_kernel(tmp_path, config, compile
     one = Kernel("x", "x", tmp_path, None, None)
     assert one.compiler == compiler
     assert not one.kunit
-    assert f"CC={compiler}" in one.make("folder", "out")
+    assert {f"CC={compiler}", f"CC=ccache {compiler}"} & set(one.make("folder", "out"))
+    assert not [word for word in one.make("folder", "out") if word.startswith("CROSS_COMPILE=")]
+
+
+@pytest.mark.parametrize("text, substitute, compiler", [
+    ("gcc-12 (Debian 12.2.0-14) 12.2.0", None, "aarch64-linux-gnu-gcc-12"),
+    ("aarch64-linux-gnu-gcc-12 (Debian 12.2.0-14) 12.2.0", None, "aarch64-linux-gnu-gcc-12"),
+    ("gcc-10 (Debian 10.2.1-6) 10.2.1", "aarch64-linux-gnu-gcc-12", "aarch64-linux-gnu-gcc-12"),
+])
+def test_a_kernel_of_another_architecture_is_built_for_across(tmp_path, text, substitute, compiler):
+    (tmp_path / ".config").write_text(f'CONFIG_CC_VERSION_TEXT="{text}"\n')
+    one = Kernel("x", "x", tmp_path, None, None, architecture="arm64", substitute=substitute)
+    assert one.compiler == compiler
+    assert "CROSS_COMPILE=aarch64-linux-gnu-" in one.make("folder", "out")
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="namespaces need root")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
-def test_nothing_of_a_root_outlives_who_started_it(tmp_path, number):
+def test_nothing_of_a_root_outlives_its_starter(tmp_path, start, number):
     """Its processes, though they ignore what can be ignored, and its mounts."""
     tools = pathlib.Path(debian.__file__).parents[1]
     script = f"""
@@ -74,12 +104,12 @@ sys.path.insert(0, {str(tools)!r})
 import harness
 from harness import process, root
 harness.main("test", lambda: process.run(root.within("/", {str(tmp_path)!r}, "/mnt") + [
-    "sh", "-c", "trap '' TERM INT HUP; echo begun >/mnt/begun; sleep 4321.5 & sleep 4321.5"]))
+    "sh", "-c", "trap '' TERM INT HUP; sleep 4321.5 & sleep 4321.5"]))
 """
-    with subprocess.Popen([sys.executable, "-B", "-c", script], stderr=subprocess.DEVNULL) as runner:
-        wait(lambda: (tmp_path / "begun").exists())
-        assert running("4321.5")
-        runner.send_signal(number)
+    runner = start([sys.executable, "-B", "-c", script], stderr=subprocess.DEVNULL)
+    wait(lambda: running("4321.5"))
+    runner.send_signal(number)
+    runner.wait(60)
     wait(lambda: not running("4321.5"))
     assert str(tmp_path) not in pathlib.Path("/proc/mounts").read_text()
     assert root.within("/x")[0] == "setpriv"
@@ -100,3 +130,17 @@ def wait(what, seconds=60):
     while not what():
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+def test_unpacked_headers_are_used_wherever_they_are(tmp_path):
+    for name, text in (("linux-headers-7-cloud", kernel._anywhere(
+            "KBUILD_OUTPUT=/usr/src/linux-headers-7-cloud\ninclude /usr/src/linux-headers-7-common/Makefile\n")),
+                       ("linux-headers-7-common", "all:\n\t@echo $(KBUILD_OUTPUT)\n")):
+        (tmp_path / "was/src" / name).mkdir(parents=True)
+        (tmp_path / "was/src" / name / "Makefile").write_text(text)
+    (tmp_path / "was").rename(tmp_path / "is")
+    folder = tmp_path / "is/src/linux-headers-7-cloud"
+    said = subprocess.run(["make", "-s", "--no-print-directory", "-C", folder], stdout=subprocess.PIPE, text=True,
+                          env={name: value for name, value in os.environ.items() if name != "MAKEFLAGS"},
+                          check=True).stdout
+    assert said.strip() == str(folder)

@@ -20,7 +20,7 @@ def boot(kernel, tmp_path, limit=20):
     return vm
 
 
-def test_a_job_that_ends_gives_its_code_and_what_it_printed(fake, tmp_path):
+def test_a_job_that_ends_gives_its_code_and_its_output(fake, tmp_path):
     vm = boot(fake("say('hello'); log('[ 1.0] all is well'); say('ktcp-guest-exit: 3')"), tmp_path)
     assert (vm.code, vm.output, vm.complaints()) == (3, ["hello"], [])
 
@@ -74,7 +74,7 @@ for line in sys.stdin:
 """
 
 
-def test_a_session_does_what_it_is_told(fake, tmp_path):
+def test_a_session_runs_its_commands(fake, tmp_path):
     said = []
     with guest.Session(fake(CONVERSE), "x", tmp_path / "console", said=said.append) as session:
         assert session.do("this") == ["did this"]
@@ -108,9 +108,9 @@ def alive(pid):
 
 
 @pytest.mark.parametrize("signal", ["KILL", "TERM", "HUP", "INT"])
-def test_no_guest_outlives_its_runner(tmp_path, signal):
+def test_no_guest_outlives_its_runner(tmp_path, start, signal):
     """The runner ends by a signal in the midst of a run; so do its guest and the lock."""
-    runner = subprocess.Popen([sys.executable, "-c", textwrap.dedent(f"""
+    runner = start([sys.executable, "-c", textwrap.dedent(f"""
         import sys
         sys.path.insert(0, {str(TOP / 'tools')!r})
         import harness
@@ -133,8 +133,8 @@ def test_no_guest_outlives_its_runner(tmp_path, signal):
     assert subprocess.run(["flock", "-n", tmp_path / "lock", "true"], check=False).returncode == 0
 
 
-def test_what_a_command_started_ends_with_a_killed_runner():
-    runner = subprocess.Popen([sys.executable, "-c", textwrap.dedent(f"""
+def test_children_of_a_command_end_with_a_killed_runner(start):
+    runner = start([sys.executable, "-c", textwrap.dedent(f"""
         import sys
         sys.path.insert(0, {str(TOP / 'tools')!r})
         from harness import child
@@ -151,7 +151,7 @@ def test_what_a_command_started_ends_with_a_killed_runner():
     assert not alive(pid)
 
 
-def test_what_a_command_started_ends_with_it(tmp_path):
+def test_children_of_a_command_end_with_it(tmp_path):
     file = tmp_path / "pid"
     status, _ = child.run(["sh", "-c", f"sleep 1000 & echo $! >{file}; wait"], check=False, limit=1)
     assert status < 0
@@ -163,11 +163,14 @@ def test_free_ports_are_free_and_different():
     assert len(set(guest.free_ports(5))) == 5
 
 
-def test_an_archive_is_what_cpio_reads(tmp_path):
+def test_cpio_reads_an_archive(tmp_path):
     folder = tmp_path / "www"
     (folder / "sub").mkdir(parents=True)
     (folder / "sub" / "file").write_text("text")
     os.symlink("file", folder / "sub" / "link")
+    # Its name has more bytes than characters.
+    (folder / "ü").write_text("wide")
+    (folder / "ü behind").write_text("behind")
     with open(tmp_path / "archive", "wb") as file:
         archive = guest._Archive(file)
         archive.add("init", b"#!/bin/sh\n", 0o755)
@@ -178,4 +181,5 @@ def test_an_archive_is_what_cpio_reads(tmp_path):
     with open(tmp_path / "archive", "rb") as file:
         subprocess.run(["cpio", "-i", "--quiet", "--no-preserve-owner"], stdin=file, cwd=out, check=True)
     assert (out / "www/sub/link").read_text() == "text"
+    assert [(out / "www" / name).read_text() for name in ("ü", "ü behind")] == ["wide", "behind"]
     assert os.access(out / "init", os.X_OK)

@@ -13,7 +13,8 @@ def events(parts):
     return [(each.kind, each.part.name) for each in lanes.run(parts) if each.kind in ("began", "ended")]
 
 
-def test_one_builds_at_a_time_and_guests_run_beside():
+def test_a_lane_has_room_for_so_many_and_others_run_beside(monkeypatch):
+    monkeypatch.setitem(lanes.LANES, "build", 1)
     meeting = threading.Barrier(3, timeout=10)
     building = []
 
@@ -29,13 +30,13 @@ def test_one_builds_at_a_time_and_guests_run_beside():
     assert cases == [] and building == ["first", "second"]
 
 
-def test_what_needs_another_comes_after_it():
+def test_a_part_that_needs_another_comes_after_it():
     order = events([Part("guest", lambda report: None, after=("built",)),
                     Part("built", lambda report: time.sleep(0.1), lane="build")])
     assert order == [("began", "built"), ("ended", "built"), ("began", "guest"), ("ended", "guest")]
 
 
-def test_what_needs_one_that_fails_is_not_run_and_is_said():
+def test_a_part_that_needs_one_that_fails_is_reported_and_not_run():
     def fail(report):
         raise Problem("no compiler")
     seen = list(lanes.run([Part("built", fail, lane="build"),

@@ -42,7 +42,7 @@ def test_every_ktap_document_is_read():
     assert "sync.cpp:12: not so: held" in cases[1].text
 
 
-def test_what_a_plan_promises_and_does_not_come_has_failed():
+def test_a_planned_test_without_a_result_has_failed():
     cut = TWO_DOCUMENTS[:TWO_DOCUMENTS.index("[    2.0]     not ok 2")] + "[    2.1] Oops: 0000\n"
     last = results.ktap(cut)[-1]
     assert (last.name, last.outcome) == ("second.plan", "failed")
@@ -77,7 +77,7 @@ ktcp-report-end
 """
 
 
-def test_what_the_lines_lost_the_report_has():
+def test_the_report_has_results_that_the_lines_lost():
     cases, reader = read(REPORT)
     assert cases == []
     ended = reader.end()

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+"""Promises of pages about themselves: the cookbook's length, the manual's options, one version everywhere."""
+
+import importlib.machinery
+import importlib.util
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from harness import TOP
+
+
+@pytest.fixture
+def page():
+    loader = importlib.machinery.SourceFileLoader("page", str(TOP / "tools/page"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("page", loader))
+    loader.exec_module(module)
+    return module
+
+
+def test_the_cookbook_has_ten_recipes_of_20_lines(page):
+    recipes = [block for block in page.parse(TOP / "docs/cookbook.md")[1]
+               if block.labels.get("file", "").endswith(".cpp")]
+    assert len(recipes) == 10
+    for block in recipes:
+        code = [line for line in block.lines if not re.fullmatch(r"(?:#include|//|KTCP_\w+\().*|[{};\s]*", line)]
+        assert len(code) <= 20, block.labels["file"]
+
+
+@pytest.mark.parametrize("tool", ["ktcp-top", "khttpd-log"])
+def test_the_manual_has_each_option(tool):
+    said = subprocess.run([TOP / "tools" / tool, "--help"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    usage = set(re.findall(r"--(\w+)", said))
+    manual = re.findall(r"^\.It Fl -(\w+)", (TOP / f"docs/man/{tool}.1").read_text(), re.M)
+    assert usage and usage | {"help"} == set(manual)
+
+
+@pytest.mark.parametrize("file", ["CHANGELOG.md", "debian/changelog", "include/ktcp/version.h"])
+def test_another_version_in_one_place_is_noticed(page, tmp_path, monkeypatch, file):
+    for each in ("CHANGELOG.md", "debian/changelog", "include/ktcp/version.h"):
+        (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(TOP / each, tmp_path / each)
+    monkeypatch.setattr(page, "TOP", tmp_path)
+    assert page.version() == []
+    text = (tmp_path / file).read_text()
+    (tmp_path / file).write_text(re.sub(r"\b0\.\d+\.\d+|(?<=PATCH )\d+", "9", text, count=1))
+    assert page.version()
+
+
+@pytest.fixture
+def pages(page, tmp_path, monkeypatch):
+    """A copy of the pages that are compared with each other."""
+    for each in ("README.md", "README.zh-TW.md", "docs/benchmarks.md", "docs/figures/cost.svg"):
+        (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(TOP / each, tmp_path / each)
+    shutil.copytree(TOP / "docs/learn", tmp_path / "docs/learn", ignore=shutil.ignore_patterns("modules", "programs"))
+    monkeypatch.setattr(page, "TOP", tmp_path)
+    assert page.translations() == [] and page.figures(False) == []
+    return tmp_path
+
+
+@pytest.mark.parametrize("file, old, new", [
+    ("docs/learn/zh-TW/text.md", "hello Alice\n", "hello Alicia\n"),
+    ("docs/learn/zh-TW/models.md", "docs/learn/run models", "docs/learn/run"),
+    ("docs/learn/models.md", "| `softirq` | the same |", "| `more` | a | b |\n| `softirq` | the same |"),
+    ("README.zh-TW.md", "## 授權", "## 版權\n\n## 授權"),
+    ("README.md", "make run\t", "make demo\t"),
+])
+def test_a_translation_with_other_code_or_parts_is_noticed(page, pages, file, old, new):
+    text = (pages / file).read_text()
+    assert text.count(old) == 1
+    (pages / file).write_text(text.replace(old, new))
+    found = page.translations()
+    assert len(found) == 1 and pathlib.Path(file).name in found[0]
+
+
+def test_a_page_without_its_translation_is_noticed(page, pages):
+    (pages / "docs/learn/zh-TW/text.md").unlink()
+    (pages / "docs/learn/new.md").write_text("# New\n")
+    (pages / "docs/learn/zh-TW/old.md").write_text("# Old\n")
+    assert [each.partition(":")[0] for each in page.translations()] == \
+        ["docs/learn/new.md", "docs/learn/text.md", "docs/learn/zh-TW/old.md"]
+
+
+def test_another_figure_is_noticed_and_mended(page, pages):
+    file = pages / "docs/benchmarks.md"
+    file.write_text(re.sub(r"^(kecho-event +)0\.\d+", r"\g<1>0.123", file.read_text(), flags=re.M))
+    assert [each.partition(":")[0] for each in page.figures(False)] == \
+        ["docs/figures/cost.svg", "README.md", "README.zh-TW.md"]
+    assert page.figures(True) == [] and page.figures(False) == []
+    assert ">0.12<" in (pages / "docs/figures/cost.svg").read_text()
