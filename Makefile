@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo new check test host kunit vm browser docs vm-debug matrix coverage proof install deb deb-check fresh-check lint bench bench-quick profile kecho khttpd clean
+.PHONY: help run demo new check test host kunit vm browser clients docs vm-debug matrix coverage proof install deb deb-check fresh-check lint bench bench-quick profile editor site kecho khttpd clean
 
 help:
 	@echo 'make run      kecho and khttpd in a virtual machine, to talk to: telnet localhost 12345,'
@@ -9,29 +9,33 @@ help:
 	@echo '              PARAMS="max_connections=10 ...", HOST_PORT=12345, HTTP_PORT=8081)'
 	@echo 'make demo     the same with a scripted conversation, which ends by itself'
 	@echo 'make new      a module of your own, to build on: NAME=mything (DIR=../mything)'
-	@echo 'make check    the tests: host, coverage, kunit, vm, browser, docs, bench-quick, lint, and of what'
-	@echo '              runs them; but for what takes long (make proof)'
+	@echo 'make check    the tests: host, coverage, kunit, vm, browser, docs, bench-quick, lint, mutants, and'
+	@echo '              of what runs them; but for what takes long (make proof)'
 	@echo 'make test     the loop while one works: some of host, at a tenth, and one guest; minutes'
 	@echo 'make host     the types and the simulation, in user space'
 	@echo 'make kunit    the kernel port and the types, in a User-Mode Linux kernel'
 	@echo 'make docs     the documentation: its commands are run, its examples built'
 	@echo 'make browser  khttpd before a real browser, without a window'
+	@echo 'make clients  khttpd before programs that fetch: apt, git, wget, pip, zsync, proxies ...'
 	@echo "make vm       the modules on Debian's kernels, in virtual machines"
 	@echo 'make vm-debug the same on a kernel with KASAN, lockdep and more, built first'
-	@echo 'make matrix   the same on all stock kernels and the newest of the backports, as a table'
+	@echo 'make matrix   the same on all stock kernels, PREEMPT_RT ones and the newest of the backports, as a table'
 	@echo 'make coverage how much of the headers the host tests run'
 	@echo 'make proof    all the evidence for docs/reliability.md, storms and faults too; hours'
 	@echo 'make lint     formatting and static analysis'
 	@echo 'make bench    kecho, khttpd, and user-space servers beside them, in virtual machines; long'
 	@echo '              (PEER=path/to/other.ko: another echo module on port 12345)'
 	@echo 'make bench-quick  only what a change is judged by, against bench/baseline.csv'
+	@echo '              (BASE=COMMIT: kecho and khttpd of that commit beside, here and in make bench)'
 	@echo 'make profile  where the instructions of a request go: tables and a flame graph in build/profile/'
 	@echo '              (SERVER="kecho-event epoll" WORKLOAD=x16 KERNEL="6.1 6.12")'
-	@echo 'make install  headers, Kbuild fragment, CMake and pkg-config files, ktcp-new and ktcp-top'
+	@echo 'make install  headers, Kbuild fragment, CMake and pkg-config files, ktcp-new, ktcp-top, khttpd-log'
 	@echo '              (PREFIX=/usr/local DESTDIR=)'
 	@echo 'make deb      a DKMS package for Debian, in build/deb/'
 	@echo 'make deb-check  installs it in a fresh Debian 12 root, uses it, and removes it; on Debian 12; long'
 	@echo 'make fresh-check  a fresh clone in fresh roots of Debian 12 and 13: the demo and make check; long'
+	@echo 'make editor   compile_commands.json, for clangd and other editors'
+	@echo 'make site     the documentation and the reference as a site with search, in build/site/html/'
 	@echo 'make kecho, make khttpd   only the module, for the running kernel (or KDIR=...)'
 	@echo 'make clean    removes what was built (kernels stay in their cache)'
 
@@ -42,10 +46,10 @@ $(call ktcp-require-names,$(if $(filter-out help clean,$(MAKECMDGOALS)),CURDIR) 
 	$(if $(filter kecho khttpd,$(MAKECMDGOALS)),KDIR))
 
 # Exported where they are given, on the command line or in the environment.
-export MODEL PARAMS HOST_PORT HTTP_PORT PEER
+export MODEL PARAMS HOST_PORT HTTP_PORT PEER BASE
 
-# The jobs of a make that runs a whole suite are the suite's own affair: without this, each make
-# within it would say that it has none.
+# A make that runs a whole suite leaves the jobs to the suite. Without this, each make within it would say
+# that it has none.
 alone := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
 
 run:
@@ -64,7 +68,7 @@ test:
 	@$(alone) env KTCP_SEEDS=0.1 tests/host/run --only unit,http,simulation
 	@$(alone) tests/vm/run --boot smoke
 
-host kunit vm browser docs:
+host kunit vm browser clients docs:
 	@$(alone) tests/$@/run
 
 vm-debug:
@@ -91,12 +95,20 @@ bench-quick:
 profile:
 	@bench/profile/run $(or $(SERVER),kecho-event) $(or $(WORKLOAD),x16) --kernel $(or $(KERNEL),"$$(tools/release KERNEL)")
 
+editor:
+	@$(alone) tools/python tools/editor
+
+site:
+	@$(alone) tools/site
+
 PREFIX ?= /usr/local
+$(if $(filter install,$(MAKECMDGOALS)),$(if $(PREFIX),,$(error PREFIX= is empty, and nothing is put into the root \
+	folder: name a folder, as in PREFIX=/usr/local. Nothing was written)))
 
 install:
 	@tools/deps install
 	@cmake -S . -B build/install -DKTCP_TESTS=OFF -DCMAKE_INSTALL_PREFIX='$(abspath $(PREFIX))' >/dev/null
-	@DESTDIR='$(DESTDIR)' cmake --install build/install
+	@umask 022 && DESTDIR='$(DESTDIR)' cmake --install build/install
 
 deb:
 	@$(alone) tools/deb

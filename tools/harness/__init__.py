@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """
-What ktcp's commands are made of: what this machine offers (debian, packages, cache, kernel,
-emulator), and what is done with it.
+The parts of ktcp's commands: the means of this machine (debian, packages, cache, kernel, emulator), and
+their uses.
 
 The scripts in tools/ import it from beside themselves. It needs Debian's python3 alone.
 """
 
+import errno
 import os
 import pathlib
 import signal
@@ -18,7 +19,16 @@ TOOLS = TOP / "tools"
 
 
 class Problem(Exception):
-    """What keeps a command from its work. The text says what happened and what to do."""
+    """A reason why a command cannot do its work. The text says what happened and what to do."""
+
+
+def no_space(error):
+    """The one line for an OSError that means that a disk is full; None for another."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return None
+    where = f" for {error.filename}" if error.filename else ""
+    return (f"{error.strerror}{where}: what is built goes into {TOP}/build, kernels and downloads into the cache "
+            "(KTCP_CACHE=), some 10 GB in all; make room there (make clean), or name another cache")
 
 
 def say(who, text):
@@ -31,7 +41,8 @@ def main(who, function, *arguments):
     """
     Runs a command's function and ends the process with what it returns (None: 0).
 
-    A Problem is said without a traceback: exit code 1. SIGTERM, SIGHUP and ^C unwind the stack, so
+    A Problem is said without a traceback: exit code 1. So is a number of words that the function does not
+    take, and a file that a word names and that cannot be used (harness.given). SIGTERM, SIGHUP and ^C unwind the stack, so
     that each `with` gives back what it holds: exit code 128 + the signal.
     """
     def end(number, _):
@@ -45,9 +56,19 @@ def main(who, function, *arguments):
     # Messages are read by machines; Debian's own tools for root are not in everybody's PATH.
     os.environ["LC_ALL"] = "C.UTF-8"
     os.environ["PATH"] += ":/usr/sbin:/sbin"
+    # Clones share ccache's results.
+    os.environ.setdefault("CCACHE_BASEDIR", str(TOP))
+    os.environ.setdefault("CCACHE_NOHASHDIR", "1")
+    from . import given
     try:
+        given.fitting(who, function, arguments)
         code = function(*arguments)
     except Problem as problem:
         say(who, problem)
+        code = 1
+    except OSError as error:
+        if not (text := no_space(error) or given.unusable(error)):
+            raise
+        say(who, text)
         code = 1
     sys.exit(code or 0)

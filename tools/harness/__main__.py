@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """
-What the scripts in tools/ that are no more than a name stand for; and what scripts in other languages
-ask of the package:
+The meanings of the scripts in tools/ that are no more than a name, and the services of the package for
+scripts in other languages:
 
     tools/deps GROUP...          packages.install()
     tools/kernel NAME [headers]  kernel.get(), kernel.headers(): variables for a shell
@@ -16,8 +16,9 @@ ask of the package:
     tests/vm/script              script.main()
     tools/run                    play.main()
     tools/check                  check.main(): every suite
-    tests/{vm,kunit,browser,docs}/run    check.main(): that suite, and what is said there
+    tests/{vm,kunit,browser,clients,docs,mutants}/run    check.main(): that suite, and what is said there
     tools/proof, tools/matrix    proof.main(), proof.matrix()
+    tools/headers [KERNEL...]    headers.main()
 """
 
 import importlib
@@ -30,7 +31,7 @@ import sys
 sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
 import harness
-from harness import Problem, cache, debian, emulator, formatter, kernel, packages, root
+from harness import Problem, cache, debian, emulator, formatter, given, kernel, packages, root
 
 
 def show(variables):
@@ -46,10 +47,11 @@ def deps(*groups):
     packages.install(*groups)
 
 
-def kernel_(name="", what=""):
-    if not name or what not in ("", "headers"):
-        raise Problem(f"usage: tools/kernel {'|'.join(debian.release().kernels)} [headers]")
-    one = kernel.headers(name) if what else kernel.get(name)
+def kernel_(name, headers=""):
+    kernel.known(name)
+    if headers:
+        given.one_of(headers, ("headers",), "word")
+    one = kernel.headers(name) if headers else kernel.get(name)
     variables = {"RELEASE": one.release, "KDIR": one.kdir, "COMPILER": one.compiler}
     if one.vmlinuz:
         variables |= {"VMLINUZ": one.vmlinuz, "MODULES": one.modules, "ROOT": one.root or ""}
@@ -60,20 +62,23 @@ def release(variable=""):
     variables = debian.release().variables
     if not variable:
         show(variables)
-    elif variable in variables:
-        print(variables[variable])
     else:
-        raise Problem(f"usage: tools/release [{'|'.join(variables)}]")
+        print(variables[given.one_of(variable, variables, "variable")])
 
 
-def within(where, folder, *command):
-    words = [*root.within(where, folder), *command]
+def within(root_, folder, *command):
+    words = [*root.within(given.folder(root_), folder), *command]
     os.execvp(words[0], words)
 
 
 def root_run(place, *command):
     words = root.Root(place).inside(*command)
     os.execvp(words[0], words)
+
+
+def free_ports(count="1"):
+    from harness import guest
+    print("\n".join(map(str, guest.free_ports(given.number(count, "COUNT", 1, 1000)))))
 
 
 def suite(name):
@@ -84,7 +89,7 @@ def suite(name):
 
 
 def other(module, function="main"):
-    """One of the package's modules, which nobody else has to wait for."""
+    """One of the package's modules, which is imported only when it is needed."""
     def command(*arguments):
         return getattr(importlib.import_module(f"harness.{module}"), function)(list(arguments))
     return command
@@ -96,8 +101,9 @@ COMMANDS = {
     "script": other("script"),
     "proof": other("proof"),
     "matrix": other("proof", "matrix"),
-    "free-ports": other("guest", "show_free_ports"),
-    **{name: suite(name) for name in ("vm", "kunit", "browser", "docs")},
+    "headers": other("headers"),
+    "free-ports": free_ports,
+    **{name: suite(name) for name in ("vm", "kunit", "browser", "clients", "docs", "mutants")},
     "deps": deps,
     "kernel": kernel_,
     "emulator": lambda: print(emulator.qemu()),
@@ -108,8 +114,15 @@ COMMANDS = {
     "within": within,
     "root-make": lambda place, release, log: root.Root(place).make(release, log),
     "root-run": root_run,
-    "accel": lambda vmlinuz: print(emulator.acceleration(vmlinuz)),
+    "accel": lambda vmlinuz: print(emulator.acceleration(given.file(vmlinuz))),
 }
 
+
+def run(command, *arguments):
+    function = COMMANDS[given.one_of(command, COMMANDS, "command")]
+    given.fitting(command, function, arguments)
+    return function(*arguments)
+
+
 if __name__ == "__main__":
-    harness.main(sys.argv[1], COMMANDS[sys.argv[1]], *sys.argv[2:])
+    harness.main(sys.argv[1] if sys.argv[1:] else "harness", run, *sys.argv[1:])

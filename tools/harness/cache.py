@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-"""What is kept between runs: kernels, their sources and builds, downloads. And who may use it now."""
+"""The files that are kept between runs: kernels, their sources and builds, downloads. And the locks on
+them."""
 
 import contextlib
 import fcntl
@@ -37,8 +38,8 @@ class Lock(contextlib.AbstractContextManager):
     """
     `with Lock(path, why):` one process at a time; says once when it has to wait.
 
-    why: who waits for what, as "kunit: waiting for another run". The lock is the kernel's: it goes
-    with the process, however that ends, and no program that is started meanwhile inherits it.
+    why: a line for the person who waits, as "kunit: waiting for another run". The lock is the kernel's: it
+    goes with the process, however that ends, and no program that is started meanwhile inherits it.
     """
 
     def __init__(self, path, why):
@@ -47,7 +48,7 @@ class Lock(contextlib.AbstractContextManager):
 
     def __enter__(self):
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        # Read-only: what is locked may be somebody else's file.
+        # Read-only: the locked file may be another user's.
         self.file = os.fdopen(os.open(self.path, os.O_RDONLY | os.O_CREAT, 0o666))
         try:
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """
-The runner. A suite is a file suite.py that gives its parts (lanes.Part); they run side by side, each
-test becomes one of pytest's reports, and pytest chooses (-k), stops (-x, --maxfail), shows (-v) and
-writes JUnit's XML. What every part took is compared with the run before.
+The runner. A suite is a file suite.py that gives its parts (lanes.Part), which run side by side. Each test
+becomes one of pytest's reports, and pytest chooses (-k), stops (-x, --maxfail), shows (-v) and writes
+JUnit's XML. The time of every part is compared with the run before.
 """
 
 import argparse
 import collections
 import dataclasses
+import functools
 import importlib.util
 import json
 import os
@@ -16,6 +17,7 @@ import sys
 import time
 
 from . import TOP, Problem, child, lanes, packages
+from . import kernel as kernels
 from .cache import Lock
 
 OUT = TOP / "build" / "check"
@@ -27,9 +29,11 @@ SUITES = {
     "host": "tests/host",
     "docs": "tests/docs",
     "browser": "tests/browser",
+    "clients": "tests/clients",
     "bench": "bench",
     "coverage": "tools/harness/suite_coverage.py",
     "lint": "tools/harness/suite_lint.py",
+    "mutants": "tests/mutants",
     "harness": "tests/harness",
 }
 
@@ -38,7 +42,8 @@ SUITES = {
 
 @dataclasses.dataclass
 class Choice:
-    """What of the suites is to be run."""
+    """The chosen tests of the suites."""
+    suites: tuple = ()
     kernels: list = None
     boots: list = None
     filter: str = None          # GoogleTest's, of the guests' tests
@@ -59,7 +64,7 @@ class Choice:
             bool(self.expression.evaluate(lambda word, **_: self._is(word, name)))
 
     def part(self, part):
-        """May a part have one? What its name does not have, tests that are not known yet may."""
+        """May a part have one? Tests that are not known yet may have words that its name does not have."""
         if self.expression is None:
             return True
 
@@ -79,6 +84,7 @@ class Choice:
         return any(word in test for word in re.findall(r"\w{4,}", self.keyword))
 
 
+@functools.cache
 def load(suite):
     """The suite's module."""
     path = TOP / SUITES[suite]
@@ -91,8 +97,24 @@ def load(suite):
     return module
 
 
+def takes(suite):
+    """The names of the options about its guests that a suite has a use for: its OPTIONS."""
+    return getattr(load(suite), "OPTIONS", ())
+
+
+def choice_of(suites, known):
+    """The Choice of a command's arguments."""
+    from _pytest.mark.expression import Expression, ParseError   # pytest's own -k
+    try:
+        expression = Expression.compile(known.k) if known.k else None
+    except ParseError as error:
+        raise Problem(f"-k '{known.k}' cannot be read ({error}): parts of names, with and, or, not and "
+                      "brackets between them") from None
+    return Choice(tuple(suites), known.kernel, known.boot, known.filter, known.all, expression, known.k or "")
+
+
 def chosen(suites, choice):
-    """Their parts; what only makes something for others is there if they are."""
+    """Their parts; a part that only makes something for others is there if they are."""
     everything = [part for suite in suites for part in load(suite).parts(choice)]
     wanted = {part.name for part in everything if part.cases and choice.part(part)}
     before = None
@@ -109,7 +131,7 @@ def clock(seconds):
 
 
 class Times:
-    """What the parts took, beside what they took in the run before (build/check/times.json)."""
+    """The times of the parts, beside those of the run before (build/check/times.json)."""
     file = OUT / "times.json"
 
     def __init__(self):
@@ -148,8 +170,8 @@ class Times:
 class Runner:
     """pytest's plugin: in the place of its own collecting and running."""
 
-    def __init__(self, suites, arguments):
-        self.suites, self.arguments = suites, arguments
+    def __init__(self, suites, parts, arguments):
+        self.suites, self.parts, self.arguments = suites, parts, arguments
         self.counts = collections.defaultdict(collections.Counter)
         self.failures, self.parts_failed, self.times = [], [], None
         self.interrupted = False
@@ -162,19 +184,12 @@ class Runner:
         return True
 
     def pytest_runtestloop(self, session):
-        from _pytest.mark.expression import Expression   # pytest's own -k
-        config = session.config
-        keyword = config.option.keyword
-        given = self.arguments
-        choice = Choice(given.kernel, given.boot, given.filter, given.all,
-                        Expression.compile(keyword) if keyword else None, keyword or "")
         self.times = Times()
-        parts = chosen(self.suites, choice)
-        if config.option.collectonly:
-            for part in parts:
+        if session.config.option.collectonly:
+            for part in self.parts:
                 print(part.name)
             return True
-        for event in lanes.run(parts):
+        for event in lanes.run(self.parts):
             getattr(self, f"on_{event.kind}")(event, session)
             if session.shouldfail:
                 raise session.Failed(session.shouldfail)
@@ -218,7 +233,7 @@ class Runner:
             self.parts_failed.append(f"{name}: not run, {event.text}")
             return
         counts = self.began[name]
-        # What had nothing to do says nothing.
+        # A part that had nothing to do says nothing.
         if not counts and event.seconds < 1:
             return
         self.times.took(name, event.seconds, event.cpu)
@@ -304,8 +319,13 @@ def main(arguments=None, suites=None):
     for each in suites:
         if each not in SUITES:
             raise Problem(f"no suite is called {each}: {' '.join(SUITES)}")
+    for name in ("kernel", "boot", "filter", "all"):
+        if getattr(known, name) and not any(name in takes(each) for each in suites):
+            able = [each for each in SUITES if name in takes(each)]
+            raise Problem(f"{' '.join(suites)}: --{name} means nothing there; it is for {', '.join(able)}")
+    for each in known.kernel or ():
+        kernels.known(each)
     words = [word for word, on in (("-x", known.x), ("--collect-only", known.collect_only)) if on]
-    words += ["-k", known.k] if known.k else []
 
     # A make above this one has options and a job server of its own.
     for each in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
@@ -324,7 +344,7 @@ def main(arguments=None, suites=None):
     except OSError as error:
         raise Problem(f"{OUT} cannot be made ({error.strerror}): what is built goes into the clone, which "
                       "has to be yours to write to and have room") from error
-    runner = Runner(suites, known)
+    runner = Runner(suites, chosen(suites, choice_of(suites, known)), known)
     locks = [] if known.collect_only else [lock(each) for each in sorted(suites)]
     name = "check" if len(suites) > 1 else suites[0]
     for each in locks:

@@ -15,10 +15,12 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 
 PIPE, STDOUT = subprocess.PIPE, subprocess.STDOUT
 _running = set()
 _changing = threading.Lock()
+_over = weakref.WeakSet()   # Threads that start no command any more.
 _account = threading.local()
 _guard = None
 
@@ -54,7 +56,8 @@ for number in (signal.SIGTERM, signal.SIGKILL):
 
 
 def guard():
-    """From now on a process beside us ends whatever our commands have started, should we be killed."""
+    """From now on a process beside us ends everything that our commands have started, should we be
+    killed."""
     global _guard   # pylint: disable=global-statement
     _guard = subprocess.Popen([sys.executable, "-S", "-c", GUARD], stdin=subprocess.PIPE, text=True,
                               start_new_session=True)
@@ -85,6 +88,8 @@ class Process:
         if niceness := getattr(_account, "niceness", 0):
             before = ["nice", "-n", str(niceness), *before]
         with _changing:
+            if threading.current_thread() in _over:
+                raise Failed(words, -signal.SIGTERM, "")
             self._popen = subprocess.Popen([*before, *map(str, words)],
                                            start_new_session=True, **options)
             _running.add(self)
@@ -129,9 +134,13 @@ class Process:
 
 
 def end_all():
-    """Ends every command that runs. What others wait for ends for them, too."""
+    """
+    Ends every command that runs. The wait of other callers ends, too, and their threads start no
+    other. Should we exit before setpriv asks for our death's signal, that one would run on.
+    """
     with _changing:
         left = list(_running)
+        _over.update(thread for thread in threading.enumerate() if thread is not threading.current_thread())
     for each in left:
         each.signal(signal.SIGTERM)
     end = time.monotonic() + 5
@@ -140,7 +149,10 @@ def end_all():
         each.signal(signal.SIGKILL)
 
 
-def run(words, log=None, line=None, check=True, limit=None, **options):
+SILENCE = 1800     # Seconds without a line after which a command is taken for one that hangs.
+
+
+def run(words, log=None, line=None, check=True, limit=SILENCE, **options):
     """
     Runs a command to its end and gives its output, standard error with it. The file log has it as
     well, and line() is called with each line as it comes. Raises Failed unless check is false; then
@@ -148,13 +160,14 @@ def run(words, log=None, line=None, check=True, limit=None, **options):
     """
     process = Process(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                       errors="replace", **options)
-    text = []
+    said = []
     over, last = threading.Event(), time.monotonic()
 
     def watch():
         while not over.wait(max(0.0, last + limit - time.monotonic())):
             if time.monotonic() >= last + limit:
                 process.end()
+                said.append(f"it was ended: it said nothing for {limit} seconds\n")
                 return
 
     if limit:
@@ -163,7 +176,7 @@ def run(words, log=None, line=None, check=True, limit=None, **options):
         with open(log or os.devnull, "w", encoding="utf-8") as file:
             for each in process.stdout:
                 last = time.monotonic()
-                text.append(each)
+                said.append(each)
                 file.write(each)
                 file.flush()
                 if line:
@@ -175,7 +188,7 @@ def run(words, log=None, line=None, check=True, limit=None, **options):
     finally:
         over.set()
         process.stdout.close()
-    text = "".join(text)
+    text = "".join(said)
     if not check:
         return status, text
     if status:

@@ -14,6 +14,17 @@ from . import Problem
 
 
 @dataclasses.dataclass(frozen=True)
+class Unpacked:
+    """A stock kernel that is not installed here. Its packages are unpacked in the cache (kernel.py)."""
+
+    release: str
+    """The name of the release whose archive has it."""
+    headers: str
+    """The package that depends on its newest headers."""
+    architecture: str = "amd64"
+
+
+@dataclasses.dataclass(frozen=True)
 class Release:
     """One release of Debian."""
 
@@ -27,6 +38,10 @@ class Release:
     """That of the least clang that has kCFI: its own, or a newer one."""
     headers: dict
     """Each stock kernel's name, and the package that depends on its newest headers."""
+    realtime: dict
+    """The same of kernels built with PREEMPT_RT (NAME-rt), which `make matrix` tests as well."""
+    unpacked: dict
+    """Kernels of other releases and architectures, which `make matrix` tests as well: an Unpacked each."""
     checked: tuple
     """The kernels that the modules are tested on by themselves, the usual one first."""
     sources: dict
@@ -41,6 +56,8 @@ class Release:
     """llhttp, with which HTTP is compared: its source, or a library."""
     formatter: tuple
     """The packages of clang-format 14 (formatter.py), or of the libraries that Debian 12's needs."""
+    emulators: tuple
+    """The packages of QEMU for other architectures, where it is new enough (emulator.py)."""
     architecture: str = "amd64"
 
     @property
@@ -51,7 +68,8 @@ class Release:
     @property
     def kernels(self):
         """Every kernel's name."""
-        return (*self.headers, *(f"{name}-debug" for name in self.sources), "backports")
+        return (*self.headers, *self.realtime, *self.unpacked, *(f"{name}-debug" for name in self.sources),
+                "backports")
 
     @property
     def cc(self):
@@ -67,9 +85,9 @@ class Release:
 
     @property
     def variables(self):
-        """What scripts ask for (tools/release)."""
+        """The answers to scripts (tools/release)."""
         return {"RELEASE_NAME": self.name, "CC": self.cc, "CXX": self.cxx, "CLANG": self.clang, "KCFI_CLANG": self.kcfi,
-                "KERNEL": self.usual, "STOCK": " ".join(self.headers), "KERNELS": " ".join(self.checked)}
+                "KERNEL": self.usual, "STOCK": " ".join(self.headers), "HEADERS": " ".join(self.headers.values()), "KERNELS": " ".join(self.checked)}
 
     def __str__(self):
         return f"Debian {self.number} ({self.name}), {self.architecture}"
@@ -79,18 +97,24 @@ RELEASES = (
     Release(
         number=12, name="bookworm", gcc="12", clang="14", kcfi="16",
         headers={"6.1": "linux-headers-cloud-amd64", "6.12": "linux-headers-6.12-cloud-amd64"},
+        realtime={"6.1-rt": "linux-headers-rt-amd64", "6.12-rt": "linux-headers-6.12-rt-amd64"},
+        unpacked={"5.10": Unpacked("bullseye", "linux-headers-cloud-amd64"),
+                  "6.1-arm64": Unpacked("bookworm", "linux-headers-cloud-arm64", "arm64"),
+                  "6.12-arm64": Unpacked("bookworm", "linux-headers-6.12-cloud-arm64", "arm64")},
         checked=("6.1", "6.12"),
         sources={"6.1": "linux-source-6.1", "6.12": "linux-source-6.12"},
         kunit="linux-source-6.1", next="trixie", ssl="libssl3", llhttp="node-llhttp",
-        formatter=("clang-format-14",),
+        formatter=("clang-format-14",), emulators=(),
     ),
     Release(
         number=13, name="trixie", gcc="14", clang="19", kcfi="19",
         headers={"6.12": "linux-headers-cloud-amd64"},
+        realtime={"6.12-rt": "linux-headers-rt-amd64"},
+        unpacked={},
         checked=("6.12", "backports"),
         sources={"6.12": "linux-source-6.12"},
         kunit="linux-source-6.12", next="trixie", ssl="libssl3t64", llhttp="libllhttp-dev",
-        formatter=("libedit2", "libxml2", "libz3-4"),
+        formatter=("libedit2", "libxml2", "libz3-4"), emulators=("qemu-system-arm",),
     ),
 )
 
@@ -126,20 +150,32 @@ def groups(of):
     compilers = [of.cc, of.cxx]
     kernel = ["make", *compilers, "binutils", "libelf-dev", "xz-utils", "kmod"]
     result = {
-        # What these scripts are run by, and what runs the tests.
+        # These scripts' interpreter, and the tests' runner.
         "python": ["python3"],
         "check": ["python3", "python3-pytest", "util-linux"],
-        # What a module needs: compilers, and the headers of the kernels it is built for. 6.12's
-        # headers depend on their kernel's image, so apt installs that too; nothing here boots it.
-        "build": [*kernel, *of.headers.values()],
-        # What a guest needs: the machine, what its initramfs is made of, the test framework,
-        # clients that go into it, and clients to talk to the server from the host.
+        # A module's needs: compilers, and the headers of the kernels it is built for. 6.12's headers depend
+        # on their kernel's image, so apt installs that too; nothing here boots it.
+        # g++ is what make calls by default: a module's unit test and the same sources as a program.
+        "build": [*kernel, "g++", *of.headers.values()],
+        "realtime": [*of.realtime.values()],
+        # A guest's needs: the machine, the parts of its initramfs, the test framework, and clients, in the
+        # guest and on the host.
         "vm": ["qemu-system-x86", "busybox-static", "cpio", "gzip", "kmod", "xz-utils", "iproute2",
-               "libgtest-dev", "netcat-openbsd", "telnet", "procps", "util-linux", "curl",
+               "libgtest-dev", "netcat-openbsd", "telnet", "procps", "util-linux", "curl", "wget",
                "apache2-utils", "wrk", "nghttp2-client", "slowhttptest", "python3", "python3-h11",
                "e2fsprogs", f"clang-{of.clang}", "libbpf-dev", "bpftool"],
+        # To build for kernels of that architecture, and to run them. Its programs for the guest are fetched
+        # (guest.py).
+        "arm64": [f"{of.cc}-aarch64-linux-gnu", f"{of.cxx}-aarch64-linux-gnu", *of.emulators],
+        # A guest of another architecture has these from its packages. The test program is built for it.
+        "guest": ["busybox-static", "iproute2", "libgtest-dev", "kmod", "curl", "apache2-utils", "wrk",
+                  "nghttp2-client", "slowhttptest", "python3", "python3-h11", "e2fsprogs", "bpftool"],
         # The browser that looks at khttpd, what drives it, and letters to see.
         "browser": ["chromium", "chromium-driver", "python3", "fonts-dejavu-core", "curl"],
+        # Programs that fetch, install and cache, for tests/clients; npm where it is there already.
+        "clients": ["curl", "wget", "wget2", "aria2", "lftp", "rclone", "httpdirfs", "busybox-static",
+                    "python3", "python3-pip", "apt", "dpkg-dev", "git", "zsync", "zchunk", "nginx",
+                    "libnginx-mod-stream", "haproxy", "varnish", "squid", "apache2-utils", "openssl", "diffutils"],
         # Tests and checks in user space.
         "host": ["make", "cmake", "ccache", "git", of.cxx, "libgtest-dev", "libgmock-dev", "clang", f"clang-{of.clang}",
                  f"clang-{of.kcfi}", of.headers[of.usual],
@@ -159,8 +195,11 @@ def groups(of):
         "bench": ["make", of.cxx, "python3", "liburing-dev", "gnuplot-nox", "wrk", "apache2-utils",
                   "nghttp2-client", "libcrypt1", "libpcre2-8-0", of.ssl, "zlib1g"],
         # The documentation's tests, and the reference.
-        "docs": ["make", "python3", "perl", "doxygen", "graphviz", "ipvsadm", "tmux", "mawk",
-                 "busybox-static", "fonts-dejavu-core"],
+        "docs": ["make", "python3", "perl", "gdb", "doxygen", "graphviz", "ipvsadm", "tmux", "mawk", "mkdocs",
+                 "python3-pygments", "libjs-jquery",
+                 "busybox-static", "fonts-dejavu-core", "locales"],
+        # Pictures of the site: Chinese letters.
+        "site": ["fonts-wqy-zenhei"],
         # make install and make deb; debootstrap is for trying the package.
         "install": ["make", "cmake", of.cxx],
         "deb": ["git", "make", "cmake", "g++", of.cxx, "debhelper", "dh-dkms", "dpkg-dev", "fakeroot",
@@ -171,7 +210,7 @@ def groups(of):
     # The debug kernels are built from source as well.
     for name, source in of.sources.items():
         result[f"debug-{name}"] = [source]
-    result["all"] = sorted({each for name in ("check", "build", "vm", "browser", "host", "kunit", "bench",
+    result["all"] = sorted({each for name in ("check", "build", "vm", "browser", "clients", "host", "kunit", "bench",
                                          "docs")
                             for each in result[name]})
     return result

@@ -10,9 +10,9 @@ VERSION = "14"
 
 def formatter():
     """
-    Its path. Each version of clang-format breaks some lines in another way, so all releases use the
-    same: where the release has another it is Debian 12's, unpacked without being installed, and kept
-    in the cache.
+    Its path. Each version of clang-format breaks some lines in another way, so all releases use the same.
+    Where the release has another it is Debian 12's, unpacked without being installed, and kept in the
+    cache.
     """
     if debian.release().clang == VERSION:
         return shutil.which(f"clang-format-{VERSION}")

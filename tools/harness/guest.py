@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """
-A virtual machine: what it holds (Image), and its run (Guest) or a conversation with it (Session).
+A virtual machine: its content (Image), and its run (Guest) or a conversation with it (Session).
 
 The guest's first serial port is the kernel's console and goes to a file. The second is the job's
 standard input and output (tests/vm/init); the job's exit code is its last line. An oops is a panic
@@ -18,9 +18,11 @@ import subprocess
 import tempfile
 import time
 
-from . import TOP, Problem, child, complaints, emulator
+from . import TOP, Problem, cache, child, complaints, debian, emulator, packages, say
+from .kernel import TRIPLETS
 
 INIT = TOP / "tests" / "vm" / "init"
+HOST = "x86_64-linux-gnu"
 EXIT = re.compile(r"ktcp-guest-exit: (\d+)")
 
 
@@ -44,9 +46,10 @@ class _Archive:
 
     def _entry(self, name, mode, data=b"", time_of=0):
         self.count += 1
+        name = os.fsencode(name) + b"\0"
         head = "070701" + "".join(f"{each:08X}" for each in (
-            self.count, mode, 0, 0, 1, int(time_of), len(data), 0, 0, 0, 0, len(name) + 1, 0))
-        text = head.encode() + name.encode() + b"\0"
+            self.count, mode, 0, 0, 1, int(time_of), len(data), 0, 0, 0, 0, len(name), 0))
+        text = head.encode() + name
         self.file.write(text + b"\0" * (-len(text) % 4))
         self.file.write(data + b"\0" * (-len(data) % 4))
 
@@ -76,8 +79,74 @@ class _Archive:
         self._entry("TRAILER!!!", 0)
 
 
+class Foreign:
+    """
+    The programs of a guest of another architecture. They are Debian's packages of it, unpacked in the cache. They
+    stay what they are until their folder is removed.
+    """
+
+    def __init__(self, architecture):
+        self.triplet = TRIPLETS[architecture]
+        folder = cache.folder("programs")
+        self.root = folder / f"{debian.release().name}-{architecture}"
+        with cache.Lock(folder / f".{architecture}.lock", "guest: waiting for another run that fetches programs"):
+            if not self.root.exists():
+                self._fetch(folder, architecture)
+
+    def _fetch(self, folder, architecture):
+        of = debian.release()
+        say("guest", f"fetching the guest's programs for {architecture}")
+        log = folder / "log"
+        log.write_bytes(b"")
+        with tempfile.TemporaryDirectory(prefix=".new.", dir=folder) as new:
+            new = pathlib.Path(new)
+            suite = packages.Suite(of.name, new / "apt", log, packages.sources(of.name), architecture)
+            for each in suite.download_all(debian.groups(of)["guest"], new / "packages", architecture):
+                packages.unpack(each, new / "root")
+            (new / "root").rename(self.root)
+
+    def program(self, name):
+        """The file of that program, here."""
+        for folder in ("bin", "sbin", "usr/bin", "usr/sbin"):
+            if os.path.isfile(file := self._file(f"{folder}/{os.path.basename(name)}")):
+                return file
+        raise Problem(f"none of the guest's packages has a program {name} ({self.root})")
+
+    def _file(self, name):
+        """The file of that name, here; for a link, the one that the guest finds by it."""
+        while os.path.islink(path := self.root / name):
+            name = os.path.join(os.path.dirname(name), os.readlink(path)).lstrip("/")
+        return str(path)
+
+    def libraries(self, program):
+        """{where the guest looks for it: its file here} of the libraries that a program wants, and theirs."""
+        found, todo = {}, [program]
+        while todo:
+            said = subprocess.run(["readelf", "-dlW", todo.pop()], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                  text=True, check=False).stdout
+            for name in re.findall(r"interpreter: /(\S+)\]", said):
+                found[name] = self._file(name)
+            names = re.findall(r"\(NEEDED\).*\[(.*)\]", said)
+            for name in names:
+                for folder in (f"lib/{self.triplet}", f"usr/lib/{self.triplet}"):
+                    file = self._file(f"{folder}/{name}")
+                    if os.path.isfile(file) and f"{folder}/{name}" not in found:
+                        found[f"{folder}/{name}"] = file
+                        todo.append(found[f"{folder}/{name}"])
+                        break
+        return found
+
+    def own(self, path):
+        """The name and the file of a file of this machine's Python, as that architecture has it; None: it has none."""
+        if "__pycache__" in path:   # of the same sources
+            return path, path
+        name = path.replace(HOST, self.triplet).lstrip("/")
+        return (f"/{name}", self.root / name) if os.path.isfile(self.root / name) else None
+
+
 def _python_files(names):
-    """What Python reads to import these: it says so itself; compiled ones save the guest that."""
+    """The files that Python reads to import these: it lists them itself; compiled ones save the guest
+    that."""
     said = subprocess.run(
         ["/usr/bin/python3", "-B", "-s", "-E", "-c", """
 import importlib, os, sys
@@ -92,7 +161,7 @@ for module in list(sys.modules.values()):
 
 
 def _libraries(program):
-    """The shared libraries of a program: ldd prints "name => path (address)", or the path alone."""
+    """The shared libraries of a program of this machine: ldd prints "name => path (address)", or the path alone."""
     said = subprocess.run(["ldd", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                           text=True, check=False).stdout
     return re.findall(r"/[^ )]+", said)
@@ -164,7 +233,9 @@ class Image:
     def _fill(self, archive):
         for name in ("bin", "sbin", "dev", "proc", "sys", "tmp", "run", "modules"):
             archive.folder(name)
-        archive.add("bin/busybox", pathlib.Path(_program("busybox")).read_bytes(), 0o755)
+        foreign = Foreign(self.kernel.architecture) if self.kernel.cross else None
+        program_of = foreign.program if foreign else _program
+        archive.add("bin/busybox", pathlib.Path(program_of("busybox")).read_bytes(), 0o755)
         archive.add("init", INIT.read_bytes(), 0o755)
         archive.add("job", self.job.encode(), 0o755)
         archive.add("complaints.txt", complaints.LIST.read_bytes())
@@ -173,15 +244,19 @@ class Image:
             archive.add(f"modules/{name}", data)
         if modules:
             archive.add("modules/order", "".join(f"/modules/{n}\n" for n in modules).encode())
-        programs = [_program(each) for each in self.programs]
+        programs = {os.path.basename(each): program_of(each) for each in self.programs}
         if self.python:
-            programs.append("/usr/bin/python3")
+            # Debian's: the first in somebody's PATH may be a script that starts another one.
+            programs["python3"] = foreign.program("python3") if foreign else "/usr/bin/python3"
             for each in _python_files(self.python):
-                archive.add(each, pathlib.Path(each).read_bytes(), 0o644, os.stat(each).st_mtime)
-        for program in programs:
-            archive.add(f"sbin/{os.path.basename(program)}", pathlib.Path(program).read_bytes(), 0o755)
-            for library in _libraries(program):
-                archive.add(library, pathlib.Path(library).read_bytes(), 0o755)
+                name, each = (foreign.own(each) or ("", None)) if foreign else (each, each)
+                if each:
+                    archive.add(name, pathlib.Path(each).read_bytes(), 0o644, os.stat(each).st_mtime)
+        for name, program in programs.items():
+            archive.add(f"sbin/{name}", pathlib.Path(program).read_bytes(), 0o755)
+            libraries = foreign.libraries(program) if foreign else {each: each for each in _libraries(program)}
+            for library, file in libraries.items():
+                archive.add(library, pathlib.Path(file).read_bytes(), 0o755)
         for each in self.files:
             self._file(archive, pathlib.Path(each))
         for each in self.folders:
@@ -190,12 +265,11 @@ class Image:
             archive.add(name, text.encode(), 0o755)
         archive.end()
 
-    @staticmethod
-    def _file(archive, path):
+    def _file(self, archive, path):
         mode = 0o755 if os.access(path, os.X_OK) else 0o644
         if path.suffix == ".ko":
             with tempfile.NamedTemporaryFile(suffix=".ko") as small:
-                subprocess.run(["strip", "--strip-debug", "-o", small.name, path], check=True)
+                subprocess.run([f"{self.kernel.cross}strip", "--strip-debug", "-o", small.name, path], check=True)
                 archive.add(path.name, pathlib.Path(small.name).read_bytes(), mode)
         else:
             archive.add(path.name, path.read_bytes(), mode, path.stat().st_mtime)
@@ -223,13 +297,19 @@ def _program(name):
 
 # ---- the machine --------------------------------------------------------------------------------
 
-def machine(accel, processor="max,-cx16"):
+def machine(accel, processor="max,-cx16", architecture="amd64"):
     """QEMU, and what makes a processor of it; where it is emulated, such a one."""
+    if architecture == "arm64":
+        # Its own way to sign pointers is much quicker to emulate than the architecture's. The kernel does not
+        # use SVE and SME for itself.
+        words = [emulator.qemu(architecture), "-machine", "virt,gic-version=3", "-cpu", "max,pauth-impdef=on,sve=off,sme=off"]
+        return words + (["-accel", "tcg", "-icount", "shift=0,sleep=off"] if accel == "icount" else
+                        ["-accel", "tcg,thread=multi"])
     if accel == "kvm":
-        return [emulator.PROGRAM, "-accel", "kvm", "-cpu", "host"]
+        return [emulator.program(), "-accel", "kvm", "-cpu", "host"]
     if accel == "icount":
         # The guest's clock counts instructions, one a nanosecond, and skips idle time.
-        return [emulator.PROGRAM, "-accel", "tcg", "-icount", "shift=0,sleep=off", "-cpu", processor]
+        return [emulator.program(), "-accel", "tcg", "-icount", "shift=0,sleep=off", "-cpu", processor]
     # Without cmpxchg16b: QEMU 7.2 gets it wrong under multi-threaded TCG, and 6.12 uses it in its
     # allocator.
     return [emulator.qemu(), "-accel", "tcg,thread=multi", "-cpu", processor]
@@ -237,11 +317,14 @@ def machine(accel, processor="max,-cx16"):
 
 def _command(qemu, kernel, image, console, arguments, cpus, mib, extra):
     """QEMU's words."""
-    # slab_nomerge: our own caches show by name in /proc/slabinfo. no_timer_check: whether the timer's
-    # interrupt arrives is judged by counting loops meanwhile, which is wrong where the machine itself
-    # has to wait for a processor (KVM guests skip it by themselves). Stalls are not looked for before
-    # init: without its clock yet, a slow machine loses ticks, and counts them all at once afterwards.
-    append = ("console=ttyS0 loglevel=7 oops=panic panic=-1 slab_nomerge no_timer_check "
+    # slab_nomerge: our own caches show by name in /proc/slabinfo. no_timer_check: the kernel judges by
+    # counting loops whether the timer's interrupt arrives. That is wrong where the machine itself has to
+    # wait for a processor (KVM guests skip it by themselves). Stalls are not looked for before init:
+    # without its clock yet, a slow machine loses ticks, and counts them all at once afterwards.
+    # tsc=nowatchdog: the kernel reads two clocks, one behind the other (clocksource_watchdog()). Where
+    # the machine waits for a processor in between, the kernel takes the processor's clock for broken.
+    port = "ttyAMA0" if kernel.architecture == "arm64" else "ttyS0"
+    append = (f"console={port} loglevel=7 oops=panic panic=-1 slab_nomerge no_timer_check tsc=nowatchdog "
               f"rcupdate.rcu_cpu_stall_suppress_at_boot=1 {arguments}")
     return [*qemu, "-smp", cpus, "-m", mib, "-nodefaults", "-display", "none", "-no-reboot",
             "-chardev", f"file,id=console,path={console}", "-serial", "chardev:console",
@@ -251,9 +334,9 @@ def _command(qemu, kernel, image, console, arguments, cpus, mib, extra):
 
 class Guest:
     """
-    A run from boot to end: what the job prints is given to line() as it comes and kept in output;
-    the kernel's console is the file console. accel is kvm, tcg, or icount: one processor, and a clock
-    that counts its instructions.
+    A run from boot to end. line() gets the job's output as it comes, and output keeps it; the kernel's
+    console is the file console. accel is kvm, tcg, or icount: one processor, and a clock that counts its
+    instructions.
     """
 
     def __init__(self, kernel, image, console, accel=None, arguments="", cpus=2, mib=None,
@@ -261,8 +344,8 @@ class Guest:
         self.console = pathlib.Path(console)
         self.console.parent.mkdir(parents=True, exist_ok=True)
         self.console.write_bytes(b"")
-        accel = accel or emulator.acceleration(kernel.vmlinuz)
-        self.words = _command(machine(accel, **processor), kernel, image, console, arguments,
+        accel = accel or emulator.acceleration(kernel.vmlinuz, kernel.architecture)
+        self.words = _command(machine(accel, architecture=kernel.architecture, **processor), kernel, image, console, arguments,
                               1 if accel == "icount" else cpus, mib or memory(kernel), extra)
         self.output = []
         self.code = None
@@ -270,8 +353,8 @@ class Guest:
 
     def run(self, limit, line=None):
         """
-        Boots, and gives the job's exit code; None if the guest ended without one, or was ended because
-        it had not said a line for limit seconds.
+        Boots, and gives the job's exit code. None: the guest ended without one, or was ended because it had
+        not said a line for limit seconds.
         """
         last = time.monotonic()
 
@@ -400,7 +483,7 @@ class Session(Guest):
         raise Problem(f"{problem}: {why}\n{self.last(40)}")
 
     def do(self, command, problem=None, seconds=60):
-        """Runs a line of shell in it; what it printed. That it fails is a Problem."""
+        """Runs a line of shell in it; returns the output. That it fails is a Problem."""
         self.process.stdin.write(command.encode() + b"\n")
         self.process.stdin.flush()
         return self._answer(problem or f"'{command}' failed", seconds)
@@ -414,8 +497,8 @@ class Session(Guest):
 
 def free_ports(count):
     """
-    Ports of this machine that are free now, of those that clients do not get by themselves: nobody's
-    connection takes one between this and whoever listens there.
+    Ports of this machine that are free now. Clients do not get them by themselves, so no other connection
+    takes one before the server listens there.
     """
     with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
         first_of_clients = int(file.read().split()[0])
@@ -434,8 +517,3 @@ def free_ports(count):
     if len(found) < count:
         raise Problem(f"not {count} ports are free from 10000 to {first_of_clients - 1}")
     return found
-
-
-def show_free_ports(arguments):
-    """tests/vm/free-ports."""
-    print("\n".join(map(str, free_ports(int(arguments[0]) if arguments else 1))))

@@ -2,8 +2,8 @@
 """
 The kernels that modules are built for and guests boot: `get("6.1")`.
 
-Nothing of them is installed but the headers of the stock ones: images are unpacked in the cache, one
-folder a version, and debug kernels are built there.
+Only the headers of the stock ones are installed. Images are unpacked in the cache, one folder a version,
+and debug kernels are built there.
 """
 
 import dataclasses
@@ -19,6 +19,10 @@ import time
 
 from . import TOP, Problem, cache, debian, packages, process, say
 from .root import within
+
+
+TRIPLETS = {"arm64": "aarch64-linux-gnu"}
+"""The names by which compilers know architectures other than this machine's."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,10 +44,23 @@ class Kernel:
     debug: bool = False
     """Does it look out for mistakes (KASAN, lockdep)? It is some five times slower then."""
     architecture: str = "amd64"
+    substitute: str | None = None
+    """What its modules are built by, where the compiler that built it is not to be had."""
+
+    @property
+    def cross(self):
+        """The beginning of the names of compilers and other tools for its architecture."""
+        return "" if self.architecture == Kernel.architecture else f"{TRIPLETS[self.architecture]}-"
 
     @property
     def compiler(self):
         """The C compiler that built it, by name, as gcc-12: its modules are built by the same."""
+        if self.substitute:
+            return self.substitute
+        name = self._compiler()
+        return name if "clang" in name or name.startswith(self.cross) else f"{self.cross}{name}"
+
+    def _compiler(self):
         words = self._option("CC_VERSION_TEXT").strip('"').split()
         if self._option("CC_IS_CLANG") == "y":
             return f"clang-{int(self._option('CLANG_VERSION')) // 10000}"
@@ -57,13 +74,15 @@ class Kernel:
         return self._option("KUNIT") == "y"
 
     def prefix(self, folder):
-        """What precedes a command that builds for it, with a folder that it is to find; words."""
+        """The words before a command that builds for it, with a folder that the command must find."""
         return within(self.root, folder) if self.root else []
 
     def make(self, folder, out, *arguments, quiet=True):
-        """The command that builds the module of a folder into another; words."""
+        """The command that builds the module of a folder into another, by ccache where that is; words."""
+        launcher = "ccache " if shutil.which("ccache") and not self.root else ""
         return [*self.prefix(TOP), "make", *(["-s"] if quiet else []), "--no-print-directory",
-                "-C", str(folder), f"KDIR={self.kdir}", f"OUT={out}", f"CC={self.compiler}", *arguments]
+                "-C", str(folder), f"KDIR={self.kdir}", f"OUT={out}", f"CC={launcher}{self.compiler}",
+                *([f"CROSS_COMPILE={self.cross}"] if self.cross else []), *arguments]
 
     def _option(self, name):
         kdir = pathlib.Path(f"{self.root or ''}{self.kdir}")
@@ -73,15 +92,25 @@ class Kernel:
         return ""
 
 
+def known(name):
+    """The name of a kernel, if there is one of it here; a Problem if not."""
+    of = debian.release()
+    if name not in of.kernels:
+        raise Problem(f"there is no kernel {name} here: {of} has {', '.join(of.kernels)}")
+    return name
+
+
 def get(name=None):
     """The kernel of that name (None: the usual one), fetched or built first where it is not there."""
     of = debian.release()
-    name = name or of.usual
-    if name not in of.kernels:
-        raise Problem(f"there is no kernel {name} here: {of} has {', '.join(of.kernels)}")
+    name = known(name or of.usual)
     packages.install("build")
-    if name in of.headers:
+    if name in of.realtime:
+        packages.install("realtime")
+    if name in of.headers or name in of.realtime:
         return _stock(name, of)
+    if name in of.unpacked:
+        return _unpacked(name, of)
     if name == "backports":
         return _backports(of)
     return _debug(name, of)
@@ -100,13 +129,19 @@ def headers(name):
 # ---- Debian's own ----------------------------------------------------------------------------------
 
 def _release_of(name, of):
-    """What uname -r says: the package depends on the headers of one exact version."""
-    depends = packages.query(of.headers[name], "${Depends}")
+    """The name that uname -r prints: the package depends on the headers of one exact version."""
+    package = _headers_of(name, of)
+    depends = packages.query(package, "${Depends}")
     found = re.search(r"linux-headers-(\d\S*?)(?:[\s,(]|$)", depends)
-    if not found or not found[1].startswith(f"{name}."):
-        raise Problem(f"{of.headers[name]} is for another kernel than {name} here ({depends}): "
+    if not found or not found[1].startswith(f"{name.removesuffix('-rt')}."):
+        raise Problem(f"{package} is for another kernel than {name} here ({depends}): "
                       f"{of}'s own package is needed")
     return found[1]
+
+
+def _headers_of(name, of):
+    """The package that depends on its newest headers."""
+    return of.headers.get(name) or of.realtime[name]
 
 
 def _stock(name, of):
@@ -123,7 +158,7 @@ def _stock(name, of):
             except Problem as problem:
                 raise Problem(
                     f"{problem}\n{version} is the version of the installed headers. If the archive has "
-                    f"moved on, upgrade them: apt-get update && apt-get install {of.headers[name]}"
+                    f"moved on, upgrade them: apt-get update && apt-get install {_headers_of(name, of)}"
                 ) from None
             root = new / "root"
             packages.unpack(image, root)
@@ -134,7 +169,7 @@ def _stock(name, of):
 
 
 def _install_image(root, release, place):
-    """What boots, and its modules, of the unpacked packages in root; moved into place."""
+    """The image and its modules, of the unpacked packages in root; moved into place."""
     modules = next(each for each in (root / "usr/lib/modules" / release, root / "lib/modules" / release)
                    if each.is_dir())
     # depmod wants lib/modules/RELEASE.
@@ -187,33 +222,66 @@ def _backports(of):
 
 def _backports_beside(of, folder):
     """Where its compiler is this release's own, its headers are unpacked beside it."""
-    place = folder / of.name
+    packages.install("backports")
+    what = debian.Unpacked(f"{of.next}-backports", BACKPORTS)
+    return _beside("backports", of, what, folder / of.name)
+
+
+def _beside(name, of, what, place, lines=()):
+    """
+    A kernel that is not installed: image, headers and the programs of its build are unpacked at a place in
+    the cache. It stays what it was, however the archive moves on, until that folder is removed.
+    """
+    foreign = what.architecture if what.architecture != of.architecture else None
+    theirs = f":{foreign}" if foreign else ""
     if not place.exists():
-        packages.install("backports")
-        log = folder / "log"
+        log = place.parent / "log"
         log.write_bytes(b"")
-        with _new(folder) as new:
-            suite = packages.Suite(f"{of.next}-backports", new / "apt", log)
-            release = _newest(suite.depends(BACKPORTS))
-            say("kernel", f"fetching {release} of {of.next}'s backports")
-            common = re.sub(r"-cloud-.*", "", release)
+        with _new(place.parent) as new:
+            suite = packages.Suite(what.release, new / "apt", log, lines, foreign)
+            release = _newest(suite.depends(f"{what.headers}{theirs}"))
+            say("kernel", f"fetching {release} of {what.release}")
+            headers = f"linux-headers-{release}{theirs}"
+            image = [f"linux-image-{release}"]
+            if suite.knows(f"linux-modules-{release}"):
+                image = [f"linux-{each}-{release}" for each in ("base", "binary", "modules")]
+            # The programs that build a module are this machine's.
+            build = [each for each in suite.depends(headers) if re.match("linux-(headers|kbuild)-", each)]
             root = new / "root"
-            for each in suite.download([f"linux-headers-{release}", f"linux-headers-{common}-common",
-                                        f"linux-kbuild-{common}", f"linux-base-{release}",
-                                        f"linux-binary-{release}", f"linux-modules-{release}"], new):
+            for each in suite.download([headers, *build, *(f"{each}{theirs}" for each in image)], new):
                 packages.unpack(each, root)
             kept = new / "kernel"
             _install_image(root, release, kept)
-            # The headers' makefile names the folders that they are installed in.
             makefile = root / f"usr/src/linux-headers-{release}" / "Makefile"
-            makefile.write_text(makefile.read_text(encoding="utf-8").replace(
-                "/usr/src/", f"{place}/usr/src/"), encoding="utf-8")
+            makefile.write_text(_anywhere(makefile.read_text(encoding="utf-8")), encoding="utf-8")
             shutil.move(root / "usr", kept / "usr")
             (kept / "release").write_text(release, encoding="utf-8")
             _keep(kept, place)
     release = (place / "release").read_text(encoding="utf-8")
-    return Kernel("backports", release, place / f"usr/src/linux-headers-{release}",
-                  place / "vmlinuz", place / "modules")
+    return Kernel(name, release, place / f"usr/src/linux-headers-{release}", place / "vmlinuz",
+                  place / "modules", architecture=what.architecture)
+
+
+def _unpacked(name, of):
+    """One of another release or architecture."""
+    what = of.unpacked[name]
+    lines = [each for each in packages.sources(what.release) if "-updates" not in each]
+    if what.architecture != of.architecture:
+        packages.install(what.architecture)
+    folder = cache.folder("unpacked-kernel")
+    with cache.Lock(folder / f".{name}.lock", f"kernel: waiting for another run that fetches {name}"):
+        one = _beside(name, of, what, folder / f"{of.name}-{name}", lines)
+    # This release may not have the compiler that built it.
+    return one if shutil.which(one.compiler) else dataclasses.replace(one, substitute=f"{one.cross}{of.cc}")
+
+
+def _anywhere(makefile):
+    """
+    The headers' makefile, with the folders of the headers given by its own place. The cache may be moved,
+    or seen by another name.
+    """
+    return ("ktcp-headers := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))..)\n" +
+            makefile.replace("/usr/src/", "$(ktcp-headers)/"))
 
 
 def _newest(depends):
@@ -221,7 +289,7 @@ def _newest(depends):
     for each in depends:
         if re.match(r"linux-headers-\d", each):
             return each.removeprefix("linux-headers-")
-    raise Problem(f"{BACKPORTS} depends on no headers: {', '.join(depends)}")
+    raise Problem(f"the package of the newest headers depends on none: {', '.join(depends)}")
 
 
 def _backports_in_root(of, folder):
@@ -271,9 +339,9 @@ def _backports_in_root(of, folder):
 
 # ---- kernels that look out for mistakes ------------------------------------------------------------------
 
-# A probability of 100 asks for no random number: fail_function decides in a breakpoint's handler,
-# where to ask for one may take a lock that is held where the breakpoint was hit. lockdep says so,
-# and looks out for nothing any more after that.
+# A probability of 100 asks for no random number. fail_function decides in a breakpoint's handler, and a
+# random number may take a lock that is held where the breakpoint was hit. lockdep says so, and looks out
+# for nothing any more after that.
 CERTAIN = "s/if (attr->probability <= /if (attr->probability < 100 \\&\\& attr->probability <= /"
 
 
@@ -291,7 +359,7 @@ def _debug(name, of):
         config, f"{CERTAIN}\n")).encode()).hexdigest()[:12]
     folder = cache.folder("debug-kernel")
     place = folder / f"{short}_{version}_{key}"
-    # What is there waits for nobody who builds another.
+    # A kernel that is there does not wait for the build of another.
     if not (place / "done").exists():
         with cache.Lock(folder / ".lock", "kernel: waiting for another build of a debug kernel"):
             if not (place / "done").exists():
@@ -318,7 +386,7 @@ def _build_debug(place, of, short, version, config):
     make = ["make", "-s", "-C", tree, f"O={build}", f"CC={of.cc}", f"HOSTCC={of.cc}"]
     process.run([*make, "allnoconfig"], log,
                 env={"KCONFIG_ALLCONFIG": str(TOP / "tests/vm/debug.config")})
-    # What has gone by another name is better known than missed.
+    # An option that has got another name is better known than missed.
     taken = (build / ".config").read_text(encoding="utf-8").splitlines()
     for line in config.splitlines():
         if line.startswith("CONFIG") and line not in taken:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """
-Parts of a run, side by side: each in a thread of its own, begun when those it needs have succeeded
-and its lane has room. Parts come in order; a later one goes ahead where an earlier has to wait.
+Parts of a run, side by side, each in a thread of its own. A part begins when the parts that it needs have
+succeeded and its lane has room. Parts come in order; a later one goes ahead where an earlier has to wait.
 
 A lane is what its parts compete for:
     build   compiling, checking, counting instructions: all processors, but politely (nice)
@@ -9,26 +9,26 @@ A lane is what its parts compete for:
 """
 
 import dataclasses
-import os
 import queue
 import threading
 import time
 import traceback
 
-from . import Problem, child
+from . import Problem, child, given, no_space
 from .results import Case
 
 NICE = 10
-PROCESSORS = int(os.environ.get("JOBS") or len(os.sched_getaffinity(0)))
-# A guest of the tests keeps half a processor busy.
+PROCESSORS = given.jobs()
+# A build keeps all processors busy by itself, and a guest of the tests keeps half of one busy. More at once
+# would cost: where the machine has too few processors, a guest's wait for each other by spinning.
 LANES = {"build": 1, "guest": PROCESSORS + 1}
 
 
 @dataclasses.dataclass
 class Part:
     """
-    What run(report) does: it says what it does by report.say(text), and each test by
-    report.case(Case). What it raises is a failed case of the part's own name.
+    run(report) says its progress by report.say(text), and each test by report.case(Case). An exception from
+    it is a failed case of the part's own name.
 
         lane    what it competes for
         after   names of parts that have to succeed before
@@ -45,7 +45,7 @@ class Part:
 
 @dataclasses.dataclass
 class Event:
-    """What came of a part: kind is say, case, began or ended."""
+    """The outcome of a part: kind is say, case, began or ended."""
     kind: str
     part: Part
     text: str = ""
@@ -56,7 +56,7 @@ class Event:
 
 
 class Report:
-    """What a part tells the runner."""
+    """A part's words to the runner."""
 
     def __init__(self, part, events):
         self.part, self._events, self.good = part, events, True
@@ -85,7 +85,8 @@ def _run(part, events):
     except child.Failed as failed:
         report.case(Case(part.name, "failed", 0.0, f"{failed}\n{failed.text[-6000:]}"))
     except OSError as error:
-        report.case(Case(part.name, "failed", 0.0, f"{error.filename or ''}: {error.strerror}"))
+        report.case(Case(part.name, "failed", 0.0, no_space(error) or (
+            f"{error.filename}: {error.strerror}" if error.filename else traceback.format_exc())))
     except Exception:   # a mistake of ours is a failure like another
         report.case(Case(part.name, "failed", 0.0, traceback.format_exc()))
     events.put(Event("ended", part, seconds=time.monotonic() - started, cpu=child.cpu() - used,
@@ -93,7 +94,8 @@ def _run(part, events):
 
 
 def run(parts):
-    """Runs the parts and gives their events as they come. Who stops asking ends what runs."""
+    """Runs the parts and gives their events as they come. A caller that stops asking ends all running
+    parts."""
     events = queue.Queue()
     waiting, busy, ended = list(parts), {}, {}
     names = {part.name for part in parts}
@@ -116,7 +118,12 @@ def run(parts):
                 threading.Thread(target=_run, args=(part, events), daemon=True).start()
             if not busy:
                 continue
-            event = events.get()
+            try:
+                # Python notices a signal between two instructions of this thread. One that comes just
+                # before get() sleeps, or to another thread, does not end that sleep.
+                event = events.get(timeout=1)
+            except queue.Empty:
+                continue
             if event.kind == "ended":
                 del busy[event.part.name]
                 ended[event.part.name] = event.good

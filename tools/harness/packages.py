@@ -20,7 +20,7 @@ def installed(package):
 
 
 def query(package, form):
-    """What dpkg-query has of an installed package; "" of one that it does not know."""
+    """dpkg-query's word on an installed package; "" for one that it does not know."""
     return subprocess.run(["dpkg-query", "-W", "-f", form, package], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                           check=False).stdout.strip()
@@ -50,7 +50,7 @@ def _missing(wanted):
 
 
 def _as_root(missing):
-    """What makes root of us, as words before a command."""
+    """The words before a command that make root of us."""
     if os.getuid() == 0:
         return []
     # A password can only be typed at a terminal.
@@ -71,7 +71,7 @@ def _install(missing):
     _apt([*apt, "update"], "check the network and the apt sources")
     say("deps", f"apt-get install ({len(missing)} packages and what they depend on)")
     _apt([*apt, "install", "--no-install-recommends", *missing],
-         "the first line with E: says why; no space, or packages that contradict each other")
+         "make room, or remove what contradicts it")
     say("deps", "done")
 
 
@@ -89,7 +89,8 @@ def _apt(command, hint):
                     say("deps", f"  {count} packages set up")
     if running.returncode:
         action = "update" if "update" in command else "install"
-        raise Problem(f"{''.join(said[-40:])}apt-get {action} failed (see above): {hint}.")
+        why = next((line[3:].strip() for line in said if line.startswith("E: ")), "see above")
+        raise Problem(f"{''.join(said[-40:])}apt-get {action} failed ({why}): {hint}")
 
 
 def fetch(package, folder):
@@ -142,29 +143,55 @@ def sources(name):
 
 class Suite:
     """
-    A suite of Debian's archive, as `bookworm-backports`, that this machine's apt need not know: its
-    lists are in a folder of their own, and what it has is downloaded, never installed.
+    A suite of Debian's archive, as `bookworm-backports`, that this machine's apt need not know. Its lists
+    are in a folder of their own, and its packages are downloaded, never installed.
     """
 
-    def __init__(self, suite, folder, log):
+    def __init__(self, suite, folder, log, lines=(), architecture=None):
+        """
+        lines: of a sources.list, in place of that of the suite. architecture: a second one, whose packages
+        are NAME:ARCHITECTURE then.
+        """
         self.log = log
         folder = pathlib.Path(folder)
         (folder / "lists" / "partial").mkdir(parents=True, exist_ok=True)
+        # A package that is installed here is none of its versions.
+        (folder / "status").write_text("", encoding="ascii")
         sources = folder / "sources.list"
-        sources.write_text("deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] "
-                           f"{mirror()} {suite} main\n", encoding="ascii")
+        sources.write_text("".join(
+            each.replace("deb ", "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ", 1) + "\n"
+            for each in lines or [f"deb {mirror()} {suite} main"]), encoding="ascii")
         self.options = ["-o", f"Dir::Etc::SourceList={sources}", "-o", "Dir::Etc::SourceParts=/dev/null",
-                        "-o", f"Dir::State::Lists={folder}/lists", "-o", "Dir::Cache::pkgcache=",
-                        "-o", "Dir::Cache::srcpkgcache="]
+                        "-o", f"Dir::State::Lists={folder}/lists", "-o", f"Dir::State::status={folder}/status",
+                        "-o", "Dir::Cache::pkgcache=",
+                        "-o", "Dir::Cache::srcpkgcache=",
+                        # Old releases are signed for a time that is over.
+                        "-o", "Acquire::Check-Valid-Until=false"]
+        if architecture:
+            self.options += ["-o", f"APT::Architectures={debian.release().architecture},{architecture}"]
         process.run(["apt-get", *DOWNLOAD, *self.options, "update"], log)
 
     def depends(self, package):
-        """What the newest version of a package depends on: the packages' names."""
+        """The packages that the newest version of a package depends on: their names."""
         shown = process.output(["apt-cache", *self.options, "show", "--no-all-versions", package])
         for line in shown.splitlines():
             if line.startswith("Depends: "):
                 return [each.split()[0] for each in line.removeprefix("Depends: ").split(",")]
         return []
+
+    def knows(self, package):
+        """Does it have a package of that name?"""
+        return package in process.output(["apt-cache", *self.options, "pkgnames", package]).split()
+
+    def download_all(self, packages, folder, architecture):
+        """Downloads packages of another architecture, and all that they depend on; the files."""
+        folder = pathlib.Path(folder)
+        (folder / "partial").mkdir(parents=True, exist_ok=True)
+        process.run(["apt-get", *DOWNLOAD, *self.options, "-o", f"APT::Architecture={architecture}",
+                     "-o", f"Dir::Cache::archives={folder}",
+                     "-o", "APT::Install-Recommends=false", "--yes", "--download-only", "install", *packages],
+                    self.log)
+        return sorted(folder.glob("*.deb"))
 
     def download(self, packages, folder):
         """Downloads the newest of these packages; the files."""

@@ -30,7 +30,7 @@ import tempfile
 import threading
 import urllib.request
 
-from . import TOP, Problem, child, guest, packages
+from . import TOP, Problem, child, given, guest, packages
 from . import kernel as kernels
 from .cache import Lock
 
@@ -43,10 +43,10 @@ def say(text):
 
 
 class Play:
-    """What is asked for, in the environment (see tools/run), and the guest that has it."""
+    """The wishes of the environment (see tools/run), and the guest that has them."""
 
     def __init__(self, environment):
-        self.kernel_name = environment.get("KERNEL") or None
+        self.kernel_name = kernels.known(environment["KERNEL"]) if environment.get("KERNEL") else None
         self.port = self._port(environment, "HOST_PORT", "12345")
         self.http_port = self._port(environment, "HTTP_PORT", "8081")
         if self.port == self.http_port:
@@ -55,7 +55,7 @@ class Play:
         if self.model not in MODELS:
             raise Problem(f"MODEL={self.model} is not known: event, softirq, work or thread")
         self.parameters = (environment.get("PARAMS") or "").split()
-        self.kecho = pathlib.Path(environment.get("KECHO_DIR") or TOP / "examples" / "kecho")
+        self.kecho = given.folder(environment.get("KECHO_DIR") or TOP / "examples" / "kecho")
         self.session, self.www = None, None
 
     @staticmethod
@@ -88,7 +88,7 @@ class Play:
                         child.run(kernel.make(folder, BUILD / name))
                     except child.Failed as failed:
                         raise Problem(f"{failed.text}\n{name} does not build (see above)") from failed
-                # What khttpd serves: this project.
+                # khttpd serves this project.
                 self.www.mkdir()
                 shutil.copy(TOP / "README.md", self.www)
                 for name in ("docs", "include"):
@@ -152,8 +152,8 @@ class Play:
 
     def _wait(self):
         """
-        Until Ctrl-C, or Ctrl-D: what is typed is for nobody, but its end is for us: the terminal may
-        be gone, and make, which alone was told so, waits for us.
+        Until Ctrl-C, or Ctrl-D. Typed text has no reader here, but its end matters: the terminal may be
+        gone, and make, which alone was told so, waits for us.
         """
         interrupted = []
         signal.signal(signal.SIGINT, lambda *_: interrupted.append(True))
@@ -238,7 +238,7 @@ class Play:
 def main(arguments):
     """tools/run."""
     if arguments not in ([], ["--demo"]):
-        raise Problem("usage: tools/run [--demo]")
+        raise Problem(f"'{' '.join(arguments)}' is not known; usage: tools/run [--demo]")
     for each in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
         os.environ.pop(each, None)
     play = Play(os.environ)

@@ -34,7 +34,7 @@ def run(command, log=None, check=True, env=None, shown=None, **options):
 
 
 def output(command, **options):
-    """What a command prints, as text; that it fails is a Problem."""
+    """A command's output, as text; its failure is a Problem."""
     process = child.Process(command, stdout=subprocess.PIPE, text=True, errors="replace", **options)
     with process.stdout:
         text = process.stdout.read()

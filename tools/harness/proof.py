@@ -6,37 +6,46 @@ whose table this makes.
     tools/proof [--write] [PART[:VARIANT]...]
 
   simulation                                a million schedules and more, of the server and of HTTP
-  mutants:{simulation,vm}                   defects put in on purpose, each caught by the test that is
+  mutants                                   defects put in on purpose, each caught by the test that is
                                             to catch it
   coverage                                  of the headers, by the host tests
+  clients                                   programs that fetch over HTTP, at their jobs
   net                                       an assertion made to fail in each kind of suite
-  matrix:{6.1,6.12,backports}               all tests of tests/vm on every stock kernel, those of
+  matrix:KERNEL                             all tests of tests/vm on every stock kernel, those of
                                             tests/vm/proof.txt too
   faults:{loading,serving}                  what can fail fails, on a kernel that looks out for mistakes
-  storms:{6.1,6.12,backports,6.1-debug,6.12-debug}     long and hard use, on every kernel
-  debug:{drop,http,no_ipv6,tests,kunit}     the tests of tests/vm on 6.1-debug, boot by boot;
+  storms:KERNEL                             long and hard use, on every kernel
+  debug:{drop,http,no_ipv6,tests,kunit}     the tests of tests/vm on the first debug kernel, boot by boot;
                                             debug:drop:6.12 ... on 6.12-debug
+
+The kernels are those of this release of Debian (harness/debian.py).
 
   --write     keep what was found in docs/reliability.csv, and put the table into docs/reliability.md
 
 A part without a variant is all of its variants; nothing is everything. The table is made of what the parts
 run here found (build/proof), and of what is kept of the others: a row is PART|WHAT|HOW MANY|OUTCOME|COMMIT.
 
-    tools/matrix [KERNEL...]
+    tools/matrix [--write] [KERNEL...] [-- ARGUMENT...]
 
-builds each module for every stock kernel without a warning, by the compiler that goes with it, and runs
-all tests of tests/vm on it; the table is kept in build/matrix/table.md, what the runs said beside it.
+builds each module for every stock kernel without a warning, by the compiler that goes with it. Then it runs all
+tests of tests/vm on it, or those that the arguments ask tests/vm/run for; the row says so. The table is kept in
+build/matrix/table.md, with the runs' words beside it.
+
+  --write     put the rows that were run here into docs/kernels.csv, and the table of all into docs/building.md
 """
 
 import os
 import re
 import subprocess
 
-from . import TOP, Problem, child, debian, lanes, packages, results
+from . import TOP, Problem, check, child, debian, given, lanes, packages, results
+from . import kernel as kernels
 
 OUT = TOP / "build" / "proof"
 KEPT = TOP / "docs" / "reliability.csv"
 PAGE = TOP / "docs" / "reliability.md"
+MATRIX = TOP / "docs" / "kernels.csv"
+MATRIX_PAGE = TOP / "docs" / "building.md"
 SCHEDULES_WANTED = 1_000_000
 HEAD = "part|what|how many|outcome|at"
 
@@ -46,22 +55,16 @@ def run(words, log, **options):
     return child.run(words, log=log, check=False, line=lambda text: print(text, flush=True), **options)
 
 
-def git(*words):
-    done = subprocess.run(["git", "-C", TOP, *words], stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL, text=True, check=False)
-    return done.stdout.strip() if not done.returncode else None
-
-
 def commit():
     """Which this is; the page that is written here is not what was tested."""
-    name = git("rev-parse", "--short", "HEAD")
+    name = given.git("rev-parse", "--short", "HEAD", quiet=True)
     if name is None:
         return "no history"
-    return name + (" changed" if git("status", "--porcelain", "--", ".", ":!docs") else "")
+    return name.strip() + (" changed" if given.git("status", "--porcelain", "--", ".", ":!docs", quiet=True) else "")
 
 
 class Rows:
-    """What a part found."""
+    """The results of a part."""
 
     def __init__(self, part, at):
         self.part, self.at, self.lines, self.failed = part, at, [], False
@@ -105,42 +108,78 @@ def storms(rows, kernel):
                  (name, counts) not in failed)
 
 
-def every_kernel():
-    """The names of all stock kernels."""
-    return [*debian.release().headers, "backports"]
+def every_kernel(of):
+    """The names of all kernels that Debian ships with a release and `make matrix` tests."""
+    return [*of.headers, *of.realtime, *of.unpacked, "backports"]
 
 
-def matrix_row(kernel_name, log):
-    """A kernel with every module and all tests: the cells of a row, and whether all is well."""
-    code, said = run([TOP / "tests" / "vm" / "run", "--all", "--kernel", kernel_name], log)
+COMPILERS = {"g++": r"GCC: \(.*?\) ([0-9.]+)", "clang": r"clang version ([0-9.]+)"}
+MATRIX_HEAD = ["kernel", "release", "architecture", "compiler", "modules built", "warnings", "tests passed", "splats"]
+
+
+def matrix_row(kernel_name, log, *arguments):
+    """A kernel with every module and all tests, or some of them: the cells of a row, and whether all is well."""
+    xml = TOP / "build" / "check" / "vm.xml"
+    xml.unlink(missing_ok=True)
+    code, said = run([TOP / "tests" / "vm" / "run", *(arguments or ["--all"]), "--kernel", kernel_name], log)
+    cases = results.junit(xml) if xml.exists() else []
     built = [path for path in (TOP / "build" / "vm" / kernel_name).glob("*/*.ko")
              if path.stem == path.parent.name]
-    compilers = set()
+    compilers, architectures = set(), set()
     for each in built:
-        comment = subprocess.run(["readelf", "-p", ".comment", each], stdout=subprocess.PIPE, text=True,
+        comment = subprocess.run(["readelf", "-hp", ".comment", each], stdout=subprocess.PIPE, text=True,
                                  check=False).stdout
-        compilers |= {f"g++ {found}" for found in re.findall(r"GCC: \(.*?\) ([0-9.]+)", comment)}
+        compilers |= {f"{name} {found}" for name, form in COMPILERS.items() for found in re.findall(form, comment)}
+        architectures |= {{"AArch64": "arm64"}.get(found, "amd64") for found in re.findall(r"Machine: +(.*)", comment)}
     release = re.search(r"/modules: (\S+) on ", said)
-    tests = re.search(r"^vm: (.*)$", said, re.M)
-    return [kernel_name, release[1] if release else "none", ", ".join(sorted(compilers)) or "none",
-            str(len(built)), "yes" if "does not build as it must" in said else "none",
-            tests[1] if tests else "did not run"], code == 0
+    splats = sum("the kernel's log" in case.name for case in cases)
+    passed = sum(case.outcome == "passed" for case in cases)
+    tests = f"{passed} of {len(cases) - splats}" + (f" ({' '.join(arguments)})" if arguments else "")
+    return [kernel_name, release[1] if release else "none", ", ".join(sorted(architectures)) or "none",
+            ", ".join(sorted(compilers)) or "none", str(len(built)),
+            "yes" if "does not build as it must" in said else "none", tests, str(splats)], code == 0
 
 
 def matrix(arguments):
     """tools/matrix."""
+    of = debian.release()
+    write = "--write" in arguments
+    options = arguments[arguments.index("--") + 1:] if "--" in arguments else []
+    names = [each for each in arguments[:len(arguments) - len(options)] if each not in ("--write", "--")]
+    chosen = [kernels.known(each) for each in names] or every_kernel(of)
     out = TOP / "build" / "matrix"
     out.mkdir(parents=True, exist_ok=True)
-    rows = [["kernel", "release", "compiler", "modules built", "warnings", "tests/vm"], ["---"] * 6]
-    good = True
-    for kernel in arguments or every_kernel():
-        row, well = matrix_row(kernel, out / f"{kernel}.log")
-        rows.append(row)
+    rows, good = [], True
+    for kernel in chosen:
+        row, well = matrix_row(kernel, out / f"{kernel}.log", *options)
+        rows.append([*row, of.name])
         good &= well
-    text = "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    text = markdown(rows)
     (out / "table.md").write_text(text)
     print(text, end="")
+    if write:
+        # A row replaces the one of the same kernel and release of Debian.
+        lines = MATRIX.read_text().splitlines()[1:] if MATRIX.exists() else []
+        kept = {tuple(line.split("|")[::8]): line.split("|") for line in lines}
+        kept |= {(row[0], row[8]): row for row in rows}
+        MATRIX.write_text("".join("|".join(row) + "\n" for row in
+                                  [[*MATRIX_HEAD, "built on"], *(kept[key] for key in sorted(kept))]))
+        put_table(MATRIX_PAGE, "<!-- made by tools/matrix", markdown(kept[key] for key in sorted(kept)))
     return 0 if good else 1
+
+
+def markdown(rows):
+    """The rows of kernels, as a table."""
+    return "".join(f"| {' | '.join(row)} |\n" for row in
+                   [[*MATRIX_HEAD, "built on"], ["---"] * 9, *rows])
+
+
+def put_table(page, begin, table):
+    """Puts a table into a page, between the comment that begins so and the one that ends it."""
+    text, end = page.read_text(), "<!-- end -->"
+    at = text.index(begin)
+    head = text[:text.index("\n", at) + 1]
+    page.write_text(head + table + text[text.index(end, at):])
 
 
 # ---- the parts ---------------------------------------------------------------------------------
@@ -166,19 +205,27 @@ def part_simulation(rows, _):
     rows.add("calls made to fail in them", f"{len(failed)} of the boundary's, {sum(failed)} times", good)
 
 
-def part_mutants(rows, suite):
-    code, said = run([TOP / "tests" / "mutants" / "run", "--suite", suite], OUT / f"mutants-{suite}.log")
+def part_mutants(rows, _):
+    code, said = run([TOP / "tests" / "mutants" / "run", "-v"], OUT / "mutants.log")
     counts = re.findall(r"^mutants: (\d+ passed, \d+ failed)", said, re.M)
-    rows.add(f"defects put in on purpose, and caught ({suite})", counts[-1] if counts else "none", code == 0)
-    for defect, test in re.findall(
-            r"^mutants: \S+ \((.*)\): caught by (\S+(?: \S*-debug)? \S+): ", said, re.M):
-        rows.add(defect, f"caught by `{test}`", True)
+    rows.add("defects put in on purpose, and caught", counts[-1] if counts else "none", code == 0)
+    fields = check.load("mutants").fields
+    for name in re.findall(r"\bpassed: mutants/(\S+) ", said):
+        its = fields(name)
+        rows.add(its["defect"], f"caught by `{its['suite']} {its['test']}`", True)
 
 
 def part_coverage(rows, _):
     code, said = run([TOP / "tools" / "coverage"], OUT / "coverage.log")
     found = re.findall(r"^coverage: (.*)$", said, re.M)
     rows.add("headers run by the host tests", found[-1] if found else "none", code == 0)
+
+
+def part_clients(rows, _):
+    code, said = run([TOP / "tests" / "clients" / "run", "--all"], OUT / "clients.log")
+    found = re.findall(r"^clients: (.*)$", said, re.M)
+    rows.add("programs that fetch over HTTP, at their jobs against khttpd", found[-1] if found else "none",
+             code == 0)
 
 
 def part_net(rows, _):
@@ -190,13 +237,14 @@ def part_net(rows, _):
 
 def part_faults(rows, which):
     pattern = {"loading": "*faults_loading*", "serving": "*faults*-*faults_loading*"}[which]
-    guests(rows, f"faults while {which}, on 6.1-debug: KASAN, lockdep and kmemleak watching", "6.1-debug",
+    kernel = debugs(debian.release())[0]
+    guests(rows, f"faults while {which}, on {kernel}: KASAN, lockdep and kmemleak watching", kernel,
            "--boot", "faults", "--filter", pattern)
 
 
 def part_debug(rows, variant):
     boot, _, version = variant.partition(":")
-    kernel = f"{version or '6.1'}-debug"
+    kernel = f"{version}-debug" if version else debugs(debian.release())[0]
     what = {"tests": "tests/vm on {}: all but those of the other rows",
             "drop": "tests/vm on {}: drop-tcp-socket", "no_ipv6": "tests/vm on {}: without IPv6",
             "http": "tests/vm on {}: HTTP",
@@ -205,36 +253,44 @@ def part_debug(rows, variant):
 
 
 def part_matrix(rows, kernel):
-    (kernel, release, compiler, modules, warnings, tests), good = matrix_row(
+    (kernel, release, architecture, compiler, modules, warnings, tests, splats), good = matrix_row(
         kernel, OUT / f"matrix-{kernel}.log")
-    rows.add(f"tests/vm on {kernel}: {release}, modules built by {compiler}",
-             f"{modules} modules, warnings: {warnings}; {tests}", good)
+    rows.add(f"tests/vm on {kernel}: {release}, {architecture}, modules built by {compiler}",
+             f"{modules} modules, warnings: {warnings}; {tests} tests passed, {splats} splats", good)
 
 
 def part_storms(rows, kernel):
     storms(rows, kernel)
 
 
-# A part, and its variants.
-PARTS = {
-    "simulation": [None],
-    "mutants": ["simulation", "vm"],
-    "coverage": [None],
-    "net": [None],
-    "matrix": ["6.1", "6.12", "backports"],
-    "faults": ["loading", "serving"],
-    "storms": ["6.1", "6.12", "backports", "6.1-debug", "6.12-debug"],
-    "debug": [f"{boot}{version}" for boot in ("drop", "http", "no_ipv6", "tests", "kunit")
-              for version in ("", ":6.12")],
-}
-ALL = [name if variant is None else f"{name}:{variant}" for name, variants in PARTS.items()
-       for variant in variants]
+def debugs(of):
+    """The names of a release's debug kernels."""
+    return [f"{name}-debug" for name in of.sources]
+
+
+def parts_of(of):
+    """The parts of a release, as PART or PART:VARIANT."""
+    _, *others = of.sources
+    variants = {
+        "simulation": [],
+        "mutants": [],
+        "coverage": [],
+        "clients": [],
+        "net": [],
+        "matrix": every_kernel(of),
+        "faults": ["loading", "serving"],
+        "storms": [*of.headers, "backports", *debugs(of)],
+        "debug": [f"{boot}{version}" for boot in ("drop", "http", "no_ipv6", "tests", "kunit")
+                  for version in ("", *(f":{each}" for each in others))],
+    }
+    return [part for name, those in variants.items()
+            for part in ([f"{name}:{each}" for each in those] or [name])]
 
 
 # ---- the table ---------------------------------------------------------------------------------
 
 def known(part):
-    """What is known of a part: of this clone's runs, else what is kept."""
+    """The known results of a part: of this clone's runs, else the kept ones."""
     now = OUT / f"{part.replace(':', '-')}.rows"
     if now.exists():
         return now.read_text().splitlines()
@@ -261,17 +317,17 @@ def table(lines):
 
 def main(arguments):
     """tools/proof."""
-    write = "--write" in arguments
+    write, every = "--write" in arguments, parts_of(debian.release())
     names = [each for each in arguments if each != "--write"]
     parts = []
     for name in names:
-        found = [each for each in ALL if name in (each, each.split(":")[0])]
+        found = [each for each in every if name in (each, each.split(":")[0])]
         if not found:
-            raise Problem(f"no part is called {name}: {' '.join(ALL)}")
+            raise Problem(f"no part is called {name}: {' '.join(every)}")
         parts += found
     # `--write` alone makes the page of what there is.
     if not arguments:
-        parts = ALL
+        parts = every
     OUT.mkdir(parents=True, exist_ok=True)
     at, good = commit(), True
     for part in parts:
@@ -282,14 +338,11 @@ def main(arguments):
         good &= not rows.failed
         # Only what ran to its end replaces what there was.
         (OUT / f"{part.replace(':', '-')}.rows").write_text("\n".join(rows.lines) + "\n")
-    lines = [line for part in ALL for line in known(part)]
+    lines = [line for part in every for line in known(part)]
     text = table(lines)
     (OUT / "table.md").write_text(text)
     print(f"=== table (build/proof/table.md)\n{text}", end="")
     if write:
         KEPT.write_text("\n".join([HEAD, *lines]) + "\n")
-        begin, end = "<!-- made by tools/proof", "<!-- end -->"
-        page = PAGE.read_text()
-        head = page[:page.index("\n", page.index(begin)) + 1]
-        PAGE.write_text(head + text + page[page.index(end):])
+        put_table(PAGE, "<!-- made by tools/proof", text)
     return 0 if good else 1

@@ -18,7 +18,7 @@ def part(suite, path, choice, **options):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.unlink(missing_ok=True)
         status, said = child.run([sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", path,
-                                  f"--junitxml={file}"], check=False, cwd=TOP)
+                                  f"--junitxml={file}"], check=False, cwd=TOP, limit=900)
         cases = results.junit(file) if file.exists() else []
         for each in cases:
             each.name = suite + "/" + NAME.sub(r"\1.\2", each.name)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-"""What test programs report, as cases: GoogleTest's lines and XML, KUnit's KTAP, JUnit's XML."""
+"""The reports of test programs, as cases: GoogleTest's lines and XML, KUnit's KTAP, JUnit's XML."""
 
 import dataclasses
 import re
@@ -18,9 +18,9 @@ class Case:
 class GoogleTestLines:
     """
     GoogleTest's lines as they come, and behind them its report in XML (REPORT, of the file REPORT_FILE).
-    feed() gives a case when one has ended; end() one for what was still running, one if there is no
-    report, and one for each test of which the report says something else than the lines did: a
-    client's output may have come between these.
+    feed() gives a case when one has ended. end() gives one for a test that was still running, and one if
+    there is no report. It gives one for each test of which report and lines disagree: a client's output may
+    have come between the lines.
     """
     REPORT_FILE = "/tmp/report.xml"
     REPORT = f"status=$?\necho ktcp-report-begin\ncat {REPORT_FILE}\necho\necho ktcp-report-end\nexit $status\n"
@@ -39,7 +39,7 @@ class GoogleTestLines:
         elif self.report is not None and not self.whole:
             self.report.append(line)
         elif begun := self._begun.search(line):
-            # What a case said goes with it, and not with the one before.
+            # A case's lines go with it, and not with the one before.
             self.running, self.said = begun[1], []
         elif (ended := self._ended.search(line)) and ended[2] == self.running:
             outcome = {"OK": "passed", "FAILED": "failed", "SKIPPED": "skipped"}[ended[1]]
@@ -115,9 +115,9 @@ _result = re.compile(r"(ok|not ok) (\d+)(?: -)?(?: ([^#]*?))? *(?:# *(\S.*))?$")
 
 def ktap(text):
     """
-    All KTAP documents of a kernel's log, whatever else it says between their lines, as cases: one for
-    each innermost result, named SUITE.TEST. A result that a plan promises and that does not come is
-    a failed case, and so is a suite that failed though its tests passed.
+    All KTAP documents of a kernel's log, with any other lines between, as cases: one for each innermost
+    result, named SUITE.TEST. A promised result that does not come is a failed case, and so is a suite that
+    failed though its tests passed.
     """
     cases, documents, said = [], [], []
 

@@ -7,16 +7,16 @@ import shutil
 
 from . import Problem, packages, process
 
-# What a proxy needs goes in; nothing else of our environment does.
+# A proxy's variables go in; nothing else of our environment does.
 PROXY = ("http_proxy", "https_proxy", "no_proxy")
 
 
 def within(root, folder="", at="", devices=False):
     """
-    What runs a command in the system in root: words.
+    The words before a command that runs in the system in root.
 
-    folder: found there under its own name, or under another (at). devices: it sees this machine's
-    /dev. The mounts, and whatever the command started, end with the command, and it ends with us.
+    folder: found there under its own name, or under another (at). devices: it sees this machine's /dev. The
+    command's mounts and processes end with the command, and it ends with us.
     """
     # unshare itself ignores SIGTERM while its child runs.
     return ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child",
@@ -61,7 +61,7 @@ class Root:
         process.run(self.inside("apt-get", "-q", "update"), log)
 
     def inside(self, *command):
-        """What runs a command in it: words. Nothing of this machine's environment comes along."""
+        """The words before a command that runs in it. Nothing of this machine's environment comes along."""
         given = [f"{name}={os.environ[name]}" for name in PROXY if name in os.environ]
         if self.cache:
             given.append("KTCP_CACHE=/var/cache/ktcp")
