@@ -10,7 +10,7 @@ SECTIONS = ("standard", "http")
 
 
 def judged(results):
-    """What the baseline has, of a run: (kernel, server, workload), and instructions."""
+    """The baseline's figures of a run: (kernel, server, workload), and instructions."""
     return {(result["kernel"], result["server"], key(result)): result["ns_per_request"]
             for result in results
             if result["section"] in SECTIONS and "failed" not in result and
@@ -20,7 +20,8 @@ def judged(results):
 def write(path, conditions, results):
     with open(path, "w", newline="", encoding="utf-8") as file:
         for name, value in conditions.items():
-            file.write(f"# {name}: {value}\n")
+            if name != "commit":      # the file's own history has it
+                file.write(f"# {name}: {value}\n")
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["kernel", "server", "client", "connections", "size", "per_request",
                          "instructions"])

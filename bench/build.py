@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-"""What the guests need, built: modules for each kernel, servers and clients, nginx."""
+"""Builds for the guests: modules for each kernel, servers and clients, nginx."""
 
+import pathlib
 import shutil
+import subprocess
 
-from guest import TOP, command, say, stop
+from guest import TOP, Problem, command, given, say
 
 HERE = TOP / "bench"
 BUILD = TOP / "build" / "bench"
@@ -39,6 +41,17 @@ def floor(kernel):
     return module(kernel, HERE / "floor", BUILD / kernel.release / "floor", "floor")
 
 
+def costs(kernel):
+    return module(kernel, HERE / "costs", BUILD / kernel.release / "costs", "costs")
+
+
+def commit():
+    """This tree's, and whether something was changed since; no repository has none."""
+    if not (TOP / ".git").exists():
+        return "unknown"
+    return command("git", "-C", TOP, "describe", "--always", "--abbrev=7", "--exclude=*", "--dirty").strip()
+
+
 def place(top):
     return top / "build" / "bench"
 
@@ -46,7 +59,7 @@ def place(top):
 def worktree(commit):
     """Another commit's tree, checked out below build/: its short name, and the folder."""
     git = ["git", "-C", TOP]
-    name = command(*git, "rev-parse", "--short", "--verify", f"{commit}^{{commit}}").strip()
+    name = given.commit(commit, TOP)
     folder = TOP / "build" / f"base-{name}"
     if not (folder / ".git").exists():
         shutil.rmtree(folder, ignore_errors=True)
@@ -67,11 +80,13 @@ def base_modules(kernel, top):
 
 def peer(path):
     """Somebody else's module, which must not be taken for ours in the guest."""
-    if not path.endswith(".ko") or not shutil.os.path.exists(path):
-        stop(f"PEER={path} is not a module: the .ko file, built for the measured kernel (one "
-             f"--kernel), is needed")
+    known = subprocess.run(["/sbin/modinfo", "-F", "name", path], stdin=subprocess.DEVNULL, check=False,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if not path.endswith(".ko") or not pathlib.Path(path).is_file() or known.returncode:
+        raise Problem(f"PEER={path} is not a module: the .ko file, built for the measured kernel (one "
+                      f"--kernel), is needed")
     BUILD.mkdir(parents=True, exist_ok=True)
-    return shutil.copy(path, BUILD / "peer.ko")
+    return str(shutil.copy(path, BUILD / "peer.ko"))
 
 
 def nginx():

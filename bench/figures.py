@@ -72,11 +72,9 @@ def bars(output, name, y, groups, series, x=""):
     gnuplot(script + "plot " + ", \\\n".join(plots) + "\n")
 
 
-def draw(folder, to=None):
+def draw(to):
     """All figures of the folder's results, of its first kernel."""
-    to = to or folder
-    to.mkdir(parents=True, exist_ok=True)
-    results = read(folder)
+    results = read(to)
     results = [result for result in results if result["kernel"] == kernels_of(results)[0]]
     counted = [result for result in results if result["section"] not in NOT_COUNTED]
     idle = [result for result in results if result["section"] == "idle"]

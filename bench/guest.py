@@ -9,12 +9,11 @@ import re
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TOP / "tools"))
 
-from harness import Problem, child, debian, emulator     # noqa: E402
+from harness import Problem, child, debian, emulator, given     # noqa: E402
 from harness import guest as machines            # noqa: E402
 from harness import kernel as kernels            # noqa: E402
 
@@ -36,7 +35,7 @@ def stop(text):
 
 
 def command(*words, **options):
-    """Runs one of ours; what it says is shown when it fails."""
+    """Runs one of ours; its output is shown when it fails."""
     done = subprocess.run([str(word) for word in words], stdin=subprocess.DEVNULL, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **options)
     if done.returncode:
@@ -44,14 +43,7 @@ def command(*words, **options):
     return done.stdout
 
 
-@dataclass(frozen=True)
-class Kernel:
-    name: str          # 6.1
-    release: str
-    kdir: str          # to build modules against
-    vmlinuz: str
-    modules: str
-
+class Kernel(kernels.Kernel):
     @property
     def build(self):
         """Debian's version of it."""
@@ -65,7 +57,7 @@ def kernel(name):
         one = kernels.get(name)
     except Problem as problem:
         stop(f"no kernel {name} to measure with: {problem}")
-    return Kernel(name, one.release, one.kdir, one.vmlinuz, one.modules)
+    return Kernel(**vars(one))
 
 
 def accel(of):
@@ -132,12 +124,16 @@ class Conversation:
         self.process.end(0)
 
     def lines(self):
-        """What the job says, until it is done."""
+        """The job's output, until it is done."""
         for text in self.process.stdout:
             if text.startswith("ktcp-guest-exit: "):
                 return
             yield text.replace("\r", "")
 
     def say(self, text=""):
-        self.process.stdin.write(text + "\n")
-        self.process.stdin.flush()
+        """To the job. Where the guest has ended, lines() ends too."""
+        try:
+            self.process.stdin.write(text + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass

@@ -60,7 +60,7 @@ def run(machine, name, pairs, programs, done):
             said = []
         elif text.startswith("end ") and waiting:
             server, workload = waiting.pop(0)
-            done(server, workload, outcome(machine.how, workload, said))
+            done(server, workload, outcome(machine.how, workload, said, text.split()[1]))
         else:
             said.append(text)
 
@@ -73,8 +73,8 @@ def run(machine, name, pairs, programs, done):
     say(f"{machine.kernel.name} {name}: {time.time() - started:.0f} s")
 
 
-def outcome(how, workload, said):
-    """What the client reported, with what became of it."""
+def outcome(how, workload, said, status="0"):
+    """The client's report, with its outcome; status is the job's."""
     text = "".join(said)
     begin, end = text.find("{\n"), text.rfind("\n}")
     try:
@@ -87,6 +87,8 @@ def outcome(how, workload, said):
         result["failed"] = f"{errors} errors"
     elif not result["requests"]:
         result["failed"] = "no reply"
+    elif status != "0":
+        result["failed"] = f"the client, the one beside it, or rmmod ended with status {status}"
     elif how == "icount" and not workload.idle and \
             not 0 <= result.get("cpu_idle_percent", -1) <= 0.5:
         # Idle time is skipped, and so is not instructions.

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """
-Servers in a guest whose clients are outside of it, as clients are: over a virtual network card. The
-guest counts instructions, and its packet sockets stamp what arrives and what leaves (capture/), so
-the times are the guest's alone: how long a request was on its way, or how busy this machine is, does
-not count. When requests arrive is this machine's, so the figures repeat less well than counted ones.
+Servers in a guest whose clients are outside of it, as clients are: over a virtual network card. The guest
+counts instructions, and its packet sockets stamp arriving and leaving segments (capture/). So the times are
+the guest's alone, without the way of a request or the load of this machine. When requests arrive is this
+machine's, so the figures repeat less well than counted ones.
 """
 
 import subprocess
@@ -25,8 +25,8 @@ def clients(workload, programs, port):
     """The clients of one measurement, from the first request to the last answer; their errors."""
     beside = None
     if workload.bulk:
-        beside = subprocess.Popen(load(programs, port, BULK), stdout=subprocess.DEVNULL,
-                                  stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        beside = subprocess.Popen(load(programs, port, BULK), stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True)
         time.sleep(0.7)
     try:
         done = subprocess.run(
@@ -37,11 +37,15 @@ def clients(workload, programs, port):
             check=False)
     finally:
         if beside:
-            beside.kill()
-            beside.wait()
-    if done.returncode == 0:
-        return ""
-    return (done.stdout.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+            beside.terminate()      # it reports what it has seen
+            bulk = beside.communicate()[0]
+    if beside and beside.returncode:
+        return f"the bulk sender: {last_line(bulk, beside.returncode)}"
+    return last_line(done.stdout, done.returncode) if done.returncode else ""
+
+
+def last_line(text, code):
+    return (text.strip().splitlines() or [f"exit code {code}"])[-1]
 
 
 def run(machine, name, pairs, programs, done):
@@ -66,7 +70,7 @@ def run(machine, name, pairs, programs, done):
                 there.say()
             elif text.startswith("end ") and waiting:
                 server, workload = waiting.pop(0)
-                result = outcome("outside", workload, said)
+                result = outcome("outside", workload, said, text.split()[1])
                 if problem:
                     result["failed"] = problem
                 done(server, workload, result)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-"""What is measured: the servers, the workloads, and which goes with which."""
+"""The servers, the workloads, and their combinations."""
 
 import re
 import subprocess
@@ -21,6 +21,7 @@ class Server:
     http: bool = False        # or echo
     standard_only: bool = False    # not worth the other workloads' time
     quick: bool = False       # measured in a quick run
+    bulk: bool = True         # reads no faster than it can send: may be given any amount
 
 
 @dataclass
@@ -91,7 +92,9 @@ MOST = {"work": 500, "thread": 20_000}
 
 
 def models_of(module):
-    """The models that this build of a module has, as its parameter's description tells."""
+    """The models that this build of a module has, as its parameter's description tells; None: all that there are."""
+    if module is None:
+        return list(MODELS)
     parameters = subprocess.run(["/sbin/modinfo", "-F", "parm", module], check=True, text=True,
                                 stdout=subprocess.PIPE).stdout
     text = next(line for line in parameters.splitlines() if line.startswith("model:"))
@@ -100,29 +103,78 @@ def models_of(module):
 
 def kernel_servers(name, module, **others):
     """A module of ours, in each of its models; or that of another commit, called base-NAME."""
-    # In the guest every module is in the root folder.
+    # In the guest every module is in the root folder. The model softirq is event's functions by another name.
     return [Server(f"{name}-{model}",
                    f"/{name}.ko model={model} backlog=4096 max_connections=1000000", [str(module)],
                    MOST.get(model, UNLIMITED), f"{name}, {MODELS[model]}",
-                   **{"quick": True, **others})
+                   **{"quick": model != "softirq", **others})
             for model in models_of(module)]
 
 
 def floor_server(module):
-    """What no server in the kernel is below, with TCP as it is."""
+    """No server in the kernel is below this one, with TCP as it is."""
     return Server("floor", "/floor.ko", [str(module)], UNLIMITED, "bare TCP in sk_data_ready", idle=False,
-                  quick=True)
+                  quick=True, bulk=False)
 
 
 def http_servers(khttpd, nginx, name="khttpd"):
     """khttpd's module, and nginx's program with its configuration."""
     models = kernel_servers(name, khttpd, idle=False, http=True, with_files=" root=/www")
     for each in models:
-        each.quick = each.name.endswith(("-event", "-softirq"))
+        each.quick = each.name.endswith("-event")
         each.standard_only = not each.quick
+    if name == "khttpd":
+        # The same with answers that are kept, which is not the default.
+        event = next(each for each in models if each.name == "khttpd-event")
+        models.append(replace(event, name="khttpd-cache", command=event.command + " cache_ms=1000",
+                              what="khttpd, event-driven, cache_ms=1000",
+                              quick=False, standard_only=True))
     return models + [
         Server("nginx", "/sbin/nginx -c /nginx.conf", [nginx[1]], UNLIMITED,
                "nginx, a worker for each CPU", idle=False, programs=[nginx[0]], http=True, quick=True)]
+
+
+# In the place of modules that are not built yet.
+UNBUILT = {"kecho": None, "khttpd": None}
+
+
+def servers(modules=UNBUILT, floor="", programs="", nginx=("", ""), peer=None, base=None):
+    """All that there are; somebody else's module (peer), and those of another commit (base), beside them."""
+    known = [*kernel_servers("kecho", modules["kecho"]), floor_server(floor)]
+    if peer:
+        known.append(peer_server(peer))
+    known += user_servers(programs)
+    if base:
+        known += kernel_servers("base-kecho", base["kecho"])
+        known += http_servers(base["khttpd"], nginx, "base-khttpd")[:-1]
+    return known + http_servers(modules["khttpd"], nginx)
+
+
+# The module `costs` does one of these so many times for each message. Each is held against a figure, and
+# is so many of a kind: a question and its answer cross two times.
+TIMES = 200
+COSTS = {
+    "nothing": ("", 0, ""),
+    "task": ("nothing", 1, "a coroutine of one's own, awaited"),
+    "child": ("nothing", 1, "a spawned child, joined"),
+    "sleep": ("nothing", 1, "sleep_for(0)"),
+    "within": ("sleep", 1, "a timer that is armed and cancelled (within())"),
+    "lock": ("nothing", 1, "a strand_lock that is free"),
+    "event": ("nothing", 2, "an event across two strands"),
+    "channel": ("nothing", 2, "a channel's message across two strands"),
+    "block": ("nothing", 1, "run_blocking() of a function that does nothing"),
+}
+
+
+def cost_servers(module):
+    return [Server(f"costs-{name}", f"/costs.ko what={name} times={TIMES}", [str(module)], UNLIMITED,
+                   what or "an echo server", idle=False)
+            for name, (_, _, what) in COSTS.items()]
+
+
+def costs():
+    """The parts of the library: an echo with TIMES of one of them."""
+    return [Workload("costs", 2)]
 
 
 def peer_server(module):
@@ -166,12 +218,11 @@ def sweeps():
     rows += [Workload("sizes", 16, each, extra=LONG if each in ("64K", "1M") else [])
              for each in SIZES if each not in ("64", "16K")]
     rows += [Workload("per-request", each, per_request=True) for each in (1, 128)]
-    rows.append(beside(16))
     return rows
 
 
 def decisions():
-    """What the engine's design is judged by: one processor, the clients outside."""
+    """The measure of the engine's design: one processor, the clients outside."""
     def row(connections, requests, **options):
         return Workload("decisions", connections, requests=requests,
                         client="busy" if "busy" in options else "fair", **options)
@@ -187,7 +238,7 @@ def beside(connections):
 
 
 def copies():
-    """What depends on how the processor copies: also counted with string instructions."""
+    """Workloads that depend on how the processor copies: also counted with string instructions."""
     return [Workload("copies", 16, "16K"), http_row("64K", section="copies")]
 
 
@@ -220,8 +271,9 @@ def idle(largest):
 
 def serves(server, workload):
     if server.http != workload.http or \
+            ((workload.beside or workload.bulk) and not server.bulk) or \
             (server.standard_only and workload.section.endswith("sweeps")):
         return False
-    # Whoever serves one at a time still serves short connections one after the other.
+    # A server that serves one at a time still serves short connections one after the other.
     at_once = 1 if workload.per_request else workload.connections
     return at_once + workload.idle + (1 if workload.beside else 0) <= server.connections

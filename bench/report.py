@@ -6,11 +6,11 @@ Tables and figures from the results of a run.
 
 prints the tables of an earlier run, whose results.csv is in FOLDER, and draws its figures again.
 A page gets both between its lines "<!-- results -->" and "<!-- end of results -->"; its figures
-go to the folder figures/ beside it.
+go to the folder figures/ beside it. docs/benchmarks.md then also makes the README's tables and picture.
 """
 
-import json
 import pathlib
+import subprocess
 import sys
 
 sys.dont_write_bytecode = True
@@ -18,15 +18,23 @@ sys.dont_write_bytecode = True
 import figures    # noqa: E402
 import results    # noqa: E402
 import tables     # noqa: E402
+from guest import TOP    # noqa: E402
 
-if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3):
-        sys.exit(__doc__.strip())
-    source = pathlib.Path(sys.argv[1])
-    told = json.loads((source / "conditions.json").read_text())["conditions"]
+import harness    # noqa: E402
+from harness import given    # noqa: E402
+
+
+def main(folder, page=None):
+    source = given.file(pathlib.Path(folder, "results.csv")).parent
+    page = page and given.marked(page, *tables.MARKS)
+    told = results.conditions(source)
     print(tables.text(told, results.read(source)))
     figures.draw(source)
-    if len(sys.argv) == 3:
-        to = pathlib.Path(sys.argv[2])
-        figures.draw(source, to.parent / "figures")
-        tables.publish(to, told, results.read(source))
+    if page:
+        tables.publish(page, told, results.read(source), source)
+        if page.resolve() == TOP / "docs/benchmarks.md":
+            subprocess.run([TOP / "tools/page", "figures", "--fix"], check=True)
+
+
+if __name__ == "__main__":
+    harness.main("report", main, *sys.argv[1:])

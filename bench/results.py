@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-"""A result: what it is called, which workload it is of, and the folder that keeps them."""
+"""A result: its name, its workload, and the folder that keeps them."""
 
 import csv
 import json
@@ -28,7 +28,7 @@ def readable(size):
 
 
 def workload(connections, size="64", per_request=False, idle=0, beside=False, client="echo-load"):
-    """What key() gives: the workload, whichever the server."""
+    """key()'s value: the workload, for every server."""
     return (connections, size, per_request, idle, beside, client)
 
 
@@ -50,7 +50,7 @@ def title(of):
 
 
 def describe(result):
-    """A line for whoever waits."""
+    """A line for the person who waits."""
     text = title(key(result)) + ": "
     if "failed" in result:
         return text + result["failed"]
@@ -90,21 +90,32 @@ def flat(result):
     return row
 
 
-def write(folder, conditions, results, legend):
+def write(folder, now, results, legend):
     with open(folder / "results.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, FIELDS, restval="")
         writer.writeheader()
         writer.writerows(flat(result) for result in results)
     (folder / "conditions.json").write_text(
-        json.dumps({"conditions": conditions, "servers": legend}, indent=1) + "\n")
+        json.dumps({"conditions": now, "servers": legend}, indent=1) + "\n")
     caches = [{"server": result["server"], "idle": result["idle"], "memory": result["memory"]}
               for result in results if result.get("memory")]
     if caches:
         (folder / "idle-memory.json").write_text(json.dumps(caches, indent=1) + "\n")
 
 
+def conditions(folder):
+    """Those that write() wrote."""
+    return json.loads((folder / "conditions.json").read_text())["conditions"]
+
+
+def differing(before, now):
+    """The conditions that keep two runs' results from standing in one table, in words; or none."""
+    return ", ".join(f"{name} {before[name]} (now: {now[name]})" for name in before
+                     if now.get(name, before[name]) != before[name])
+
+
 def read(folder):
-    """What write() wrote, as flat results."""
+    """write()'s files, as flat results."""
     results = []
     with open(folder / "results.csv", newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """Tables of results, for the terminal and for docs/benchmarks.md."""
 
+import shutil
 import statistics
 
+import plan
 from results import flat, is_http, kernels_of, key, servers_of, title, workload
+
+# The lines of a page that the results stand between.
+MARKS = "<!-- results -->\n", "<!-- end of results -->\n"
 
 
 def grid(head, rows, left=1):
@@ -60,7 +65,7 @@ def latency(name):
 
 
 # Sections with tables of their own: by clocks, or of another boot than the others.
-NOT_COUNTED = ("wall", "idle", "decisions", "copies")
+NOT_COUNTED = ("wall", "idle", "decisions", "beside", "copies", "costs")
 STANDARD = [workload(1), workload(16), workload(128), workload(16, "16K"), workload(16, per_request=True)]
 CONNECTIONS = [workload(each) for each in (1, 16, 128, 1024, 10_000)]
 SIZES = [workload(16, each) for each in ("1", "64", "4K", "16K", "64K", "1M")]
@@ -137,10 +142,20 @@ def with_strings(results, workloads, reference):
     return grid(head, rows) if rows else ""
 
 
-def decided(results):
-    """Latencies of clients outside: p50 and p99, and the longest, with ratios to epoll's."""
+def costs(results):
+    """One of each: the instructions that a message took more, over how often it was done."""
+    found = {result["server"].removeprefix("costs-"): result["ns_per_request"] for result in results
+             if result["section"] == "costs" and "failed" not in result}
+    rows = [[what, f"{(found[name] - found[against]) / plan.TIMES / parts:,.0f}"]
+            for name, (against, parts, what) in plan.COSTS.items()
+            if what and name in found and against in found]
+    return grid(["", "instructions"], rows) if rows else ""
+
+
+def latencies(results, section):
+    """p50 and p99, and the longest, with ratios to epoll's."""
     found = {(result["server"], key(result)): result for result in results
-             if result["section"] == "decisions" and "failed" not in result}
+             if result["section"] == section and "failed" not in result}
     columns = list(dict.fromkeys(what for _, what in found))
     rows = []
     for server in servers_of(results):
@@ -179,12 +194,11 @@ def counted_parts(results):
         ("p99 latency, us of instructions", by_workload(counted, STANDARD, latency("p99_ns")), ""),
         ("Longest latency, us of instructions",
          by_workload(counted, STANDARD, latency("max_ns")), ""),
-        ("p99 latency of 16 connections beside one that sends 1 MiB messages without pause, us",
-         by_workload(counted, [workload(16), workload(16, beside=True)], latency("p99_ns"))
-         if any(result["beside"] for result in counted) else "", ""),
+        ("16 connections beside one that sends 1 MiB messages without pause, all in the guest: us of "
+         "instructions, and over epoll's of the same boot", latencies(results, "beside"), ""),
         ("A new client's request from connecting to its reply beside idle connections, p50, us",
          by_workload(idle, IDLE, latency("p50_ns")), "idle-latency"),
-        ("Guest instructions a second while nobody asks for anything, with idle connections",
+        ("Guest instructions a second while no client asks for anything, with idle connections",
          by_workload(idle, IDLE, lambda each: f"{each['watched_ns_per_s']:,.0f}"
                      if "watched_ns_per_s" in each else ""), ""),
         ("Memory of an idle connection, both ends, bytes less available",
@@ -205,9 +219,10 @@ def counted_parts(results):
          with_strings([each for each in results if not is_http(each)], STANDARD, "epoll"), ""),
         ("Copies of HTTP, and ratios to nginx's", with_strings([each for each in results if is_http(each)],
                                            HTTP[16], "nginx"), ""),
+        ("What the parts of the library cost, in guest instructions", costs(results), ""),
         ("Clients outside, one processor: from a request's arrival to its answer, us in the guest, "
          "and over epoll's of the same boot; beside a busy task, and 16 beside a bulk sender",
-         decided(results), ""),
+         latencies(results, "decisions"), ""),
         *wall_tables(results, http=False),
         *wall_tables(results, http=True),
         ("p99 latency over p50 by the wall clock, 64 B x128, median of the turns",
@@ -240,14 +255,16 @@ def text(conditions, results):
     return "\n".join(lines)
 
 
-def publish(page, conditions, results):
-    """The same into a page, with the figures."""
-    begin, end = "<!-- results -->\n", "<!-- end of results -->\n"
+def publish(page, conditions, results, folder):
+    """The same into a page, with those of the folder's figures that show it."""
+    begin, end = MARKS
     before, rest = page.read_text().split(begin, 1)
     after = rest.split(end, 1)[1]
     text = ["Conditions:", ""] + [f"- {name}: {value}" for name, value in conditions.items()] + [""]
     for name, table, figure in parts(results):
         text += [f"**{name}**", "", "```", table, "```", ""]
-        if figure and (page.parent / "figures" / f"{figure}.svg").exists():
+        drawn = folder / f"{figure}.svg"
+        if figure and drawn.exists():
+            shutil.copy(drawn, page.parent / "figures")
             text += [f"![{name}](figures/{figure}.svg)", ""]
     page.write_text(before + begin + "\n".join(text) + end + after)

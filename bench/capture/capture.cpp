@@ -2,10 +2,10 @@
 /*
  * capture INTERFACE PORT SIZE: how long a server takes, seen from its own machine's network card.
  *
- * From the moment a request of SIZE bytes of payload arrives for PORT until the first payload of
- * that size goes back to its sender, as the kernel's packet sockets stamp both. Ends on SIGTERM
- * with a report whose names are echo-load's. The first 16 are not counted: caches and routes are
- * cold.
+ * It begins when a request of SIZE bytes of payload arrives for PORT. It ends when the first
+ * payload of that size goes back to its sender. The kernel's packet sockets stamp both. Ends on
+ * SIGTERM with a report whose names are echo-load's. The first 16 are not counted: caches and
+ * routes are cold.
  */
 #include <arpa/inet.h>
 #include <linux/filter.h>

@@ -35,7 +35,7 @@ class endpoint {
  * if something else came back. */
 int exchange(int socket, const unsigned char *pattern, size_t length);
 
-/* Room for so many more descriptors; what to say if there is none. */
+/* Room for so many more descriptors; returns the message if there is none. */
 std::string raise_descriptor_limit(uint64_t wanted);
 
 } // namespace load

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * A histogram of nanoseconds in log-linear buckets, as HdrHistogram's: exact below 256, and
- * 128 buckets for each doubling above, so that what it says of a value is less than 0.8 %
- * too large and never too small. Recording is a shift and an increment.
+ * A histogram of nanoseconds in log-linear buckets, as HdrHistogram's: exact below 256, and 128
+ * buckets for each doubling above. So its value of a sample is less than 0.8 % too large and never
+ * too small. Recording is a shift and an increment.
  *
  *	histogram latencies;
  *	latencies.record(31'250);
@@ -90,7 +90,7 @@ class histogram {
 		return count_ ? static_cast<double>(sum_) / static_cast<double>(count_) : 0;
 	}
 
-	/* What at least this share of the values, in per cent, does not exceed. */
+	/* At least this share of the values, in per cent, does not exceed the result. */
 	uint64_t percentile(double share) const
 	{
 		const double exact = static_cast<double>(count_) * share / 100;

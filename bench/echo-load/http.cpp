@@ -40,7 +40,7 @@ std::string first_line(std::string_view answer)
 	return std::string(answer.substr(0, answer.find("\r\n")));
 }
 
-/* Receives one answer on a blocking socket; what went wrong, or nothing. */
+/* Receives one answer on a blocking socket; returns the error, or nothing. */
 std::string receive(int fd, std::string &answer)
 {
 	char buffer[65536];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * The requests of an HTTP load. Each path is asked for once before it is measured: that answer, and
- * the file where there is one to compare with, is what all others are held against.
+ * The requests of an HTTP load. Each path is asked for once before it is measured. All other
+ * answers are compared with that one, and with the file where there is one.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * What all of echo-load knows, and the outcome of a run with its report.
+ * Shared by all of echo-load: the outcome of a run with its report.
  */
 #pragma once
 

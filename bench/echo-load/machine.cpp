@@ -33,15 +33,21 @@ bool read_timer_list(cpu_time &result)
 	}
 	if (!cpus)
 		return false;
-
-	timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	result = { idle, cpus * (time.tv_sec * 1'000'000'000 + time.tv_nsec) };
+	result.clock = now();
+	result.idle = idle;
+	result.total = cpus * result.clock;
 	return true;
 }
 
 } // namespace
+
+int64_t now()
+{
+	timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * 1'000'000'000 + time.tv_nsec;
+}
 
 cpu_time read_cpu_time()
 {
@@ -63,6 +69,7 @@ cpu_time read_cpu_time()
 		if (i == 3 || i == 4)
 			result.idle += ticks * 10'000'000;
 	}
+	result.clock = now();
 	return result;
 }
 
@@ -72,6 +79,13 @@ double idle_percent(const cpu_time &before, const cpu_time &after)
 		return -1;
 	return 100.0 * static_cast<double>(after.idle - before.idle) /
 	       static_cast<double>(after.total - before.total);
+}
+
+double busy_per_second(const cpu_time &before, const cpu_time &after)
+{
+	const int64_t busy = after.total - before.total - (after.idle - before.idle);
+
+	return static_cast<double>(busy) * 1e9 / static_cast<double>(after.clock - before.clock);
 }
 
 memory read_memory()

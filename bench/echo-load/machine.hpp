@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * What the machine under the load says of itself in /proc: how much of its time it idled, and
- * where its memory is.
+ * The machine under the load, by its own words: its clock, and from /proc its idle time, and the
+ * places of its memory.
  */
 #pragma once
 
@@ -13,16 +13,23 @@
 namespace load
 {
 
-/* Nanoseconds since some moment, over all CPUs. */
+/* Nanoseconds of the monotonic clock. */
+int64_t now();
+
+/* Nanoseconds since some moment. */
 struct cpu_time {
-	int64_t idle = 0;
-	int64_t total = 0;
+	int64_t clock = 0;
+	int64_t idle = 0; /* the sum over all CPUs */
+	int64_t total = 0; /* the same, idle or not */
 };
 
 cpu_time read_cpu_time();
 
 /* Of the time between the two; negative if too short to tell. */
 double idle_percent(const cpu_time &before, const cpu_time &after);
+
+/* Nanoseconds of work, of all CPUs together, in each second that passed between the two. */
+double busy_per_second(const cpu_time &before, const cpu_time &after);
 
 struct memory {
 	int64_t available = 0; /* bytes, as the rest */

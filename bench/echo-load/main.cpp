@@ -38,7 +38,7 @@ namespace
 	return 1;
 }
 
-/* What an error in connecting means to somebody at a keyboard. */
+/* The meaning of an error in connecting, for a person at a keyboard. */
 std::string explain(const options &asked, int error)
 {
 	const std::string place = asked.host + " port " + std::to_string(asked.port);
@@ -168,7 +168,7 @@ int run::echo_idle()
 
 memory_cost run::cost(const char *when, const memory &before) const
 {
-	/* What is freed after a grace period is to be gone. */
+	/* Memory that is freed after a grace period is to be gone. */
 	sleep(1);
 
 	const memory after = read_memory();
@@ -180,22 +180,18 @@ memory_cost run::cost(const char *when, const memory &before) const
 		 grown(before, after, asked_.idle) };
 }
 
-/* How busy the machine is while nobody asks it for anything. */
+/* How busy the machine is while no client asks it for anything. */
 double run::watch() const
 {
 	const timespec pause = { asked_.watch / 1'000'000'000, asked_.watch % 1'000'000'000 };
 
-	/* What the opening has left to do is to be done. */
+	/* The rest of the opening's work is to be done. */
 	sleep(1);
 
 	const cpu_time before = read_cpu_time();
 
 	nanosleep(&pause, nullptr);
-
-	const cpu_time after = read_cpu_time();
-	const int64_t busy = after.total - before.total - (after.idle - before.idle);
-
-	return static_cast<double>(busy) * 1e9 / static_cast<double>(asked_.watch);
+	return busy_per_second(before, read_cpu_time());
 }
 
 /* By the first worker's thread, some ten times a second. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * What is sent, and what is to come back: the same bytes of an echo server, an answer of an HTTP
- * server.
+ * The bytes to send, and the bytes to come back: the same from an echo server, an answer from an
+ * HTTP server.
  */
 #pragma once
 

@@ -232,7 +232,7 @@ option text(const char *name, const char *allowed, std::string &result)
 		} };
 }
 
-/* What does not go together, or would not mean what it says. */
+/* Options that contradict each other, or would not mean what they say. */
 std::string contradiction(const options &o)
 {
 	if (o.threads > o.connections)

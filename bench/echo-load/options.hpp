@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * What the user asked of echo-load: the command line as values, each within its limits.
+ * The user's wishes: the command line as values, each within its limits.
  */
 #pragma once
 

@@ -44,14 +44,6 @@ Number part(Number whole, unsigned parts, unsigned number)
 
 } // namespace
 
-int64_t now()
-{
-	timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1'000'000'000 + time.tv_nsec;
-}
-
 void errors::add(const errors &more)
 {
 	connect += more.connect;
@@ -350,7 +342,7 @@ bool worker::over(int64_t time) const
 	/* A request that hangs is an error as soon as its time is up, and never unnoticed. */
 	if (interval_ <= 0)
 		return measured(time) && !outstanding_;
-	/* What was due before the end is waited for, within limits. */
+	/* Requests that were due before the end are waited for, within limits. */
 	return issued_ == due_until_end_ ? !outstanding_ :
 					   time >= when_.end && time - when_.end > options_.timeout;
 }

@@ -3,11 +3,10 @@
  * One thread of load: its connections, an epoll instance, and the loop that sends, receives
  * and checks.
  *
- * Closed loop: a connection's next request follows its reply (or the think time after it);
- * latency counts from sending. Open loop: requests are due at fixed times, whether or not
- * there is a connection free to send them, and latency counts from when a request was due: a
- * server that stalls is not spared the requests that it kept from being sent ("coordinated
- * omission").
+ * Closed loop: a connection's next request follows its reply (or the think time after it); latency
+ * counts from sending. Open loop: requests are due at fixed times, whether or not a connection is
+ * free to send them. Latency counts from when a request was due, so a server that stalls is not
+ * spared the requests that it held up ("coordinated omission").
  */
 #pragma once
 
@@ -21,14 +20,12 @@
 
 #include "endpoint.hpp"
 #include "histogram.hpp"
+#include "machine.hpp"
 #include "message.hpp"
 #include "options.hpp"
 
 namespace load
 {
-
-/* Nanoseconds of the monotonic clock. */
-int64_t now();
 
 struct errors {
 	uint64_t connect = 0; /* could not be opened */
@@ -54,8 +51,8 @@ struct window {
 
 class worker {
     public:
-	/* Its part of the connections, the rate and the requests; number counts from 0. What it
-	 * sends: these messages in turn, or without any, parts of the pattern. */
+	/* Its part of the connections, the rate and the requests; number counts from 0. It sends
+	 * these messages in turn, or without any, parts of the pattern. */
 	worker(const options &all, const endpoint &server, const unsigned char *pattern,
 	       unsigned number, const std::vector<message> &messages = {});
 	~worker();

@@ -61,13 +61,21 @@ static long floor_send_page(struct sock *sk, struct page *page, unsigned int off
 #endif
 }
 
+/* Are all bytes in fragments of its own? A card's driver may leave the first ones before them. */
+static bool floor_forwards(const struct sk_buff *skb)
+{
+	return !skb_headlen(skb) && !skb_has_frag_list(skb) && skb->len >= FLOOR_FORWARD;
+}
+
 static int floor_forward(read_descriptor_t *desc, struct sk_buff *skb, unsigned int offset,
 			 size_t len)
 {
-	unsigned int begin = skb_headlen(skb);
+	unsigned int begin = 0;
 	size_t sent = 0;
 	int i;
 
+	if (!floor_forwards(skb))
+		return 0; /* the next in the queue: it is looked at anew */
 	for (i = 0; i < skb_shinfo(skb)->nr_frags && sent < len; i++) {
 		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
 		const unsigned int end = begin + skb_frag_size(frag);
@@ -101,7 +109,7 @@ static void floor_echo(struct sock *sk)
 		struct msghdr message = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
 		struct kvec part = { .iov_base = floor_buffer };
 
-		if (!skb_headlen(skb) && skb->len >= FLOOR_FORWARD) {
+		if (floor_forwards(skb)) {
 			if (tcp_read_sock(sk, &desc, floor_forward) <= 0)
 				break;
 			continue;
@@ -129,7 +137,7 @@ static void floor_ready(struct sock *sk)
 		floor_echo(sk);
 }
 
-/* Its callbacks are ours from here on, or no longer; what has come meanwhile is echoed. */
+/* Its callbacks are ours from here on, or no longer; bytes that came meanwhile are echoed. */
 static void floor_hook(struct sock *sk, struct floor_conn *conn)
 {
 	local_bh_disable();
@@ -183,7 +191,7 @@ static int floor_run(void *unused)
 			floor_close(conn);
 		floor_accept();
 	}
-	/* An ended one is in both lists; nobody looks at the other any more. */
+	/* An ended one is in both lists; the other one is not looked at any more. */
 	list_for_each_entry_safe(conn, next, &floor_all, all) floor_close(conn);
 	return 0;
 }
@@ -191,7 +199,7 @@ static int floor_run(void *unused)
 static int __init floor_init(void)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(FLOOR_PORT) };
-	/* It never preempts whoever connects: several wait when it accepts. */
+	/* It never preempts a client that connects: several wait when it accepts. */
 	const struct sched_attr batch = { .sched_policy = SCHED_BATCH };
 	int error = -ENOMEM;
 
@@ -229,7 +237,7 @@ free:
 
 static void __exit floor_exit(void)
 {
-	/* Children in its queue have our callback and end with it; whoever is in the callback leaves. */
+	/* Children in its queue have our callback and end with it; running callbacks leave. */
 	floor_hook(floor_listener->sk, NULL);
 	kthread_stop(floor_thread);
 	sock_release(floor_listener);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * A calling-context tree of one emulated processor: how many instructions each function executed,
- * by the chain of its callers, for each task. It is built from the order in which basic blocks
- * are executed, from how each of them ends, and from where the kernel changes its stack.
+ * by the chain of its callers, for each task. Three facts are enough: the order of the executed
+ * basic blocks, the end of each, and the places where the kernel changes its stack.
  *
- * Below a task stand its user code, as one node, and what it does in the kernel; a system call or
- * an interrupt stands below what it came upon. A tail call takes its caller's place. Thunks of
- * returns and of indirect calls, and the entry code, count for the function that they are met in.
+ * Below a task stand its user code, as one node, and its work in the kernel. A system call or an
+ * interrupt stands below the code that it came upon. A tail call takes its caller's place. Thunks
+ * of returns and of indirect calls, and the entry code, count for the function that they are met
+ * in.
  *
  * One processor, one thread: no function here may be called twice at a time.
  */

@@ -55,8 +55,8 @@ uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
 size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
 
-/* QEMU asks for the version first, and refuses what it does not know: 7.2 has 0 to 1; from 9.2 on
- * there is 3, in which instructions are copied out. The Makefile chooses. */
+/* QEMU asks for the version first, and refuses one that it does not know. 7.2 has 0 to 1; from 9.2
+ * on there is 3, in which instructions are copied out. The Makefile chooses. */
 EXPORTED int qemu_plugin_version = PROFILE_PLUGIN_VERSION;
 
 #if PROFILE_PLUGIN_VERSION < 3

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * What the reference echo servers have in common: the command line, the listener, the socket
- * options, and the echo itself. Each server's own file holds only how it waits for many
- * clients at once.
+ * The common part of the reference echo servers: the command line, the listener, the socket
+ * options, and the echo itself. Each server's own file holds only how it waits for many clients at
+ * once.
  *
- * All of them set TCP_NODELAY and SO_REUSEADDR, listen on IPv4 and IPv6, read at most 16 KiB
- * at a time, send everything back before they read on, and end with 0 on SIGTERM or SIGINT.
+ * All of them set TCP_NODELAY and SO_REUSEADDR, and listen on IPv4 and IPv6. They read at most 16
+ * KiB at a time, and send everything back before they read on. They end with 0 on SIGTERM or
+ * SIGINT.
  */
 #pragma once
 

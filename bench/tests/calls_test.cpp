@@ -279,7 +279,7 @@ TEST_F(Calls, ACountBeginsAnew)
 	EXPECT_EQ(total_, 1u);
 }
 
-/* Whatever is executed, in whatever order, each instruction is counted once. */
+/* Each instruction is counted once, for any code in any order. */
 TEST_F(Calls, NoInstructionIsLost)
 {
 	const uint64_t places[] = { outer,	    inner,	     other,	   cold,

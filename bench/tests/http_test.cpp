@@ -43,7 +43,7 @@ std::function<void(int)> answering(std::function<std::string(unsigned)> make)
 	};
 }
 
-/* A load of these pages; what was learnt must outlive it. */
+/* A load of these pages; the first answers must outlive it. */
 std::unique_ptr<load::worker> run(const server &at, const std::vector<std::string> &arguments,
 				  std::string *error = nullptr)
 {

@@ -34,7 +34,7 @@ void echo(int fd)
 /* One worker with those options against the server. */
 std::unique_ptr<load::worker> run(const server &at, const std::vector<std::string> &arguments)
 {
-	/* What workers refer to. */
+	/* Workers refer to these. */
 	static std::vector<unsigned char> pattern;
 	static load::options options;
 	static std::optional<load::endpoint> endpoint;
@@ -112,7 +112,7 @@ TEST(Load, KeepsItsRateInTheOpenLoop)
 	EXPECT_EQ(done->latencies().count(), 500u);
 }
 
-/* A server that stands still for 400 ms of a second: in the open loop, two of five requests were
+/* A server that stands still for 400 ms of a second. In the open loop, two of five requests were
  * due in that time, however few could be sent. */
 TEST(Load, CountsWhatAStallKeptFromBeingSent)
 {

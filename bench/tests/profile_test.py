@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """
-Tests of what reads a profile: of bench/profile's contexts.py, flame.py and parts, by small trees,
-and by profile/*.txt, which are recorded ones without their smallest contexts.
+Tests of the programs that read a profile: bench/profile's contexts.py, flame.py and parts. They use small
+trees, and profile/*.txt, which are recorded ones without their smallest contexts.
 """
 
 import collections
