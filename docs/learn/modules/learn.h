@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
-/* What the experiments' modules do with sockets: just enough of it, on the loopback device. */
+/* The socket work of the experiments' modules: just enough of it, on the loopback device. */
 #ifndef LEARN_H
 #define LEARN_H
 

@@ -13,7 +13,7 @@
 static atomic_t calls;
 static void (*original)(struct sock *sk);
 
-/* In softirq, and under the socket's lock: count, and let whoever sleeps in recv() wake up. */
+/* In softirq, and under the socket's lock: count, and wake the task that sleeps in recv(). */
 static void on_data(struct sock *sk)
 {
 	atomic_inc(&calls);
