@@ -1,10 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 #
-# QEMU 7.2's TCG plugins confuse loads and stores. A memory callback that a plugin registers for
-# reads (QEMU_PLUGIN_MEM_R) is called for stores and hardly ever for loads; one that it registers
-# for writes is called for both. Only QEMU_PLUGIN_MEM_RW does what it says. Nothing is reported.
-# With QEMU 10.0 each does.
+# QEMU 7.2's TCG plugins confuse loads and stores. QEMU calls a plugin's memory callback for reads
+# (QEMU_PLUGIN_MEM_R) on stores, and hardly ever on loads. It calls one for writes on both. Only
+# QEMU_PLUGIN_MEM_RW does what it says. Nothing is reported. With QEMU 10.0 each does.
 #
 # The plugin below registers one callback for every instruction of the firmware's boot, and counts
 # by qemu_plugin_mem_is_store() what it is called for. Needs gcc, and the libraries that Debian 12's

@@ -5,10 +5,10 @@
 #
 #     findings/wrk-hanging-connections.sh
 #
-# A server answers one connection of sixteen and leaves the others without an answer. wrk runs for
-# four seconds with --timeout 1s. One would expect 15 timeouts or more. It prints no line of "Socket
-# errors": it records a timeout when an answer is complete and took too long (response_complete() in
-# src/wrk.c), and these answers never come.
+# A server answers one connection of sixteen and leaves the others without an answer. wrk runs for four
+# seconds with --timeout 1s. One would expect 15 timeouts or more. It prints no line of "Socket errors". It
+# records a timeout when an answer is complete and took too long (response_complete() in src/wrk.c), and
+# these answers never come.
 #
 # Needs Debian 12, python3, and its archive for the package, which is unpacked and not installed.
 # Fails if the behaviour has changed.
