@@ -28,6 +28,7 @@
 #include <ktcp/http/request_handler.hpp>
 #include <ktcp/http/stream.hpp>
 #include <ktcp/task.hpp>
+#include <ktcp/timer.hpp>
 
 namespace ktcp::http
 {
@@ -103,7 +104,7 @@ class request : private head_parser {
 	 * 50 more at most. For a response that goes on for long: it hears when the client leaves.
 	 * The body must have been read.
 	 * Errors: ECONNRESET (the client left), EBUSY (it has sent its next request: end the
-	 * response), and the connection's.
+	 * response), ETIMEDOUT (another coroutine's write took too long), ENOMEM, the connection's.
 	 */
 	[[nodiscard]] task_of<void> pause(unsigned int ms);
 
@@ -284,20 +285,20 @@ inline task_of<std::string_view> request::read_all(std::span<char> memory)
 	}
 }
 
+/* By a time of its own: the connection's deadline is that of a write, which may wait beside it. */
 inline task_of<void> request::pause(unsigned int ms)
 {
 	if (has_body() || stream_.input() || body_)
 		co_return errc::ebusy;
-	peer().expires_after(ms ? ms : 1);
-	body_ = co_await peer().read();
+	stream_.expect_no_more();
+	body_ = co_await within(peer(), ms, peer().read());
 	if (body_)
 		co_return errc::ebusy;
 	if (body_.end_of_stream())
 		co_return errc::econnreset;
 	if (body_.error() != errc::etimedout)
 		co_return body_.error();
-	/* The time is over, or the connection. */
-	peer().expires_after(0);
+	/* The time is over, or the connection's, or that of a write. */
 	co_return peer().check();
 }
 
@@ -306,7 +307,6 @@ inline task_of<void> request::left()
 	constexpr unsigned int long_ms = 1u << 30;
 	result<void> status;
 
-	/* It is over early where the response has set a deadline for its writes. */
 	while (status)
 		status = co_await pause(long_ms);
 	co_return status;

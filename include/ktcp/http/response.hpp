@@ -261,6 +261,7 @@ class response {
 	task_of<void> send_rest();
 	bool queue(std::span<const std::byte> piece) noexcept;
 	task_of<void> write_through(std::span<const std::byte> piece);
+	class part;
 	void cut_short() noexcept;
 	result<void> finish() noexcept;
 	void fail(unsigned int code) noexcept;
@@ -268,7 +269,6 @@ class response {
 	http::stream &stream_;
 	request &request_;
 	exchange &exchange_;
-	task_of<void> through_; /* a write that waits */
 	std::string_view rest_; /* of a reply() */
 	std::optional<std::uint64_t> declared_;
 	std::uint64_t sent_ = 0;
@@ -366,38 +366,43 @@ inline void response::fail(unsigned int code) noexcept
 }
 
 /**
- * The result of send(), write() and end(), to be awaited. A piece that fits in the output needs no
- * coroutine of its own.
+ * The result of send() and write(), to be awaited. A piece that fits in the output needs no coroutine of
+ * its own. The one of another piece is destroyed with the coroutine that awaits it.
  */
 class [[gnu::warn_unused]] response::operation {
     public:
-	bool await_ready() noexcept
-	{
-		status_ = response_.prepare(piece_.size());
-		if (!status_ || response_.queue(piece_))
-			return true;
-		response_.through_ = response_.write_through(piece_);
-		if (!response_.through_.empty())
-			return false;
-		status_ = errc::enomem;
-		return true;
-	}
+	/* Trivially destructible, as g++-12 wants awaiters. */
+	class awaiter {
+	    public:
+		explicit awaiter(operation &of) noexcept : of_(of)
+		{
+		}
 
-	template <class Promise>
-	void await_suspend(std::coroutine_handle<Promise> parent) noexcept
-	{
-		response_.through_.operator co_await().await_suspend(parent);
-	}
+		bool await_ready() noexcept
+		{
+			return of_.is_over();
+		}
 
-	result<void> await_resume() noexcept
+		template <class Promise>
+		void await_suspend(std::coroutine_handle<Promise> parent) noexcept
+		{
+			of_.through_.operator co_await().await_suspend(parent);
+		}
+
+		result<void> await_resume() noexcept
+		{
+			if (of_.through_.empty())
+				return of_.status_;
+			return of_.through_.operator co_await().await_resume();
+		}
+
+	    private:
+		operation &of_;
+	};
+
+	awaiter operator co_await() noexcept
 	{
-		if (response_.through_.empty())
-			return status_;
-		status_ = response_.through_.operator co_await().await_resume();
-		response_.through_ = {};
-		if (!status_)
-			response_.abandon(); /* some of it is missing, whatever the handler does */
-		return status_;
+		return awaiter(*this);
 	}
 
     private:
@@ -408,9 +413,56 @@ class [[gnu::warn_unused]] response::operation {
 	{
 	}
 
+	bool is_over() noexcept
+	{
+		status_ = response_.prepare(piece_.size());
+		if (!status_ || response_.queue(piece_))
+			return true;
+		through_ = response_.write_through(piece_);
+		if (through_.empty())
+			status_ = errc::enomem;
+		return through_.empty();
+	}
+
 	response &response_;
 	std::span<const std::byte> piece_;
+	task_of<void> through_; /* a write that may wait */
 	result<void> status_;
+};
+
+/*
+ * A part of a response on its way, which ends with its frame. The client has a time for it. A part that
+ * fails, or is destroyed where it waits (race()), leaves a response that is not whole.
+ */
+class response::part {
+    public:
+	part(response &of, std::size_t bytes) noexcept : of_(of)
+	{
+		of.stream_.begin_writing(bytes);
+	}
+
+	part(const part &) = delete;
+	part &operator=(const part &) = delete;
+
+	~part()
+	{
+		of_.stream_.end_writing();
+		if (!whole_) {
+			of_.stream_.written(); /* some of it may be */
+			of_.abandon();
+		}
+	}
+
+	/** It came to this. */
+	result<void> ends(result<void> outcome) noexcept
+	{
+		whole_ = static_cast<bool>(outcome);
+		return outcome;
+	}
+
+    private:
+	response &of_;
+	bool whole_ = false;
 };
 
 inline response::operation response::send(std::span<const std::byte> body) noexcept
@@ -479,7 +531,7 @@ inline bool response::queue(std::span<const std::byte> piece) noexcept
 /* A piece that does not fit goes out from its own place, behind the output. */
 inline task_of<void> response::write_through(std::span<const std::byte> piece)
 {
-	stream_.expect_to_write(stream_.output().size() + piece.size());
+	part whole(*this, stream_.output().size() + piece.size());
 	const number_text size(piece.size(), 16);
 
 	if (chunked_ && !stream_.append(size, "\r\n")) {
@@ -507,7 +559,7 @@ inline task_of<void> response::write_through(std::span<const std::byte> piece)
 		stream_.append("\r\n");
 		stream_.settle();
 	}
-	co_return done;
+	co_return whole.ends(done);
 }
 
 inline task_of<void> response::write(file_pages &pages)
@@ -519,7 +571,7 @@ inline task_of<void> response::write(file_pages &pages)
 		sent_ += ready ? size : 0;
 		co_return ready;
 	}
-	stream_.expect_to_write(stream_.output().size() + size);
+	part whole(*this, stream_.output().size() + size);
 
 	auto done = co_await stream_.peer().write(stream_.output(), true);
 
@@ -528,22 +580,18 @@ inline task_of<void> response::write(file_pages &pages)
 		done = co_await stream_.peer().write(pages, sent_ + size < *declared_);
 	if (done)
 		sent_ += size;
-	else
-		abandon();
-	co_return done;
+	co_return whole.ends(done);
 }
 
 inline task_of<void> response::flush()
 {
-	stream_.expect_to_write(stream_.output().size());
+	part whole(*this, stream_.output().size());
 
 	const auto done = co_await stream_.peer().write(stream_.output());
 
 	/* Without a buffer until the next piece, which may be long in coming. */
 	stream_.written();
-	if (!done)
-		abandon();
-	co_return done;
+	co_return whole.ends(done);
 }
 
 /* Sends the rest of a reply() that had no room, however the handler ended. */
@@ -552,8 +600,6 @@ inline task_of<void> response::send_rest()
 	const auto sent = co_await write_through(std::as_bytes(std::span(rest_)));
 
 	rest_ = {};
-	if (!sent)
-		abandon();
 	co_return sent;
 }
 

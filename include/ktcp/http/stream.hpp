@@ -228,6 +228,28 @@ class stream {
 		       at_least(options_.write_ms, std::uint64_t{ bytes } + peer_.unread()));
 	}
 
+	/** The same for a write that begins. A coroutine beside it leaves the deadline alone. */
+	void begin_writing(std::size_t bytes) noexcept
+	{
+		writing_ = true;
+		expect_to_write(bytes);
+	}
+
+	/** It has ended, and its deadline with it, unless that is over. */
+	void end_writing() noexcept
+	{
+		writing_ = false;
+		if (!peer_.is_expired())
+			peer_.expires_after(0);
+	}
+
+	/** For a coroutine that waits as long as it likes: only the deadline of a write is left. */
+	void expect_no_more() noexcept
+	{
+		if (!writing_)
+			peer_.expires_after(0);
+	}
+
 	/** From now on the client is waited for. @param ms  the deadline, 0: none. */
 	void expect(wait what, unsigned int ms) noexcept
 	{
@@ -338,6 +360,7 @@ class stream {
 	std::size_t settled_ = 0; /* of used_: complete */
 	std::size_t first_ = 0; /* of settled_: earlier responses */
 	bool left_ = false; /* some of this response has been written */
+	bool writing_ = false; /* a part of it is on its way */
 	wait waits_for_ = wait::head;
 };
 

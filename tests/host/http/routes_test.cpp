@@ -31,6 +31,8 @@ struct api {
 			{ method::get, "/sum", &api::sum },
 			{ method::get, "/events", &api::events },
 			{ method::get, "/watched", &api::watched },
+			{ method::get, "/paused", &api::paused },
+			{ method::get, "/long", &api::long_one },
 		};
 
 		return ktcp::http::dispatch(table, *this, asked, to);
@@ -104,6 +106,38 @@ struct api {
 		ktcp::http::event_stream to(of.asked, of.to);
 
 		static_cast<void>(co_await ktcp::race(of.asked.left(), tick(to, of.asked.peer())));
+		co_return ktcp::result<void>();
+	}
+
+	static handled wait_long(ktcp::http::request &asked)
+	{
+		ktcp::result<void> waited;
+
+		while (waited)
+			waited = co_await asked.pause(5000);
+		co_return waited;
+	}
+
+	handled paused(route::call of) const
+	{
+		ktcp::http::event_stream to(of.asked, of.to);
+
+		static_cast<void>(
+			co_await ktcp::race(wait_long(of.asked), tick(to, of.asked.peer())));
+		co_return ktcp::result<void>();
+	}
+
+	/* More than the output holds. */
+	static handled write_long(ktcp::http::response &to)
+	{
+		const std::string text(40'000, 'x');
+
+		co_return co_await to.write(text);
+	}
+
+	handled long_one(route::call of) const
+	{
+		static_cast<void>(co_await ktcp::race(of.asked.left(), write_long(of.to)));
 		co_return ktcp::result<void>();
 	}
 };
@@ -307,4 +341,39 @@ TEST(http_events, leave_for_the_next_request)
 	one.send(get("/"));
 	EXPECT_TRUE(one.received().ends_with("root")) << one.received();
 	EXPECT_FALSE(one.over());
+}
+
+/* The deadline is that of the write, whichever coroutine waits beside it. */
+TEST(http_events, end_when_the_client_does_not_read)
+{
+	for (const char *target : { "/watched", "/paused" })
+		for (const std::size_t taken : { 0, 100 }) {
+			client one(service);
+
+			one.read_only(taken);
+			one.send(get(target));
+			ASSERT_TRUE(one.is_waited_for()) << target;
+			one.wait_ms(29'000);
+			EXPECT_FALSE(one.over()) << target;
+			one.wait_ms(20'000);
+			EXPECT_TRUE(one.over()) << target;
+			EXPECT_TRUE(one.was_reset()) << target << ": some of it is missing";
+		}
+}
+
+/* A coroutine that is destroyed in the midst of a write leaves no part of it behind. */
+TEST(http_events, cut_short_in_the_midst_of_a_write)
+{
+	for (const char *target : { "/long", "/watched" }) {
+		client one(service);
+
+		one.read_only(100);
+		one.send(get(target));
+		ASSERT_TRUE(one.is_waited_for()) << target;
+		one.send(get("/"));
+		one.read_on();
+		EXPECT_TRUE(one.over()) << target;
+		EXPECT_TRUE(one.was_reset()) << target;
+		EXPECT_LE(one.received().size(), 100u) << target;
+	}
 }
