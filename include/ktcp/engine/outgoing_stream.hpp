@@ -112,6 +112,7 @@ class outgoing_stream : public second_stream, ktcp_sock_hook {
 	{
 		outgoing_room &room = room_;
 
+		room.closing(open_);
 		if (socket()) {
 			::ktcp_sock_unhook(socket().raw(), this);
 			drop_kept();
@@ -139,6 +140,7 @@ class outgoing_stream : public second_stream, ktcp_sock_hook {
 	outgoing_room &room_;
 	const endpoint to_;
 	const connect_options how_;
+	open_outgoing open_{ socket() };
 	atomic<bool> told_ = false; /* by the hook, since it was asked last */
 	stage stage_ = stage::asked;
 };
@@ -222,8 +224,8 @@ inline void outgoing_stream::connect_on() noexcept
 		return;
 	if (status && connected_to_itself())
 		status = errc::econnrefused;
-	if (status && room_.write_ms)
-		socket().set_user_timeout(room_.write_ms);
+	if (status)
+		room_.connected(open_);
 	finish(status.code());
 }
 

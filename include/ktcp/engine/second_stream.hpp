@@ -12,7 +12,10 @@
 #include <utility>
 
 #include <ktcp/base/atomic.hpp>
+#include <ktcp/base/list.hpp>
 #include <ktcp/base/setting.hpp>
+#include <ktcp/kernel/socket.hpp>
+#include <ktcp/kernel/sync.hpp>
 #include <ktcp/stream.hpp>
 #include <ktcp/task.hpp>
 
@@ -21,6 +24,16 @@ namespace ktcp
 
 namespace detail
 {
+
+/* An outgoing connection that is connected, and not closed yet. */
+struct open_outgoing {
+	explicit open_outgoing(ktcp::socket &its) noexcept : socket(its)
+	{
+	}
+
+	ktcp::socket &socket;
+	list_node node;
+};
 
 /* The outgoing connections of a server share this. */
 struct outgoing_room {
@@ -38,10 +51,41 @@ struct outgoing_room {
 		count.fetch_sub(1, memory_order_relaxed);
 	}
 
+	/* It is connected, and has the write timeout from now on. Process context. */
+	void connected(open_outgoing &one) noexcept
+	{
+		auto held = open.lock();
+
+		held->push_back(one);
+		if (write_ms)
+			one.socket.set_user_timeout(write_ms);
+	}
+
+	/* It is about to be closed; perhaps it never was connected. Process context. */
+	void closing(open_outgoing &one) noexcept
+	{
+		if (one.node.linked())
+			open.lock()->erase(one);
+	}
+
+	/* Another write timeout, also for those that are connected. Process context, one at a time. */
+	void change_write_timeout(unsigned int ms) noexcept
+	{
+		if (write_ms == ms)
+			return;
+		write_ms = ms; /* before the lock: one that is connected behind us finds it */
+
+		auto held = open.lock();
+
+		for (open_outgoing &each : *held)
+			each.socket.set_user_timeout(ms);
+	}
+
 	struct net *net = nullptr; /* where they are; nullptr: in the initial namespace */
 	setting<std::size_t> most = 0;
 	setting<unsigned int> write_ms = 0; /* TCP_USER_TIMEOUT, once they are connected */
 	atomic<std::size_t> count = 0;
+	guarded<list<open_outgoing, &open_outgoing::node>> open;
 };
 
 /* See above. In the turns of its strand alone. */

@@ -837,7 +837,7 @@ inline void session_table::change_timeouts(const session_timeouts &those) noexce
 	if (use_.timeouts == those)
 		return;
 	use_.timeouts = those;
-	use_.outgoing.write_ms = those.write_ms;
+	use_.outgoing.change_write_timeout(those.write_ms);
 	changes_.fetch_add(1, memory_order_release);
 	for (unsigned int i = 0; i < shard_count_; i++) {
 		auto live = shards_[i]->live.lock();

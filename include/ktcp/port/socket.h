@@ -257,7 +257,7 @@ void ktcp_sock_set_quickack(struct socket *sock, bool on);
 /**
  * ktcp_sock_set_user_timeout() - TCP_USER_TIMEOUT: give up on a peer that has not
  * acknowledged, or not opened its window, for @ms milliseconds; 0 for the default.
- * It goes on counting after ktcp_sock_release().
+ * It goes on counting after ktcp_sock_release(). Another context may use the socket meanwhile.
  * Context: process.
  */
 void ktcp_sock_set_user_timeout(struct socket *sock, unsigned int ms);

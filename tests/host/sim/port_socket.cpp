@@ -531,9 +531,8 @@ void ktcp_sock_set_sndbuf(struct socket *sock, int bytes)
 
 void ktcp_sock_set_user_timeout(struct socket *sock, unsigned int ms)
 {
-	call c(sock, "ktcp_sock_set_user_timeout");
-
-	c.s.user_timeout_ms = ms;
+	enter(sock, "ktcp_sock_set_user_timeout");
+	sock->sk->user_timeout_ms = ms;
 }
 
 /* There is no device but the network. */

@@ -320,6 +320,16 @@ TEST_P(Proxy, LetsGoOfBothSides)
 		SIM_EXPECT(w, server.start(settings()));
 		for (unsigned i = w.chance().between(1, 3); i > 0; i--)
 			w.spawn("client", [&w] { misbehave(w); });
+		/* Another write timeout reaches those that are open just then, and no other. */
+		w.spawn("operator", [&] {
+			auto with = settings();
+
+			for (unsigned i = 0; i < 3; i++) {
+				w.sleep_ms(w.chance().below(60));
+				with.timeouts.write_ms = w.chance().below(3) * 500;
+				SIM_EXPECT(w, server.change(with));
+			}
+		});
 		w.join();
 		w.sleep_ms(3000);
 		w.wait_until_idle();

@@ -81,6 +81,23 @@ TEST_P(proxy, carries_both_directions_at_once)
 	}
 }
 
+// The target takes nothing, and its TCP answers each probe. The connection to it is there already.
+TEST_P(proxy, a_new_write_timeout_is_for_open_connections_to_the_target)
+{
+	load_model("write_timeout_ms=0");
+	std::atomic<bool> over = false;
+	origin at([&](client &) { eventually(120s, [&] { return over.load(); }); });
+	client peer({ .address = "127.0.0.1", .send_buffer = 4096, .port = module.port });
+	peer.send_until_blocked(pattern(1 << 14, 1));
+	ASSERT_EQ(at.accepted(), 1);
+	ASSERT_TRUE(write_file("/sys/module/proxy/parameters/write_timeout_ms", "1000"));
+	pollfd reset{ peer.descriptor(), 0, 0 };
+	EXPECT_EQ(::poll(&reset, 1, 60'000), 1) << "it waits for the target";
+	EXPECT_TRUE(reset.revents & POLLERR) << reset.revents;
+	over = true;
+	expect_none_left();
+}
+
 TEST_P(proxy, passes_each_end_on_alone)
 {
 	load_model();
