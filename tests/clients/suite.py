@@ -79,8 +79,12 @@ def do(job, ports, files, work, where, report):
 
 
 def do_all(choice, ports, files, work, where, report):
-    """One port: of a server that any client may ask. Two: of servers behind proxies, HTTP and echo."""
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    """
+    One port: of a server that any client may ask. Two: of servers behind proxies, HTTP and echo. Then one job comes
+    after the other, since a proxy connects for each client, and QEMU's ports have a backlog of 1. Of several
+    connections at once this machine's kernel would reset some, and the guest never hear of them.
+    """
+    with concurrent.futures.ThreadPoolExecutor(3 - len(ports)) as pool:
         list(pool.map(lambda job: do(job, ports, files, work, where, report),
                       [each for each in jobs() if choice.case(f"clients/{where}/{each.name}") and
                        each.proxied == (len(ports) > 1)]))
