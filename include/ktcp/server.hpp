@@ -300,6 +300,7 @@ class server_base {
 		void unlisten() noexcept;
 		void begin_stop() noexcept;
 		void stop() noexcept;
+		void give_up() noexcept;
 		void accept() noexcept;
 		bool accept_at(door &at) noexcept;
 		bool accept_one(door &at) noexcept;
@@ -507,10 +508,13 @@ inline result<void> server_base::start(const server_options &options, const stru
 
 	auto status = live_->set_up(model, handle, handler);
 
-	if (status)
+	if (status) {
 		status = live_->listen();
-	if (status)
-		status = live_->publish();
+		if (status)
+			status = live_->publish();
+		if (!status)
+			live_->give_up();
+	}
 	if (!status)
 		destroy();
 	return status;
@@ -829,13 +833,8 @@ inline result<void> server_base::running::listen() noexcept
 
 	for (std::size_t at = 0; at <= all.size();) {
 		const std::size_t end = std::min(all.find(',', at), all.size());
-		const auto listening = listen_at(slice(all, at, end - at));
 
-		if (!listening) {
-			unlisten();
-			ktcp_synchronize_rcu(); /* for the callbacks of those that were open */
-			return listening;
-		}
+		KTCP_TRY(listen_at(slice(all, at, end - at)));
 		at = end + 1;
 	}
 	/* From here on the listeners are the accept work's, if they are lost. */
@@ -963,14 +962,12 @@ inline result<void> server_base::running::publish() noexcept
 	const char *const folder = options.folder ? options.folder : options.name;
 	const auto status = files.publish(folder, options.net, options.own_file);
 
-	if (!status) {
+	if (!status)
 		KTCP_LOG_ERR("cannot make /proc/net/%s (error %d)%s", folder, status.code(),
 			     status.error() == errc::eexist ?
 				     ": it is there; the kernel or another server has this name, so "
 				     "give the module another one" :
 				     "");
-		stop();
-	}
 	return status;
 }
 
@@ -1024,6 +1021,14 @@ inline void server_base::running::stop() noexcept
 	files.unpublish();
 	/* The work items that dropped the last session may still be on their way out; destroying
 	 * the queues, in our destructor, waits for them. */
+}
+
+/* It could not start. Peers may have connected all the same: to an address before the one that fails. */
+inline void server_base::running::give_up() noexcept
+{
+	begin_stop();
+	ktcp_synchronize_rcu(); /* for the callbacks of the listeners */
+	stop();
 }
 
 inline void server_base::running::accept() noexcept

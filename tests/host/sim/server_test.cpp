@@ -861,6 +861,32 @@ TEST_P(Server, StartsOnlyOnceOnAPort)
 	});
 }
 
+/* Peers of the first address may be served already when the next one turns out wrong. */
+TEST_P(Server, LeavesNobodyBehindAWrongAddress)
+{
+	sim::explore(1000, {}, [this](world &w) {
+		echo_server server;
+		auto settings_ = settings();
+		bool over = false;
+
+		settings_.address = "127.0.0.1,nowhere";
+		settings_.drain_ms = 60'000;
+		w.spawn("early", [&] {
+			client c;
+
+			while (!over && c.connect(sim::v4_loopback(port)))
+				w.point();
+			static_cast<void>(c.exchange("early"));
+		});
+		w.sleep_ms(1);
+		SIM_EXPECT(w, server.start(settings_).error() == ktcp::errc::einval);
+		SIM_EXPECT(w, w.now_ms() < 30'000);
+		over = true;
+		w.unload();
+		w.join();
+	});
+}
+
 /* A second start, over the first one's connections: they are in TIME-WAIT, or not even that. */
 TEST_P(Server, StartsAgainAtOnce)
 {
