@@ -42,7 +42,7 @@ class broadcast {
 
 	/**
 	 * Send @p value to each subscriber. Returns how many missed it.
-	 * Context: as event::setter::set(). Cost: a channel's send() for each, under one lock, with
+	 * Context: process or softirq, also under a spin_guarded lock. Cost: a channel's send() for each, under one lock, with
 	 * bottom halves off.
 	 */
 	std::size_t send(const T &value) noexcept

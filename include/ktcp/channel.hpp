@@ -106,7 +106,7 @@ class channel_state : public signal {
  * The receiver's end. A coroutine of a connection owns it, and it must be gone before that
  * connection's handler is. Cost: some 70 bytes and its values. A send() that wakes costs as much as
  * event's set().
- * @tparam T  nothrow movable. It is moved under a spinlock.
+ * @tparam T  nothrow movable. It is moved under a spinlock with interrupts off, so moving takes no lock.
  */
 template <class T>
 class channel {

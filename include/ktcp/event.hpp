@@ -110,8 +110,9 @@ class event::setter : detail::signal_handle<detail::event_state> {
 	setter() noexcept = default;
 
 	/**
-	 * Returns false if the event is gone. Process context or softirq, also under a spin_guarded
-	 * lock. A hard interrupt leaves it to a work item or a tasklet.
+	 * Returns false if the event is gone. Process context, softirq or a hard interrupt, with any lock
+	 * held and with interrupts off; not NMI. On PREEMPT_RT not in an interrupt without a thread
+	 * (IRQF_NO_THREAD, HRTIMER_MODE_HARD), nor under a raw spinlock. Precedent: wake_up().
 	 */
 	bool set() const noexcept
 	{

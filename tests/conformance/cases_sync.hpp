@@ -9,6 +9,7 @@
 	X(sync_mutex_excludes)            \
 	X(sync_mutex_waits_for_its_turn)  \
 	X(sync_spin_lock_excludes)        \
+	X(sync_irq_lock_excludes)         \
 	X(sync_completion_wakes_a_waiter) \
 	X(sync_completions_are_counted)   \
 	X(sync_completion_wait_times_out) \
@@ -107,22 +108,54 @@ struct spinning {
 	}
 };
 
+struct bh_guard {
+	explicit bh_guard(struct ::spinlock *of) noexcept : lock(of)
+	{
+		ktcp_spin_lock_bh(lock);
+	}
+
+	bh_guard(const bh_guard &) = delete;
+
+	~bh_guard()
+	{
+		ktcp_spin_unlock_bh(lock);
+	}
+
+	struct ::spinlock *lock;
+};
+
+struct irq_guard {
+	explicit irq_guard(struct ::spinlock *of) noexcept : lock(of)
+	{
+		ktcp_spin_lock_irqsave(lock, &was);
+	}
+
+	irq_guard(const irq_guard &) = delete;
+
+	~irq_guard()
+	{
+		ktcp_spin_unlock_irqrestore(lock, &was);
+	}
+
+	struct ::spinlock *lock;
+	struct ktcp_irq_state was;
+};
+
 /* Two threads add to one number, with time between reading and writing it. */
-inline void sync_spin_lock_excludes(context &context)
+template <class Guard>
+void spin_lock_excludes(context &context)
 {
 	constexpr int rounds = 2000;
 	const auto adds = [](void *argument) {
 		auto &shared = *static_cast<spinning *>(argument);
 
 		for (int i = 0; i < rounds; i++) {
-			ktcp_spin_lock_bh(shared.lock());
-
+			const Guard alone(shared.lock());
 			volatile long seen = shared.value;
 
 			for (int j = 0; j < 50; j++)
 				seen = seen + 1;
 			shared.value = seen - 49;
-			ktcp_spin_unlock_bh(shared.lock());
 		}
 		return 0;
 	};
@@ -135,6 +168,24 @@ inline void sync_spin_lock_excludes(context &context)
 	one->stop();
 	two->stop();
 	KTCP_CHECK_EQ(shared->value, 2 * rounds);
+}
+
+inline void sync_spin_lock_excludes(context &context)
+{
+	spin_lock_excludes<bh_guard>(context);
+}
+
+/* And inside of the other one. */
+inline void sync_irq_lock_excludes(context &context)
+{
+	spin_lock_excludes<irq_guard>(context);
+
+	box<spinning> outer, inner;
+
+	KTCP_REQUIRE(outer && inner);
+
+	const bh_guard first(outer->lock());
+	const irq_guard second(inner->lock());
 }
 
 struct waiting {

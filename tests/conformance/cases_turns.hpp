@@ -5,12 +5,14 @@
 
 #include <ktcp/port/turns.h>
 
+#include "cases_sync.hpp"
 #include "support.hpp"
 
 #define KTCP_TURNS_CASES(X)              \
 	X(turns_are_shared_and_end)      \
 	X(turns_memory_begins_as_zero)   \
 	X(turns_raised_are_drained)      \
+	X(turns_raised_beside_too)       \
 	X(turns_raised_in_a_drain_again) \
 	X(turns_woken_are_the_threads)   \
 	X(turns_of_later_may_sleep)
@@ -171,6 +173,32 @@ inline void turns_raised_are_drained(context &context)
 			turns_alone(memory);
 		}));
 		KTCP_CHECK(use.notes->drained.reaches(i));
+	}
+	KTCP_CHECK_EQ(use.notes->beside.get(), 0);
+}
+
+/* From where other code may be here: in process context, and inside of it. */
+inline void turns_raised_beside_too(context &context)
+{
+	turns_use use;
+	box<spinning> lock;
+	const auto raises = [&] {
+		const irq_guard beside(lock->lock());
+
+		ktcp_turns_raise(ktcp_turns_beside(use.turns));
+	};
+
+	KTCP_REQUIRE_TURNS(use);
+	KTCP_REQUIRE(lock);
+	KTCP_REQUIRE(use.here([](turns_memory &) {}));
+	for (int i = 1; i <= 20; i++) {
+		raises();
+		KTCP_CHECK(use.notes->drained.reaches(2 * i - 1));
+		KTCP_REQUIRE(use.here([&](turns_memory &) {
+			raises();
+			KTCP_CHECK_EQ(use.notes->drained.get(), 2 * i - 1);
+		}));
+		KTCP_CHECK(use.notes->drained.reaches(2 * i));
 	}
 	KTCP_CHECK_EQ(use.notes->beside.get(), 0);
 }

@@ -38,6 +38,7 @@ MODULES = {
     "chat": HERE / "chat",
     "proxy": HERE / "proxy",
     "rpc": HERE / "rpc",
+    "ticker": HERE / "ticker",
     "api": HERE / "api",
 }
 # A kernel's lines about the module that makes mistakes: its tests look for these, and for no others.

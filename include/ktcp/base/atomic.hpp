@@ -20,10 +20,12 @@
 namespace ktcp
 {
 
+using std::atomic_signal_fence;
 using std::memory_order_acq_rel;
 using std::memory_order_acquire;
 using std::memory_order_relaxed;
 using std::memory_order_release;
+using std::memory_order_seq_cst;
 
 /** A T that several contexts may use at once. Any context; never sleeps. */
 template <class T>

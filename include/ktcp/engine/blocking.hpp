@@ -59,6 +59,15 @@ class blocking_session : public session {
     private:
 	static const strand::operations how;
 
+	/* Any context, also a hard interrupt. */
+	static void wake_up(strand &self, std::uint32_t) noexcept
+	{
+		auto &session = static_cast<blocking_session &>(self);
+
+		session.woken_.store(true, memory_order_relaxed);
+		session.socket().poke(session.poked_);
+	}
+
 	static constexpr unsigned int starved_sleep_ms = 10;
 
 	void wait() noexcept
@@ -108,13 +117,8 @@ inline constexpr strand::operations blocking_session::how = {
 	.take_turn = nullptr,
 	.to_process = nullptr,
 	.let_go = nullptr,
-	.post =
-		[](strand &self, std::uint32_t) {
-			auto &session = static_cast<blocking_session &>(self);
-
-			session.woken_.store(true, memory_order_relaxed);
-			session.socket().poke(session.poked_);
-		},
+	.post = wake_up,
+	.post_beside = wake_up,
 	.outgoing =
 		[](strand &self) {
 			return &static_cast<blocking_session &>(self).table().use().outgoing;

@@ -30,6 +30,7 @@
 #include <utility>
 
 #include <ktcp/base/atomic.hpp>
+#include <ktcp/base/llist.hpp>
 #include <ktcp/engine/strand.hpp>
 #include <ktcp/port/turns.h>
 
@@ -45,7 +46,8 @@ class cpu_turns {
 	/** May a turn of @p next begin where its event is? After it, end_inline(). */
 	bool has_room(const strand &next) noexcept
 	{
-		return ready_.empty() && !draining_ && !is_the_threads(next) && !share_is_used_up();
+		return ready_.empty() && !draining() && !is_the_threads(next) &&
+		       !share_is_used_up();
 	}
 
 	/** Settle a turn that was begun inside its event; @p self is not touched if given away. */
@@ -62,7 +64,20 @@ class cpu_turns {
 			return;
 		}
 		ready_.push(ready);
-		if (!draining_) /* else it looks once more */
+		if (!draining()) /* else it looks once more */
+			ktcp_turns_raise(this);
+	}
+
+	/**
+	 * The same where other code may be "here", which a hard interrupt may have interrupted. Context:
+	 * "beside", as port/turns.h has it.
+	 */
+	void add_beside(strand &ready) noexcept
+	{
+		llist_add(arrived_, ready, &strand::next_);
+		/* An interrupt and the code that it interrupts: their order is the compiler's alone. */
+		atomic_signal_fence(memory_order_seq_cst);
+		if (!draining_.load(memory_order_relaxed)) /* else it looks once more */
 			ktcp_turns_raise(this);
 	}
 
@@ -151,13 +166,7 @@ class cpu_turns {
 
 	void let_go_later(strand &over) noexcept
 	{
-		strand *before = over_.load(memory_order_relaxed);
-
-		/* Release: the context that takes it sees its last turn's work, and owns it then. */
-		do
-			over.next_ = before;
-		while (!over_.compare_exchange(before, &over, memory_order_release));
-		many_over_ = before ? many_over_ + 1 : 1;
+		many_over_ = llist_add(over_, over, &strand::next_) ? many_over_ + 1 : 1;
 		ktcp_turns_later(this, many_over_ == most_over);
 	}
 
@@ -186,15 +195,29 @@ class cpu_turns {
 		std::uint64_t since = ktcp_turns_clock();
 		unsigned int taken = 0;
 
-		draining_ = true;
-		while (!ready_.empty()) {
-			strand &next = ready_.pop();
+		do {
+			draining_.store(true, memory_order_relaxed);
+			while (has_ready()) {
+				strand &next = ready_.pop();
 
-			end_turn(next, next.how_.take_turn(next));
-			if ((!charge(since) || ++taken == share_strands) && !ready_.empty())
-				hand_over(since);
-		}
-		draining_ = false;
+				end_turn(next, next.how_.take_turn(next));
+				if ((!charge(since) || ++taken == share_strands) && has_ready())
+					hand_over(since);
+			}
+			draining_.store(false, memory_order_relaxed);
+			/* See add_beside(). */
+			atomic_signal_fence(memory_order_seq_cst);
+		} while (arrived_.load(memory_order_relaxed));
+	}
+
+	/* Is anything the drain's, with those that have arrived meanwhile? */
+	bool has_ready() noexcept
+	{
+		strand *next = llist_reverse_order(llist_del_all(arrived_), &strand::next_);
+
+		while (next)
+			add(*std::exchange(next, next->next_));
+		return !ready_.empty();
 	}
 
 	bool thread_turn() noexcept
@@ -210,7 +233,7 @@ class cpu_turns {
 	/* On any CPU, in process context. */
 	void let_go() noexcept
 	{
-		strand *next = over_.exchange(nullptr, memory_order_acquire);
+		strand *next = llist_del_all(over_);
 
 		while (next) {
 			strand &over = *std::exchange(next, next->next_);
@@ -227,8 +250,14 @@ class cpu_turns {
 				to_thread(each->pop());
 	}
 
+	bool draining() const noexcept
+	{
+		return draining_.load(memory_order_relaxed);
+	}
+
 	strand_queue ready_; /* the drain's */
 	strand_queue left_; /* the thread's */
+	atomic<strand *> arrived_; /* to be added, the last one first */
 	atomic<strand *> over_; /* to be let go, the last one first */
 	unsigned int many_over_; /* of them, at most: they may have been taken meanwhile */
 	std::uint64_t period_, spent_ns_; /* the drain's */
@@ -236,7 +265,7 @@ class cpu_turns {
 	std::uint64_t heavy_at_;
 	unsigned int heavy_; /* turns that used their own shares up */
 	bool has_thread_;
-	bool draining_;
+	atomic<bool> draining_; /* written "here" */
 	bool handed_over_;
 };
 

@@ -94,6 +94,12 @@ class engine {
 		cpu_turns *cpu_;
 	};
 
+	/** This CPU's, where other code may be "here". Under a spin_lock_irq. */
+	cpu_turns &beside() noexcept
+	{
+		return *static_cast<cpu_turns *>(ktcp_turns_beside(turns_));
+	}
+
     private:
 	struct ktcp_turns *turns_ = nullptr;
 };

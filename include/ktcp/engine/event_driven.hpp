@@ -81,6 +81,20 @@ class event_session : public session, ktcp_sock_hook, work_base<event_session> {
 	}
 
 	/**
+	 * The same under a spin_lock_irq, which a hard interrupt may have taken. That is an RCU read
+	 * section, from the claim to the wake-up.
+	 */
+	void post_beside(std::uint32_t events) noexcept
+	{
+		if (!claim(events))
+			return;
+		if (!turns() || asked_to_sleep())
+			queue();
+		else
+			turns().beside().add_beside(*this);
+	}
+
+	/**
 	 * Is one of its times over? Then end it, or tell its handler. With the wheel's lock held, so
 	 * it does not run beside the session's end.
 	 * Return: when to look again.
@@ -250,6 +264,10 @@ inline constexpr strand::operations event_session::how = {
 	.let_go = [](strand &self) { static_cast<event_session &>(self).let_go(); },
 	.post = [](strand &self,
 		   std::uint32_t events) { static_cast<event_session &>(self).post(events); },
+	.post_beside =
+		[](strand &self, std::uint32_t events) {
+			static_cast<event_session &>(self).post_beside(events);
+		},
 	.outgoing =
 		[](strand &self) {
 			return &static_cast<event_session &>(self).table().use().outgoing;

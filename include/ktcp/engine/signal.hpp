@@ -6,8 +6,12 @@
  * A signal is memory of its own, with a count of references: the strand's side, and each outside
  * setter. So a setter may outlive the strand, and the server. The signal's lock protects the pointer to
  * the strand. The strand clears the pointer before it ends. So a strand that a setter finds there lives
- * until the setter lets the lock go. From the claim to the wake-up bottom halves are off, which is one
- * RCU read section.
+ * until the setter lets the lock go. From the claim to the wake-up interrupts are off, which is one RCU
+ * read section.
+ *
+ * A setter may be a hard interrupt, on a CPU that was about to take a turn. So the lock is spin_lock_irqsave(),
+ * and the strand goes to its CPU's drain by a list without a lock (cpu_turns::add_beside()). Behind that
+ * are napi_schedule(), queue_work_on() and wake_up(), which all take interrupts.
  */
 #ifndef KTCP_ENGINE_SIGNAL_HPP
 #define KTCP_ENGINE_SIGNAL_HPP
@@ -16,6 +20,7 @@
 #include <utility>
 
 #include <ktcp/base/atomic.hpp>
+#include <ktcp/base/llist.hpp>
 #include <ktcp/engine/strand.hpp>
 #include <ktcp/kernel/sync.hpp>
 #include <ktcp/port/memory.h>
@@ -73,18 +78,9 @@ class signal {
 	/* Locks the strand's pointer and the value, for as long as this lives. */
 	class locked {
 	    public:
-		explicit locked(signal &one) noexcept : one_(one)
+		explicit locked(signal &one) noexcept : one_(one), alone_(one.lock_)
 		{
-			one_.lock_.lock();
 		}
-
-		~locked()
-		{
-			one_.lock_.unlock();
-		}
-
-		locked(const locked &) = delete;
-		locked &operator=(const locked &) = delete;
 
 		/* Does the strand live? */
 		explicit operator bool() const noexcept
@@ -100,6 +96,7 @@ class signal {
 
 	    private:
 		signal &one_;
+		const spin_lock_irq::guard alone_;
 	};
 
     private:
@@ -109,16 +106,12 @@ class signal {
 		if (queued_.exchange(true, memory_order_acq_rel))
 			return;
 
-		signal *before = of_->fired.load(memory_order_relaxed);
-
-		do
-			next_ = before;
-		while (!of_->fired.compare_exchange(before, this, memory_order_release));
-		if (to_->how_.post)
-			to_->how_.post(*to_, strand::event_source);
+		llist_add(of_->fired, *this, &signal::next_);
+		if (to_->how_.post_beside)
+			to_->how_.post_beside(*to_, strand::event_source);
 	}
 
-	spin_lock_bh lock_;
+	spin_lock_irq lock_;
 	strand *to_; /* under lock_; nullptr once the strand has let it go */
 	sources *of_; /* the same */
 	signal *next_ = nullptr; /* in sources::fired */
@@ -128,15 +121,10 @@ class signal {
 
 inline void signal::take(atomic<signal *> &fired, strand &self) noexcept
 {
-	if (!fired.load(memory_order_relaxed))
-		return;
+	signal *next = llist_reverse_order(llist_del_all(fired), &signal::next_);
 
-	signal *last = fired.exchange(nullptr, memory_order_acquire), *first = nullptr;
-
-	while (last) /* in the order they came */
-		first = std::exchange(last, std::exchange(last->next_, first));
-	while (first) {
-		signal &one = *std::exchange(first, first->next_);
+	while (next) {
+		signal &one = *std::exchange(next, next->next_);
 
 		/* From here on a setter adds it again. A setter that did not had set the value before. */
 		one.queued_.exchange(false, memory_order_acq_rel);
@@ -150,10 +138,12 @@ inline void signal::detach(sources &of) noexcept
 {
 	strand *was;
 
-	lock_.lock();
-	was = std::exchange(to_, nullptr);
-	of_ = nullptr;
-	lock_.unlock();
+	{
+		const spin_lock_irq::guard alone(lock_);
+
+		was = std::exchange(to_, nullptr);
+		of_ = nullptr;
+	}
 	/* It may still be in the list, where no setter adds it any more. */
 	if (was && queued_.load(memory_order_relaxed))
 		take(of.fired, *was);

@@ -74,6 +74,8 @@ class strand : public executor {
 		 * a turn follows. Process context or softirq; it is there until this returns.
 		 */
 		void (*post)(strand &self, std::uint32_t events) = nullptr;
+		/** The same under a spin_lock_irq, which a hard interrupt may have taken. */
+		void (*post_beside)(strand &self, std::uint32_t events) = nullptr;
 		/** Its server's room for outgoing connections; nullptr: it can have none. */
 		detail::outgoing_room *(*outgoing)(strand &self) = nullptr;
 		/** Its server's queue of work that sleeps; nullptr: there is none. */

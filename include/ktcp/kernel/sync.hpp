@@ -139,6 +139,57 @@ class spin_lock_bh {
 };
 
 /**
+ * A spinlock_t, always taken with interrupts off. Process context, softirq, or a hard interrupt; on PREEMPT_RT
+ * not in one that has no thread. While it is held no spin_lock_bh is taken, and no socket is touched.
+ */
+class spin_lock_irq {
+    public:
+	spin_lock_irq() noexcept
+	{
+		ktcp_spin_lock_init(raw());
+	}
+
+	spin_lock_irq(const spin_lock_irq &) = delete;
+	spin_lock_irq &operator=(const spin_lock_irq &) = delete;
+
+	/** Before the first lock. */
+	template <class Place>
+	void set_class(lock_class<Place> of) noexcept
+	{
+		ktcp_spin_lock_set_class(raw(), of.key(), of.name());
+	}
+
+	/** Holds it for as long as this lives. Not recursive; nothing may sleep. */
+	class guard {
+	    public:
+		explicit guard(spin_lock_irq &one) noexcept : lock_(one.raw())
+		{
+			ktcp_spin_lock_irqsave(lock_, &was_);
+		}
+
+		~guard()
+		{
+			ktcp_spin_unlock_irqrestore(lock_, &was_);
+		}
+
+		guard(const guard &) = delete;
+		guard &operator=(const guard &) = delete;
+
+	    private:
+		struct ::spinlock *lock_;
+		struct ktcp_irq_state was_;
+	};
+
+    private:
+	struct ::spinlock *raw() noexcept
+	{
+		return reinterpret_cast<struct ::spinlock *>(storage_);
+	}
+
+	alignas(void *) std::byte storage_[KTCP_SIZEOF_SPINLOCK];
+};
+
+/**
  * A T and the lock that protects it: there is no way to the one without the other. With a mutex
  * lock() may sleep: process context only, so a handler that calls it says `may_sleep`.
  * @tparam Place  makes the lock's class with T; where one is locked inside another of the same T,

@@ -207,7 +207,7 @@ int ktcp_sock_wait_for_poke(struct socket *sock, unsigned int events, int timeou
 /**
  * ktcp_sock_poke() - end the ktcp_sock_wait_for_poke() that is under way with @poked, or else the next
  * one. The waiter then sees the work that was done before the poke.
- * Context: process or softirq, interrupts on. The socket stays until this returns.
+ * Context: interrupt. The socket stays until this returns.
  */
 void ktcp_sock_poke(struct socket *sock, bool *poked);
 

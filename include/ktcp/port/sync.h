@@ -43,6 +43,23 @@ void ktcp_spin_lock_set_class(struct spinlock *lock, struct lock_class_key *key,
 /** ktcp_spin_unlock_bh() - as spin_unlock_bh(). Context: the one that locked it. */
 void ktcp_spin_unlock_bh(struct spinlock *lock);
 
+/* ktcp_spin_lock_irqsave() has switched off: */
+struct ktcp_irq_state {
+	unsigned long flags; /* interrupts, as local_irq_save() */
+	bool bottom_halves;
+};
+
+/**
+ * ktcp_spin_lock_irqsave() - as spin_lock_irqsave(). If interrupts and bottom halves are both on, it
+ * switches both off. A softirq that is raised meanwhile then runs in the unlock, and in no thread. So does
+ * netif_rx().
+ * Context: interrupt; on PREEMPT_RT not in an interrupt that has no thread, as wake_up() there.
+ */
+void ktcp_spin_lock_irqsave(struct spinlock *lock, struct ktcp_irq_state *was);
+
+/** ktcp_spin_unlock_irqrestore() - as spin_unlock_irqrestore(). Context: the one that locked it. */
+void ktcp_spin_unlock_irqrestore(struct spinlock *lock, const struct ktcp_irq_state *was);
+
 /** ktcp_init_completion() - as init_completion(). Context: any. */
 void ktcp_init_completion(struct completion *done);
 

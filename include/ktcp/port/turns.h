@@ -7,6 +7,9 @@
  * Context "here": between ktcp_turns_enter() and ktcp_turns_leave(), or in one of the
  * ktcp_turns_ops. Bottom halves are off, so the task stays on its CPU. Nothing else of that CPU is
  * "here", and all of it is an RCU read section.
+ *
+ * Context "beside": under ktcp_spin_lock_irqsave(). It stays on its CPU, too, and it is an RCU read
+ * section. It may have interrupted code that is "here", which goes on once it has left.
  */
 #ifndef KTCP_PORT_TURNS_H
 #define KTCP_PORT_TURNS_H
@@ -60,7 +63,10 @@ void *ktcp_turns_enter(struct ktcp_turns *turns);
 /** ktcp_turns_leave() - a drain that was raised may run before this returns. Context: here. */
 void ktcp_turns_leave(struct ktcp_turns *turns);
 
-/** ktcp_turns_raise() - have this CPU's drain run soon, and once more if it runs. Context: here. */
+/** ktcp_turns_beside() - this CPU's memory, where other code may be "here". Context: beside. */
+void *ktcp_turns_beside(struct ktcp_turns *turns);
+
+/** ktcp_turns_raise() - have this CPU's drain run soon, and once more if it runs. Context: here, beside. */
 void ktcp_turns_raise(void *cpu);
 
 /** ktcp_turns_wake() - have this CPU's thread run until it has nothing left. Context: here. */

@@ -14,6 +14,7 @@
  * Context words used below, after the kernel's own "Context:" lines:
  *   process   may sleep; no spinlock held, bottom halves on
  *   any       process, softirq, or under a spinlock; not NMI or hard interrupt
+ *   interrupt any, a hard interrupt, or with interrupts off; not NMI
  */
 #ifndef KTCP_PORT_TYPES_H
 #define KTCP_PORT_TYPES_H

@@ -646,7 +646,7 @@ void fake_port::spin_lock_init(::spinlock *lock)
 	new (lock)::spinlock{ spinlock_magic, false };
 }
 
-void fake_port::spin_lock_bh(::spinlock *lock)
+static void take(::spinlock *lock)
 {
 	EXPECT_EQ(lock->magic, spinlock_magic);
 	if (lock->locked) {
@@ -656,10 +656,30 @@ void fake_port::spin_lock_bh(::spinlock *lock)
 	lock->locked = true;
 }
 
+void fake_port::spin_lock_bh(::spinlock *lock)
+{
+	EXPECT_EQ(irqs_off, 0u) << "unlocking could not switch bottom halves on";
+	take(lock);
+}
+
 void fake_port::spin_unlock_bh(::spinlock *lock)
 {
 	EXPECT_TRUE(lock->locked);
 	lock->locked = false;
+}
+
+void fake_port::spin_lock_irqsave(::spinlock *lock, ktcp_irq_state *was)
+{
+	take(lock);
+	irqs_off++;
+	*was = {};
+}
+
+void fake_port::spin_unlock_irqrestore(::spinlock *lock, const ktcp_irq_state *)
+{
+	EXPECT_NE(irqs_off, 0u);
+	irqs_off--;
+	spin_unlock_bh(lock);
 }
 
 void fake_port::init_completion(::completion *done)
@@ -729,6 +749,7 @@ void fake_port::turns_put(ktcp_turns *put)
 void *fake_port::turns_enter(ktcp_turns *here)
 {
 	EXPECT_EQ(here, turns.get());
+	EXPECT_EQ(irqs_off, 0u) << "leaving could not switch bottom halves on";
 	here->depth++;
 	return here->cpu.get();
 }
@@ -739,9 +760,16 @@ void fake_port::turns_leave(ktcp_turns *here)
 	here->depth--;
 }
 
+void *fake_port::turns_beside(ktcp_turns *beside)
+{
+	EXPECT_EQ(beside, turns.get());
+	EXPECT_NE(irqs_off, 0u);
+	return turns->cpu.get();
+}
+
 void fake_port::turns_raise(void *)
 {
-	EXPECT_NE(turns->depth, 0u);
+	EXPECT_TRUE(turns->depth || irqs_off);
 	turns->raised = true;
 }
 

@@ -237,6 +237,8 @@ class fake_port {
 	std::uint64_t now = 1000;
 	/** The result of ktcp_turns_clock(). */
 	std::uint64_t clock_ns = 1'000'000'000;
+	/** Locks that switched interrupts off. */
+	unsigned int irqs_off = 0;
 	/** The CPU's turns, while somebody has got them. */
 	std::unique_ptr<ktcp_turns> turns;
 	/** The result of ktcp_real_seconds(). */
@@ -293,6 +295,8 @@ class fake_port {
 	void spin_lock_init(::spinlock *lock);
 	void spin_lock_bh(::spinlock *lock);
 	void spin_unlock_bh(::spinlock *lock);
+	void spin_lock_irqsave(::spinlock *lock, ktcp_irq_state *was);
+	void spin_unlock_irqrestore(::spinlock *lock, const ktcp_irq_state *was);
 	void init_completion(::completion *done);
 	void complete(::completion *done);
 	/** Runs work items and timers until there is what it waits for. */
@@ -319,6 +323,7 @@ class fake_port {
 	void turns_put(ktcp_turns *put);
 	void *turns_enter(ktcp_turns *here);
 	void turns_leave(ktcp_turns *here);
+	void *turns_beside(ktcp_turns *beside);
 	void turns_raise(void *cpu);
 	void turns_wake(void *cpu);
 	void turns_later(void *cpu, bool now);

@@ -75,6 +75,9 @@ void basic_mock_port<One>::fall_back_to_fake()
 	ON_CALL(*this, spin_lock_init).WillByDefault(Invoke(&fake, &fake_port::spin_lock_init));
 	ON_CALL(*this, spin_lock_bh).WillByDefault(Invoke(&fake, &fake_port::spin_lock_bh));
 	ON_CALL(*this, spin_unlock_bh).WillByDefault(Invoke(&fake, &fake_port::spin_unlock_bh));
+	ON_CALL(*this, spin_lock_irqsave).WillByDefault(Invoke(&fake, &fake_port::spin_lock_irqsave));
+	ON_CALL(*this, spin_unlock_irqrestore)
+		.WillByDefault(Invoke(&fake, &fake_port::spin_unlock_irqrestore));
 	ON_CALL(*this, init_completion).WillByDefault(Invoke(&fake, &fake_port::init_completion));
 	ON_CALL(*this, complete).WillByDefault(Invoke(&fake, &fake_port::complete));
 	ON_CALL(*this, wait_for_completion)
@@ -85,6 +88,7 @@ void basic_mock_port<One>::fall_back_to_fake()
 	ON_CALL(*this, turns_put).WillByDefault(Invoke(&fake, &fake_port::turns_put));
 	ON_CALL(*this, turns_enter).WillByDefault(Invoke(&fake, &fake_port::turns_enter));
 	ON_CALL(*this, turns_leave).WillByDefault(Invoke(&fake, &fake_port::turns_leave));
+	ON_CALL(*this, turns_beside).WillByDefault(Invoke(&fake, &fake_port::turns_beside));
 	ON_CALL(*this, turns_raise).WillByDefault(Invoke(&fake, &fake_port::turns_raise));
 	ON_CALL(*this, turns_wake).WillByDefault(Invoke(&fake, &fake_port::turns_wake));
 	ON_CALL(*this, turns_later).WillByDefault(Invoke(&fake, &fake_port::turns_later));
@@ -339,6 +343,16 @@ void ktcp_spin_unlock_bh(struct spinlock *lock)
 	port().spin_unlock_bh(lock);
 }
 
+void ktcp_spin_lock_irqsave(struct spinlock *lock, struct ktcp_irq_state *was)
+{
+	port().spin_lock_irqsave(lock, was);
+}
+
+void ktcp_spin_unlock_irqrestore(struct spinlock *lock, const struct ktcp_irq_state *was)
+{
+	port().spin_unlock_irqrestore(lock, was);
+}
+
 void ktcp_init_completion(struct completion *done)
 {
 	port().init_completion(done);
@@ -392,6 +406,11 @@ void *ktcp_turns_enter(struct ktcp_turns *turns)
 void ktcp_turns_leave(struct ktcp_turns *turns)
 {
 	port().turns_leave(turns);
+}
+
+void *ktcp_turns_beside(struct ktcp_turns *turns)
+{
+	return port().turns_beside(turns);
 }
 
 void ktcp_turns_raise(void *cpu)

@@ -128,6 +128,8 @@ class basic_mock_port {
 	MOCK_METHOD(void, spin_lock_init, (::spinlock * lock));
 	MOCK_METHOD(void, spin_lock_bh, (::spinlock * lock));
 	MOCK_METHOD(void, spin_unlock_bh, (::spinlock * lock));
+	MOCK_METHOD(void, spin_lock_irqsave, (::spinlock * lock, ktcp_irq_state *was));
+	MOCK_METHOD(void, spin_unlock_irqrestore, (::spinlock * lock, const ktcp_irq_state *was));
 	MOCK_METHOD(void, init_completion, (::completion * done));
 	MOCK_METHOD(void, complete, (::completion * done));
 	MOCK_METHOD(void, wait_for_completion, (::completion * done));
@@ -156,6 +158,7 @@ class basic_mock_port {
 	MOCK_METHOD(void, turns_put, (ktcp_turns * turns));
 	MOCK_METHOD(void *, turns_enter, (ktcp_turns * turns));
 	MOCK_METHOD(void, turns_leave, (ktcp_turns * turns));
+	MOCK_METHOD(void *, turns_beside, (ktcp_turns * turns));
 	MOCK_METHOD(void, turns_raise, (void *cpu));
 	MOCK_METHOD(void, turns_wake, (void *cpu));
 	MOCK_METHOD(void, turns_later, (void *cpu, bool now));

@@ -45,6 +45,7 @@ struct task {
 	bool timed_out = false;
 	uint32_t priority = 0;
 	int in_callback = 0; /* inside an event callback: must not sleep */
+	int irqs_off = 0; /* locks that switched interrupts off */
 	int in_module = 0; /* a softirq that executes the module's instructions */
 	void *here = nullptr; /* see port/turns.h: its CPU's memory … */
 	int here_depth = 0; /* … how deep it is … */

@@ -152,6 +152,8 @@ void ktcp_spin_lock_bh(struct spinlock *lock)
 	kernel &k = kernel::enter_any("ktcp_spin_lock_bh");
 
 	check(k, lock, "ktcp_spin_lock_bh");
+	if (k.current().irqs_off)
+		k.fail("ktcp_spin_lock_bh: interrupts are off");
 	if (lock->owner == &k.current())
 		k.fail("ktcp_spin_lock_bh: held by the caller already");
 	hold(k, lock, "spin_lock_bh");
@@ -166,6 +168,35 @@ void ktcp_spin_unlock_bh(struct spinlock *lock)
 	check(k, lock, "ktcp_spin_unlock_bh");
 	k.current().in_callback--;
 	let_go(k, lock, "ktcp_spin_unlock_bh");
+	/* The lock may be gone before this returns. */
+	k.point();
+}
+
+/* From here on the fibre may be an interrupt, and its CPU a busy one. */
+void ktcp_spin_lock_irqsave(struct spinlock *lock, struct ktcp_irq_state *was)
+{
+	kernel &k = kernel::enter_any("ktcp_spin_lock_irqsave");
+
+	check(k, lock, "ktcp_spin_lock_irqsave");
+	if (lock->owner == &k.current())
+		k.fail("ktcp_spin_lock_irqsave: held by the caller already");
+	hold(k, lock, "spin_lock_irqsave");
+	k.current().in_callback++;
+	k.current().irqs_off++;
+	was->flags = spinlock_magic;
+	k.point();
+}
+
+void ktcp_spin_unlock_irqrestore(struct spinlock *lock, const struct ktcp_irq_state *was)
+{
+	kernel &k = kernel::enter_any("ktcp_spin_unlock_irqrestore");
+
+	check(k, lock, "ktcp_spin_unlock_irqrestore");
+	if (was->flags != spinlock_magic)
+		k.fail("ktcp_spin_unlock_irqrestore: another state than the lock's");
+	k.current().irqs_off--;
+	k.current().in_callback--;
+	let_go(k, lock, "ktcp_spin_unlock_irqrestore");
 	/* The lock may be gone before this returns. */
 	k.point();
 }

@@ -49,15 +49,21 @@ ktcp_turns &turns_of(kernel &k)
 	return *static_cast<ktcp_turns *>(k.turns.get());
 }
 
-ktcp_turns::cpu &cpu_of(kernel &k, const void *memory, const char *function)
+ktcp_turns::cpu &cpu_beside(kernel &k, const void *memory)
 {
 	for (auto &each : turns_of(k).cpus)
-		if (each->memory.get() == memory) {
-			if (each->busy != &k.current())
-				k.fail("%s: not here", function);
+		if (each->memory.get() == memory)
 			return *each;
-		}
-	k.fail("%s: no CPU's memory", function);
+	k.fail("no CPU's memory");
+}
+
+ktcp_turns::cpu &cpu_of(kernel &k, const void *memory, const char *function)
+{
+	ktcp_turns::cpu &cpu = cpu_beside(k, memory);
+
+	if (cpu.busy != &k.current())
+		k.fail("%s: not here", function);
+	return cpu;
 }
 
 ktcp_turns::cpu &add_cpu(ktcp_turns &turns)
@@ -137,6 +143,8 @@ void *ktcp_turns_enter(struct ktcp_turns *turns)
 
 	if (k.turns.get() != turns)
 		k.fail("ktcp_turns_enter: the last user has put it");
+	if (self.irqs_off)
+		k.fail("ktcp_turns_enter: interrupts are off");
 	if (self.here_depth) {
 		self.here_depth++;
 		return self.here;
@@ -171,10 +179,23 @@ void ktcp_turns_leave(struct ktcp_turns *turns)
 	k.point();
 }
 
+/* Any CPU's: an interrupt may come to one that is busy. */
+void *ktcp_turns_beside(struct ktcp_turns *turns)
+{
+	kernel &k = kernel::enter_any("ktcp_turns_beside");
+
+	if (k.turns.get() != turns)
+		k.fail("ktcp_turns_beside: the last user has put it");
+	if (!k.current().irqs_off)
+		k.fail("ktcp_turns_beside: interrupts are on");
+	return turns->cpus[k.chance.below(turns->cpus.size())]->memory.get();
+}
+
 void ktcp_turns_raise(void *memory)
 {
 	kernel &k = kernel::enter_any("ktcp_turns_raise");
-	ktcp_turns::cpu &cpu = cpu_of(k, memory, "ktcp_turns_raise");
+	ktcp_turns::cpu &cpu = k.current().irqs_off ? cpu_beside(k, memory) :
+						      cpu_of(k, memory, "ktcp_turns_raise");
 	ktcp_turns &turns = turns_of(k);
 
 	if (cpu.raised)

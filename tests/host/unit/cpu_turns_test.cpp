@@ -3,9 +3,12 @@
 #include <ktcp/engine/engine.hpp>
 
 #include <functional>
+#include <string>
 #include <vector>
 
 #include <gmock/gmock.h>
+
+#include <ktcp/kernel/sync.hpp>
 
 #include "mock_port.hpp"
 
@@ -38,6 +41,7 @@ class cpu_turns_test : public testing::Test {
 	};
 
 	testing::NiceMock<mock::mock_port> port;
+	ktcp::spin_lock_irq lock;
 	ktcp::engine engine = std::move(*ktcp::engine::create());
 
 	void add(probe &one)
@@ -45,6 +49,14 @@ class cpu_turns_test : public testing::Test {
 		const ktcp::engine::here here(engine);
 
 		here->add(one);
+	}
+
+	/* As an interrupt. */
+	void add_beside(probe &one)
+	{
+		const ktcp::spin_lock_irq::guard alone(lock);
+
+		engine.beside().add_beside(one);
 	}
 
 	bool has_room(const probe &next)
@@ -150,6 +162,98 @@ TEST_F(cpu_turns_test, the_drain_takes_strands_that_become_ready_meanwhile)
 	drain();
 	EXPECT_EQ(two.turns, 1u);
 	EXPECT_FALSE(port.fake.turns->raised);
+}
+
+TEST_F(cpu_turns_test, strands_from_interrupts_are_drained_in_their_order)
+{
+	probe one(*this), two(*this), three(*this);
+	std::string order;
+
+	one.turn = [&] { return order += "1", strand::turn_end::given_away; };
+	two.turn = [&] { return order += "2", strand::turn_end::given_away; };
+	three.turn = [&] { return order += "3", strand::turn_end::given_away; };
+	{
+		const ktcp::engine::here here(engine);
+
+		add_beside(one);
+		add_beside(two);
+		here->add(three);
+	}
+	EXPECT_EQ(order, "");
+	drain();
+	EXPECT_EQ(order, "312") << "those were not seen before the drain";
+	EXPECT_FALSE(port.fake.turns->raised);
+}
+
+TEST_F(cpu_turns_test, an_interrupt_of_the_drain_does_not_raise_it_again)
+{
+	probe one(*this), two(*this), three(*this);
+
+	one.turn = [&] {
+		add_beside(two);
+		EXPECT_FALSE(port.fake.turns->raised);
+		return strand::turn_end::given_away;
+	};
+	two.turn = [&] {
+		add_beside(three);
+		return strand::turn_end::given_away;
+	};
+	add_beside(one);
+	drain();
+	EXPECT_EQ(three.turns, 1u);
+	EXPECT_FALSE(port.fake.turns->raised);
+	add_beside(one);
+	EXPECT_TRUE(port.fake.turns->raised);
+	port.fake.run_all();
+}
+
+TEST_F(cpu_turns_test, an_interrupt_of_the_thread_raises_the_drain)
+{
+	probe heavy(*this), other(*this);
+
+	heavy.turn = [&] {
+		if (heavy.turns == 2)
+			add_beside(other);
+		return heavy.turns < 3 ? strand::turn_end::share_used :
+					 strand::turn_end::given_away;
+	};
+	add(heavy);
+	drain();
+	port.fake.run_one(); /* in the thread */
+	EXPECT_EQ(other.turns, 0u);
+	drain();
+	EXPECT_EQ(other.turns, 1u);
+	port.fake.run_all();
+}
+
+TEST_F(cpu_turns_test, strands_from_interrupts_are_the_threads_for_a_while_too)
+{
+	probe one(*this), two(*this);
+
+	one.turn = [&] {
+		add_beside(two);
+		port.fake.clock_ns += ms;
+		return strand::turn_end::given_away;
+	};
+	add(one);
+	drain();
+	EXPECT_EQ(two.turns, 0u);
+	EXPECT_TRUE(for_the_thread());
+	port.fake.run_all();
+	EXPECT_EQ(two.turns, 1u);
+}
+
+TEST_F(cpu_turns_test, without_a_thread_strands_from_interrupts_are_work_items)
+{
+	probe before(*this), after(*this);
+
+	add_beside(before);
+	depart();
+	add_beside(after);
+	drain();
+	EXPECT_EQ(before.in_process, 1u);
+	EXPECT_EQ(after.in_process, 1u);
+	EXPECT_EQ(before.turns + after.turns, 0u);
 }
 
 TEST_F(cpu_turns_test, a_share_is_64_strands)

@@ -94,6 +94,30 @@ TEST(spin_guarded, is_locked_for_as_long_as_the_access_lives)
 	EXPECT_EQ(text.lock()->size(), 3u);
 }
 
+TEST(spin_lock_irq, is_held_for_as_long_as_the_guard_lives)
+{
+	NiceMock<mock::mock_port> port;
+	ktcp::spin_lock_irq lock;
+	const ktcp_irq_state *was = nullptr;
+
+	EXPECT_CALL(port, spin_lock_irqsave(_, _)).WillOnce([&](auto *, ktcp_irq_state *state) {
+		*state = { 42, true };
+		was = state;
+	});
+	EXPECT_CALL(port, spin_unlock_irqrestore(_, _)).Times(0);
+	{
+		const ktcp::spin_lock_irq::guard alone(lock);
+
+		Mock::VerifyAndClearExpectations(&port);
+		EXPECT_CALL(port, spin_unlock_irqrestore(_, _))
+			.WillOnce([&](auto *, const ktcp_irq_state *state) {
+				EXPECT_EQ(state, was);
+				EXPECT_EQ(state->flags, 42u);
+				EXPECT_TRUE(state->bottom_halves);
+			});
+	}
+}
+
 /* Of a constant one only a constant may be had. */
 TEST(guarded, is_locked_to_be_read)
 {

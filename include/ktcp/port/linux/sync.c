@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* port/sync.h over linux/mutex.h, linux/spinlock.h, linux/completion.h and RCU. */
+#include <linux/bottom_half.h>
 #include <linux/completion.h>
+#include <linux/irqflags.h>
 #include <linux/jiffies.h>
 #include <linux/lockdep.h>
 #include <linux/mutex.h>
+#include <linux/preempt.h>
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 
@@ -52,6 +55,25 @@ void ktcp_spin_lock_bh(struct spinlock *lock) __acquires(lock)
 void ktcp_spin_unlock_bh(struct spinlock *lock) __releases(lock)
 {
 	spin_unlock_bh(lock);
+}
+
+/* With interrupts off, bottom halves cannot be switched on again (__local_bh_enable_ip()). */
+void ktcp_spin_lock_irqsave(struct spinlock *lock, struct ktcp_irq_state *was) __acquires(lock)
+{
+	was->bottom_halves = !irqs_disabled() && !(hardirq_count() | softirq_count());
+	if (was->bottom_halves)
+		local_bh_disable();
+	spin_lock_irqsave(lock, was->flags);
+}
+
+void ktcp_spin_unlock_irqrestore(struct spinlock *lock, const struct ktcp_irq_state *was)
+	__releases(lock)
+{
+	const bool bottom_halves = was->bottom_halves;
+
+	spin_unlock_irqrestore(lock, was->flags);
+	if (bottom_halves)
+		local_bh_enable();
 }
 
 void ktcp_init_completion(struct completion *done)

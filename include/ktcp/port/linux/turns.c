@@ -321,6 +321,11 @@ void ktcp_turns_leave(struct ktcp_turns *turns)
 	local_bh_enable();
 }
 
+void *ktcp_turns_beside(struct ktcp_turns *turns)
+{
+	return this_cpu_ptr(turns->cpus)->memory;
+}
+
 uint64_t ktcp_turns_clock(void)
 {
 	return local_clock();

@@ -67,6 +67,17 @@ void ktcp_spin_unlock_bh(struct spinlock *)
 	the_bottom_halves.enable();
 }
 
+/* A program has no interrupts. */
+void ktcp_spin_lock_irqsave(struct spinlock *lock, struct ktcp_irq_state *)
+{
+	ktcp_spin_lock_bh(lock);
+}
+
+void ktcp_spin_unlock_irqrestore(struct spinlock *lock, const struct ktcp_irq_state *)
+{
+	ktcp_spin_unlock_bh(lock);
+}
+
 void ktcp_init_completion(struct completion *done)
 {
 	new (done) completion; /* never destroyed: neither of its members owns anything */

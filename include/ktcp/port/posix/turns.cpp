@@ -129,6 +129,11 @@ void ktcp_turns_leave(struct ktcp_turns *)
 	the_bottom_halves.enable();
 }
 
+void *ktcp_turns_beside(struct ktcp_turns *turns)
+{
+	return turns->cpu.get();
+}
+
 void ktcp_turns_raise(void *)
 {
 	the_bottom_halves.raise();
