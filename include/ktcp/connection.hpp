@@ -444,7 +444,7 @@ inline connection::progress connection::go_on() noexcept
 		if (!started_)
 			return progress::needs_process;
 		run(resumes);
-	} else if (task_.empty() || task_.done()) {
+	} else if (task_.empty() || task_.done() || came_to(outcome::over)) {
 		return progress::finished;
 	} else {
 		run(resumes); /* what the last turn's share was too small for */
@@ -464,12 +464,12 @@ inline connection::progress connection::go_on() noexcept
 	}
 	if (has_next()) {
 		/* They await no operation that could fail, and so tell them of the end. */
-		if (!why_ended() && !tell())
-			return progress::finished;
-		note(outcome::yield);
-	} else if (task_.done() || !waits() || came_to(outcome::over)) {
+		note(why_ended() || tell() ? outcome::yield : outcome::over);
+	} else if (task_.done() || !waits()) {
 		return progress::finished;
 	}
+	if (came_to(outcome::over))
+		return progress::finished;
 	if (second_streams())
 		let_seconds_go();
 	if (came_to(outcome::yield))

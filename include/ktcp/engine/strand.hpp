@@ -120,7 +120,8 @@ class strand : public executor {
 		softirq_ = pages;
 		set_frame_flags(pages ? gfp::atomic : gfp::kernel);
 		budget_ = budget;
-		came_to_ = 0;
+		/* A coroutine that is not to be resumed never is, so the next turn has to end it, too. */
+		came_to_ &= bit(outcome::over);
 	}
 
 	/** Back in process context. */
@@ -159,14 +160,14 @@ class strand : public executor {
 	/** An operation of the turn's came to this. Returns it. */
 	outcome note(outcome what) noexcept
 	{
-		came_to_ = static_cast<std::uint8_t>(came_to_ | 1u << static_cast<unsigned>(what));
+		came_to_ |= bit(what);
 		return what;
 	}
 
-	/** Did one of them? */
+	/** Did one of them? outcome::over: in this turn or before. */
 	bool came_to(outcome what) const noexcept
 	{
-		return came_to_ & 1u << static_cast<unsigned>(what);
+		return came_to_ & bit(what);
 	}
 
 	/** In softirq: the memory for sends. In process context: nullptr. */
@@ -341,6 +342,11 @@ class strand : public executor {
 
 	static constexpr std::uint32_t claimed = 1u << 31;
 
+	static constexpr std::uint8_t bit(outcome what) noexcept
+	{
+		return static_cast<std::uint8_t>(1u << static_cast<unsigned>(what));
+	}
+
 	/* An operation costs 1, and 1 more for each so many bytes that it moved. So a turn lasts about as
 	 * long with large messages as with small ones. */
 	static constexpr std::size_t bytes_per_budget = 8192;
@@ -366,7 +372,7 @@ class strand : public executor {
 	}
 
 	/* Of who advances alone, in what is left of a word: */
-	std::uint8_t came_to_ = 0; /* in this turn: bits of outcomes */
+	std::uint8_t came_to_ = 0; /* in this turn, over for ever: bits of outcomes */
 	unsigned char told_ : 5 = 0;
 	bool retimed_ : 1 = false; /* a time may be over earlier than was known */
 	bool local_ : 1 = false;

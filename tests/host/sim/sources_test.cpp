@@ -15,7 +15,9 @@
 #include <ktcp/kernel/sync.hpp>
 #include <ktcp/port/time.h>
 #include <ktcp/run_blocking.hpp>
+#include <ktcp/scope.hpp>
 #include <ktcp/server.hpp>
+#include <ktcp/strand_lock.hpp>
 #include <ktcp/timer.hpp>
 
 #include <sim/client.hpp>
@@ -204,6 +206,42 @@ struct office {
 	}
 };
 
+/* A child for each byte, which answers behind a lock. That of an n listens to nothing, not even the end. */
+struct bureau {
+	hub *shared;
+
+	static ktcp::task answer(ktcp::connection &peer, ktcp::strand_lock &pen, char what,
+				 hub &shared)
+	{
+		do
+			static_cast<void>(co_await ktcp::sleep_for(peer, what & 7));
+		while (what == 'n');
+
+		ktcp::strand_lock::guard alone(pen);
+		const char text[] = { what };
+
+		if (co_await alone.wait())
+			static_cast<void>(co_await peer.write(std::string_view(text, 1)));
+		shared.ring();
+	}
+
+	ktcp::task operator()(ktcp::connection &peer) const
+	{
+		ktcp::strand_lock pen(peer);
+		ktcp::scope children(peer);
+
+		while (auto got = co_await peer.read()) {
+			for (std::byte each : *got)
+				if (!children.spawn(
+					    answer(peer, pen, static_cast<char>(each), *shared)))
+					co_return;
+			static_cast<void>(co_await children.join(15));
+		}
+		static_cast<void>(co_await children.join());
+	}
+};
+
+using bureau_server = ktcp::server<bureau, ktcp::any_model>;
 using office_server = ktcp::server<office, ktcp::any_model>;
 using relay_server = ktcp::server<relay, ktcp::any_model>;
 using porter_server = ktcp::server<porter, ktcp::any_model>;
@@ -400,10 +438,12 @@ void stop_at_any_time(world &w, const ktcp::server_options &with)
 
 void stop_either_at_any_time(world &w, const ktcp::server_options &with)
 {
-	switch (w.chance().below(3)) {
+	switch (w.chance().below(4)) {
 	case 0:
 		return stop_at_any_time<relay_server, relay>(w, with);
 	case 1:
+		return stop_at_any_time<bureau_server, bureau>(w, with);
+	case 2:
 		return stop_at_any_time<porter_server, porter>(w, with);
 	default:
 		return stop_at_any_time<office_server, office>(w, with);
@@ -418,6 +458,13 @@ TEST_P(Sources, StopsWithClientsOfEveryKind)
 	how.hasty_time = true;
 	how.buffer_bytes = 60;
 	sim::explore(2000, how, [this](world &w) { stop_either_at_any_time(w, settings()); });
+}
+
+/* Children that do not listen are destroyed, and their parent, wherever the turn runs that finds that. */
+TEST_P(Sources, StopsWhileChildrenDoNotListen)
+{
+	sim::explore(2000, {},
+		     [this](world &w) { stop_at_any_time<bureau_server, bureau>(w, settings()); });
 }
 
 TEST_P(Sources, SurvivesManyFailures)

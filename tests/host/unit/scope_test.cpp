@@ -95,6 +95,30 @@ TEST_F(scope_test, none_is_joined_at_once)
 	EXPECT_EQ(peer->advance(), progress::finished);
 }
 
+/* The server destroys a child that does not listen, and its parent, though that waits for it. A turn in
+ * softirq finds that, and one in process context sees to it. */
+TEST_F(scope_test, a_child_that_does_not_listen_is_over_for_ever)
+{
+	serve([this](ktcp::connection &peer) -> task {
+		scope children(peer);
+
+		EXPECT_TRUE(children.spawn([](ktcp::connection &peer, int &living) -> task {
+			const alive here(living);
+
+			for (;;)
+				static_cast<void>(co_await ktcp::sleep_for(peer, 1000));
+		}(peer, living)));
+		static_cast<void>(co_await children.join());
+		ADD_FAILURE() << "it ended";
+	});
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	peer->end(errc::eshutdown);
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(peer->advance(), progress::finished);
+	close();
+	EXPECT_EQ(living, 0);
+}
+
 /* The parent does not wait: they end with it. */
 TEST_F(scope_test, children_that_are_not_joined_are_destroyed)
 {
