@@ -387,7 +387,7 @@ inline void work_max_active_has_a_bound(context &context)
 /* Each CPU once, upwards, then the first again; and work runs wherever it is sent. */
 inline void work_online_cpus_come_round(context &context)
 {
-	const int first = ktcp_next_online_cpu(-1);
+	const int first = ktcp_next_online_cpu(-1, true);
 	box<item> one;
 	queue queue;
 	int runs = 0;
@@ -399,7 +399,7 @@ inline void work_online_cpus_come_round(context &context)
 		KTCP_CHECK(static_cast<unsigned int>(cpu) < ktcp_nr_cpus());
 		KTCP_CHECK(ktcp_queue_work(cpu, queue.raw(), one->plain()));
 		KTCP_REQUIRE(one->begun.reaches(++runs));
-		next = ktcp_next_online_cpu(cpu);
+		next = ktcp_next_online_cpu(cpu, true);
 		if (next == first)
 			break;
 		KTCP_REQUIRE(next > cpu);

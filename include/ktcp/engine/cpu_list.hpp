@@ -53,6 +53,12 @@ class cpu_list {
 		return { count_ };
 	}
 
+	/** Does it name none? */
+	constexpr bool empty() const noexcept
+	{
+		return count_ == 0;
+	}
+
 	/** Is @p cpu one of them? An empty list has all. */
 	constexpr bool contains(int cpu) const noexcept
 	{

@@ -648,17 +648,17 @@ class session_table {
 		return shard_of(last_cpu_);
 	}
 
-	/* One of the chosen that is online; any that is, if none of them is. */
+	/* One of the chosen that is online, isolated or not; any that is not, if none of them is online. */
 	int next_cpu() const noexcept
 	{
 		int cpu = last_cpu_;
 
-		for (unsigned int i = 0; i < shard_count_; i++) {
-			cpu = ktcp_next_online_cpu(cpu);
+		for (unsigned int i = 0; i < shard_count_ && !use_.cpus.empty(); i++) {
+			cpu = ktcp_next_online_cpu(cpu, true);
 			if (use_.cpus.contains(cpu))
 				return cpu;
 		}
-		return ktcp_next_online_cpu(last_cpu_);
+		return ktcp_next_online_cpu(last_cpu_, false);
 	}
 
 	static void trace_refused(ktcp::socket &socket, std::uint64_t statistics::*why) noexcept

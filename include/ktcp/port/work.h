@@ -47,11 +47,12 @@ int ktcp_wq_max_active(void);
 
 /**
  * ktcp_next_online_cpu() - the first online CPU after @cpu, and after the last the first
- * again; -1 begins. CPUs that the administrator has isolated are left out, unless they are all.
- * A hint: it may go offline at any time.
+ * again; -1 begins. A hint: it may go offline at any time.
+ * @isolated: also those that the administrator has isolated (isolcpus=). Without it they are left
+ *	out, unless they are all.
  * Context: any.
  */
-int ktcp_next_online_cpu(int cpu);
+int ktcp_next_online_cpu(int cpu, bool isolated);
 
 /** ktcp_nr_cpus() - every CPU's number is below this, whichever come later (nr_cpu_ids). Context: any. */
 unsigned int ktcp_nr_cpus(void);

@@ -150,7 +150,7 @@ void basic_mock_port<One>::fall_back_to_fake()
 		.WillByDefault(Invoke(&fake, &fake_port::wait_for_completion_timeout));
 	ON_CALL(*this, random_u32).WillByDefault(Return(0x9e3779b9u));
 	ON_CALL(*this, nr_cpus).WillByDefault(Return(2));
-	ON_CALL(*this, next_online_cpu).WillByDefault([](int cpu) { return (cpu + 1) % 4; });
+	ON_CALL(*this, next_online_cpu).WillByDefault([](int cpu, bool) { return (cpu + 1) % 4; });
 	ON_CALL(*this, sock_readable).WillByDefault(Return(true));
 	ON_CALL(*this, sock_softirq_recv).WillByDefault(Return(-EAGAIN));
 	ON_CALL(*this, sock_softirq_send)
@@ -793,9 +793,9 @@ unsigned int ktcp_nr_cpus()
 	return port().nr_cpus();
 }
 
-int ktcp_next_online_cpu(int cpu)
+int ktcp_next_online_cpu(int cpu, bool isolated)
 {
-	return port().next_online_cpu(cpu);
+	return port().next_online_cpu(cpu, isolated);
 }
 
 int ktcp_sock_wait_for_poke(struct socket *sock, unsigned int events, int timeout_ms, bool *poked)

@@ -141,7 +141,7 @@ class basic_mock_port {
 		    (std::string name, unsigned int flags, int max_active));
 	MOCK_METHOD(void, destroy_workqueue, (workqueue_struct * wq));
 	MOCK_METHOD(int, wq_max_active, ());
-	MOCK_METHOD(int, next_online_cpu, (int cpu));
+	MOCK_METHOD(int, next_online_cpu, (int cpu, bool isolated));
 	MOCK_METHOD(unsigned int, nr_cpus, ());
 	MOCK_METHOD(void, init_work, (work_struct * work, void (*function)(work_struct *)));
 	MOCK_METHOD(bool, queue_work, (int cpu, workqueue_struct *wq, work_struct *work));

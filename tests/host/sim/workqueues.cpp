@@ -341,7 +341,7 @@ unsigned int ktcp_nr_cpus(void)
 	return kernel::now("ktcp_nr_cpus").cpus;
 }
 
-int ktcp_next_online_cpu(int cpu)
+int ktcp_next_online_cpu(int cpu, bool)
 {
 	kernel &k = kernel::now("ktcp_next_online_cpu");
 

@@ -93,7 +93,7 @@ TEST_F(event_driven_test, does_not_follow_the_packets_on_an_unbound_queue)
 TEST_F(event_driven_test, stays_on_the_cpu_it_was_spread_to)
 {
 	table->use().placement = ktcp::placement::spread;
-	EXPECT_CALL(port, next_online_cpu(-1)).WillOnce(Return(1));
+	EXPECT_CALL(port, next_online_cpu(-1, false)).WillOnce(Return(1));
 	EXPECT_CALL(port, queue_work(1, _, _)).Times(2);
 
 	::socket *const raw = add();

@@ -200,7 +200,7 @@ TEST_F(server_module_test, spreads_and_drains_and_limits_each_peer)
 	EXPECT_CALL(port, sock_accept(_, _)).WillRepeatedly([&](::socket *, ::socket **out) {
 		return waiting-- > 0 ? (*out = port.fake.new_socket(), 0) : -EAGAIN;
 	});
-	EXPECT_CALL(port, next_online_cpu(_)).Times(3);
+	EXPECT_CALL(port, next_online_cpu(_, false)).Times(3);
 	EXPECT_CALL(port, sock_no_linger(_)).Times(1);
 	EXPECT_CALL(port, wait_for_completion_timeout(_, 250)).Times(1);
 

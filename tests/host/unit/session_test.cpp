@@ -602,9 +602,9 @@ TEST_F(table_test, sessions_are_spread_over_the_cpus)
 	InSequence order;
 
 	table->use().placement = ktcp::placement::spread;
-	EXPECT_CALL(port, next_online_cpu(-1)).WillOnce(Return(0));
-	EXPECT_CALL(port, next_online_cpu(0)).WillOnce(Return(2));
-	EXPECT_CALL(port, next_online_cpu(2)).WillOnce(Return(0));
+	EXPECT_CALL(port, next_online_cpu(-1, false)).WillOnce(Return(0));
+	EXPECT_CALL(port, next_online_cpu(0, false)).WillOnce(Return(2));
+	EXPECT_CALL(port, next_online_cpu(2, false)).WillOnce(Return(0));
 	for (int i = 0; i < 3; i++)
 		add();
 	for (int i = 0; i < 3; i++)
@@ -618,15 +618,15 @@ TEST_F(table_test, sessions_are_spread_over_the_chosen_cpus)
 
 	table->use().placement = ktcp::placement::spread;
 	EXPECT_TRUE(table->use().cpus.assign("1", 2));
-	EXPECT_CALL(port, next_online_cpu(-1)).WillOnce(Return(0));
-	EXPECT_CALL(port, next_online_cpu(0)).WillOnce(Return(1));
+	EXPECT_CALL(port, next_online_cpu(-1, true)).WillOnce(Return(0));
+	EXPECT_CALL(port, next_online_cpu(0, true)).WillOnce(Return(1));
 	add();
-	EXPECT_CALL(port, next_online_cpu(1)).WillOnce(Return(0));
-	EXPECT_CALL(port, next_online_cpu(0)).WillOnce(Return(1));
+	EXPECT_CALL(port, next_online_cpu(1, true)).WillOnce(Return(0));
+	EXPECT_CALL(port, next_online_cpu(0, true)).WillOnce(Return(1));
 	add();
-	EXPECT_CALL(port, next_online_cpu(1)).WillOnce(Return(0));
-	EXPECT_CALL(port, next_online_cpu(0)).WillOnce(Return(0));
-	EXPECT_CALL(port, next_online_cpu(1)).WillOnce(Return(0));
+	EXPECT_CALL(port, next_online_cpu(1, true)).WillOnce(Return(0));
+	EXPECT_CALL(port, next_online_cpu(0, true)).WillOnce(Return(0));
+	EXPECT_CALL(port, next_online_cpu(1, false)).WillOnce(Return(0));
 	add();
 	EXPECT_EQ(at(0).cpu(), 1);
 	EXPECT_EQ(at(1).cpu(), 1);

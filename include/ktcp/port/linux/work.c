@@ -38,14 +38,14 @@ int ktcp_wq_max_active(void)
 	return WQ_MAX_ACTIVE;
 }
 
-int ktcp_next_online_cpu(int cpu)
+int ktcp_next_online_cpu(int cpu, bool isolated)
 {
 	const struct cpumask *ours;
 	unsigned int next;
 
 	/* Newer kernels change it as they run, and free the old one after a grace period. */
 	rcu_read_lock();
-	ours = housekeeping_cpumask(HK_TYPE_DOMAIN);
+	ours = isolated ? cpu_possible_mask : housekeeping_cpumask(HK_TYPE_DOMAIN);
 	next = cpumask_next_and(cpu, cpu_online_mask, ours);
 	if (next >= nr_cpu_ids)
 		next = cpumask_first_and(cpu_online_mask, ours);

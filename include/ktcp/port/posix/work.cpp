@@ -311,7 +311,7 @@ int ktcp_wq_max_active(void)
 	return 512;
 }
 
-int ktcp_next_online_cpu(int cpu)
+int ktcp_next_online_cpu(int cpu, bool)
 {
 	/* Threads go where the scheduler likes; the numbers are good for spreading over all. */
 	return static_cast<unsigned int>(cpu + 1) < std::thread::hardware_concurrency() ? cpu + 1 :
