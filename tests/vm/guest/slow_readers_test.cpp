@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <fstream>
+#include <memory>
 #include <sys/wait.h>
 
 namespace vm
@@ -52,6 +53,44 @@ std::vector<row> rows_of_the_page()
 	return all;
 }
 
+// A network of its own for some clients, at the other end of a slow way: 50 kB a second and 300 ms each way. Packets
+// queue for as long as it takes.
+//     server  wayN 10.9.N.1 ---- 10.9.N.2 eth0  clients
+class slow_way {
+    public:
+	explicit slow_way(unsigned number)
+		: name_("way" + std::to_string(number)), net_("10.9." + std::to_string(number))
+	{
+		const std::string slow = "netem rate 50kbps delay 300ms limit 100000";
+		EXPECT_TRUE(shell("/sbin/ip netns add " + name_ + " && /sbin/ip link add " + name_ +
+				  " type veth peer name eth0 netns " + name_ +
+				  " && /sbin/ip addr add " + net_ + ".1/24 dev " + name_ +
+				  " && /sbin/ip link set " + name_ + " up && /sbin/ip -n " + name_ +
+				  " addr add " + net_ + ".2/24 dev eth0 && /sbin/ip -n " + name_ +
+				  " link set eth0 up && /sbin/tc qdisc add dev " + name_ +
+				  " root " + slow + " && /sbin/tc -n " + name_ +
+				  " qdisc add dev eth0 root " + slow));
+	}
+	slow_way(const slow_way &) = delete;
+	~slow_way()
+	{
+		EXPECT_TRUE(shell("/sbin/ip link del " + name_ + " && /sbin/ip netns del " + name_));
+	}
+
+	// A command of its clients.
+	std::string there(const std::string &command) const
+	{
+		return "/sbin/ip netns exec " + name_ + " " + command;
+	}
+	std::string url(const std::string &file) const
+	{
+		return "http://" + net_ + ".1:8081/" + file;
+	}
+
+    private:
+	const std::string name_, net_;
+};
+
 class slow_readers : public http_test {
     protected:
 	slow_readers()
@@ -75,21 +114,27 @@ class slow_readers : public http_test {
 		return clock::now() - paused;
 	}
 
-	void hold(const row &each, unsigned number)
+	static std::string fetch(const std::string &reader, const std::string &into,
+				 const std::string &url)
+	{
+		const bool curl = reader.starts_with("curl ");
+		EXPECT_TRUE(curl || reader.starts_with("wget ")) << reader;
+		return "/sbin/" + reader + (curl ? " -sS -o " : " -q -t 1 -T 0 -O ") + into + " " +
+		       url + " 2>" + into + ".said";
+	}
+
+	void hold(const row &each, unsigned number, const slow_way *way)
 	{
 		const std::string into = "/tmp/film" + std::to_string(number);
-		const std::string url = "http://127.0.0.1:8081/film";
 		if (each.reader == "a player that pauses") {
 			const auto after = reset_of_a_paused_one();
 			EXPECT_GE(after, std::chrono::seconds(each.seconds));
 			EXPECT_LE(after, std::chrono::seconds(each.seconds + 10));
 			return;
 		}
-		const bool curl = each.reader.starts_with("curl ");
-		ASSERT_TRUE(curl || each.reader.starts_with("wget ")) << each.reader;
-		const std::string command = "/sbin/" + each.reader +
-					    (curl ? " -sS -o " : " -q -t 1 -T 0 -O ") + into + " " +
-					    url + " 2>" + into + ".said";
+		const std::string command =
+			way ? way->there(fetch(each.reader, into, way->url("film"))) :
+			      fetch(each.reader, into, "http://127.0.0.1:8081/film");
 		const int status = std::system(command.c_str());
 		EXPECT_EQ(status == 0, each.served)
 			<< command << " ended with " << status << ": " << read_file(into + ".said");
@@ -102,18 +147,24 @@ class slow_readers : public http_test {
 	void hold_all(const std::string &way)
 	{
 		std::vector<std::thread> readers;
+		std::vector<std::unique_ptr<slow_way>> ways; // each has its own, and fills no other's
 		std::map<std::string, unsigned long> counted;
 		unsigned number = 0;
 		load_root();
 		for (const row &each : rows_of_the_page()) {
 			if (each.way != way)
 				continue;
-			readers.emplace_back([this, each, number] { hold(each, number); });
+			if (way == "slow")
+				ways.push_back(std::make_unique<slow_way>(number));
+			readers.emplace_back([this, each, number,
+					      own = ways.empty() ? nullptr : ways.back().get()] {
+				hold(each, number, own);
+			});
 			number++;
 			if (!each.served)
 				counted[each.counter]++;
 		}
-		ASSERT_GE(number, 6u) << "docs/http.md has lost its table";
+		ASSERT_GE(number, 5u) << "docs/http.md has lost its table";
 		for (std::thread &each : readers)
 			each.join();
 		auto now = khttpd_statistics();
@@ -121,10 +172,17 @@ class slow_readers : public http_test {
 					  "timed_out_head", "timed_out_body", "timed_out_end" })
 			EXPECT_EQ(now[each], counted[each]) << each;
 		EXPECT_EQ(now["accepted"], number);
-		unload();
+		end();
 	}
 
-	const std::string film = content(3 << 20, 1);
+	// While there is a way, for the last bytes of both sides.
+	void end()
+	{
+		unload();
+		expect_sockets_gone();
+	}
+
+	std::string film = content(3 << 20, 1);
 	web_root root;
 };
 FOR_EVERY_HTTP_MODEL(slow_readers);
@@ -132,6 +190,40 @@ FOR_EVERY_HTTP_MODEL(slow_readers);
 TEST_P(slow_readers, on_a_fast_way)
 {
 	hold_all("fast");
+}
+
+TEST_P(slow_readers, on_a_slow_way)
+{
+	film.resize(1 << 20);
+	root.file("film", film);
+	hold_all("slow");
+}
+
+// wget has a receive buffer that fits its rate: its TCP gets a segment or two in a round trip. A round trip takes
+// long while another client's bytes queue on the same way. The bytes that come to it count.
+TEST_P(slow_readers, a_small_window_on_a_crowded_way)
+{
+	load_root();
+	slow_way way(0);
+	const auto beside_a_large_one = [&] {
+		std::thread large([&] {
+			shell(way.there(fetch("curl --http1.1", "/dev/null", way.url("long"))));
+		});
+		std::this_thread::sleep_for(60s);
+		const bool whole = shell(
+			way.there(fetch("wget --limit-rate 2k", "/tmp/small", way.url("part"))));
+		large.join();
+		return whole;
+	};
+	root.file("part", film.substr(0, 200'000));
+	EXPECT_FALSE(beside_a_large_one());
+	EXPECT_EQ(khttpd_statistics()["timed_out_send"], 1u);
+	// As the page says.
+	EXPECT_TRUE(write_file("/sys/module/khttpd/parameters/send_timeout_ms", "0"));
+	EXPECT_TRUE(beside_a_large_one());
+	EXPECT_EQ(khttpd_statistics()["timed_out_send"], 1u);
+	EXPECT_EQ(khttpd_statistics()["timed_out_write"], 0u);
+	end();
 }
 
 // It acknowledges some bytes every few seconds, but less than min_rate.
