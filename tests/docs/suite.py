@@ -10,6 +10,7 @@ import difflib
 import os
 import pathlib
 import re
+import shutil
 
 from harness import TOP, cache, child, debian, guest, lanes, packages, pytests, results
 from harness import kernel as kernels
@@ -76,10 +77,17 @@ def learn(choice):
     return run_part
 
 
+def kept():
+    """Kernels come from where they are cached, and what was compiled before too, whoever's home it is."""
+    environment = dict(os.environ, KTCP_CACHE=str(cache.cache()))
+    if shutil.which("ccache"):
+        environment["CCACHE_DIR"] = child.run(["ccache", "--get-config=cache_dir"]).strip()
+    return environment
+
+
 def run(name, command):
     def run_part(report):
-        # Kernels come from where they are cached, whoever's home it is.
-        environment = dict(os.environ, KTCP_CACHE=str(cache.cache()))
+        environment = kept()
         words = command()
         if isinstance(words, tuple):
             words, more = words

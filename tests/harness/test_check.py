@@ -14,7 +14,7 @@ import xml.etree.ElementTree as xml
 import pytest
 from _pytest.mark.expression import Expression
 
-from harness import child
+from harness import check, child, debian, packages
 from harness.check import Choice
 from harness.lanes import Part
 
@@ -45,6 +45,9 @@ def parts(choice):
         yield lanes.Part("one/6.1/c", cases("passed", "failed"))
     if os.environ.get("HANG"):
         yield lanes.Part("one/6.1/d", hang)
+    if words := os.environ.get("COMPILE"):
+        yield lanes.Part("one/compiled", lambda report: child.run(words.split()), cases=False)
+        yield lanes.Part("one/6.1/e", cases("passed"), after=("one/compiled",))
 """
 
 
@@ -109,6 +112,29 @@ def test_the_times_are_kept_and_compared(command, tmp_path):
     kept["parts"]["one/6.1/a"]["seconds"] = 61
     (tmp_path / "build/check/times.json").write_text(json.dumps(kept))
     assert "1:01" in run(command)[1]
+
+
+def test_nothing_is_compiled_twice(command, tmp_path):
+    packages.install("host")
+    (tmp_path / "a.cpp").write_text("int a;\n")
+    place = {"CCACHE_DIR": str(tmp_path / "ccache"),
+             "PATH": os.environ["PATH"].replace("/usr/lib/ccache:", "")}
+    for name in ("first", "second"):
+        code, said = run(command, COMPILE=f"{debian.release().cxx} -c -o {tmp_path}/{name}.o {tmp_path}/a.cpp", **place)
+        assert code == 0, said
+    counted = dict(line.split() for line in subprocess.run(
+        ["ccache", "--print-stats"], env={**os.environ, **place}, stdout=subprocess.PIPE, text=True,
+        check=True).stdout.splitlines())
+    assert (counted["cache_miss"], counted["direct_cache_hit"]) == ("1", "1")
+
+
+def test_a_readers_new_home_has_what_was_compiled_before(monkeypatch, tmp_path):
+    packages.install("host")
+    monkeypatch.delenv("CCACHE_DIR", raising=False)
+    asked = ["ccache", "--get-config=cache_dir"]
+    here = subprocess.check_output(asked)
+    environment = {**check.load("docs").kept(), "HOME": str(tmp_path)}
+    assert subprocess.check_output(asked, env=environment) == here
 
 
 def test_two_runs_in_a_tree_wait_and_say_so(command, start):

@@ -86,7 +86,9 @@ def prepare(say):
             threading.Thread(target=progress, args=(base, say, stop), daemon=True).start()
             try:
                 child.run([tree / "tools/testing/kunit/kunit.py", "build",
-                           *options(base / "kunitconfig", base)], env=ENVIRONMENT, log=base / "log")
+                           *options(base / "kunitconfig", base)], log=base / "log",
+                          # The objects are kept here.
+                          env=dict(ENVIRONMENT, CCACHE_DISABLE="1"))
             finally:
                 stop.set()
             (base / "done").touch()

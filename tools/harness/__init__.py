@@ -59,6 +59,8 @@ def main(who, function, *arguments):
     # Clones share ccache's results.
     os.environ.setdefault("CCACHE_BASEDIR", str(TOP))
     os.environ.setdefault("CCACHE_NOHASHDIR", "1")
+    # As CMakeLists.txt has it, for precompiled headers.
+    os.environ.setdefault("CCACHE_SLOPPINESS", "pch_defines,time_macros,include_file_mtime,include_file_ctime")
     from . import given
     try:
         given.fitting(who, function, arguments)

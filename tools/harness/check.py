@@ -333,6 +333,8 @@ def main(arguments=None, suites=None):
     # Nor is what somebody likes pytest to do elsewhere for here.
     os.environ.pop("PYTEST_ADDOPTS", None)
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    # Everything compiles through ccache where that is. Debian keeps the compilers' names for it here.
+    os.environ["PATH"] = f"/usr/lib/ccache:{os.environ['PATH']}"
     packages.install("check")
     try:
         import pytest

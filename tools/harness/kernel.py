@@ -392,7 +392,8 @@ def _build_debug(place, of, short, version, config):
         if line.startswith("CONFIG") and line not in taken:
             say("kernel", f"not taken: {line}")
     with _Progress(build):
-        process.run(["nice", *make, f"-j{os.cpu_count()}", "bzImage", "modules"], log)
+        # Its objects are kept here, and are too many for ccache.
+        process.run(["nice", *make, f"-j{os.cpu_count()}", "bzImage", "modules"], log, env={"CCACHE_DISABLE": "1"})
         process.run([*make, "modules_prepare"], log)
         process.run([*make, f"INSTALL_MOD_PATH={place}/root", "modules_install"], log)
     (place / "done").touch()
