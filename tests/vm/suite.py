@@ -83,8 +83,8 @@ BOOTS = (
     Boot("slow", "*slow_readers*:*slow_echo*", arguments="ktcp_clock=instructions", accel="icount", debug=False,
          programs=("curl", "wget"), files=(TOP / "docs" / "http.md",)),
     # khttpd's bring their clients, some of them large; python3-h11 comes with python.
-    Boot("http", "*http_*", programs=("curl", "ab", "wrk", "h2load", "slowhttptest", "mke2fs"),
-         modules=("loop",), python=("h11", "socket"), files=(HERE / "guest" / "h11_client.py",)),
+    Boot("http", "*http_*", programs=("curl", "ab", "wrk", "h2load", "slowhttptest", "mke2fs", "dmsetup"),
+         modules=("loop", "dm-mod"), python=("h11", "socket"), files=(HERE / "guest" / "h11_client.py",)),
     # Other software's: BPF programs, which a test loads.
     Boot("foreign", "*sockmap*:*destroyed*", programs=("bpftool",),
          files=(BUILD / "guest" / "sockmap.bpf.o",)),

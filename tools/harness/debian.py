@@ -163,13 +163,13 @@ def groups(of):
         "vm": ["qemu-system-x86", "busybox-static", "cpio", "gzip", "kmod", "xz-utils", "iproute2",
                "libgtest-dev", "netcat-openbsd", "telnet", "procps", "util-linux", "curl", "wget",
                "apache2-utils", "wrk", "nghttp2-client", "slowhttptest", "python3", "python3-h11",
-               "e2fsprogs", f"clang-{of.clang}", "libbpf-dev", "bpftool"],
+               "e2fsprogs", "dmsetup", f"clang-{of.clang}", "libbpf-dev", "bpftool"],
         # To build for kernels of that architecture, and to run them. Its programs for the guest are fetched
         # (guest.py).
         "arm64": [f"{of.cc}-aarch64-linux-gnu", f"{of.cxx}-aarch64-linux-gnu", *of.emulators],
         # A guest of another architecture has these from its packages. The test program is built for it.
         "guest": ["busybox-static", "iproute2", "libgtest-dev", "kmod", "curl", "apache2-utils", "wrk",
-                  "nghttp2-client", "slowhttptest", "python3", "python3-h11", "e2fsprogs", "bpftool"],
+                  "nghttp2-client", "slowhttptest", "python3", "python3-h11", "e2fsprogs", "dmsetup", "bpftool"],
         # The browser that looks at khttpd, what drives it, and letters to see.
         "browser": ["chromium", "chromium-driver", "python3", "fonts-dejavu-core", "curl"],
         # Programs that fetch, install and cache, for tests/clients; npm where it is there already.

@@ -6,6 +6,9 @@
 
 #include <atomic>
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <set>
+#include <sys/ioctl.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 
@@ -345,6 +348,99 @@ TEST_P(http_root, holds_while_folders_are_moved_out_of_it)
 	mover.join();
 	EXPECT_GT(found, 0) << "of " << missed;
 	EXPECT_EQ(get("/deep/folder/up").body, "deep inside");
+}
+
+// A disk on which some blocks cannot be read: device mapper says EIO for them.
+class bad_disk {
+    public:
+	struct file {
+		std::string name, content;
+		std::size_t bad_at; // somewhere in the block
+	};
+
+	explicit bad_disk(const std::vector<file> &files)
+	{
+		std::ofstream(web_root::disk).close();
+		std::filesystem::resize_file(web_root::disk, bytes);
+		std::filesystem::create_directories(web_root::path);
+		EXPECT_TRUE(shell("/sbin/mke2fs -q -F -t ext4 -b 4096 -O ^has_journal " + disk));
+		EXPECT_TRUE(shell("mount -t ext4 -o loop " + disk + " " + path));
+		std::set<int> bad;
+		for (const file &each : files) {
+			const int made = ::open(web_root::file(each.name, each.content).c_str(),
+						O_RDONLY);
+			int block = each.bad_at / block_bytes;
+			EXPECT_EQ(::fsync(made), 0);
+			EXPECT_EQ(::ioctl(made, FIBMAP, &block), 0) << std::strerror(errno);
+			::close(made);
+			bad.insert(block);
+		}
+		EXPECT_TRUE(shell("umount " + path));
+		std::ostringstream table;
+		int next = 0;
+		const auto map = [&](int until, const std::string &to) {
+			if (until > next)
+				table << next * sectors << " " << (until - next) * sectors << " "
+				      << to << "\n";
+			next = until;
+		};
+		for (int block : bad) {
+			map(block, "linear /dev/loop0 " + std::to_string(next * sectors));
+			map(block + 1, "error");
+		}
+		map(bytes / block_bytes, "linear /dev/loop0 " + std::to_string(next * sectors));
+		EXPECT_TRUE(write_file("/tmp/table", table.str()));
+		EXPECT_TRUE(shell(
+			"losetup /dev/loop0 " + disk +
+			" && DM_DISABLE_UDEV=1 /sbin/dmsetup create bad /tmp/table && mount -t ext4 -o ro "
+			"/dev/mapper/bad " +
+			path));
+	}
+	bad_disk(const bad_disk &) = delete;
+	~bad_disk()
+	{
+		EXPECT_TRUE(shell("umount " + path +
+				  " && DM_DISABLE_UDEV=1 /sbin/dmsetup remove bad && losetup -d "
+				  "/dev/loop0"));
+		std::filesystem::remove(web_root::disk);
+	}
+
+    private:
+	static constexpr int bytes = 64 << 20, block_bytes = 4096, sectors = block_bytes / 512;
+	const std::string disk = web_root::disk, path = web_root::path;
+};
+
+TEST_P(http_files, that_cannot_be_read_are_a_500_or_a_reset)
+{
+	allow_other("[Ll]oop0|dm-0|device-mapper|EXT4-fs");
+	const std::string data = content(12 << 20, 5);
+	bad_disk disk({ { "first", data, 0 },
+			{ "small", data.substr(0, 3000), 0 },
+			{ "middle", data, 7 << 20 },
+			{ "last", data.substr(0, 100'000), 99'999 } });
+	load_root();
+	// Nothing of the answer has left.
+	for (const char *name : { "/first", "/small" }) {
+		const reply got = get(name);
+		EXPECT_EQ(got.status, 500) << name << ": " << got.trouble;
+		EXPECT_NE(got.body, "") << name;
+	}
+	// Some of it has.
+	for (const std::string name : { "/middle", "/last" }) {
+		http_client client({ .receive_buffer = 16384 });
+		client.send(http_client::request(name));
+		const bytes all = client.peer().receive_to_end();
+		EXPECT_EQ(client.peer().error(), ECONNRESET) << name << ": after " << all.size();
+		const std::string text(all.begin(), all.end());
+		const auto head = text.find("\r\n\r\n");
+		EXPECT_TRUE(text.starts_with("HTTP/1.1 200 ")) << name;
+		ASSERT_NE(head, text.npos) << name;
+		EXPECT_EQ(text.substr(head + 4), data.substr(0, text.size() - head - 4)) << name;
+		EXPECT_LE(text.size() - head - 4, name == "/last" ? 98'304u : 7u << 20) << name;
+	}
+	const reply part = get("/middle", "Range: bytes=1000-1999\r\n");
+	EXPECT_TRUE(part.status == 206 && part.body == data.substr(1000, 1000)) << part.trouble;
+	unload();
 }
 
 class http_changes : public http_test {
