@@ -179,7 +179,7 @@ void ktcp_turns_leave(struct ktcp_turns *turns)
 	k.point();
 }
 
-/* Any CPU's: an interrupt may come to one that is busy. */
+/* Elsewhere than "here" any CPU's: an interrupt may come to one that is busy. */
 void *ktcp_turns_beside(struct ktcp_turns *turns)
 {
 	kernel &k = kernel::enter_any("ktcp_turns_beside");
@@ -188,7 +188,9 @@ void *ktcp_turns_beside(struct ktcp_turns *turns)
 		k.fail("ktcp_turns_beside: the last user has put it");
 	if (!k.current().irqs_off)
 		k.fail("ktcp_turns_beside: interrupts are on");
-	return turns->cpus[k.chance.below(turns->cpus.size())]->memory.get();
+	return k.current().here_depth ?
+		       k.current().here :
+		       turns->cpus[k.chance.below(turns->cpus.size())]->memory.get();
 }
 
 void ktcp_turns_raise(void *memory)
