@@ -109,8 +109,8 @@ tools/figures nonsense
 tools/files nonsense
 tools/headers --nonsense
 tools/headers nonsense
-tools/kernel 6.1 headers nonsense
-tools/kernel 6.1 nonsense
+tools/kernel 6.12 headers nonsense
+tools/kernel 6.12 nonsense
 tools/kernel nonsense
 tools/kernel | NAME
 tools/khttpd-log --interval

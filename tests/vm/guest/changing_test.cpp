@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <filesystem>
+#include <semaphore>
 #include <sys/stat.h>
 
 namespace vm
@@ -303,18 +304,23 @@ TEST_F(changing_http, the_times_of_requests)
 // A change that comes while the module starts or ends has no effect but on its number, or all of it.
 TEST_P(writable, while_it_is_loaded_and_unloaded)
 {
+	// So many rounds beside each step, for the kernel's log holds some thousand lines.
+	std::counting_semaphore<> rounds(0);
 	std::atomic<bool> over = false;
 	std::thread changes([&] {
-		for (unsigned i = 0; !over; i++)
+		for (unsigned i = 0; rounds.acquire(), !over; i++)
 			for (const char *each : { "max_connections", "idle_timeout_ms", "backlog" })
 				static_cast<void>(
 					write_once(folder + each, std::to_string(i % 50 + 1)));
 	});
 	for (int i = 0; i < 10; ++i) {
+		rounds.release(15);
 		load(i % 2 ? "netns_all=1" : "");
+		rounds.release(15);
 		unload();
 	}
 	over = true;
+	rounds.release();
 	changes.join();
 }
 

@@ -154,7 +154,7 @@ FOR_EVERY_MODEL(draining);
 
 TEST_P(draining, unloading_lets_connections_finish)
 {
-	load_model("drain_ms=1500");
+	load_model("drain_ms=60000");
 	client peer;
 	ASSERT_EQ(echo(peer, "hello"), "");
 	std::thread finishing([&] {
@@ -167,7 +167,7 @@ TEST_P(draining, unloading_lets_connections_finish)
 	});
 	const auto start = clock::now();
 	EXPECT_EQ(unload_module(), 0);
-	EXPECT_LT(clock::now() - start, 1400ms) << "nobody was left to wait for";
+	EXPECT_LT(clock::now() - start, 45s) << "no connection was left to wait for";
 	finishing.join();
 }
 
