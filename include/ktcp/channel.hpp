@@ -163,7 +163,8 @@ class channel {
 
 	/**
 	 * `co_await inbox.receive()`: a result<T>, the first that was sent.
-	 * Errors: EBUSY (another coroutine receives), ESHUTDOWN, ETIMEDOUT, ENOMEM.
+	 * Errors: EBUSY (another coroutine receives), EPIPE (its owner destroyed it meanwhile),
+	 * ESHUTDOWN, ETIMEDOUT, ENOMEM.
 	 */
 	[[nodiscard]] receive_operation receive() noexcept
 	{
@@ -220,7 +221,7 @@ class [[gnu::warn_unused]] channel<T>::receive_operation
 
 	result<T> await_resume() noexcept
 	{
-		if (this->status)
+		if (!this->goes_on())
 			return error_code::from(this->status);
 		return this->state_.take();
 	}

@@ -87,7 +87,8 @@ class event {
 
 	/**
 	 * `co_await done.wait()`: a result<void>, once it is set. Waiting resets it.
-	 * Errors: EBUSY (another coroutine waits for it), ESHUTDOWN, ETIMEDOUT, ENOMEM.
+	 * Errors: EBUSY (another coroutine waits for it), EPIPE (its owner destroyed it meanwhile),
+	 * ESHUTDOWN, ETIMEDOUT, ENOMEM.
 	 */
 	[[nodiscard]] wait_operation wait() noexcept;
 
@@ -134,7 +135,7 @@ class [[gnu::warn_unused]] event::wait_operation : public detail::signal_wait<de
 
 	result<void> await_resume() noexcept
 	{
-		if (!status)
+		if (goes_on())
 			state_.reset();
 		return result<void>::from(status);
 	}

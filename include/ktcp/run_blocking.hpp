@@ -161,8 +161,9 @@ class blocking_wait {
 	    public:
 		using signal_wait<call>::signal_wait;
 
-		result<void> await_resume() const noexcept
+		result<void> await_resume() noexcept
 		{
+			static_cast<void>(this->goes_on());
 			return result<void>::from(this->status);
 		}
 	};

@@ -55,6 +55,10 @@ class scope {
 	{
 		destroy_all(running_);
 		destroy_all(ended_);
+		if (joining_) { /* a coroutine that is none of the children */
+			joining_->status = error_code(errc::epipe).code();
+			detail::wait::go_on(peer_, *joining_);
+		}
 	}
 
 	/**
@@ -86,7 +90,7 @@ class scope {
 	/**
 	 * `co_await children.join()`: a result<void>, once none runs, or @p most at most. The end of the
 	 * connection does not end this wait, for it ends the children.
-	 * Errors: EBUSY (another coroutine joins).
+	 * Errors: EBUSY (another coroutine joins), EPIPE (the scope's owner destroyed it meanwhile).
 	 */
 	[[nodiscard]] join_operation join(std::size_t most = 0) noexcept;
 

@@ -135,6 +135,7 @@ class [[gnu::warn_unused]] strand_lock::wait_operation : public detail::wait {
 
 	result<void> await_resume() noexcept
 	{
+		take_out();
 		if (status && mine_.node.linked())
 			mine_.of_.leave(mine_);
 		return result<void>::from(status);

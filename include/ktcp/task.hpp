@@ -142,11 +142,11 @@ class executor {
 		next_ = next;
 	}
 
-	/** It waits no more. */
+	/** It waits no more, and another may wait in its place. */
 	static void take_out(detail::waiter &one) noexcept
 	{
 		if (one.known_by)
-			*one.known_by = nullptr;
+			*std::exchange(one.known_by, nullptr) = nullptr;
 		if (one.node.linked())
 			detail::waiters::erase(one);
 	}
@@ -155,6 +155,14 @@ class executor {
 	void make_ready(detail::waiter &one) noexcept
 	{
 		take_out(one);
+		make_ready_in_place(one);
+	}
+
+	/** The same, and until it goes on no other waits in its place: take_out() is its own. */
+	void make_ready_in_place(detail::waiter &one) noexcept
+	{
+		if (one.node.linked())
+			detail::waiters::erase(one);
 		one.is_ready = true;
 		more_->ready.push_back(one);
 	}

@@ -57,7 +57,8 @@ class signal {
 	/* Make the coroutines ready that wait for signals set since the last call. In a turn. */
 	static void take(atomic<signal *> &fired, strand &self) noexcept;
 
-	waiter *waiting = nullptr; /* the coroutine that waits for it; of the strand's turns alone */
+	/* The coroutine that waits for it, until that goes on. Of the strand's turns alone. */
+	waiter *waiting = nullptr;
 
 	/* Is anything there? */
 	bool holds() const noexcept
@@ -128,9 +129,9 @@ inline void signal::take(atomic<signal *> &fired, strand &self) noexcept
 
 		/* From here on a setter adds it again. A setter that did not had set the value before. */
 		one.queued_.exchange(false, memory_order_acq_rel);
-		/* The value may have been taken meanwhile. */
-		if (one.waiting && one.holds())
-			self.make_ready(*one.waiting);
+		/* The value may have been taken meanwhile. From here on it is the waiting one's. */
+		if (one.waiting && !one.waiting->is_ready && one.holds())
+			self.make_ready_in_place(*one.waiting);
 	}
 }
 
@@ -147,6 +148,11 @@ inline void signal::detach(sources &of) noexcept
 	/* It may still be in the list, where no setter adds it any more. */
 	if (was && queued_.load(memory_order_relaxed))
 		take(of.fired, *was);
+	/* Another coroutine's wait outlives it: that is over. */
+	if (was && waiting) {
+		waiting->status = error_code(errc::epipe).code();
+		was->make_ready(*waiting);
+	}
 }
 
 /* One that knows a signal, or none: copied and moved, and counted. */

@@ -128,14 +128,10 @@ class wait : public timer {
 		who = self;
 		if (gone_)
 			return;
-		if (later_) {
-			is_ready = true;
-			by_.more_->later.push_back(*this);
-			return;
-		}
 		known_by = &known;
 		known = this;
-		by_.more_->waiting.push_back(*this);
+		is_ready = later_;
+		(later_ ? by_.more_->later : by_.more_->waiting).push_back(*this);
 	}
 
 	/* The same, and the end of the connection is not told. */
@@ -207,6 +203,13 @@ class signal_wait : public wait {
 	}
 
     protected:
+	/* The coroutine goes on, and another may wait. Is there something for it? */
+	bool goes_on() noexcept
+	{
+		this->take_out();
+		return !status;
+	}
+
 	State &state_;
 };
 

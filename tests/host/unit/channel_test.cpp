@@ -6,6 +6,8 @@
 #include <memory>
 #include <string>
 
+#include <ktcp/event.hpp>
+#include <ktcp/group.hpp>
 #include <ktcp/timer.hpp>
 
 #include "served.hpp"
@@ -148,6 +150,79 @@ TEST_F(channel_test, one_that_was_had_already_wakes_nobody)
 	EXPECT_TRUE(send(2));
 	EXPECT_EQ(peer->advance(), progress::finished);
 	EXPECT_EQ(said, "12");
+}
+
+/* A value is the waiting coroutine's, also before that goes on. Another one that is ready first has none. */
+TEST_F(channel_test, a_value_is_the_waiting_coroutines)
+{
+	ktcp::event::setter bell;
+
+	serve([this, &bell](ktcp::connection &peer) -> task {
+		auto inbox = channel::create(peer, 2);
+		auto rung = ktcp::event::create(peer);
+		const auto waits = [](ktcp::connection &, channel &from,
+				      std::string &said) -> task {
+			while (auto next = co_await from.receive())
+				said += std::to_string(**next) + " ";
+		};
+		const auto comes_first = [](ktcp::connection &, channel &from, ktcp::event &on,
+					    std::string &said) -> task {
+			EXPECT_TRUE(co_await on.wait());
+
+			const auto next = co_await from.receive();
+
+			said += next.error() == errc::ebusy ? "busy " : "stolen ";
+		};
+
+		sender = inbox->get_sender();
+		bell = rung->get_setter();
+		static_cast<void>(co_await ktcp::all(waits(peer, *inbox, said),
+						     comes_first(peer, *inbox, *rung, said)));
+	});
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_TRUE(bell.set());
+	EXPECT_TRUE(send(1));
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_EQ(said, "busy 1 ");
+	EXPECT_TRUE(send(2));
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_EQ(said, "busy 1 2 ");
+}
+
+/* The same if its turn's share was too small for it. */
+TEST_F(channel_test, a_value_waits_for_the_next_turn)
+{
+	static constexpr unsigned int many = 64; /* of a turn */
+
+	serve([this](ktcp::connection &peer) -> task {
+		auto inbox = channel::create(peer, many + 1);
+		const auto waits = [](ktcp::connection &, channel &from,
+				      std::string &said) -> task {
+			for (unsigned int i = 0; i < many; i++)
+				EXPECT_TRUE(co_await from.receive());
+			EXPECT_EQ(**co_await from.receive(), int(many));
+			said += "last ";
+		};
+		const auto comes_first = [](ktcp::connection &by, channel &from,
+					    std::string &said) -> task {
+			EXPECT_TRUE(co_await by.read());
+
+			const auto next = co_await from.receive();
+
+			said += next.error() == errc::ebusy ? "busy " : "stolen ";
+		};
+
+		sender = inbox->get_sender();
+		for (unsigned int i = 0; i <= many; i++)
+			EXPECT_TRUE(send(int(i)));
+		static_cast<void>(co_await ktcp::all(comes_first(peer, *inbox, said),
+						     waits(peer, *inbox, said)));
+	});
+	EXPECT_EQ(peer->advance(), progress::yielded);
+	EXPECT_CALL(port, sock_readable(raw)).WillRepeatedly(Return(true));
+	EXPECT_CALL(port, sock_recv(raw, _, _)).WillRepeatedly(Return(1));
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(said, "busy last ");
 }
 
 TEST_F(channel_test, has_room_for_one_at_least)

@@ -122,6 +122,77 @@ TEST_F(event_test, a_second_coroutine_does_not_wait_for_it)
 	EXPECT_EQ(peer->advance(), progress::finished);
 }
 
+/* A set() ends one wait(): one that comes before the waiting coroutine goes on does not have it. */
+TEST_F(event_test, ends_the_wait_of_the_one_that_waits)
+{
+	event::setter bell;
+
+	serve([this, &bell](ktcp::connection &peer) -> task {
+		auto done = event::create(peer), first = event::create(peer);
+		const auto waits = [](ktcp::connection &, event &on) -> task_of<void> {
+			co_return co_await on.wait();
+		};
+		const auto comes_first = [](ktcp::connection &, event &before,
+					    event &on) -> task_of<void> {
+			EXPECT_TRUE(co_await before.wait());
+			co_return co_await on.wait();
+		};
+
+		setter = done->get_setter();
+		bell = first->get_setter();
+
+		auto [has, has_not] = co_await ktcp::all(waits(peer, *done),
+							 comes_first(peer, *first, *done));
+
+		EXPECT_TRUE(has);
+		EXPECT_EQ(has_not.error(), errc::ebusy);
+		said += "both";
+	});
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_TRUE(bell.set());
+	EXPECT_TRUE(setter.set());
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(said, "both");
+}
+
+/* The coroutine that owns it may end before another one's wait does, set or not. */
+TEST_F(event_test, goes_while_another_coroutine_waits)
+{
+	for (const bool is_set : { false, true }) {
+		event::setter bell;
+
+		serve([this, &bell, is_set](ktcp::connection &peer) -> task {
+			event *lent = nullptr;
+			const auto owns = [](ktcp::connection &by, event *&lent,
+					     event::setter &bell,
+					     event::setter &setter) -> task_of<void> {
+				auto own = event::create(by), end = event::create(by);
+
+				lent = &*own;
+				setter = own->get_setter();
+				bell = end->get_setter();
+				co_return co_await end->wait();
+			};
+			const auto waits = [](ktcp::connection &, event *&lent) -> task_of<void> {
+				co_return co_await lent->wait();
+			};
+			auto [owner, other] = co_await ktcp::all(owns(peer, lent, bell, setter),
+								 waits(peer, lent));
+
+			EXPECT_TRUE(owner);
+			EXPECT_EQ(other.error(), errc::epipe);
+			said += is_set ? "set" : "not set, ";
+		});
+		EXPECT_EQ(peer->advance(), progress::waiting);
+		EXPECT_TRUE(bell.set());
+		EXPECT_TRUE(!is_set || setter.set());
+		EXPECT_EQ(peer->advance(), progress::finished);
+		close();
+		setter = event::setter();
+	}
+	EXPECT_EQ(said, "not set, set");
+}
+
 TEST_F(event_test, has_a_deadline)
 {
 	serve([this](ktcp::connection &peer) -> task {

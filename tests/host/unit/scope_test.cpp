@@ -237,6 +237,34 @@ TEST_F(scope_test, a_joiner_with_a_deadline_is_destroyed)
 	EXPECT_EQ(said, "x.");
 }
 
+/* The coroutine that owns it may end before another one's join() does. */
+TEST_F(scope_test, goes_while_another_coroutine_joins)
+{
+	const auto owns = [this](ktcp::connection &peer, scope *&lent) -> task_of<void> {
+		scope children(peer);
+
+		lent = &children;
+		EXPECT_TRUE(children.spawn(sleeps(peer, 1000, 'x')));
+		co_return co_await ktcp::sleep_for(peer, 10);
+	};
+	const auto joins = [](ktcp::connection &, scope *&lent) -> task_of<void> {
+		co_return co_await lent->join();
+	};
+
+	serve([&](ktcp::connection &peer) -> task {
+		scope *lent = nullptr;
+
+		auto [owner, other] = co_await ktcp::all(owns(peer, lent), joins(peer, lent));
+
+		EXPECT_TRUE(owner);
+		EXPECT_EQ(other.error(), errc::epipe);
+		said += '.';
+	});
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_EQ(later(10), progress::finished);
+	EXPECT_EQ(said, ".");
+}
+
 TEST_F(scope_test, a_second_joiner_is_refused)
 {
 	const auto joins = [](ktcp::connection &, scope &children) -> task_of<void> {
