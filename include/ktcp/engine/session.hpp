@@ -491,9 +491,13 @@ class session_table {
 			handlers_[which].count.fetch_add(1, memory_order_relaxed);
 	}
 
-	/** The numbers just now, read from one CPU after the other. */
+	/**
+	 * The numbers just now, read from one CPU after the other. Any process may ask for them, as often as it
+	 * likes. So readers wait for each other, and one at most holds up those that accept and retire.
+	 */
 	statistics count_all() noexcept
 	{
+		const auto alone = counting_.lock();
 		statistics now;
 
 		for (unsigned int i = 0; i < shard_count_; i++) {
@@ -697,9 +701,12 @@ class session_table {
 			empty_.complete();
 	}
 
+	struct counting {};
+
 	resources use_;
 	shard **shards_ = nullptr;
 	unsigned int shard_count_ = 0;
+	guarded<counting> counting_; /* of count_all() */
 	source_table sources_;
 	atomic<unsigned int> changes_ = 0; /* of the timeouts */
 	/* Only for the context that accepts: */

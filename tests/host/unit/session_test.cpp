@@ -541,6 +541,41 @@ TEST_F(table_test, drain_waits_for_the_last_but_not_for_ever)
 	table.reset();
 }
 
+/* Readers of the numbers wait at a lock of their own, and not in front of those that accept. */
+TEST_F(table_test, one_reader_counts_at_a_time)
+{
+	std::vector<::mutex *> taken, given_back;
+	const auto locks = [&](auto work) {
+		taken.clear();
+		given_back.clear();
+		work();
+		return taken;
+	};
+
+	ON_CALL(port, mutex_lock(_)).WillByDefault([&](::mutex *lock) {
+		taken.push_back(lock);
+		port.fake.mutex_lock(lock);
+	});
+	ON_CALL(port, mutex_unlock(_)).WillByDefault([&](::mutex *lock) {
+		given_back.push_back(lock);
+		port.fake.mutex_unlock(lock);
+	});
+
+	const auto adding = locks([&] { add(); });
+	const auto counting = locks([&] { EXPECT_EQ(table->count_all().active, 1u); });
+
+	ASSERT_FALSE(counting.empty());
+	EXPECT_EQ(given_back.back(), counting.front()) << "held all the time";
+	EXPECT_EQ(std::ranges::count(adding, counting.front()), 0) << "by readers alone";
+	finish(at(0));
+	ON_CALL(port, mutex_lock(_)).WillByDefault([&](::mutex *lock) {
+		port.fake.mutex_lock(lock);
+	});
+	ON_CALL(port, mutex_unlock(_)).WillByDefault([&](::mutex *lock) {
+		port.fake.mutex_unlock(lock);
+	});
+}
+
 TEST_F(table_test, counts_sessions_and_how_they_ended)
 {
 	for (int i = 0; i < 4; i++)
