@@ -108,7 +108,8 @@ int ktcp_sock_accept(struct socket *listener, struct socket **out);
 
 /**
  * ktcp_sock_listening() - does it listen still? An administrator can end that: ss -K,
- * SOCK_DESTROY, a BPF iterator. It will not listen again; another one can on its port.
+ * SOCK_DESTROY, a BPF iterator. It will not listen again, also after ktcp_sock_listen(); another one can
+ * on its port.
  * Context: any.
  */
 bool ktcp_sock_listening(const struct socket *sock);

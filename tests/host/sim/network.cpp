@@ -597,6 +597,7 @@ void network::accept_child(tcp &client, tcp &listener)
 	child.oobinline = listener.oobinline;
 	child.no_linger = listener.no_linger;
 	child.user_timeout_ms = listener.user_timeout_ms;
+	child.rcv_shutdown = child.snd_shutdown = listener.destroyed;
 	child.heard_ms = kernel_.now_ms();
 	child.peer = &client;
 	child.listener = &listener;
@@ -765,6 +766,7 @@ void network::destroy_listener(uint16_t port)
 	if (listener.state == tcp_state::listening) {
 		kernel_.trace("%s: destroyed", listener.name.c_str());
 		listener.state = tcp_state::closed;
+		listener.destroyed = true;
 		drop_backlog(listener);
 		if (listener.hook)
 			listener_ready(listener, KTCP_SOCK_STATE);

@@ -124,6 +124,7 @@ struct tcp {
 
 	/* a listener */
 	int backlog_limit = 0;
+	bool destroyed = false; /* if it listens once more, its connections come to nothing */
 	std::deque<tcp *> accept_queue;
 	int callbacks_running = 0; /* under the callback lock */
 	/* a child that nobody has accepted yet */

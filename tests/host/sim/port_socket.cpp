@@ -624,7 +624,7 @@ bool ktcp_sock_listening(const struct socket *sock)
 
 	if (sock->released)
 		k.fail("ktcp_sock_listening: %s was released", sock->sk->name.c_str());
-	return sock->sk->state == sim::tcp_state::listening;
+	return sock->sk->state == sim::tcp_state::listening && !sock->sk->destroyed;
 }
 
 /* Beside an accept under way: that is how a server begins to stop. */

@@ -438,6 +438,40 @@ TEST_P(Server, ListensAgain)
 	});
 }
 
+/* The same while its backlog is changed, which listen() does: it brings the lost one back for nobody. */
+TEST_P(Server, ListensAgainBesideAChange)
+{
+	sim::explore_steps(12, {}, [this](world &w, uint64_t step) {
+		echo_server server;
+
+		SIM_EXPECT(w, server.start(settings()));
+		w.spawn("change", [&] {
+			auto others = settings();
+
+			others.backlog = 5;
+			SIM_EXPECT(w, server.change(others));
+		});
+
+		bool reached = w.wait_for_step(step);
+		std::string back;
+
+		sim::destroy_listener(port);
+		for (unsigned tries = 0; tries < 100 && back.empty(); tries++) {
+			client c;
+
+			if (!c.connect(sim::v4_loopback(port)))
+				back = c.exchange("are you there?");
+			else
+				w.sleep_ms(1);
+		}
+		SIM_EXPECT(w, back == "are you there?");
+		w.join();
+		server.stop();
+		w.unload();
+		return reached;
+	});
+}
+
 TEST_P(Server, StopsWhileItsListenerIsDestroyed)
 {
 	options how;

@@ -977,9 +977,13 @@ void ktcp_sock_unhook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
 	kfree_rcu(waiter, rcu);
 }
 
+/*
+ * tcp_abort() leaves its mark, tcp_done()'s SHUTDOWN_MASK. A listen() that changes the backlog just then
+ * would have the socket listen once more, and sk_clone_lock() would give the mark to each connection.
+ */
 bool ktcp_sock_listening(const struct socket *sock)
 {
-	return READ_ONCE(sock->sk->sk_state) == TCP_LISTEN;
+	return READ_ONCE(sock->sk->sk_state) == TCP_LISTEN && !READ_ONCE(sock->sk->sk_shutdown);
 }
 
 int ktcp_sock_accept(struct socket *listener, struct socket **out)
