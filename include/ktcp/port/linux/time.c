@@ -3,6 +3,8 @@
 #include <linux/delay.h>
 #include <linux/hrtimer.h>
 #include <linux/jiffies.h>
+#include <linux/preempt.h>
+#include <linux/processor.h>
 #include <linux/timekeeping.h>
 
 #include <ktcp/port/time.h>
@@ -57,6 +59,14 @@ struct ktcp_exact_timer *ktcp_exact_timer_start(unsigned int us, void (*function
 
 void ktcp_exact_timer_stop(struct ktcp_exact_timer *timer)
 {
-	hrtimer_cancel(&timer->timer);
+	if (!in_softirq())
+		hrtimer_cancel(&timer->timer);
+	/*
+	 * A turn here holds its socket's lock. On PREEMPT_RT hrtimer_cancel() would wait for the lock that a
+	 * CPU holds while it calls all such timers. TCP's own are among them, and wait for the socket's lock
+	 * (tcp_pace_kick(), tcp_compressed_ack_kick()).
+	 */
+	while (hrtimer_try_to_cancel(&timer->timer) < 0)
+		cpu_relax();
 	ktcp_kfree(timer);
 }
