@@ -120,6 +120,9 @@ class event_session : public session, ktcp_sock_hook, work_base<event_session> {
 
 	static const strand::operations how;
 
+	/* So many turns may follow each other for what came meanwhile, from other CPUs: then others are next. */
+	static constexpr unsigned int most_in_a_row = 8;
+
 	engine &turns() noexcept
 	{
 		return table().use().turns;
@@ -186,7 +189,7 @@ class event_session : public session, ktcp_sock_hook, work_base<event_session> {
 	/* Bottom halves are off, and the socket's lock is held. */
 	turn_end turn_locked(ktcp_turn_place place) noexcept
 	{
-		do {
+		for (unsigned int row = 1;; row++) {
 			take_events();
 
 			const progress outcome = advance_in_softirq(table().use().pages);
@@ -208,14 +211,17 @@ class event_session : public session, ktcp_sock_hook, work_base<event_session> {
 				queue();
 				return turn_end::given_away;
 			}
-		} while (!give_up_claim(interest()));
-		return turn_end::given_away;
+			if (give_up_claim(interest()))
+				return turn_end::given_away;
+			if (row == most_in_a_row)
+				return turn_end::share_used;
+		}
 	}
 
 	/* A turn in the work item. */
 	void on_work() noexcept
 	{
-		do {
+		for (unsigned int row = 1;; row++) {
 			take_events();
 
 			const progress outcome = advance();
@@ -234,7 +240,13 @@ class event_session : public session, ktcp_sock_hook, work_base<event_session> {
 				let_go();
 				return;
 			}
-		} while (!give_up_claim(interest()));
+			if (give_up_claim(interest()))
+				return;
+			if (row == most_in_a_row) {
+				queue();
+				return;
+			}
+		}
 	}
 
 	/* With the claim: tell that a turn was taken, if somebody listens. */

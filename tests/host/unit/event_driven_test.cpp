@@ -80,6 +80,25 @@ TEST_F(event_driven_test, hooks_then_looks_once_regardless)
 	EXPECT_EQ(buffers(), 0u);
 }
 
+/* News that come again and again during the turns keep a worker for some of them: then others' items run. */
+TEST_F(event_driven_test, turns_in_a_row_are_bounded)
+{
+	::socket *const raw = add_waiting();
+	unsigned int turns = 0;
+
+	EXPECT_CALL(port, sock_recv(raw, _, _))
+		.WillRepeatedly([&](::socket *, void *, std::size_t) -> long {
+			if (++turns < 1000)
+				announce(raw, KTCP_SOCK_READABLE);
+			return -EAGAIN;
+		});
+	announce(raw, KTCP_SOCK_READABLE);
+	EXPECT_TRUE(port.fake.run_one());
+	EXPECT_EQ(turns, 8u);
+	port.fake.run_all();
+	EXPECT_EQ(turns, 1000u) << "none is lost";
+}
+
 TEST_F(event_driven_test, does_not_follow_the_packets_on_an_unbound_queue)
 {
 	::socket *const raw = port.fake.new_socket();

@@ -131,6 +131,26 @@ TEST_F(softirq_test, where_a_process_owns_the_socket_the_work_item_does)
 	EXPECT_EQ(got, "two");
 }
 
+/* Another CPU that has news again and again keeps this one for some turns, and the thread has the rest. */
+TEST_F(softirq_test, turns_in_a_row_are_bounded)
+{
+	::socket *const raw = add_waiting();
+	unsigned int turns = 0;
+
+	EXPECT_CALL(port, sock_softirq_recv(raw, _, _))
+		.WillRepeatedly([&](::socket *, void *, std::size_t) -> long {
+			if (++turns < 1000)
+				announce(raw, KTCP_SOCK_READABLE);
+			return -EAGAIN;
+		});
+	announce(raw, in_softirq);
+	EXPECT_EQ(turns, 8u);
+	EXPECT_TRUE(port.fake.run_one());
+	EXPECT_EQ(turns, 16u);
+	port.fake.run_all();
+	EXPECT_EQ(turns, 1000u) << "none is lost";
+}
+
 TEST_F(softirq_test, behind_others_that_are_ready_it_waits)
 {
 	::socket *const first = add_waiting();
