@@ -46,8 +46,7 @@ class cpu_turns {
 	/** May a turn of @p next begin where its event is? After it, end_inline(). */
 	bool has_room(const strand &next) noexcept
 	{
-		return ready_.empty() && !draining() && !is_the_threads(next) &&
-		       !share_is_used_up();
+		return ready_.empty() && !draining_ && !is_the_threads(next) && !share_is_used_up();
 	}
 
 	/** Settle a turn that was begun inside its event; @p self is not touched if given away. */
@@ -64,7 +63,7 @@ class cpu_turns {
 			return;
 		}
 		ready_.push(ready);
-		if (!draining()) /* else it looks once more */
+		if (!draining_) /* else it looks once more */
 			ktcp_turns_raise(this);
 	}
 
@@ -77,7 +76,7 @@ class cpu_turns {
 		llist_add(arrived_, ready, &strand::next_);
 		/* An interrupt and the code that it interrupts: their order is the compiler's alone. */
 		atomic_signal_fence(memory_order_seq_cst);
-		if (!draining_.load(memory_order_relaxed)) /* else it looks once more */
+		if (!looking_.load(memory_order_relaxed)) /* else it looks once more */
 			ktcp_turns_raise(this);
 	}
 
@@ -195,38 +194,57 @@ class cpu_turns {
 		std::uint64_t since = ktcp_turns_clock();
 		unsigned int taken = 0;
 
-		do {
-			draining_.store(true, memory_order_relaxed);
-			while (has_ready()) {
-				strand &next = ready_.pop();
+		draining_ = true;
+		look_ahead();
+		while (has_ready()) {
+			strand &next = ready_.pop();
 
-				end_turn(next, next.how_.take_turn(next));
-				if ((!charge(since) || ++taken == share_strands) && has_ready())
-					hand_over(since);
-			}
-			draining_.store(false, memory_order_relaxed);
-			/* See add_beside(). */
-			atomic_signal_fence(memory_order_seq_cst);
-		} while (arrived_.load(memory_order_relaxed));
+			end_turn(next, next.how_.take_turn(next));
+			if ((!charge(since) || ++taken == share_strands) && has_ready())
+				hand_over(since);
+		}
+		draining_ = false;
+		look_once_more();
 	}
 
 	/* Is anything the drain's, with those that have arrived meanwhile? */
 	bool has_ready() noexcept
 	{
+		add_arrived();
+		return !ready_.empty();
+	}
+
+	void add_arrived() noexcept
+	{
 		strand *next = llist_reverse_order(llist_del_all(arrived_), &strand::next_);
 
 		while (next)
 			add(*std::exchange(next, next->next_));
-		return !ready_.empty();
+	}
+
+	/* Until look_once_more() those that arrive need not raise the drain. */
+	void look_ahead() noexcept
+	{
+		looking_.store(true, memory_order_relaxed);
+	}
+
+	void look_once_more() noexcept
+	{
+		looking_.store(false, memory_order_relaxed);
+		/* See add_beside(). */
+		atomic_signal_fence(memory_order_seq_cst);
+		add_arrived();
 	}
 
 	bool thread_turn() noexcept
 	{
+		look_ahead();
 		if (!left_.empty()) {
 			strand &next = left_.pop();
 
 			end_turn(next, next.how_.take_turn(next));
 		}
+		look_once_more();
 		return !left_.empty();
 	}
 
@@ -250,11 +268,6 @@ class cpu_turns {
 				to_thread(each->pop());
 	}
 
-	bool draining() const noexcept
-	{
-		return draining_.load(memory_order_relaxed);
-	}
-
 	strand_queue ready_; /* the drain's */
 	strand_queue left_; /* the thread's */
 	atomic<strand *> arrived_; /* to be added, the last one first */
@@ -265,7 +278,8 @@ class cpu_turns {
 	std::uint64_t heavy_at_;
 	unsigned int heavy_; /* turns that used their own shares up */
 	bool has_thread_;
-	atomic<bool> draining_; /* written "here" */
+	bool draining_;
+	atomic<bool> looking_; /* at those that arrive; written "here" */
 	bool handed_over_;
 };
 

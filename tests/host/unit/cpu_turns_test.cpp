@@ -207,7 +207,7 @@ TEST_F(cpu_turns_test, an_interrupt_of_the_drain_does_not_raise_it_again)
 	port.fake.run_all();
 }
 
-TEST_F(cpu_turns_test, an_interrupt_of_the_thread_raises_the_drain)
+TEST_F(cpu_turns_test, the_thread_looks_at_strands_from_its_interrupts)
 {
 	probe heavy(*this), other(*this);
 
@@ -222,8 +222,34 @@ TEST_F(cpu_turns_test, an_interrupt_of_the_thread_raises_the_drain)
 	port.fake.run_one(); /* in the thread */
 	EXPECT_EQ(other.turns, 0u);
 	drain();
-	EXPECT_EQ(other.turns, 1u);
+	EXPECT_EQ(other.turns, 1u) << "it waits for no heavy one";
 	port.fake.run_all();
+}
+
+/* Handed over, a turn of the thread's and the next one need no softirq between them. */
+TEST_F(cpu_turns_test, strands_that_wake_each_other_in_the_thread_stay_there)
+{
+	probe one(*this), two(*this);
+
+	one.turn = lasting(ms);
+	add(one);
+	add(two);
+	two.turn = [&] {
+		if (two.turns < 5)
+			add_beside(one);
+		return strand::turn_end::given_away;
+	};
+	drain();
+	one.turn = [&] {
+		add_beside(two);
+		return strand::turn_end::given_away;
+	};
+	EXPECT_TRUE(for_the_thread());
+	while (for_the_thread()) {
+		port.fake.run_one();
+		EXPECT_FALSE(port.fake.turns->raised);
+	}
+	EXPECT_EQ(two.turns, 5u);
 }
 
 TEST_F(cpu_turns_test, strands_from_interrupts_are_the_threads_for_a_while_too)
