@@ -54,8 +54,13 @@ if [ -z "$constructors" ] && echo "$sections" | grep -Eq '\.(fini_array|dtors)';
 fi
 for symbol in $(${NM:-nm} -u "$object" | awk '{ print $2 }'); do
 	case $symbol in
-	_Zn[aw]*) what="new; with which allocation flags? Take ktcp::buffer, ktcp::kmem_cache or std::array" ;;
-	_Zd[al]*) what="delete, or a virtual destructor; memory goes back to where it came from" ;;
+	_Zn[aw]*) what="new, as std::string and std::vector have; with which allocation flags? Take ktcp::buffer, \
+ktcp::kmem_cache, ktcp::bounded_text or std::array" ;;
+	_Zd[al]*) what="delete, as std::string and std::vector have, or a virtual destructor; memory goes back to \
+where it came from. Take ktcp::bounded_text or std::array" ;;
+	_ZSt*__throw_bad_alloc* | _ZSt*__throw_length_error* | _ZSt*__throw_bad_array_new_length*)
+		what="std::string, std::vector or another that allocates; take ktcp::bounded_text or std::array" ;;
+	_ZSt*__throw_system_error*) what="std::mutex or another of its kind; take ktcp::guarded or ktcp::spin_guarded" ;;
 	_ZSt*__throw_* | _ZSt9terminatev | abort | __cxa_throw* | __cxa_call_* | _Unwind_*)
 		what="at(), substr() or value(), which throw or abort; ask first, and take ktcp::slice()" ;;
 	atexit | __cxa_atexit | __dso_handle)
