@@ -184,6 +184,12 @@ inline void sync_irq_lock_excludes(context &context)
 
 	KTCP_REQUIRE(outer && inner);
 
+	/* Else they are one class, and lockdep takes them for one lock. */
+	alignas(void *) static unsigned char inner_class[KTCP_SIZEOF_LOCK_CLASS_KEY + 1];
+
+	ktcp_spin_lock_set_class(inner->lock(),
+				 reinterpret_cast<struct ::lock_class_key *>(inner_class), "inner");
+
 	const bh_guard first(outer->lock());
 	const irq_guard second(inner->lock());
 }
