@@ -280,13 +280,19 @@ inline task_of<void> file_service::find(request &asked, response &to, keeping ke
 			      found->is_directory() ? 404 :
 						      200;
 
-	if (status == 404 && (found = open_page(how_.fallback, path))) {
-		status = 200;
-		kept.own = false;
+	if (status == 404) {
+		found = open_page(how_.fallback, path);
+		if (found) {
+			status = 200;
+			kept.own = false;
+		}
 	}
-	if (status == 404 && (found = open_page(how_.error_page, path)))
-		co_return co_await send_page(asked, to, status, *found,
-					     media_type_of(path.data(), how_.default_type));
+	if (status == 404) {
+		found = open_page(how_.error_page, path);
+		if (found)
+			co_return co_await send_page(asked, to, status, *found,
+						     media_type_of(path.data(), how_.default_type));
+	}
 	if (status != 200) {
 		static_cast<void>(refuse(to, status));
 		co_return result<void>();

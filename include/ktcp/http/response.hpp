@@ -371,7 +371,7 @@ inline void response::fail(unsigned int code) noexcept
  */
 class [[gnu::warn_unused]] response::operation {
     public:
-	/* Trivially destructible, as g++-12 wants awaiters. */
+	/** Trivially destructible, as g++-12 wants awaiters. */
 	class awaiter {
 	    public:
 		explicit awaiter(operation &of) noexcept : of_(of)
@@ -430,7 +430,7 @@ class [[gnu::warn_unused]] response::operation {
 	result<void> status_;
 };
 
-/*
+/**
  * A part of a response on its way, which ends with its frame. The client has a time for it. A part that
  * fails, or is destroyed where it waits (race()), leaves a response that is not whole.
  */

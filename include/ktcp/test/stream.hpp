@@ -151,7 +151,8 @@ class stream {
 	/** The server is stopped: every operation fails with ESHUTDOWN from the next turn on. */
 	void end()
 	{
-		peer_->end(errc::eshutdown);
+		if (peer_)
+			peer_->end(errc::eshutdown);
 	}
 
 	/** @} */
@@ -197,7 +198,7 @@ class stream {
 	/** Milliseconds until the handler's deadline; -1: it has none. */
 	int until_deadline_ms() const noexcept
 	{
-		return peer_->until_deadline_ms(machine.now_ms);
+		return peer_ ? peer_->until_deadline_ms(machine.now_ms) : -1;
 	}
 
 	/** @} */

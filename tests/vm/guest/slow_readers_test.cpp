@@ -62,14 +62,20 @@ class slow_way {
 		: name_("way" + std::to_string(number)), net_("10.9." + std::to_string(number))
 	{
 		const std::string slow = "netem rate 50kbps delay 300ms limit 100000";
-		EXPECT_TRUE(shell("/sbin/ip netns add " + name_ + " && /sbin/ip link add " + name_ +
-				  " type veth peer name eth0 netns " + name_ +
-				  " && /sbin/ip addr add " + net_ + ".1/24 dev " + name_ +
-				  " && /sbin/ip link set " + name_ + " up && /sbin/ip -n " + name_ +
-				  " addr add " + net_ + ".2/24 dev eth0 && /sbin/ip -n " + name_ +
-				  " link set eth0 up && /sbin/tc qdisc add dev " + name_ +
-				  " root " + slow + " && /sbin/tc -n " + name_ +
-				  " qdisc add dev eth0 root " + slow));
+		const std::string here = "02:00:00:00:00:01", there = "02:00:00:00:00:02";
+		// They know each other for ever. An answer to ARP would wait behind all that is on the way. The
+		// kernel drops packets to an address that does not answer within three seconds.
+		EXPECT_TRUE(shell(
+			"/sbin/ip netns add " + name_ + " && /sbin/ip link add " + name_ +
+			" address " + here + " type veth peer name eth0 address " + there +
+			" netns " + name_ + " && /sbin/ip neigh add " + net_ + ".2 lladdr " +
+			there + " dev " + name_ + " nud permanent && /sbin/ip -n " + name_ +
+			" neigh add " + net_ + ".1 lladdr " + here + " dev eth0 nud permanent" +
+			" && /sbin/ip addr add " + net_ + ".1/24 dev " + name_ +
+			" && /sbin/ip link set " + name_ + " up && /sbin/ip -n " + name_ +
+			" addr add " + net_ + ".2/24 dev eth0 && /sbin/ip -n " + name_ +
+			" link set eth0 up && /sbin/tc qdisc add dev " + name_ + " root " + slow +
+			" && /sbin/tc -n " + name_ + " qdisc add dev eth0 root " + slow));
 	}
 	slow_way(const slow_way &) = delete;
 	~slow_way()

@@ -10,6 +10,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include <llhttp.h>
+
 #include <ktcp/http/parse/head.hpp>
 
 #include "message.hpp"
@@ -99,11 +101,14 @@ struct difference {
 #define POST "POST / HTTP/1.1\r\nHost: h\r\n"
 #define CHUNKED POST "Transfer-Encoding: chunked\r\n\r\n"
 
+/* 8.1.0, of Debian 12, does not; 9.2.1, of Debian 13, does. */
+constexpr bool llhttp_quotes = LLHTTP_VERSION_MAJOR >= 9;
+
 constexpr difference differences[] = {
 	{ "later minor version", "GET / HTTP/1.2\r\nHost: h\r\n\r\n", true, false, false },
 	{ "empty line first", "\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", true, true, false },
-	{ "chunk extension", CHUNKED "1;a=b;c\r\na\r\n0\r\n\r\n", true, false, true },
-	{ "chunk extension", CHUNKED "1;a=\"\\b\"\r\na\r\n0\r\n\r\n", true, false, true },
+	{ "chunk extension", CHUNKED "1;a=b;c\r\na\r\n0\r\n\r\n", true, llhttp_quotes, true },
+	{ "chunk extension", CHUNKED "1;a=\"\\b\"\r\na\r\n0\r\n\r\n", true, llhttp_quotes, true },
 	{ "Connection in a trailer", CHUNKED "0\r\nConnection: a b\r\n\r\n", true, true, false },
 	{ "Proxy-Connection", "GET / HTTP/1.1\r\nHost: h\r\nProxy-Connection: a b\r\n\r\n", true,
 	  true, false },
