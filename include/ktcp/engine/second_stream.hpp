@@ -64,8 +64,11 @@ struct outgoing_room {
 	/* It is about to be closed; perhaps it never was connected. Process context. */
 	void closing(open_outgoing &one) noexcept
 	{
+		auto held = open.lock();
+
+		/* With the lock: those beside it in the list write its links. */
 		if (one.node.linked())
-			open.lock()->erase(one);
+			held->erase(one);
 	}
 
 	/* Another write timeout, also for those that are connected. Process context, one at a time. */
