@@ -101,14 +101,14 @@ struct difference {
 #define POST "POST / HTTP/1.1\r\nHost: h\r\n"
 #define CHUNKED POST "Transfer-Encoding: chunked\r\n\r\n"
 
-/* 8.1.0, of Debian 12, does not; 9.2.1, of Debian 13, does. */
-constexpr bool llhttp_quotes = LLHTTP_VERSION_MAJOR >= 9;
+/* Debian 12 has 8.1.0, Debian 13 has 9.2.1, which is nearer to the RFC. */
+constexpr bool llhttp_9 = LLHTTP_VERSION_MAJOR >= 9;
 
 constexpr difference differences[] = {
 	{ "later minor version", "GET / HTTP/1.2\r\nHost: h\r\n\r\n", true, false, false },
 	{ "empty line first", "\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", true, true, false },
-	{ "chunk extension", CHUNKED "1;a=b;c\r\na\r\n0\r\n\r\n", true, llhttp_quotes, true },
-	{ "chunk extension", CHUNKED "1;a=\"\\b\"\r\na\r\n0\r\n\r\n", true, llhttp_quotes, true },
+	{ "chunk extension", CHUNKED "1;a=b;c\r\na\r\n0\r\n\r\n", true, llhttp_9, true },
+	{ "chunk extension", CHUNKED "1;a=\"\\b\"\r\na\r\n0\r\n\r\n", true, llhttp_9, true },
 	{ "Connection in a trailer", CHUNKED "0\r\nConnection: a b\r\n\r\n", true, true, false },
 	{ "Proxy-Connection", "GET / HTTP/1.1\r\nHost: h\r\nProxy-Connection: a b\r\n\r\n", true,
 	  true, false },
@@ -116,8 +116,9 @@ constexpr difference differences[] = {
 	{ "two empty lines first", "\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", false, true, false },
 	{ "no Host", "GET / HTTP/1.1\r\n\r\n", false, true, true },
 	{ "two Hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", false, true, true },
-	{ "space before a colon", "GET / HTTP/1.1\r\nHost: h\r\nA : b\r\n\r\n", false, true, false },
-	{ "folded line", "GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n c\r\n\r\n", false, true, true },
+	{ "space before a colon", "GET / HTTP/1.1\r\nHost: h\r\nA : b\r\n\r\n", false, !llhttp_9,
+	  false },
+	{ "folded line", "GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n c\r\n\r\n", false, !llhttp_9, true },
 	{ "equal lengths", POST "Content-Length: 1\r\nContent-Length: 1\r\n\r\na", false, false,
 	  true },
 	{ "tab behind a length", POST "Content-Length: 1\t\r\n\r\na", false, false, true },
@@ -129,7 +130,7 @@ constexpr difference differences[] = {
 	  true },
 	{ "chunked from HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 	  false, true, true },
-	{ "Content-Length in a trailer", CHUNKED "0\r\nContent-Length: 1\r\n\r\n", false, true,
+	{ "Content-Length in a trailer", CHUNKED "0\r\nContent-Length: 1\r\n\r\n", false, !llhttp_9,
 	  false },
 	{ "white space in a chunk extension", CHUNKED "1 ; a\r\na\r\n0\r\n\r\n", false, false,
 	  true },
