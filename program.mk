@@ -42,8 +42,9 @@ $(OUT)/$(program)-module.o: $(module).cpp
 $(OUT)/$(program)-port.o: $(ktcp-posix)/port.cpp
 $(OUT)/$(program)-main.o: $(ktcp-posix)/program.cpp
 $(objects): $(ktcp-way)
+# -MT: ccache writes a target's path into the list in another way, and make would not know it.
 $(objects):
-	$(CXX) $(CXXFLAGS) $(ktcp-flags) -c -o $@ $<
+	$(CXX) $(CXXFLAGS) $(ktcp-flags) -MT $@ -c -o $@ $<
 
 $(ktcp-way): FORCE | $(OUT)
 	$(if $(filter-out _$(ktcp-command),_$(file <$@)),$(file >$@,$(ktcp-command)))
