@@ -59,6 +59,8 @@ tests/harness/names --nonsense
 tests/harness/names nothing
 tests/harness/names one two
 tests/harness/net nonsense
+tests/host/cases --nonsense
+tests/host/cases nonsense
 tests/host/run --nonsense
 tests/host/run --only
 tests/host/run --only unit,nonsense | nonsense

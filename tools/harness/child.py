@@ -166,8 +166,9 @@ def run(words, log=None, line=None, check=True, limit=SILENCE, **options):
     def watch():
         while not over.wait(max(0.0, last + limit - time.monotonic())):
             if time.monotonic() >= last + limit:
-                process.end()
+                # Before its end, which the caller does not wait for.
                 said.append(f"it was ended: it said nothing for {limit} seconds\n")
+                process.end()
                 return
 
     if limit:
