@@ -6,6 +6,7 @@
 #include "cases_connect.hpp"
 #include "cases_hook.hpp"
 #include "cases_memory.hpp"
+#include "cases_per_cpu.hpp"
 #include "cases_socket.hpp"
 #include "cases_sync.hpp"
 #include "cases_thread.hpp"
@@ -28,6 +29,7 @@ inline constexpr test_case cases[] = {
 			KTCP_WORK_CASES(KTCP_CASE_ENTRY) KTCP_TURNS_CASES(KTCP_CASE_ENTRY)
 				KTCP_SOCKET_CASES(KTCP_CASE_ENTRY) KTCP_HOOK_CASES(KTCP_CASE_ENTRY)
 					KTCP_CONNECT_CASES(KTCP_CASE_ENTRY)
+						KTCP_PER_CPU_CASES(KTCP_CASE_ENTRY)
 };
 #undef KTCP_CASE_ENTRY
 

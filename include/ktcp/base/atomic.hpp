@@ -98,6 +98,25 @@ class atomic {
 	std::atomic<T> value_;
 };
 
+/** A number that one context counts and others may read meanwhile. */
+class tally {
+    public:
+	/** Only its owner. */
+	void add(std::uint64_t amount) noexcept
+	{
+		value_.store(value() + amount, memory_order_relaxed);
+	}
+
+	/** Any context. */
+	std::uint64_t value() const noexcept
+	{
+		return value_.load(memory_order_relaxed);
+	}
+
+    private:
+	atomic<std::uint64_t> value_ = 0;
+};
+
 } // namespace ktcp
 
 #endif

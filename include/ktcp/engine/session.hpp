@@ -41,6 +41,7 @@
 #include <ktcp/engine/source_table.hpp>
 #include <ktcp/engine/timer_wheel.hpp>
 #include <ktcp/engine/trace.hpp>
+#include <ktcp/kernel/per_cpu.hpp>
 #include <ktcp/kernel/sync.hpp>
 #include <ktcp/kernel/workqueue.hpp>
 #include <ktcp/port/thread.h>
@@ -257,6 +258,17 @@ struct session_shard {
 	atomic<std::size_t> count = 1; /* sessions, and the table's own until its close() */
 };
 
+/** Counts of any context, apart from a session's turn; the handlers' may be many. */
+struct loose_counters {
+	/** One of them. */
+	struct counter {
+		atomic<std::uint64_t> number = 0;
+	};
+
+	counter timed_out_idle, timed_out_write;
+	counter handlers[statistics::handlers_most];
+};
+
 } // namespace detail
 
 /** The sessions of one server. Process context throughout. */
@@ -308,6 +320,8 @@ class session_table {
 	/** Make the shards: before the first add(). Errors: ENOMEM. */
 	result<void> make_shards() noexcept
 	{
+		loose_ = KTCP_TRY(per_cpu<detail::loose_counters>::create());
+
 		const unsigned int cpus = ktcp_nr_cpus();
 
 		shards_ = static_cast<shard **>(
@@ -488,7 +502,7 @@ class session_table {
 	void count_for_handler(unsigned int which) noexcept
 	{
 		if (which < statistics::handlers_most)
-			handlers_[which].count.fetch_add(1, memory_order_relaxed);
+			loose_.raw().handlers[which].number.fetch_add(1, memory_order_relaxed);
 	}
 
 	/**
@@ -509,10 +523,14 @@ class session_table {
 				now.moved += each.moved();
 			}
 		}
-		now.timed_out_idle = timed_out_idle_.count.load(memory_order_relaxed);
-		now.timed_out_write = timed_out_write_.count.load(memory_order_relaxed);
-		for (std::size_t i = 0; i < statistics::handlers_most; i++)
-			now.handlers[i] = handlers_[i].count.load(memory_order_relaxed);
+		loose_.for_each([&now](const detail::loose_counters &each) {
+			now.timed_out_idle += each.timed_out_idle.number.load(memory_order_relaxed);
+			now.timed_out_write +=
+				each.timed_out_write.number.load(memory_order_relaxed);
+			for (std::size_t i = 0; i < statistics::handlers_most; i++)
+				now.handlers[i] +=
+					each.handlers[i].number.load(memory_order_relaxed);
+		});
 		return now;
 	}
 
@@ -713,10 +731,7 @@ class session_table {
 	std::size_t room_ = 0, room_of_ = 0; /* what is left, of how many */
 	int last_cpu_ = -1;
 	atomic<unsigned int> open_shards_ = 0; /* with a count that is not 0 */
-	/* Rare events, of any context: */
-	struct rare {
-		atomic<std::uint64_t> count = 0;
-	} timed_out_idle_, timed_out_write_, handlers_[statistics::handlers_most];
+	per_cpu<detail::loose_counters> loose_;
 	completion empty_;
 };
 
@@ -805,9 +820,12 @@ inline bool session::overdue(std::uint64_t now_ms) noexcept
 
 	if (!stalled && !(limits.idle_ms && idle_ms() >= limits.idle_ms))
 		return expire(now_ms);
-	if (end(errc::etimedout))
-		(stalled ? table().timed_out_write_ : table().timed_out_idle_)
-			.count.fetch_add(1, memory_order_relaxed);
+	if (end(errc::etimedout)) {
+		detail::loose_counters &mine = table().loose_.raw();
+
+		(stalled ? mine.timed_out_write : mine.timed_out_idle)
+			.number.fetch_add(1, memory_order_relaxed);
+	}
 	return true;
 }
 

@@ -18,25 +18,6 @@
 namespace ktcp
 {
 
-/** A number that one context counts and others may read meanwhile. */
-class tally {
-    public:
-	/** Only its owner. */
-	void add(std::uint64_t amount) noexcept
-	{
-		value_.store(value() + amount, memory_order_relaxed);
-	}
-
-	/** Any context. */
-	std::uint64_t value() const noexcept
-	{
-		return value_.load(memory_order_relaxed);
-	}
-
-    private:
-	atomic<std::uint64_t> value_ = 0;
-};
-
 /** The bytes that moved through connections, and the number of turns. */
 struct traffic {
 	std::uint64_t bytes_in = 0; /**< received */

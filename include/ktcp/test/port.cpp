@@ -23,6 +23,7 @@
 #include "../port/posix/file.cpp"
 #include "../port/posix/lookup.cpp"
 #include "../port/posix/net.cpp"
+#include "../port/posix/per_cpu.cpp"
 #include "../port/posix/proc.cpp"
 #include "../port/posix/sync.cpp"
 #include "../port/posix/trace.cpp"

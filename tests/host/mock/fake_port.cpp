@@ -64,6 +64,7 @@ void *unwritten(void *memory, std::size_t size)
 fake_port::~fake_port()
 {
 	EXPECT_EQ(blocks_.size(), 0u) << "memory was not given back";
+	EXPECT_EQ(per_cpus_.size(), 0u) << "memory of each CPU was not given back";
 	EXPECT_EQ(pages_.size(), 0u) << "pages were not given back";
 	for (const auto *each : caches_)
 		ADD_FAILURE() << "cache " << each->name << " was not destroyed";
@@ -218,6 +219,55 @@ void fake_port::kfree(void *object)
 		return;
 	EXPECT_EQ(blocks_.erase(object), 1u) << "freed what kmalloc() did not return";
 	std::free(object);
+}
+
+ktcp_per_cpu *fake_port::alloc_percpu(std::size_t size, std::size_t align)
+{
+	EXPECT_NE(size, 0u);
+	EXPECT_LE(align, 4096u);
+
+	auto *made = new ktcp_per_cpu;
+
+	for (int i = 0; i < cpus; i++) {
+		/* In malloc()'s own alignment, AddressSanitizer sees the last byte. */
+		void *const memory =
+			align > alignof(std::max_align_t) ?
+				std::aligned_alloc(align, (size + align - 1) / align * align) :
+				std::malloc(size);
+
+		made->memory.push_back(std::memset(memory, 0, size));
+	}
+	per_cpus_.insert(made);
+	return made;
+}
+
+void fake_port::free_percpu(ktcp_per_cpu *all)
+{
+	if (!all)
+		return;
+	EXPECT_EQ(per_cpus_.erase(all), 1u);
+	EXPECT_FALSE(all->got);
+	for (void *each : all->memory)
+		std::free(each);
+	delete all;
+}
+
+void *fake_port::per_cpu_ptr(ktcp_per_cpu *all, int of)
+{
+	EXPECT_TRUE(per_cpus_.contains(all));
+	return all->memory.at(static_cast<std::size_t>(of));
+}
+
+void *fake_port::get_cpu_ptr(ktcp_per_cpu *all)
+{
+	EXPECT_EQ(irqs_off, 0u) << "putting it back could not switch bottom halves on";
+	EXPECT_FALSE(std::exchange(all->got, true)) << "got twice";
+	return per_cpu_ptr(all, cpu);
+}
+
+void fake_port::put_cpu_ptr(ktcp_per_cpu *all)
+{
+	EXPECT_TRUE(std::exchange(all->got, false)) << "put, and not got";
 }
 
 ::kmem_cache *fake_port::kmem_cache_create(const std::string &name, std::size_t size)

@@ -30,6 +30,7 @@
 #include <ktcp/port/memory.h>
 #include <ktcp/port/net.h>
 #include <ktcp/port/pages.h>
+#include <ktcp/port/per_cpu.h>
 #include <ktcp/port/proc.h>
 #include <ktcp/port/socket.h>
 #include <ktcp/port/sync.h>
@@ -55,6 +56,11 @@ struct ktcp_page_pool {
 	std::set<void *> buffers;
 	unsigned long long most; /**< 0: any number */
 	unsigned long long refused;
+};
+
+struct ktcp_per_cpu {
+	std::vector<void *> memory; /**< of each CPU */
+	bool got = false; /**< by get_cpu_ptr() */
 };
 
 struct ktcp_softirq_pages {};
@@ -239,6 +245,10 @@ class fake_port {
 	std::uint64_t clock_ns = 1'000'000'000;
 	/** Locks that switched interrupts off. */
 	unsigned int irqs_off = 0;
+	/** The CPUs that have memory of their own … */
+	static constexpr int cpus = 3;
+	/** … and the one that the test is on. */
+	int cpu = 0;
 	/** The CPU's turns, while somebody has got them. */
 	std::unique_ptr<ktcp_turns> turns;
 	/** The result of ktcp_real_seconds(). */
@@ -252,6 +262,11 @@ class fake_port {
 
 	void *kmalloc(std::size_t size, ktcp_gfp gfp);
 	void kfree(void *object);
+	ktcp_per_cpu *alloc_percpu(std::size_t size, std::size_t align);
+	void free_percpu(ktcp_per_cpu *all);
+	void *per_cpu_ptr(ktcp_per_cpu *all, int of);
+	void *get_cpu_ptr(ktcp_per_cpu *all);
+	void put_cpu_ptr(ktcp_per_cpu *all);
 	::kmem_cache *kmem_cache_create(const std::string &name, std::size_t size);
 	void kmem_cache_destroy(::kmem_cache *cache);
 	void *kmem_cache_alloc(::kmem_cache *cache, ktcp_gfp gfp);
@@ -373,6 +388,7 @@ class fake_port {
 	std::map<void *, std::size_t> blocks_;
 	std::map<void *, std::size_t> pages_;
 	std::set<::kmem_cache *> caches_;
+	std::set<ktcp_per_cpu *> per_cpus_;
 	std::set<ktcp_page_pool *> pools_;
 	std::set<ktcp_softirq_pages *> softirq_pages_;
 	std::set<ktcp_proc_folder *> folders_;

@@ -62,6 +62,10 @@ void basic_mock_port<One>::fall_back_to_fake()
 	ON_CALL(*this, kthread_run).WillByDefault(Invoke(&fake, &fake_port::kthread_run));
 	ON_CALL(*this, kmalloc).WillByDefault(Invoke(&fake, &fake_port::kmalloc));
 	ON_CALL(*this, kfree).WillByDefault(Invoke(&fake, &fake_port::kfree));
+	ON_CALL(*this, alloc_percpu).WillByDefault(Invoke(&fake, &fake_port::alloc_percpu));
+	ON_CALL(*this, free_percpu).WillByDefault(Invoke(&fake, &fake_port::free_percpu));
+	ON_CALL(*this, get_cpu_ptr).WillByDefault(Invoke(&fake, &fake_port::get_cpu_ptr));
+	ON_CALL(*this, put_cpu_ptr).WillByDefault(Invoke(&fake, &fake_port::put_cpu_ptr));
 	ON_CALL(*this, kmem_cache_destroy)
 		.WillByDefault(Invoke(&fake, &fake_port::kmem_cache_destroy));
 	ON_CALL(*this, kmem_cache_alloc).WillByDefault(Invoke(&fake, &fake_port::kmem_cache_alloc));
@@ -266,6 +270,41 @@ void *ktcp_frame_alloc(size_t size, enum ktcp_gfp gfp)
 void ktcp_frame_free(void *frame, size_t)
 {
 	ktcp_kfree(frame);
+}
+
+struct ktcp_per_cpu *ktcp_alloc_percpu(size_t size, size_t align)
+{
+	return port().alloc_percpu(size, align);
+}
+
+void ktcp_free_percpu(struct ktcp_per_cpu *all)
+{
+	port().free_percpu(all);
+}
+
+int ktcp_next_possible_cpu(int cpu)
+{
+	return cpu + 1 < mock::fake_port::cpus ? cpu + 1 : -1;
+}
+
+void *ktcp_per_cpu_ptr(struct ktcp_per_cpu *all, int cpu)
+{
+	return port().fake.per_cpu_ptr(all, cpu);
+}
+
+void *ktcp_raw_cpu_ptr(struct ktcp_per_cpu *all)
+{
+	return port().fake.per_cpu_ptr(all, port().fake.cpu);
+}
+
+void *ktcp_get_cpu_ptr(struct ktcp_per_cpu *all)
+{
+	return port().get_cpu_ptr(all);
+}
+
+void ktcp_put_cpu_ptr(struct ktcp_per_cpu *all)
+{
+	port().put_cpu_ptr(all);
 }
 
 struct kmem_cache *ktcp_kmem_cache_create(const char *name, size_t size)

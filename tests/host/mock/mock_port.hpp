@@ -80,6 +80,12 @@ class basic_mock_port {
 
 	MOCK_METHOD(void, memory_charge, ());
 
+	/* per_cpu.h; fake.cpu is the one that the test is on */
+	MOCK_METHOD(ktcp_per_cpu *, alloc_percpu, (std::size_t size, std::size_t align));
+	MOCK_METHOD(void, free_percpu, (ktcp_per_cpu * all));
+	MOCK_METHOD(void *, get_cpu_ptr, (ktcp_per_cpu * all));
+	MOCK_METHOD(void, put_cpu_ptr, (ktcp_per_cpu * all));
+
 	/* pages.h */
 	MOCK_METHOD(ktcp_page_pool *, page_pool_create,
 		    (std::size_t size, unsigned long long most));

@@ -5,6 +5,7 @@
 #include "fixture.hpp"
 
 #include <map>
+#include <sched.h>
 
 namespace vm
 {
@@ -229,6 +230,30 @@ TEST_P(calls, leave_work_behind_their_answers)
 	peer.half_close();
 	EXPECT_EQ(peer.receive_to_end().size(), 1200u);
 	EXPECT_EQ(noted(), 115) << "the end of the connection did not wait";
+}
+
+// Each processor counts in memory of its own, and the answer is the sum.
+TEST_P(calls, of_both_processors_are_all_counted)
+{
+	load_model();
+	const unsigned processors = std::min(2u, std::thread::hardware_concurrency());
+	constexpr number each = 200;
+	std::vector<std::thread> threads;
+	for (unsigned i = 0; i < 4; ++i)
+		threads.emplace_back([i, processors] {
+			cpu_set_t one;
+			CPU_ZERO(&one);
+			CPU_SET(i % processors, &one);
+			EXPECT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
+			client peer = connect();
+			for (number id = 0; id < each; ++id)
+				EXPECT_TRUE(peer.send(call(id, note)));
+			peer.half_close();
+			EXPECT_EQ(peer.receive_to_end().size(), each * 12u);
+		});
+	for (auto &thread : threads)
+		thread.join();
+	EXPECT_EQ(noted(), 4 * static_cast<int>(each));
 }
 
 // Each has a timer of the kernel's, and gives it back however its wait ends.

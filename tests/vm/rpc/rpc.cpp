@@ -7,6 +7,7 @@
 #include <ktcp/base/big_endian.hpp>
 #include <ktcp/base/bounded_text.hpp>
 #include <ktcp/exact_timer.hpp>
+#include <ktcp/kernel/per_cpu.hpp>
 #include <ktcp/port/time.h>
 #include <ktcp/run_blocking.hpp>
 #include <ktcp/scope.hpp>
@@ -24,7 +25,7 @@ using text = ktcp::bounded_text<128>;
 enum method : number { echo, pause, note, notes, block, pause_us };
 
 struct handler {
-	ktcp::atomic<number> *noted;
+	ktcp::per_cpu<ktcp::tally> *noted;
 
 	ktcp::task operator()(ktcp::connection &peer) const
 	{
@@ -61,7 +62,7 @@ struct handler {
 		}
 		if (done && what == note) {
 			static_cast<void>(co_await ktcp::sleep_for(peer, 20));
-			noted->fetch_add(1, ktcp::memory_order_relaxed);
+			noted->here()->add(1);
 		}
 	}
 
@@ -79,18 +80,18 @@ struct handler {
 			KTCP_CO_CHECK(co_await ktcp::run_blocking(peer, sleeps));
 		}
 		if (what == notes)
-			body = text(
-				ktcp::number_text(noted->load(ktcp::memory_order_relaxed)).text());
+			body = text(ktcp::number_text(noted->sum()).text());
 		co_return body;
 	}
 };
 
 struct rpc {
-	ktcp::atomic<number> noted = 0;
+	ktcp::per_cpu<ktcp::tally> noted;
 	ktcp::server_module<handler> server{ handler{ &noted } };
 
 	ktcp::result<void> start() noexcept
 	{
+		noted = KTCP_TRY(ktcp::per_cpu<ktcp::tally>::create());
 		return server.start();
 	}
 };

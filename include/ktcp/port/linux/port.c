@@ -15,6 +15,7 @@
 #include "memory.c"
 #include "net.c"
 #include "pages.c"
+#include "per_cpu.c"
 #include "proc.c"
 #include "random.c"
 #include "socket.c"

@@ -13,6 +13,7 @@
 #include "memory.cpp"
 #include "net.cpp"
 #include "pages.cpp"
+#include "per_cpu.cpp"
 #include "proc.cpp"
 #include "random.cpp"
 #include "sync.cpp"
