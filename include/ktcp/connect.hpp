@@ -19,6 +19,19 @@
  * returns, and what was written is delivered. Unloading ends it with the rest: its operations fail
  * with ESHUTDOWN.
  *
+ * A connection that is made for each exchange costs a handshake. Some can be kept:
+ *
+ * @code
+ * auto backend = co_await ktcp::connect(peer, target, { .reuse = true });
+ *
+ * if (backend && co_await backend->write(question))
+ *	if (auto answer = co_await backend->read_line(512))
+ *		backend.keep(10'000);	// for the next one
+ * @endcode
+ *
+ * The server keeps up to 64, which end at the latest with it. One is taken only if no byte, no FIN and no
+ * reset came meanwhile.
+ *
  * Context: a handler's, in every model. Looking for a port sleeps, so the handler goes on in a worker
  * of an unbound workqueue for that, as after may_sleep(). The outcome costs one turn in process
  * context. Reading and writing are done wherever the connection's turns are.
@@ -86,6 +99,32 @@ class [[nodiscard]] outgoing {
 	stream *operator->() const noexcept
 	{
 		return stream_;
+	}
+
+	/**
+	 * The exchange has ended well: all that was asked has been answered, and read. When this goes, the
+	 * connection is kept for a connect() of the same server, to the same target, with `reuse`.
+	 *
+	 * It is closed instead if there are bytes to read, or if the peer has ended it. So it is behind
+	 * finish_sending() and reset_at_end(), and with a local address or socket options of its own. The
+	 * server keeps 64 at most, which count no more towards max_outgoing.
+	 *
+	 * @param ms  milliseconds that it is kept for, at most. Less than the target keeps an idle connection.
+	 */
+	void keep(unsigned int ms) noexcept
+	{
+		if (stream_)
+			stream_->keep(ms);
+	}
+
+	/**
+	 * Was it kept? Then the target may end it at the moment in which it is taken. The first read ends or
+	 * fails with ECONNRESET then, and so may the write before. A request that does no harm twice is sent
+	 * again, on a connection that is made without `reuse`.
+	 */
+	bool is_reused() const noexcept
+	{
+		return stream_ && stream_->is_reused();
 	}
 
 	/** There is none: why. See connect_error(). */

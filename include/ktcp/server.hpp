@@ -607,6 +607,7 @@ inline result<void> server_base::running::set_up(const struct model &model,
 	use.placement = options.placement;
 	use.timeouts = options.timeouts;
 	use.outgoing.net = options.net;
+	use.outgoing.kept.use(use.control);
 	use.outgoing.write_ms = options.timeouts.write_ms;
 	limit(options);
 	return {};
@@ -1017,6 +1018,7 @@ inline void server_base::running::stop() noexcept
 	if (!told)
 		sessions.end_all(errc::eshutdown);
 	sessions.wait_until_empty();
+	sessions.use().outgoing.kept.close_all(); /* the last session could still leave one */
 	/* Last: a process that is stuck in a read may keep us here, when no peer is served any more. */
 	files.unpublish();
 	/* The work items that dropped the last session may still be on their way out; destroying

@@ -36,6 +36,7 @@ MODULES = {
     "ktcp_misuse": HERE / "misuse",
     "kvd": HERE / "kvd",
     "chat": HERE / "chat",
+    "pooled": HERE / "pooled",
     "proxy": HERE / "proxy",
     "rpc": HERE / "rpc",
     "ticker": HERE / "ticker",

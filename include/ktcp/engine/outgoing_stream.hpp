@@ -44,6 +44,7 @@ struct connect_options {
 		10000; /**< it must be there by then; 0: as long as the kernel tries */
 	endpoint local = {}; /**< address and port of this side; unspecified: the kernel's choice */
 	socket_options socket = {}; /**< mark, device, congestion control … */
+	bool reuse = false; /**< a connection that another handler has left with keep() will do */
 };
 
 namespace detail
@@ -83,6 +84,18 @@ class outgoing_stream : public second_stream, ktcp_sock_hook {
 	/* Go on with connecting. */
 	void connect_on() noexcept;
 
+	/* When it is closed, keep its socket for so many milliseconds instead, if it is as good as new. */
+	void keep(unsigned int ms) noexcept
+	{
+		keep_ms_ = ms;
+	}
+
+	/* Is its socket one that was kept? */
+	bool is_reused() const noexcept
+	{
+		return reused_;
+	}
+
     private:
 	enum class stage : std::uint8_t { asked, connecting, over };
 
@@ -106,7 +119,14 @@ class outgoing_stream : public second_stream, ktcp_sock_hook {
 	}
 
 	result<void> begin() noexcept;
+	bool reuse() noexcept;
 	bool connected_to_itself() noexcept;
+
+	/* May it stand for another one to the same target? */
+	bool is_plain() const noexcept
+	{
+		return how_.local == endpoint() && how_.socket.is_default();
+	}
 
 	void close(unsigned int linger_ms) noexcept
 	{
@@ -114,11 +134,14 @@ class outgoing_stream : public second_stream, ktcp_sock_hook {
 
 		room.closing(open_);
 		if (socket()) {
+			const bool whole = keep_ms_ && is_plain() && !is_reset_at_end() &&
+					   !readable();
+
 			::ktcp_sock_unhook(socket().raw(), this);
 			drop_kept();
 			if (is_reset_at_end())
 				socket().abort();
-			else
+			else if (!whole || !room.kept.keep(socket(), to_, keep_ms_))
 				socket().close(linger_ms);
 		}
 		this->~outgoing_stream();
@@ -142,7 +165,9 @@ class outgoing_stream : public second_stream, ktcp_sock_hook {
 	const connect_options how_;
 	open_outgoing open_{ socket() };
 	atomic<bool> told_ = false; /* by the hook, since it was asked last */
+	unsigned int keep_ms_ = 0; /* 0: it is closed */
 	stage stage_ = stage::asked;
+	bool reused_ = false;
 };
 
 /** @cond for doxygen, which takes the initializers for members */
@@ -180,6 +205,24 @@ inline result<void> outgoing_stream::begin() noexcept
 }
 
 /*
+ * Have a kept one, if there is one that nothing has happened to. The hook tells of events from here on, so the
+ * look comes behind it. Sleeps for its lock.
+ */
+inline bool outgoing_stream::reuse() noexcept
+{
+	while (how_.reuse && is_plain() && (socket() = room_.kept.take(to_))) {
+		::ktcp_sock_hook(socket().raw(), this);
+		if (!socket().readable()) {
+			reused_ = true;
+			return true;
+		}
+		::ktcp_sock_unhook(socket().raw(), this);
+		socket().close();
+	}
+	return false;
+}
+
+/*
  * The kernel may choose the target's port as the local one, if it has no listener. Then its SYN meets
  * itself (RFC 9293 section 3.5, simultaneous open).
  */
@@ -209,7 +252,8 @@ inline void outgoing_stream::connect_on() noexcept
 		    by.note(by.spend() ? outcome::done : outcome::yield) != outcome::done)
 			return;
 		stage_ = stage::connecting;
-		status = begin();
+		if (!reuse())
+			status = begin();
 	} else {
 		if (!told_.load(memory_order_acquire))
 			return;
@@ -225,7 +269,7 @@ inline void outgoing_stream::connect_on() noexcept
 	if (status && connected_to_itself())
 		status = errc::econnrefused;
 	if (status)
-		room_.connected(open_);
+		room_.connected(open_, reused_);
 	finish(status.code());
 }
 

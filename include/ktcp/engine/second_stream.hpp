@@ -14,6 +14,7 @@
 #include <ktcp/base/atomic.hpp>
 #include <ktcp/base/list.hpp>
 #include <ktcp/base/setting.hpp>
+#include <ktcp/engine/kept_sockets.hpp>
 #include <ktcp/kernel/socket.hpp>
 #include <ktcp/kernel/sync.hpp>
 #include <ktcp/stream.hpp>
@@ -51,13 +52,16 @@ struct outgoing_room {
 		count.fetch_sub(1, memory_order_relaxed);
 	}
 
-	/* It is connected, and has the write timeout from now on. Process context. */
-	void connected(open_outgoing &one) noexcept
+	/*
+	 * It is connected, and has the write timeout from now on. One that was kept may have had another one.
+	 * Process context.
+	 */
+	void connected(open_outgoing &one, bool was_kept) noexcept
 	{
 		auto held = open.lock();
 
 		held->push_back(one);
-		if (write_ms)
+		if (write_ms || was_kept)
 			one.socket.set_user_timeout(write_ms);
 	}
 
@@ -89,6 +93,7 @@ struct outgoing_room {
 	setting<unsigned int> write_ms = 0; /* TCP_USER_TIMEOUT, once they are connected */
 	atomic<std::size_t> count = 0;
 	guarded<list<open_outgoing, &open_outgoing::node>> open;
+	kept_sockets kept;
 };
 
 /* See above. In the turns of its strand alone. */

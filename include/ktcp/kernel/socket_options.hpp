@@ -39,6 +39,13 @@ struct socket_options {
 	const char *congestion = ""; /**< congestion control */
 	const char *device = ""; /**< a device or VRF; connections come through it alone */
 
+	/** Is none chosen? */
+	constexpr bool is_default() const noexcept
+	{
+		return !keepalive_idle_s && !keepalive_interval_s && !keepalive_probes && !mark &&
+		       !tos && !rcvbuf && !sndbuf && !fastopen && !*congestion && !*device;
+	}
+
 	/**
 	 * Set those that are chosen. Process context, with the rights of the calling process.
 	 * Errors: the kernel's, with a line in the log that names the parameter.

@@ -909,6 +909,8 @@ TEST_F(server_test, stops_in_this_order)
 	EXPECT_CALL(port, sock_hold_net(accepted[0]));
 	EXPECT_CALL(port, sock_release(accepted[0]));
 	EXPECT_CALL(port, complete(_));
+	/* … the outgoing connections that are kept, which the last session could still leave … */
+	EXPECT_CALL(port, cancel_delayed_work_sync(_));
 	/* … the files, which showed whom it waited for … */
 	EXPECT_CALL(port, proc_rmdir(NotNull()));
 	/* … and the lights. */
