@@ -53,8 +53,10 @@ namespace ktcp
  */
 template <class T>
 class per_cpu {
-	static_assert(sizeof(T) <= KTCP_PER_CPU_MOST && alignof(T) <= KTCP_PER_CPU_ALIGN_MOST,
+	static_assert(sizeof(T) <= KTCP_PER_CPU_MOST,
 		      "a CPU's own value has 32 KiB at most: let it point to memory of its own");
+	static_assert(alignof(T) <= KTCP_PER_CPU_ALIGN_MOST,
+		      "a CPU's own value is aligned to a page at most");
 	static_assert(std::is_nothrow_default_constructible_v<T>,
 		      "each CPU's value begins as T(), which must be noexcept");
 
