@@ -14,6 +14,7 @@
 #define KTCP_BASE_ATOMIC_HPP
 
 #include <atomic>
+#include <cstdint>
 
 #include <ktcp/port/layout.h>
 

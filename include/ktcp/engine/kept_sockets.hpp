@@ -14,7 +14,6 @@
 #ifndef KTCP_ENGINE_KEPT_SOCKETS_HPP
 #define KTCP_ENGINE_KEPT_SOCKETS_HPP
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <new>

@@ -112,3 +112,13 @@ TEST(atomic, threads_lose_no_update)
 	other.join();
 	EXPECT_EQ(sum.load(memory_order_acquire), 2 * each);
 }
+
+TEST(tally, adds_up)
+{
+	ktcp::tally bytes;
+
+	EXPECT_EQ(bytes.value(), 0u);
+	bytes.add(1);
+	bytes.add(0xffffffffull);
+	EXPECT_EQ(bytes.value(), 0x100000000ull);
+}

@@ -4,16 +4,6 @@
 
 #include <gtest/gtest.h>
 
-TEST(tally, adds_up)
-{
-	ktcp::tally bytes;
-
-	EXPECT_EQ(bytes.value(), 0u);
-	bytes.add(1);
-	bytes.add(0xffffffffull);
-	EXPECT_EQ(bytes.value(), 0x100000000ull);
-}
-
 TEST(traffic, of_several_is_their_sum)
 {
 	ktcp::traffic sum = { .bytes_in = 1, .bytes_out = 2, .turns = 3, .exhausted = 4 };
