@@ -2,6 +2,7 @@
 //
 // Parameters that are changed while the server runs: /sys/module/NAME/parameters.
 #include "http.hpp"
+#include "small_buffers.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -29,11 +30,7 @@ class changing : public every_model {
 
 	static long statistic(const std::string &name)
 	{
-		const std::string all = read_file("/proc/net/kecho/statistics");
-		std::smatch part;
-		return std::regex_search(all, part, std::regex("(^|\n)" + name + " (\\d+)")) ?
-			       std::stol(part[2]) :
-			       -1;
+		return number_of("/proc/net/kecho/statistics", name);
 	}
 
 	static bool served()
@@ -108,6 +105,7 @@ TEST_P(changing, the_idle_timeout)
 
 TEST_P(changing, the_write_timeout)
 {
+	const small_buffers soon_full;
 	load_model("write_timeout_ms=0");
 	client deaf({ .receive_buffer = 4096, .send_buffer = 4096 });
 	deaf.send_until_blocked(pattern(1 << 14, 1));
@@ -152,15 +150,10 @@ TEST_P(changing, the_memory_of_buffers)
 {
 	load_model();
 	const auto refused_with = [](std::size_t count) {
-		const bytes some = pattern(1 << 14, 1);
 		std::vector<client> peers;
 		for (std::size_t i = 0; i < count; ++i)
 			peers.emplace_back(options{ .receive_buffer = 4096, .send_buffer = 4096 });
-		for (auto progress = clock::now(); clock::now() - progress < 1s;)
-			for (const client &each : peers)
-				if (::send(each.descriptor(), some.data(), some.size(),
-					   MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
-					progress = clock::now();
+		send_until_all_blocked(peers);
 		return statistic("refused_buffers");
 	};
 	EXPECT_EQ(refused_with(100), 0);
@@ -172,6 +165,7 @@ TEST_P(changing, the_memory_of_buffers)
 // TCP's own timeout, of a connection that is there.
 TEST_P(changing, the_timeout_of_what_is_not_acknowledged)
 {
+	const small_buffers soon_full;
 	load_model("write_timeout_ms=0");
 	client peer({ .receive_buffer = 4096, .send_buffer = 4096 });
 	ASSERT_EQ(echo(peer, "hello"), "");

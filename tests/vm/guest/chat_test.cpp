@@ -51,11 +51,8 @@ class room : public server, public testing::WithParamInterface<const char *> {
 	{
 		unsigned long all = 0;
 		for (const tcp_line &each : tcp_lines()) {
-			std::istringstream words(each.whole);
-			std::string number, local, remote, state, queues;
-			words >> number >> local >> remote >> state >> queues;
-			if (each.local_port == chat.port && state == "01")
-				all += std::stoul(queues, nullptr, 16);
+			if (each.local_port == chat.port && each.state == "01")
+				all += each.unacknowledged;
 		}
 		return all;
 	}

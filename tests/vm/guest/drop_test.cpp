@@ -344,7 +344,7 @@ TEST_P(drop, one_that_waits_to_be_accepted_is_refused_until_it_is)
 	const owned listener = listen_on(way);
 	const unsigned port = local_port(listener);
 	const auto has_small_end = [](unsigned client) {
-		return std::ranges::any_of(tcp_lines(), [&](const tcp_line &each) {
+		return std::ranges::any_of(tcp_lines(true), [&](const tcp_line &each) {
 			return each.local_port == client && is_small(each);
 		});
 	};

@@ -653,11 +653,16 @@ TEST_P(http_changes, lists_the_files_of_a_folder)
 	}
 	EXPECT_EQ(list.body.find("<i>"), std::string::npos);
 	// The targets of its links are there.
-	const std::regex link("href=\"([^.][^\"]*)\"");
+	const std::string link = "href=\"";
 	int links = 0;
-	for (std::sregex_iterator each(list.body.begin(), list.body.end(), link), end; each != end;
-	     ++each, ++links)
-		EXPECT_EQ(get("/" + (*each)[1].str()).status, 200) << (*each)[1];
+	for (at = 0; (at = list.body.find(link, at)) != std::string::npos;) {
+		at += link.size();
+		const std::string target = list.body.substr(at, list.body.find('"', at) - at);
+		if (target.starts_with('.'))
+			continue;
+		EXPECT_EQ(get("/" + target).status, 200) << target;
+		++links;
+	}
 	EXPECT_EQ(links, 9);
 	EXPECT_EQ(get("/y").field("location"), "/y/");
 	EXPECT_EQ(get("/y?a=b").field("location"), "/y/?a=b");

@@ -84,17 +84,15 @@ TEST_P(http_tools, ab)
 			const std::string said = output_of(std::string("/sbin/ab -q -c 8 ") + how +
 							   "-n " + std::to_string(count) + " " +
 							   at + target);
-			EXPECT_TRUE(std::regex_search(
-				said,
-				std::regex("Complete requests: +" + std::to_string(count) + "\n")))
+			EXPECT_TRUE(expression("Complete requests: +" + std::to_string(count) + "\n")
+					    .in(said))
 				<< said;
-			EXPECT_TRUE(std::regex_search(said, std::regex("Failed requests: +0\n")))
-				<< said;
+			EXPECT_TRUE(expression("Failed requests: +0\n").in(said)) << said;
 			EXPECT_EQ(said.find("Non-2xx"), std::string::npos) << said;
 			if (*how) {
-				EXPECT_TRUE(std::regex_search(said,
-							      std::regex("Keep-Alive requests: +" +
-									 std::to_string(count))))
+				EXPECT_TRUE(
+					expression("Keep-Alive requests: +" + std::to_string(count))
+						.in(said))
 					<< said;
 			}
 		}
@@ -114,8 +112,7 @@ TEST_P(http_tools, wrk)
 					 std::to_string(seconds) + "s " + at + target);
 			EXPECT_EQ(said.find("Non-2xx"), std::string::npos) << said;
 			EXPECT_EQ(said.find("Socket errors"), std::string::npos) << said;
-			answered = std::regex_search(said,
-						     std::regex("\n +[1-9][0-9]* requests in"));
+			answered = expression("\n +[1-9][0-9]* requests in").in(said);
 		}
 		EXPECT_TRUE(answered) << said;
 	}
@@ -181,12 +178,12 @@ TEST_P(http_tools, h11_finds_nothing_wrong)
 	// A request that is refused for its length still fits into the bytes that a closing server
 	// reads: the client hears why.
 	load_model("max_body=100000");
-	EXPECT_TRUE(std::regex_search(output_of(python + "pages"),
-				      std::regex("h11: [1-9][0-9]* checks passed, 0 failed\n$")));
+	EXPECT_TRUE(expression("h11: [1-9][0-9]* checks passed, 0 failed\n$")
+			    .in(output_of(python + "pages")));
 	unload();
 	load_root();
-	EXPECT_TRUE(std::regex_search(output_of(python + "files"),
-				      std::regex("h11: [1-9][0-9]* checks passed, 0 failed\n$")));
+	EXPECT_TRUE(expression("h11: [1-9][0-9]* checks passed, 0 failed\n$")
+			    .in(output_of(python + "files")));
 }
 
 } // namespace

@@ -20,14 +20,9 @@ class stalled {
     public:
 	explicit stalled(std::size_t count)
 	{
-		const bytes some = pattern(1 << 14, 1);
 		for (std::size_t i = 0; i < count; ++i)
 			peers_.emplace_back(options{ .receive_buffer = 4096, .send_buffer = 4096 });
-		for (auto progress = clock::now(); clock::now() - progress < 1s;)
-			for (const client &each : peers_)
-				if (::send(each.descriptor(), some.data(), some.size(),
-					   MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
-					progress = clock::now();
+		send_until_all_blocked(peers_);
 	}
 
     private:

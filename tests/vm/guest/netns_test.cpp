@@ -17,12 +17,7 @@ class netns : public every_model {
 	// The number of a file's line, in the calling thread's namespace; -1 without the file.
 	static long statistic(const std::string &name)
 	{
-		std::istringstream in(read_file("/proc/thread-self/net/kecho/statistics"));
-		std::string each;
-		for (long value; in >> each >> value;)
-			if (each == name)
-				return value;
-		return -1;
+		return number_of("/proc/thread-self/net/kecho/statistics", name);
 	}
 
 	// The remains of servers in other namespaces than the first.

@@ -20,11 +20,7 @@ class peers : public every_model {
 
 	static long statistic(const std::string &name)
 	{
-		const std::string all = read_file("/proc/net/kecho/statistics");
-		std::smatch part;
-		return std::regex_search(all, part, std::regex("(^|\n)" + name + " (\\d+)")) ?
-			       std::stol(part[2]) :
-			       -1;
+		return number_of("/proc/net/kecho/statistics", name);
 	}
 
 	static void change(const std::string &name, const std::string &value)

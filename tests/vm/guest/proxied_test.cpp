@@ -34,11 +34,7 @@ class proxied : public every_model {
 
 	static long statistic(const std::string &name)
 	{
-		const std::string all = read_file("/proc/net/kecho/statistics");
-		std::smatch part;
-		return std::regex_search(all, part, std::regex("(^|\n)" + name + " (\\d+)")) ?
-			       std::stol(part[2]) :
-			       -1;
+		return number_of("/proc/net/kecho/statistics", name);
 	}
 
 	// The peers of the listing.

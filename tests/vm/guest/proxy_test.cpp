@@ -4,6 +4,7 @@
 // server.
 #include "fixture.hpp"
 #include "origin.hpp"
+#include "small_buffers.hpp"
 
 #include <numeric>
 
@@ -84,6 +85,7 @@ TEST_P(proxy, carries_both_directions_at_once)
 // The target takes nothing, and its TCP answers each probe. The connection to it is there already.
 TEST_P(proxy, a_new_write_timeout_is_for_open_connections_to_the_target)
 {
+	const small_buffers soon_full;
 	load_model("write_timeout_ms=0");
 	std::atomic<bool> over = false;
 	origin at([&](client &) { eventually(120s, [&] { return over.load(); }); });

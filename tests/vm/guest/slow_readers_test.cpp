@@ -37,18 +37,19 @@ struct row {
 std::vector<row> rows_of_the_page()
 {
 	std::ifstream in("/http.md");
-	static const std::regex line(
+	static const expression line(
 		"\\| ([^|]+) \\| (fast|slow) \\| "
 		"(served to the end|reset after ([0-9]+) s) \\| `?([a-z_]*)`? ?\\|");
 	std::vector<row> all;
 	std::string text;
 	while (std::getline(in, text)) {
-		std::smatch part;
-		if (!std::regex_match(text, part, line))
+		const auto part = line.parts(text);
+		if (part.empty() || part[0] != text)
 			continue;
-		const std::string reader = std::regex_replace(part[1].str(), std::regex("`"), "");
+		std::string reader = part[1];
+		std::erase(reader, '`');
 		all.push_back({ reader, part[2], part[3] == "served to the end",
-				part[4].length() ? unsigned(std::stoul(part[4])) : 0, part[5] });
+				part[4].size() ? unsigned(std::stoul(part[4])) : 0, part[5] });
 	}
 	return all;
 }
