@@ -73,8 +73,8 @@ BOOTS = (
     # peer waiting for ever (tcp_send_fin).
     Boot("faults", "*faults*", debug=True,
          arguments="slub_debug=A,kecho_*,TCP,TCPv6,request_sock_TCP*,sock_inode_cache,skbuff_head_cache"),
-    # The second of two processors is left to others.
-    Boot("isolated", "*isolated*", arguments="isolcpus=1"),
+    # The second of two processors is left to others. The kernel does what guest.EMULATED leaves out.
+    Boot("isolated", "*isolated*", arguments="isolcpus=1 mitigations=auto init_on_alloc=1"),
     # Few tests need a kernel without IPv6.
     Boot("no_ipv6", "*no_ipv6*", arguments="ipv6.disable=1"),
     # How long something takes is asked where it does not depend on this machine, nor on what the

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """How a guest can run here: by KVM, or by an emulator that is fit for it."""
 
+import ctypes
 import functools
+import mmap
 import os
+import platform
 import re
 import shutil
 import subprocess
+import time
 
 from . import Problem, cache, debian, packages, process, say
 
@@ -69,6 +73,40 @@ def _boots(vmlinuz):
     said = subprocess.run([*process.WITH_US, *command], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout
     return b"Unable to mount root fs" in said
+
+
+RDTSC = bytes.fromhex("0f31" "48c1e220" "4809d0" "c3")     # rdtsc; shl $32,%rdx; or %rdx,%rax; ret
+
+
+@functools.cache
+def clock():
+    """
+    The kernel's words for an emulated guest of several processors: it keeps time by their own counter. QEMU makes
+    that of this machine's. Without these words the kernel takes such processors' counters for out of step. It would
+    read an emulated clock (HPET) instead, with a lock of QEMU's each time. It would also measure the counter, and
+    err where the machine is busy. "" where this machine's counter is not constant.
+    """
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        flags = re.search(r"^flags\s*:(.*)", file.read(), re.M)
+    if platform.machine() != "x86_64" or not flags or not {"constant_tsc", "nonstop_tsc"} <= set(flags[1].split()):
+        return ""
+    page = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    page.write(RDTSC)
+    count = ctypes.CFUNCTYPE(ctypes.c_uint64)(ctypes.addressof(ctypes.c_char.from_buffer(page)))
+
+    def both():
+        """The counter and the time in nanoseconds, of the pair that was read in the shortest time."""
+        pairs = []
+        for _ in range(50):
+            before, now, after = time.monotonic_ns(), count(), time.monotonic_ns()
+            pairs.append((after - before, now, (before + after) / 2))
+        return min(pairs)[1:]
+
+    first = both()
+    time.sleep(0.1)
+    last = both()
+    khz = round((last[0] - first[0]) * 1e6 / (last[1] - first[1]))
+    return f"tsc=reliable tsc_early_khz={khz}"
 
 
 @functools.cache

@@ -297,7 +297,20 @@ def _program(name):
 
 # ---- the machine --------------------------------------------------------------------------------
 
-def machine(accel, processor="max,-cx16", architecture="amd64"):
+# An emulated kernel of amd64 leaves two things out that cost much there:
+#   - the ways round a real processor's leaks. It patches a module's retpolines away when it loads the module;
+#   - zeroing memory that it is about to write.
+# One boot of tests/vm/suite.py (isolated) has both.
+EMULATED = "mitigations=off init_on_alloc=0"
+
+
+# Without erms and fsrm: the kernel would copy by `rep movsb`, which QEMU does byte by byte. Without la57: page
+# tables have a level less.
+# Without cmpxchg16b: QEMU 7.2 gets it wrong under multi-threaded TCG, and 6.12 uses it in its allocator.
+PROCESSOR = "max,-cx16,-erms,-fsrm,-la57"
+
+
+def machine(accel, processor=PROCESSOR, architecture="amd64"):
     """QEMU, and what makes a processor of it; where it is emulated, such a one."""
     if architecture == "arm64":
         # Its own way to sign pointers is much quicker to emulate than the architecture's. The kernel does not
@@ -310,8 +323,6 @@ def machine(accel, processor="max,-cx16", architecture="amd64"):
     if accel == "icount":
         # The guest's clock counts instructions, one a nanosecond, and skips idle time.
         return [emulator.program(), "-accel", "tcg", "-icount", "shift=0,sleep=off", "-cpu", processor]
-    # Without cmpxchg16b: QEMU 7.2 gets it wrong under multi-threaded TCG, and 6.12 uses it in its
-    # allocator.
     return [emulator.qemu(), "-accel", "tcg,thread=multi", "-cpu", processor]
 
 
@@ -345,6 +356,8 @@ class Guest:
         self.console.parent.mkdir(parents=True, exist_ok=True)
         self.console.write_bytes(b"")
         accel = accel or emulator.acceleration(kernel.vmlinuz, kernel.architecture)
+        if accel == "tcg" and kernel.architecture == "amd64":
+            arguments = f"{EMULATED} {emulator.clock()} {arguments}"
         self.words = _command(machine(accel, architecture=kernel.architecture, **processor), kernel, image, console, arguments,
                               1 if accel == "icount" else cpus, mib or memory(kernel), extra)
         self.output = []
