@@ -258,6 +258,7 @@ inline task_of<std::span<const std::byte>> request::read_body()
 		}
 		if (!body_)
 			co_return body_.error();
+		stream_.expect_no_more();
 	}
 	if (const unsigned int why = exchange_.refused)
 		co_return why == 400 ? errc::ebadmsg :

@@ -156,8 +156,11 @@ class service {
 		bool ended_well = true;
 		const auto handled = handler_(asked, answer);
 
-		if (!handled.empty())
+		if (!handled.empty()) {
+			/* The handler may wait for others as long as it likes. */
+			bytes.expect_no_more();
 			ended_well = static_cast<bool>(co_await handled);
+		}
 		if (!answer.rest_.empty())
 			static_cast<void>(co_await answer.send_rest());
 		if (!ended_well)

@@ -33,6 +33,8 @@ struct api {
 			{ method::get, "/watched", &api::watched },
 			{ method::get, "/paused", &api::paused },
 			{ method::get, "/long", &api::long_one },
+			{ method::get, "/late", &api::late },
+			{ method::put, "/late", &api::late },
 		};
 
 		return ktcp::http::dispatch(table, *this, asked, to);
@@ -125,6 +127,16 @@ struct api {
 		static_cast<void>(
 			co_await ktcp::race(wait_long(of.asked), tick(to, of.asked.peer())));
 		co_return ktcp::result<void>();
+	}
+
+	/* Longer than the client would have for a head or a body. */
+	handled late(route::call of) const
+	{
+		char memory[10];
+		const auto body = co_await of.asked.read_all(memory);
+
+		KTCP_CO_CHECK(co_await ktcp::sleep_for(of.asked.peer(), 100'000));
+		co_return co_await of.to.send(body ? *body : "");
 	}
 
 	/* More than the output holds. */
@@ -258,6 +270,30 @@ TEST(http_query, values)
 	EXPECT_EQ(query_values("n=18446744073709551616").number("n").error(), ktcp::errc::erange);
 	for (const char *bad : { "n=", "n", "n=-1", "n=1x", "n=+1", "n=0x1", "n=%3", "n=%41" })
 		EXPECT_EQ(query_values(bad).number("n").error(), ktcp::errc::einval) << bad;
+}
+
+/* The client's deadlines are those of what it sends and reads, not of the handler's own work. */
+TEST(http_routes, a_handler_that_works_for_long)
+{
+	for (const std::string &asked : {
+		     get("/late"),
+		     get("/") + get("/late"),
+		     request_of("PUT", "/late", "Content-Length: 3\r\n", "abc"),
+	     }) {
+		client one(service);
+		const std::string body = asked.ends_with("abc") ? "abc" : "";
+
+		one.send(asked.substr(0, asked.size() - 1));
+		one.send(asked.substr(asked.size() - 1));
+		for (int i = 0; i < 10; i++) {
+			EXPECT_FALSE(one.over()) << asked;
+			one.wait_ms(10'500);
+		}
+		EXPECT_TRUE(one.received().ends_with(
+			"Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body))
+			<< asked << one.received();
+		EXPECT_FALSE(one.over()) << asked;
+	}
 }
 
 /* Events as they came, without the sizes of chunks. */
