@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """
-kecho and khttpd in a virtual machine, to talk to from here:
+kecho and khttpd in a virtual machine, or a module of one's own, to talk to from here:
 
     tools/run            boots, loads, and shows the kernel's log until Ctrl-C or Ctrl-D
     tools/run --demo     a scripted conversation in each model, then a verdict; also what happens when
                          no terminal is attached
+    tools/run FOLDER     the first with the module of a folder (make new)
 
 In the environment:
-    HOST_PORT   kecho's port on this machine (12345)
+    HOST_PORT   kecho's port on this machine (12345), or that of a FOLDER's module (7000)
     HTTP_PORT   khttpd's (8081)
     MODEL       event, softirq, work or thread (event; the demo uses all)
-    PARAMS      further parameters of both modules, as in "max_connections=10"
+    PARAMS      further parameters of the modules, as in "max_connections=10"
     KECHO_DIR   the example to run (examples/kecho)
     KERNEL      another than the usual one
 
@@ -18,6 +19,7 @@ Nothing is ever loaded into this machine's own kernel.
 """
 
 import contextlib
+import dataclasses
 import os
 import pathlib
 import re
@@ -42,20 +44,41 @@ def say(text):
     print(f"run: {text}", flush=True)
 
 
+@dataclasses.dataclass(frozen=True)
+class Module:
+    """A module of the guest, and how it is reached from here."""
+    name: str
+    folder: pathlib.Path
+    port: int
+    """On this machine, by the environment's variable of that name …"""
+    variable: str
+    inside: int
+    """… and in the guest."""
+    words: tuple = ()
+    """Parameters beside port."""
+
+
 class Play:
     """The wishes of the environment (see tools/run), and the guest that has them."""
 
-    def __init__(self, environment):
+    def __init__(self, environment, folder=None):
         self.kernel_name = kernels.known(environment["KERNEL"]) if environment.get("KERNEL") else None
-        self.port = self._port(environment, "HOST_PORT", "12345")
-        self.http_port = self._port(environment, "HTTP_PORT", "8081")
-        if self.port == self.http_port:
-            raise Problem(f"HOST_PORT and HTTP_PORT are both {self.port}")
-        self.model = environment.get("MODEL") or "event"
-        if self.model not in MODELS:
+        self.model = environment.get("MODEL") or ("" if folder else "event")
+        if self.model and self.model not in MODELS:
             raise Problem(f"MODEL={self.model} is not known: event, softirq, work or thread")
         self.parameters = (environment.get("PARAMS") or "").split()
-        self.kecho = given.folder(environment.get("KECHO_DIR") or TOP / "examples" / "kecho")
+        if folder:
+            place = given.folder(folder).resolve()
+            port = self._port(environment, "HOST_PORT", "7000")
+            self.modules = (Module(place.name, place, port, "HOST_PORT", port),)
+        else:
+            kecho = given.folder(environment.get("KECHO_DIR") or TOP / "examples" / "kecho")
+            self.modules = (
+                Module("kecho", kecho, self._port(environment, "HOST_PORT", "12345"), "HOST_PORT", 12345),
+                Module("khttpd", TOP / "examples" / "khttpd", self._port(environment, "HTTP_PORT", "8081"),
+                       "HTTP_PORT", 8081, ("root=/www",)))
+            if self.modules[0].port == self.modules[1].port:
+                raise Problem(f"HOST_PORT and HTTP_PORT are both {self.modules[0].port}")
         self.session, self.www = None, None
 
     @staticmethod
@@ -67,27 +90,27 @@ class Play:
 
     @contextlib.contextmanager
     def booted(self):
-        """The guest, with both modules in it and none loaded."""
+        """The guest, with all modules in it and none loaded."""
         packages.install("build", "vm")
-        for name, port in (("HOST_PORT", self.port), ("HTTP_PORT", self.http_port)):
+        for each in self.modules:
             with socket.socket() as listener:
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
-                    listener.bind(("127.0.0.1", port))
+                    listener.bind(("127.0.0.1", each.port))
                 except OSError as error:
-                    raise Problem(f"port {port} of this machine is in use ({error.strerror}): stop what "
-                                  f"listens there, or choose another with {name}=...") from error
+                    raise Problem(f"port {each.port} of this machine is in use ({error.strerror}): stop what "
+                                  f"listens there, or choose another with {each.variable}=...") from error
         kernel = kernels.get(self.kernel_name)
         with tempfile.TemporaryDirectory() as work:
             self.www = pathlib.Path(work, "www")
             # Two may run at once, on different ports; they build in one folder.
             with Lock(BUILD / "lock", "run: waiting for another run that builds here"):
-                say(f"building kecho and khttpd for Linux {kernel.release}")
-                for name, folder in (("kecho", self.kecho), ("khttpd", TOP / "examples" / "khttpd")):
+                say(f"building {self._names()} for Linux {kernel.release}")
+                for each in self.modules:
                     try:
-                        child.run(kernel.make(folder, BUILD / name))
+                        child.run(kernel.make(each.folder, BUILD / each.name))
                     except child.Failed as failed:
-                        raise Problem(f"{failed.text}\n{name} does not build (see above)") from failed
+                        raise Problem(f"{failed.text}\n{each.name} does not build (see above)") from failed
                 # khttpd serves this project.
                 self.www.mkdir()
                 shutil.copy(TOP / "README.md", self.www)
@@ -95,11 +118,11 @@ class Play:
                     shutil.copytree(TOP / name, self.www / name)
                 image = guest.Session.image(
                     kernel, folders=[self.www],
-                    files=[BUILD / "kecho" / "kecho.ko", BUILD / "khttpd" / "khttpd.ko"]).write(
+                    files=[BUILD / each.name / f"{each.name}.ko" for each in self.modules]).write(
                     pathlib.Path(work, "initramfs"))
             say(f"booting Linux {kernel.release}")
-            console = BUILD / f"console-{self.port}.log"
-            with guest.Session(kernel, image, console, [(self.port, 12345), (self.http_port, 8081)],
+            console = BUILD / f"console-{self.modules[0].port}.log"
+            with guest.Session(kernel, image, console, [(each.port, each.inside) for each in self.modules],
                                lambda line: print(f"  guest: {line}", flush=True)) as self.session:
                 over = threading.Event()
                 shown = threading.Thread(target=self._show, args=(over,), daemon=True)
@@ -123,31 +146,39 @@ class Play:
                 for line in file:
                     print(f"  kernel: {line.rstrip()}", flush=True)
 
-    def load(self, module, *words, model=None):
+    def load(self, module, model):
+        words = [f"port={module.inside}", *module.words, *([f"model={model}"] if model else [])]
         # As one word each, or the guest's shell would act on what is in the parameters.
         given = "".join(" '" + each.replace("'", "'\\''") + "'" for each in self.parameters)
-        self.session.do(f"/sbin/insmod /{module}.ko model={model or self.model} {' '.join(words)}{given}",
-                        f"{module} could not be loaded with: model={model or self.model}{given}")
+        self.session.do(f"/sbin/insmod /{module.name}.ko {' '.join(words)}{given}",
+                        f"{module.name} could not be loaded with: {' '.join(words)}{given}")
 
-    def load_both(self, model=None):
-        self.load("kecho", "port=12345", model=model)
-        self.load("khttpd", "port=8081", "root=/www", model=model)
+    def load_all(self, model):
+        for each in self.modules:
+            self.load(each, model)
+
+    def _names(self):
+        return " and ".join(each.name for each in self.modules)
 
     # ---- with a person
 
     def interactive(self):
         with self.booted():
-            self.load_both()
-            say(f"kecho is loaded (model={self.model}). Talk to it from another terminal:")
-            say(f"    telnet localhost {self.port}")
-            say("khttpd is, too. Open in a browser:")
-            say(f"    http://localhost:{self.http_port}/")
-            say("Ctrl-C unloads them and ends the virtual machine.")
+            self.load_all(self.model)
+            for each in self.modules:
+                by = f" (model={self.model})" if self.model else ""
+                if each.name == "khttpd":
+                    say(f"khttpd is loaded{by}. Open in a browser:")
+                    say(f"    http://localhost:{each.port}/")
+                else:
+                    say(f"{each.name} is loaded{by}. Talk to it from another terminal:")
+                    say(f"    telnet localhost {each.port}")
+            say(f"Ctrl-C unloads {'it' if len(self.modules) == 1 else 'them'} and ends the virtual machine.")
             self._wait()
             print(flush=True)
             say("unloading")
-            self.session.do("rmmod kecho", "kecho could not be unloaded")
-            self.session.do("rmmod khttpd", "khttpd could not be unloaded")
+            for each in self.modules:
+                self.session.do(f"rmmod {each.name}", f"{each.name} could not be unloaded")
         say("done")
 
     def _wait(self):
@@ -176,7 +207,7 @@ class Play:
         return client, client.makefile("rb")
 
     def _talk(self, text):
-        client, replies = self._connect(self.port)
+        client, replies = self._connect(self.modules[0].port)
         with client:
             client.sendall(text.encode() + b"\n")
             back = replies.readline().decode(errors="replace").rstrip("\n")
@@ -184,14 +215,14 @@ class Play:
             raise Problem(f"sent '{text}', got '{back}'")
 
     def _fetch(self, path):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}/{path}", timeout=20) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.modules[1].port}/{path}", timeout=20) as response:
             return response.read()
 
     def demo(self):
         with self.booted():
             for model in MODELS:
                 say(f"model={model}")
-                self.load_both(model)
+                self.load_all(model)
                 try:
                     self._conversation()
                 except OSError as error:
@@ -210,7 +241,7 @@ class Play:
         say("  the same over IPv6, inside the guest")
 
         # A client that stays while the module is unloaded.
-        client, replies = self._connect(self.port)
+        client, replies = self._connect(self.modules[0].port)
         with client:
             client.sendall(b"still here\n")
             if (back := replies.readline()) != b"still here\n":
@@ -226,7 +257,7 @@ class Play:
             raise Problem("khttpd does not list its folder")
         say("  khttpd sent a file, to the byte, and its folder")
         # A client that keeps its connection.
-        client, replies = self._connect(self.http_port)
+        client, replies = self._connect(self.modules[1].port)
         with client:
             client.sendall(b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             if (back := replies.readline()) != b"HTTP/1.1 200 OK\r\n":
@@ -237,12 +268,13 @@ class Play:
 
 def main(arguments):
     """tools/run."""
-    if arguments not in ([], ["--demo"]):
-        raise Problem(f"'{' '.join(arguments)}' is not known; usage: tools/run [--demo]")
+    if len(arguments) > 1 or arguments and arguments[0].startswith("-") and arguments[0] != "--demo":
+        raise Problem(f"'{' '.join(arguments)}' is not known; usage: tools/run [--demo | FOLDER]")
     for each in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
         os.environ.pop(each, None)
-    play = Play(os.environ)
-    if arguments or not sys.stdin.isatty():
+    folder = next((each for each in arguments if each != "--demo"), None)
+    play = Play(os.environ, folder)
+    if "--demo" in arguments or not folder and not sys.stdin.isatty():
         play.demo()
     else:
         play.interactive()
