@@ -43,7 +43,7 @@ inline task_of<void> copy(stream &from, stream &to)
 		if (!bytes)
 			break;
 
-		const auto written = co_await to.write(*bytes);
+		const auto written = co_await to.write(bytes);
 
 		if (!written)
 			co_return written;

@@ -125,6 +125,12 @@ class stream {
 	[[nodiscard]] write_operation write(std::string_view text, bool more = false) noexcept;
 
 	/**
+	 * The same for all bytes of a read(), by this stream or another one. If they fill half of a
+	 * buffer, TCP takes the buffer's pages in place of a copy.
+	 */
+	[[nodiscard]] write_operation write(const received &bytes, bool more = false) noexcept;
+
+	/**
 	 * `co_await peer.write(head, body, "\n")`: texts and bytes, one after the other, flushed once
 	 * (MSG_MORE). Each must stay as it is until then.
 	 * Cost: a send for each.
@@ -391,6 +397,13 @@ class stream {
 			borrowers_--;
 	}
 
+	/* Are these bytes in the buffer that the last read() brought? */
+	bool is_lent(std::span<const std::byte> data) const noexcept
+	{
+		return lent_ && data.data() >= lent_ &&
+		       data.data() + data.size() <= lent_ + buffers_.buffer_size();
+	}
+
 	void give_back(std::byte *buffer) noexcept
 	{
 		/* From here on the memory may become anything, and must not be sent as pages. */
@@ -487,6 +500,12 @@ class stream::operation {
 	{
 	}
 
+	operation(stream &peer, const received &bytes, bool more) noexcept
+		: operation(peer, *bytes, more)
+	{
+		in_buffer_ = true;
+	}
+
 	operation(stream &peer, file_pages &pages, bool more) noexcept
 		: peer_(&peer), pages_(&pages), size_(pages.size()), kind_(kind::write_pages),
 		  more_(more)
@@ -508,6 +527,7 @@ class stream::operation {
 	std::uint16_t begin_ = 0; /* read: where in data_ it begins */
 	kind kind_;
 	bool more_ = false;
+	bool in_buffer_ = false; /* write: the bytes are in a buffer that a read() brought */
 };
 /** @endcond */
 
@@ -756,6 +776,11 @@ inline stream::finish_operation stream::finish_sending() noexcept
 inline stream::write_operation stream::write(std::span<const std::byte> data, bool more) noexcept
 {
 	return write_operation(*this, data, more);
+}
+
+inline stream::write_operation stream::write(const received &bytes, bool more) noexcept
+{
+	return write_operation(*this, bytes, more);
 }
 
 inline stream::write_operation stream::write(file_pages &pages, bool more) noexcept
@@ -1119,10 +1144,9 @@ inline result<std::size_t> stream::send(const operation &op) noexcept
 
 	const std::span data(op.data_, op.size_);
 
-	/* Bytes that go back out of the buffer they came in need no copy. But TCP then keeps the
+	/* Bytes that go out of the buffer they came in need no copy. But TCP then keeps the
 	 * whole buffer until they are acknowledged, so they have to fill a good part of it. */
-	if (op.size_ >= buffers_.buffer_size() / 2 && lent_ && op.data_ >= lent_ &&
-	    op.data_ + op.size_ <= lent_ + buffers_.buffer_size())
+	if (op.size_ >= buffers_.buffer_size() / 2 && (op.in_buffer_ || is_lent(data)))
 		flags |= KTCP_SEND_PAGES;
 	const softirq_pages *const pages = strand_.in_softirq();
 

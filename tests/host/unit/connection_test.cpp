@@ -1062,6 +1062,26 @@ TEST_F(connection_test, the_rest_of_a_partial_send_is_copied_once_it_is_small)
 	EXPECT_EQ(peer->advance(), progress::finished);
 }
 
+TEST_F(connection_test, bytes_of_an_earlier_read_go_out_in_their_pages)
+{
+	EXPECT_CALL(port, sock_recv(_, _, _))
+		.WillOnce(receive(std::string(4096, 'x')))
+		.WillOnce(receive("y"))
+		.WillOnce(receive("z"));
+	EXPECT_CALL(port, sock_send(_, _, 4096, KTCP_SEND_PAGES)).WillOnce(Return(2048));
+	EXPECT_CALL(port, sock_send(_, _, 2048, KTCP_SEND_PAGES)).WillOnce(Return(2047));
+	EXPECT_CALL(port, sock_send(_, _, 1, 0)).Times(2).WillRepeatedly(Return(1));
+	serve([](ktcp::connection &peer) -> task {
+		const auto first = co_await peer.read();
+		const auto second = co_await peer.read();
+		const auto third = co_await peer.read();
+
+		EXPECT_TRUE(co_await peer.write(first));
+		EXPECT_TRUE(co_await peer.write(second));
+	});
+	EXPECT_EQ(peer->advance(), progress::finished);
+}
+
 TEST_F(connection_test, a_handlers_own_memory_is_copied)
 {
 	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive(std::string(4096, 'x')));
