@@ -3,6 +3,7 @@
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
@@ -19,7 +20,7 @@ struct vfsmount *ktcp_kunit_proc_mount(void)
 	if (!type)
 		return NULL;
 	mount = kern_mount(type);
-	put_filesystem(type);
+	module_put(type->owner); /* put_filesystem(), which modules may not call */
 	return IS_ERR(mount) ? NULL : mount;
 }
 
