@@ -205,5 +205,29 @@ TEST_P(netns, a_port_in_use_elsewhere_is_said_and_fails_nothing)
 	EXPECT_EQ(echo(peer, "hello"), "");
 }
 
+// Any user may make namespaces; a kernel's log is not theirs to fill. By a clock of its own, since the
+// bound is one for each five seconds.
+class netns_by_icount : public netns {};
+INSTANTIATE_TEST_SUITE_P(icount, netns_by_icount, testing::Values("event"), model_name);
+
+TEST_P(netns_by_icount, many_without_a_server_do_not_fill_the_log)
+{
+	allow_log("device=ktcp0: the kernel refuses it|cannot listen|no server in network namespace");
+	allow_other("callbacks suppressed");
+	ASSERT_TRUE(shell("/sbin/ip link add ktcp0 type veth peer name ktcp1"));
+	load_model("netns_all=1 device=ktcp0");
+	const auto start = clock::now();
+	std::thread([] {
+		for (int i = 0; i < 200; ++i)
+			ASSERT_EQ(::unshare(CLONE_NEWNET), 0) << std::strerror(errno);
+	}).join();
+	const std::size_t periods = 2 + (clock::now() - start) / 5s;
+	const std::size_t lines = logged("the kernel refuses it|cannot listen|no server in").size();
+	EXPECT_GT(lines, 0u);
+	EXPECT_LE(lines, 50 * periods);
+	EXPECT_LT(periods, 8u) << "too slow to show anything";
+	EXPECT_TRUE(shell("/sbin/ip link del ktcp0"));
+}
+
 } // namespace
 } // namespace vm

@@ -23,10 +23,16 @@ static void ktcp_vprintk(enum ktcp_log_level level, const char *format, va_list 
 	}
 }
 
+/* A person reads them: more come only where a user makes namespaces in which no server can be. */
+enum { KTCP_LINES_MOST = 50 };
+
 void ktcp_printk(enum ktcp_log_level level, const char *format, ...)
 {
+	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL, KTCP_LINES_MOST);
 	va_list args;
 
+	if (!__ratelimit(&limit))
+		return;
 	va_start(args, format);
 	ktcp_vprintk(level, format, &args);
 	va_end(args);
