@@ -956,16 +956,6 @@ class drop_served : public dropping, public testing::WithParamInterface<const ch
 		load("model=" + std::string(GetParam()) + " backlog=512");
 		dropping::SetUp();
 	}
-	// How many connections the server has; -1 without a server.
-	static long active()
-	{
-		std::istringstream in(read_file("/proc/net/kecho/statistics"));
-		std::string name;
-		for (long value; in >> name >> value;)
-			if (name == "active")
-				return value;
-		return -1;
-	}
 	const std::string all = "*:" + std::to_string(server_port) + "\n";
 };
 FOR_EVERY_MODEL(drop_served);
@@ -981,9 +971,11 @@ TEST_P(drop_served, connections_that_wait_end_at_once)
 		deaf.emplace_back(options{ .receive_buffer = 65536, .send_buffer = 65536 });
 		EXPECT_GT(deaf.back().send_until_blocked(pattern(1 << 16, 1)), 0u);
 	}
-	ASSERT_EQ(active(), 53);
+	ASSERT_EQ(number_of("/proc/net/kecho/statistics", "active"), 53);
 	EXPECT_EQ(write_once(all), static_cast<long>(all.size()));
-	EXPECT_TRUE(eventually(10s, [] { return active() == 0; })) << active();
+	EXPECT_TRUE(eventually(10s, [] {
+		return number_of("/proc/net/kecho/statistics", "active") == 0;
+	})) << number_of("/proc/net/kecho/statistics", "active");
 	for (auto *peers : { &idle, &deaf })
 		for (auto &each : *peers) {
 			each.receive_to_end();

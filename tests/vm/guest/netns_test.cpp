@@ -212,7 +212,8 @@ INSTANTIATE_TEST_SUITE_P(icount, netns_by_icount, testing::Values("event"), mode
 
 TEST_P(netns_by_icount, many_without_a_server_do_not_fill_the_log)
 {
-	allow_log("device=ktcp0: the kernel refuses it|cannot listen|no server in network namespace");
+	allow_log(
+		"device=ktcp0: the kernel refuses it|cannot listen|no server in network namespace");
 	allow_other("callbacks suppressed");
 	ASSERT_TRUE(shell("/sbin/ip link add ktcp0 type veth peer name ktcp1"));
 	load_model("netns_all=1 device=ktcp0");

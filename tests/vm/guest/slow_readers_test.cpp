@@ -283,17 +283,6 @@ TEST_P(slow_readers, an_answer_that_is_read_slowly_keeps_its_connection)
 class slow_echo : public every_model {};
 FOR_EVERY_MODEL(slow_echo);
 
-unsigned long counted(const std::string &name)
-{
-	std::ifstream in("/proc/net/kecho/statistics");
-	std::string each;
-	unsigned long value;
-	while (in >> each >> value)
-		if (each == name)
-			return value;
-	return ~0ul;
-}
-
 // The server's send buffer holds megabytes. A third of it is free only after minutes.
 TEST_P(slow_echo, a_slow_reader_is_served_to_the_end)
 {
@@ -317,7 +306,7 @@ TEST_P(slow_echo, a_slow_reader_is_served_to_the_end)
 	}
 	sender.join();
 	EXPECT_TRUE(back == data) << back.size() << " bytes, then " << std::strerror(slow.error());
-	EXPECT_EQ(counted("timed_out"), 0u);
+	EXPECT_EQ(number_of("/proc/net/kecho/statistics", "timed_out"), 0);
 }
 
 // It takes nothing, and sends now and then: that is no progress.
@@ -331,8 +320,8 @@ TEST_P(slow_echo, one_that_takes_nothing_is_ended_though_it_sends)
 	EXPECT_EQ(::poll(&reset, 1, 60'000), 1);
 	EXPECT_GE(clock::now() - begun, 18s);
 	EXPECT_LE(clock::now() - begun, 23s);
-	EXPECT_EQ(counted("timed_out_write"), 1u);
-	EXPECT_EQ(counted("timed_out_idle"), 0u);
+	EXPECT_EQ(number_of("/proc/net/kecho/statistics", "timed_out_write"), 1);
+	EXPECT_EQ(number_of("/proc/net/kecho/statistics", "timed_out_idle"), 0);
 }
 
 } // namespace
