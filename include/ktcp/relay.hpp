@@ -11,8 +11,8 @@
  * @endcode
  *
  * Both are coroutines: in softirq there may be no memory for their frame (ENOMEM), see task.hpp.
- * Cost: the bytes are copied twice, out of the one socket and into the other. Only a stream's own bytes go
- * back to its peer as pages.
+ * Cost: the bytes are copied once, out of the one socket. Pieces that fill half of a buffer go to the
+ * other one as pages; smaller ones are copied there, too.
  */
 #ifndef KTCP_RELAY_HPP
 #define KTCP_RELAY_HPP
