@@ -15,7 +15,7 @@ enum ktcp_log_level {
 
 /**
  * ktcp_printk() - one line in the kernel's log, "MODULE: " before it and a line end
- * after it; dropped, and counted by the kernel, beyond fifty in five seconds.
+ * after it. The kernel drops, and counts, those beyond fifty in five seconds.
  * @format: as printf(); the kernel's own %p extensions are not portable. Never a
  *          peer's bytes.
  * Context: any.

@@ -118,8 +118,8 @@ TEST_P(pooled, every_question_is_answered_whatever_the_target_does)
 			peer.receive_to_end();
 		},
 	};
-	load_model();
 	for (const auto &each : deeds) {
+		load_model();
 		origin at(echoes(3, each));
 		std::vector<std::thread> clients;
 		for (int i = 0; i < 4; ++i)
@@ -130,6 +130,7 @@ TEST_P(pooled, every_question_is_answered_whatever_the_target_does)
 		for (auto &one : clients)
 			one.join();
 		EXPECT_GE(at.accepted(), 80);
+		unload(); /* ends the kept ones, which the target waits for */
 	}
 }
 
@@ -147,6 +148,7 @@ TEST_P(pooled, an_unasked_byte_is_no_answer)
 		std::this_thread::sleep_for(50ms);
 	}
 	EXPECT_EQ(at.accepted(), 10);
+	unload();
 }
 
 TEST_P(pooled, is_unloaded_while_clients_ask)
