@@ -526,8 +526,9 @@ class stream::operation {
 	int status_ = 0;
 	std::uint16_t begin_ = 0; /* read: where in data_ it begins */
 	kind kind_;
-	bool more_ = false;
-	bool in_buffer_ = false; /* write: the bytes are in a buffer that a read() brought */
+	/* Bits, for an operation is a part of each coroutine's frame. */
+	bool more_ : 1 = false;
+	bool in_buffer_ : 1 = false; /* write: the bytes are in a buffer that a read() brought */
 };
 /** @endcond */
 
