@@ -29,8 +29,10 @@
  *		backend.keep(10'000);	// for the next one
  * @endcode
  *
- * The server keeps up to 64, which end at the latest with it. One is taken only if no byte, no FIN and no
- * reset came meanwhile.
+ * The server keeps up to 64, which end at the latest with it. One is taken only if it shows no byte, no FIN
+ * and no reset. What is still on its way does not show: a target may say something of its own and close. So
+ * the first bytes need not be the answer, and a target that died in silence says nothing. within() bounds
+ * the wait.
  *
  * Context: a handler's, in every model. Looking for a port sleeps, so the handler goes on in a worker
  * of an unbound workqueue for that, as after may_sleep(). The outcome costs one turn in process
@@ -105,9 +107,10 @@ class [[nodiscard]] outgoing {
 	 * The exchange has ended well: all that was asked has been answered, and read. When this goes, the
 	 * connection is kept for a connect() of the same server, to the same target, with `reuse`.
 	 *
-	 * It is closed instead if there are bytes to read, or if the peer has ended it. So it is behind
-	 * finish_sending() and reset_at_end(), and with a local address or socket options of its own. The
-	 * server keeps 64 at most, which count no more towards max_outgoing.
+	 * It is closed instead if a byte is read or written after this, if there are bytes to read, or if the
+	 * peer has ended it. So it is behind finish_sending() and reset_at_end(), and with a local address or
+	 * socket options of its own. The server keeps 64, which count no more towards max_outgoing. One more
+	 * takes the place of one that has ended, or of the oldest.
 	 *
 	 * @param ms  milliseconds that it is kept for, at most. Less than the target keeps an idle connection.
 	 */
@@ -118,9 +121,9 @@ class [[nodiscard]] outgoing {
 	}
 
 	/**
-	 * Was it kept? Then the target may end it at the moment in which it is taken. The first read ends or
-	 * fails with ECONNRESET then, and so may the write before. A request that does no harm twice is sent
-	 * again, on a connection that is made without `reuse`.
+	 * Was it kept? Then the target may end it at the moment in which it is taken. The first exchange fails
+	 * then: its read ends, or it or the write has an error (ECONNRESET, EPIPE …). A request that does no
+	 * harm twice is sent again, on a connection that is made without `reuse`.
 	 */
 	bool is_reused() const noexcept
 	{

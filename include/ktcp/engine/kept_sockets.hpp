@@ -9,7 +9,8 @@
  * module's claim on the socket stays meanwhile (ktcp_sock_unhook()), so no BPF program takes it.
  *
  * No callback tells of what happens to a kept socket. It is looked at when it is taken: bytes, a FIN and a
- * reset are each a reason to close it. A work item closes the others when their time is over.
+ * reset are each a reason to close it. A work item closes the others when their time is over, and with them
+ * those that have ended.
  */
 #ifndef KTCP_ENGINE_KEPT_SOCKETS_HPP
 #define KTCP_ENGINE_KEPT_SOCKETS_HPP
@@ -50,8 +51,8 @@ class kept_sockets {
 	}
 
 	/*
-	 * Keep a connection to @to for so many milliseconds, if there is room and memory. It is unhooked, and
-	 * as good as new. Return: it was taken.
+	 * Keep a connection to @to for so many milliseconds, if there is memory. It is unhooked, and as good as
+	 * new. Of too many, one that has ended goes, or the oldest. Return: it was taken.
 	 */
 	bool keep(ktcp::socket &one, const endpoint &to, unsigned int ms) noexcept
 	{
@@ -61,18 +62,21 @@ class kept_sockets {
 		if (!memory)
 			return false;
 
-		auto held = all_.lock();
+		ktcp::socket gone;
+		{
+			auto held = all_.lock();
 
-		if (held->count == most) {
-			ktcp_kfree(memory);
-			return false;
+			if (held->count == most)
+				gone = remove(*held, least(*held));
+
+			auto &made = *::new (memory) entry(std::move(one), to, ktcp_now_ms() + ms);
+
+			held->sockets.push_back(made);
+			held->count++;
+			look_by(*held, made.until_ms);
 		}
-
-		auto &made = *::new (memory) entry(std::move(one), to, ktcp_now_ms() + ms);
-
-		held->sockets.push_back(made);
-		held->count++;
-		look_by(*held, made.until_ms);
+		if (gone)
+			gone.close(); /* which takes its lock */
 		return true;
 	}
 
@@ -114,6 +118,15 @@ class kept_sockets {
 		std::uint64_t looks_at = UINT64_MAX; /* when work_ is to run */
 	};
 
+	/* Of some: the first that has ended or has a byte, or else the oldest. */
+	static entry &least(state &held) noexcept
+	{
+		for (entry &each : held.sockets)
+			if (each.socket.readable())
+				return each;
+		return *held.sockets.begin();
+	}
+
 	static ktcp::socket remove(state &held, entry &one) noexcept
 	{
 		ktcp::socket taken = std::move(one.socket);
@@ -137,7 +150,8 @@ class kept_sockets {
 			       when_ms > now ? static_cast<unsigned int>(when_ms - now) : 0);
 	}
 
-	/* Those whose time is over by then. Closing takes the socket's lock, so it is done without ours. */
+	/* Those whose time is over by then, or that have ended. Closing takes the socket's lock, so it is done
+	 * without ours. */
 	void close_until(std::uint64_t ms) noexcept
 	{
 		for (;;) {
@@ -146,7 +160,7 @@ class kept_sockets {
 				auto held = all_.lock();
 
 				for (entry &each : held->sockets)
-					if (each.until_ms <= ms) {
+					if (each.until_ms <= ms || each.socket.readable()) {
 						over = remove(*held, each);
 						break;
 					}

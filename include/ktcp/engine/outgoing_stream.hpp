@@ -88,6 +88,7 @@ class outgoing_stream : public second_stream, ktcp_sock_hook {
 	void keep(unsigned int ms) noexcept
 	{
 		keep_ms_ = ms;
+		kept_at_ = moved();
 	}
 
 	/* Is its socket one that was kept? */
@@ -128,6 +129,14 @@ class outgoing_stream : public second_stream, ktcp_sock_hook {
 		return how_.local == endpoint() && how_.socket.is_default();
 	}
 
+	/* No byte has gone either way since keep(): no question is without its answer. */
+	bool is_quiet() const noexcept
+	{
+		const traffic now = moved();
+
+		return now.bytes_in == kept_at_.bytes_in && now.bytes_out == kept_at_.bytes_out;
+	}
+
 	void close(unsigned int linger_ms) noexcept
 	{
 		outgoing_room &room = room_;
@@ -135,7 +144,7 @@ class outgoing_stream : public second_stream, ktcp_sock_hook {
 		room.closing(open_);
 		if (socket()) {
 			const bool whole = keep_ms_ && is_plain() && !is_reset_at_end() &&
-					   !readable();
+					   is_quiet() && !readable();
 
 			::ktcp_sock_unhook(socket().raw(), this);
 			drop_kept();
@@ -165,6 +174,7 @@ class outgoing_stream : public second_stream, ktcp_sock_hook {
 	const connect_options how_;
 	open_outgoing open_{ socket() };
 	atomic<bool> told_ = false; /* by the hook, since it was asked last */
+	traffic kept_at_ = {}; /* at the last keep() */
 	unsigned int keep_ms_ = 0; /* 0: it is closed */
 	stage stage_ = stage::asked;
 	bool reused_ = false;

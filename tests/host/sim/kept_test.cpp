@@ -99,6 +99,28 @@ struct asker {
 	}
 };
 
+/* Asks once more than it waits for an answer. */
+struct hasty_asker : asker {
+	ktcp::task operator()(ktcp::connection &peer) const
+	{
+		while (auto question = co_await peer.read_exactly(1)) {
+			auto server = co_await ktcp::connect(peer, to,
+							     { .timeout_ms = 0, .reuse = true });
+
+			if (!server || !co_await server->write(question.text()))
+				co_return;
+
+			const auto answer = co_await server->read_exactly(1);
+
+			if (!answer)
+				co_return;
+			server.keep(kept_ms);
+			if (!co_await server->write("?") || !co_await peer.write(answer.text()))
+				co_return;
+		}
+	}
+};
+
 using target_server = ktcp::server<target, ktcp::any_model>;
 using asker_server = ktcp::server<asker, ktcp::any_model>;
 
@@ -187,6 +209,25 @@ TEST_P(Kept, IsNotTakenWithBytesThatNobodyAskedFor)
 		SIM_EXPECT(w, to.start(target_settings()));
 		SIM_EXPECT(w, server.start(settings()));
 		come_and_ask(w, 3, 20);
+		SIM_EXPECT_EQ(w, notes.connections, 3u);
+		server.stop();
+		to.stop();
+		w.unload();
+	});
+}
+
+/* A question without its answer came after keep(): the answer would be another client's. */
+TEST_P(Kept, IsNotTakenWhileAnAnswerIsUnderWay)
+{
+	sim::explore(500, {}, [this](world &w) {
+		target_notes notes;
+		target_server to(target{ &notes });
+		ktcp::server<hasty_asker, ktcp::any_model> server;
+
+		SIM_EXPECT(w, to.start(target_settings()));
+		SIM_EXPECT(w, server.start(settings()));
+		for (int i = 0; i < 3; i++)
+			come_and_ask(w, 1, 0);
 		SIM_EXPECT_EQ(w, notes.connections, 3u);
 		server.stop();
 		to.stop();

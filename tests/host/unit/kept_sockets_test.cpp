@@ -18,6 +18,7 @@ class kept : public testing::Test {
 	kept()
 	{
 		sockets->use(queue);
+		ON_CALL(port, sock_readable(_)).WillByDefault(Return(false));
 	}
 
 	~kept() override
@@ -77,14 +78,23 @@ TEST_F(kept, gives_the_last_one_of_that_target)
 
 TEST_F(kept, has_a_bound)
 {
-	ktcp::socket one(port.fake.new_socket());
+	::socket *const oldest = keep(1);
+	::socket *const next = keep(1);
 
-	for (unsigned int i = 0; i < ktcp::detail::kept_sockets::most; i++)
+	for (unsigned int i = 2; i < ktcp::detail::kept_sockets::most; i++)
 		keep(1);
-	EXPECT_FALSE(sockets->keep(one, target(1), 1000));
-	EXPECT_TRUE(one) << "it is still its owner's";
-	EXPECT_NE(take(1), nullptr);
-	EXPECT_TRUE(sockets->keep(one, target(1), 1000));
+	EXPECT_CALL(port, sock_release(oldest)).Times(1);
+	::socket *const other = keep(2);
+	testing::Mock::VerifyAndClearExpectations(&port);
+
+	/* One that has ended goes before an older one that has not. */
+	ON_CALL(port, sock_readable(_)).WillByDefault([&](const ::socket *raw) { return raw == other; });
+	EXPECT_CALL(port, sock_release(next)).Times(0);
+	EXPECT_CALL(port, sock_release(other)).Times(1);
+	::socket *const last = keep(3);
+	testing::Mock::VerifyAndClearExpectations(&port);
+	EXPECT_EQ(take(2), nullptr);
+	EXPECT_EQ(take(3), last);
 }
 
 TEST_F(kept, leaves_the_socket_to_its_owner_without_memory)
