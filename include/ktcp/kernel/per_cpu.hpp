@@ -140,7 +140,8 @@ class per_cpu {
 	/**
 	 * This CPU's value, with bottom halves off. The caller stays on this CPU, and does not sleep. No other
 	 * here() of this value is open on this CPU meanwhile. Not inside another here().
-	 * Context: process or softirq, also with a spin lock held; not a hard interrupt.
+	 * Context: process or softirq, with interrupts on: under spin_guarded, but not under a lock that turns
+	 * them off, for bottom halves run when it goes.
 	 */
 	[[nodiscard]] access here() noexcept
 	{

@@ -29,7 +29,7 @@ namespace ktcp
 
 /**
  * Of these, a module has one at a time. All that is called of an Object is called in process
- * context, for one namespace after the other, while no namespace begins or ends.
+ * context. Namespaces begin and end side by side (copy_net_ns()), so what Objects share has a lock.
  */
 template <class Object>
 class pernet : private ktcp_pernet {

@@ -87,7 +87,9 @@ struct ktcp_per_cpu *ktcp_alloc_percpu(size_t size, size_t align)
 
 	if (!all)
 		return NULL;
-	all->memory = KTCP_CHARGED(__alloc_percpu_gfp(size, align, ktcp_gfp_flags(KTCP_GFP_KERNEL)));
+	/* pcpu_alloc() forgets __GFP_RETRY_MAYFAIL, and heeds this: it kills no process for memory. */
+	all->memory = KTCP_CHARGED(
+		__alloc_percpu_gfp(size, align, ktcp_gfp_flags(KTCP_GFP_KERNEL) | __GFP_NORETRY));
 	if (!all->memory || !ktcp_per_cpu_make_locks(all)) {
 		ktcp_free_percpu(all);
 		return NULL;
