@@ -426,11 +426,12 @@ class server : public server_base {
 				    !(each == &softirq::table && detail::may_sleep<Handler>))
 					return server_base::start(options, *each, habits, handle,
 								  &handler_);
-			KTCP_LOG_ERR("model=%.*s: %s", static_cast<int>(options.model.size()),
-				     options.model.data(),
-				     detail::may_sleep<Handler> ?
-					     "this server may sleep; must be event, work or thread" :
-					     "must be event, softirq, work or thread");
+			KTCP_LOG_ERR_RATELIMITED(
+				"model=%.*s: %s", static_cast<int>(options.model.size()),
+				options.model.data(),
+				detail::may_sleep<Handler> ?
+					"this server may sleep; must be event, work or thread" :
+					"must be event, softirq, work or thread");
 			return errc::einval;
 		} else {
 			return server_base::start(options, Model::table, habits, handle, &handler_);
@@ -493,15 +494,16 @@ inline result<void> server_base::start(const server_options &options, const stru
 		return errc::ebusy;
 	if (options.buffer_bytes < running::least_buffer_bytes ||
 	    options.buffer_bytes > running::most_buffer_bytes) {
-		KTCP_LOG_ERR("buffers of %zu bytes: must be %zu to %zu", options.buffer_bytes,
-			     running::least_buffer_bytes, running::most_buffer_bytes);
+		KTCP_LOG_ERR_RATELIMITED("buffers of %zu bytes: must be %zu to %zu",
+					 options.buffer_bytes, running::least_buffer_bytes,
+					 running::most_buffer_bytes);
 		return errc::einval;
 	}
 
 	void *memory = ktcp_kmalloc(sizeof(running), KTCP_GFP_KERNEL);
 
 	if (!memory) {
-		KTCP_LOG_ERR("no memory to start; free some and load again");
+		KTCP_LOG_ERR_RATELIMITED("no memory to start; free some and load again");
 		return errc::enomem;
 	}
 	live_ = new (memory) running(options, habits);
@@ -527,8 +529,8 @@ inline result<void> server_base::running::make_turns() noexcept
 	auto made = engine::create();
 
 	if (!made && made.error() == errc::eopnotsupp) {
-		KTCP_LOG_NOTE("this kernel's softirqs do not exclude each other: "
-			      "connections are served by work items");
+		KTCP_LOG_NOTE_RATELIMITED("this kernel's softirqs do not exclude each other: "
+					  "connections are served by work items");
 		return {};
 	}
 	use.turns = KTCP_TRY(std::move(made));
@@ -543,7 +545,7 @@ inline result<void> server_base::running::choose_cpus() noexcept
 	if (text.empty())
 		return {};
 	if (options.placement == placement::anywhere) {
-		KTCP_LOG_ERR(
+		KTCP_LOG_ERR_RATELIMITED(
 			"cpus=%.*s: not with unbound=1, where the scheduler chooses; leave out one",
 			static_cast<int>(text.size()), text.data());
 		return errc::einval;
@@ -552,9 +554,9 @@ inline result<void> server_base::running::choose_cpus() noexcept
 	const auto read = sessions.use().cpus.assign(text, ktcp_nr_cpus());
 
 	if (!read) {
-		KTCP_LOG_ERR("cpus=%.*s: character %zu: %s; this machine has 0 to %u",
-			     static_cast<int>(text.size()), text.data(), read.at + 1, read.error,
-			     ktcp_nr_cpus() - 1);
+		KTCP_LOG_ERR_RATELIMITED("cpus=%.*s: character %zu: %s; this machine has 0 to %u",
+					 static_cast<int>(text.size()), text.data(), read.at + 1,
+					 read.error, ktcp_nr_cpus() - 1);
 		return errc::einval;
 	}
 	options.placement = placement::spread;
@@ -594,8 +596,8 @@ inline result<void> server_base::running::set_up(const struct model &model,
 	const auto status = make();
 
 	if (!status) {
-		KTCP_LOG_ERR("no memory to start (error %d); free some and load again",
-			     status.code());
+		KTCP_LOG_ERR_RATELIMITED("no memory to start (error %d); free some and load again",
+					 status.code());
 		return status;
 	}
 	use.model = &model;
@@ -779,7 +781,7 @@ inline result<void> server_base::running::open(door &at) noexcept
 	if (at.address.empty() && !made &&
 	    (made.error() == errc::eafnosupport || made.error() == errc::eaddrnotavail)) {
 		if (!listened.load(memory_order_relaxed))
-			KTCP_LOG_NOTE("IPv6 is off: listening on IPv4 alone");
+			KTCP_LOG_NOTE_RATELIMITED("IPv6 is off: listening on IPv4 alone");
 		made = bound(at, family::inet, local);
 	}
 	if (!made)
@@ -848,7 +850,7 @@ inline result<void> server_base::running::listen() noexcept
 inline result<void> server_base::running::listen_at(std::string_view address) noexcept
 {
 	if (door_count == most_addresses || (address.empty() && !options.address.empty())) {
-		KTCP_LOG_ERR(
+		KTCP_LOG_ERR_RATELIMITED(
 			"address=%.*s: there may be 1 to %u addresses, with a comma between two",
 			static_cast<int>(options.address.size()), options.address.data(),
 			most_addresses);
@@ -873,8 +875,9 @@ inline result<void> server_base::running::listen_at(std::string_view address) no
 	} else if (listening.error() == errc::eaddrinuse) {
 		say_port_in_use();
 	} else {
-		KTCP_LOG_ERR("cannot listen on port %u (error %d); choose another with port=",
-			     options.port, listening.error().code());
+		KTCP_LOG_ERR_RATELIMITED(
+			"cannot listen on port %u (error %d); choose another with port=",
+			options.port, listening.error().code());
 	}
 	return listening;
 }
@@ -898,10 +901,11 @@ inline void server_base::running::say_port_in_use() noexcept
 		},
 		&ours);
 	if (ours.found.local.port) {
-		KTCP_LOG_ERR("port %u is in use: the module %s listens at %s, a server of ktcp's; "
-			     "unload it, or choose another with port= or address=",
-			     options.port, ours.found.module,
-			     endpoint_text(endpoint(ours.found.local)).c_str());
+		KTCP_LOG_ERR_RATELIMITED(
+			"port %u is in use: the module %s listens at %s, a server of ktcp's; "
+			"unload it, or choose another with port= or address=",
+			options.port, ours.found.module,
+			endpoint_text(endpoint(ours.found.local)).c_str());
 		return;
 	}
 
@@ -913,15 +917,16 @@ inline void server_base::running::say_port_in_use() noexcept
 		return is;
 	}));
 	if (holder.local.port)
-		KTCP_LOG_ERR(
+		KTCP_LOG_ERR_RATELIMITED(
 			"port %u is in use: %s listens, of user %u, inode %lu (ss -ltnpe); stop "
 			"it, or choose another with port= or address=",
 			options.port, endpoint_text(endpoint(holder.local)).c_str(), holder.user,
 			holder.inode);
 	else
-		KTCP_LOG_ERR("port %u is in use; stop the program that has it (ss -tanp), or choose "
-			     "another with port= or address=",
-			     options.port);
+		KTCP_LOG_ERR_RATELIMITED(
+			"port %u is in use; stop the program that has it (ss -tanp), or choose "
+			"another with port= or address=",
+			options.port);
 }
 
 /* The listener was lost, by ss -K for example. Try until it is back, and log the obstacle once. */
@@ -964,11 +969,12 @@ inline result<void> server_base::running::publish() noexcept
 	const auto status = files.publish(folder, options.net, options.own_file);
 
 	if (!status)
-		KTCP_LOG_ERR("cannot make /proc/net/%s (error %d)%s", folder, status.code(),
-			     status.error() == errc::eexist ?
-				     ": it is there; the kernel or another server has this name, so "
-				     "give the module another one" :
-				     "");
+		KTCP_LOG_ERR_RATELIMITED(
+			"cannot make /proc/net/%s (error %d)%s", folder, status.code(),
+			status.error() == errc::eexist ?
+				": it is there; the kernel or another server has this name, so "
+				"give the module another one" :
+				"");
 	return status;
 }
 

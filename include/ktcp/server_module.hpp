@@ -145,9 +145,10 @@ class server_module {
 				return status;
 			}
 			if (!status)
-				KTCP_LOG_WARN("no server in network namespace %u (error %d); "
-					      "load the module again to have one there",
-					      ktcp_net_number(net_), status.code());
+				KTCP_LOG_WARN_RATELIMITED(
+					"no server in network namespace %u (error %d); "
+					"load the module again to have one there",
+					ktcp_net_number(net_), status.code());
 			return {};
 		}
 

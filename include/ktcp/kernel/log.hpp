@@ -21,6 +21,8 @@
 
 /** A fault that keeps the module, or a part of it, from working. Any context. */
 #define KTCP_LOG_ERR(...) ktcp_printk(KTCP_LOG_ERROR, __VA_ARGS__)
+/** The same where a server starts: with netns_all=1 users cause that, who make namespaces. Any context. */
+#define KTCP_LOG_ERR_RATELIMITED(...) ktcp_printk_ratelimited(KTCP_LOG_ERROR, __VA_ARGS__)
 /** A fault beside which the module goes on. Any context. */
 #define KTCP_LOG_WARN(...) ktcp_printk(KTCP_LOG_WARNING, __VA_ARGS__)
 /** A fact for the person who loads the module. Any context. */

@@ -54,11 +54,12 @@ struct socket_options {
 	{
 		return set(to, [](const refusal &why) {
 			if (why.text)
-				KTCP_LOG_ERR("%s=%s: the kernel refuses it (error %d); %s",
-					     why.name, why.text, why.status, why.help);
+				KTCP_LOG_ERR_RATELIMITED(
+					"%s=%s: the kernel refuses it (error %d); %s", why.name,
+					why.text, why.status, why.help);
 			else
-				KTCP_LOG_ERR("%s=%u: the kernel refuses it (error %d)", why.name,
-					     why.value, why.status);
+				KTCP_LOG_ERR_RATELIMITED("%s=%u: the kernel refuses it (error %d)",
+							 why.name, why.value, why.status);
 		});
 	}
 
@@ -143,8 +144,8 @@ inline result<endpoint> listen_address(std::string_view text, struct net *net) n
 	if (text.empty())
 		return endpoint::any(0);
 	if (!address) {
-		KTCP_LOG_ERR("address=%.*s: %s", static_cast<int>(text.size()), text.data(),
-			     address.error);
+		KTCP_LOG_ERR_RATELIMITED("address=%.*s: %s", static_cast<int>(text.size()),
+					 text.data(), address.error);
 		return errc::einval;
 	}
 
@@ -158,8 +159,9 @@ inline result<endpoint> listen_address(std::string_view text, struct net *net) n
 			name[i] = zone[i];
 		raw.scope_id = number ? number.value : ktcp_net_ifindex(net, name);
 		if (!raw.scope_id) {
-			KTCP_LOG_ERR("address=%.*s: there is no device %s; ip link lists them",
-				     static_cast<int>(text.size()), text.data(), name);
+			KTCP_LOG_ERR_RATELIMITED(
+				"address=%.*s: there is no device %s; ip link lists them",
+				static_cast<int>(text.size()), text.data(), name);
 			return errc::einval;
 		}
 	}

@@ -15,7 +15,7 @@ enum ktcp_log_level {
 
 /**
  * ktcp_printk() - one line in the kernel's log, "MODULE: " before it and a line end
- * after it. The kernel drops, and counts, those beyond fifty in five seconds.
+ * after it.
  * @format: as printf(); the kernel's own %p extensions are not portable. Never a
  *          peer's bytes.
  * Context: any.
@@ -24,8 +24,8 @@ __attribute__((format(printf, 2, 3))) void ktcp_printk(enum ktcp_log_level level
 						       const char *format, ...);
 
 /**
- * ktcp_printk_ratelimited() - the same for lines that a peer can cause: dropped, and
- * counted by the kernel, beyond a few a second.
+ * ktcp_printk_ratelimited() - the same for lines that a peer can cause, or a user who makes network
+ * namespaces. The kernel drops those of a level beyond ten in five seconds.
  */
 __attribute__((format(printf, 2, 3))) void ktcp_printk_ratelimited(enum ktcp_log_level level,
 								   const char *format, ...);

@@ -28,9 +28,11 @@ TEST(log, each_macro_has_its_level_and_formats)
 	EXPECT_CALL(port, printk(KTCP_LOG_WARNING, "low on memory"));
 	EXPECT_CALL(port, printk(KTCP_LOG_INFO, "model=work serves -1"));
 	EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_WARNING, "peer 3 of 4"));
+	EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_ERROR, "device=v0"));
 
 	KTCP_LOG_ERR("port %u is in use", 80u);
 	KTCP_LOG_WARN("low on memory");
 	KTCP_LOG_NOTE("model=%.*s serves %d", 4, "worker", -1);
 	KTCP_LOG_WARN_RATELIMITED("peer %d of %zu", 3, std::size_t{ 4 });
+	KTCP_LOG_ERR_RATELIMITED("device=%s", "v0");
 }

@@ -218,7 +218,7 @@ TEST_F(server_module_test, spreads_and_drains_and_limits_each_peer)
 TEST_F(server_module_test, a_port_in_use_fails_the_load)
 {
 	EXPECT_CALL(port, sock_bind(_, _)).WillOnce(Return(-EADDRINUSE));
-	EXPECT_CALL(port, printk(KTCP_LOG_ERROR, HasSubstr("in use"))).Times(1);
+	EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_ERROR, HasSubstr("in use"))).Times(1);
 	EXPECT_EQ(ktcp_module_start(), -EADDRINUSE);
 }
 
@@ -228,7 +228,8 @@ TEST_F(server_module_test, an_unknown_model_fails_the_load)
 	char *const before = ktcp_param_model;
 
 	ktcp_param_model = fibre;
-	EXPECT_CALL(port, printk(KTCP_LOG_ERROR, HasSubstr("event, softirq, work or thread")))
+	EXPECT_CALL(port,
+		    printk_ratelimited(KTCP_LOG_ERROR, HasSubstr("event, softirq, work or thread")))
 		.Times(1);
 	EXPECT_EQ(ktcp_module_start(), -EINVAL);
 	ktcp_param_model = before;
@@ -291,9 +292,9 @@ TEST_F(server_in_each_namespace, one_that_cannot_listen_keeps_no_namespace_from_
 		.WillOnce(Return(-EADDRINUSE))
 		.WillRepeatedly(Return(-ENOBUFS));
 	EXPECT_CALL(port, printk(KTCP_LOG_INFO, _)).Times(testing::AnyNumber());
-	EXPECT_CALL(port, printk(KTCP_LOG_ERROR, _)).Times(2);
-	EXPECT_CALL(port, printk(KTCP_LOG_WARNING, HasSubstr("4026532001"))).Times(1);
-	EXPECT_CALL(port, printk(KTCP_LOG_WARNING, HasSubstr("4026532002"))).Times(1);
+	EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_ERROR, _)).Times(2);
+	EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_WARNING, HasSubstr("4026532001"))).Times(1);
+	EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_WARNING, HasSubstr("4026532002"))).Times(1);
 	EXPECT_EQ(ktcp_module_start(), 0);
 	EXPECT_EQ(port.fake.add_net(two), 0);
 	port.fake.remove_net(one);

@@ -233,6 +233,7 @@ TEST_F(server_test, says_nothing_when_all_is_well)
 	ktcp::server<echo> server;
 
 	EXPECT_CALL(port, printk(_, _)).Times(0);
+	EXPECT_CALL(port, printk_ratelimited(_, _)).Times(0);
 	EXPECT_TRUE(server.start(plain));
 	server.stop();
 }
@@ -302,7 +303,7 @@ TEST_F(server_test, where_ipv6_is_off_it_listens_on_ipv4_alone_and_says_so)
 		}
 		EXPECT_CALL(port, sock_create(_, KTCP_INET, _)).Times(1);
 		EXPECT_CALL(port, sock_set_v6only(_, _)).Times(why == -EADDRNOTAVAIL);
-		EXPECT_CALL(port, printk(KTCP_LOG_INFO, HasSubstr("IPv4 alone")));
+		EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_INFO, HasSubstr("IPv4 alone")));
 		EXPECT_TRUE(server.start(plain));
 		Mock::VerifyAndClearExpectations(&port);
 		EXPECT_EQ(port.fake.sockets(), 1u);
@@ -319,8 +320,8 @@ TEST_F(server_test, a_name_that_is_taken_is_said)
 	EXPECT_CALL(port, kmem_cache_create(_, _)).WillOnce([this](auto, std::size_t size) {
 		return port.fake.kmem_cache_create("other", size);
 	});
-	EXPECT_CALL(port,
-		    printk(KTCP_LOG_ERROR, HasSubstr("/proc/net/unit (error -17): it is there")));
+	EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_ERROR,
+					     HasSubstr("/proc/net/unit (error -17): it is there")));
 	EXPECT_EQ(second.start(options).error(), errc::eexist);
 	EXPECT_EQ(port.fake.sockets(), 1u);
 	EXPECT_NE(port.fake.folder("unit"), nullptr) << "the first server's stays";
@@ -331,7 +332,8 @@ TEST_F(server_test, a_port_in_use_is_said)
 	ktcp::server<echo> server;
 
 	EXPECT_CALL(port, sock_bind(_, _)).WillOnce(Return(-EADDRINUSE));
-	EXPECT_CALL(port, printk(KTCP_LOG_ERROR, AllOf(HasSubstr("4321"), HasSubstr("in use"))));
+	EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_ERROR,
+					     AllOf(HasSubstr("4321"), HasSubstr("in use"))));
 	EXPECT_EQ(server.start(plain).error(), errc::eaddrinuse);
 	expect_nothing_left();
 }
@@ -344,7 +346,7 @@ TEST_F(server_test, a_port_taken_at_the_last_moment_is_said)
 	EXPECT_CALL(port, sock_listen(_, _)).WillOnce(Return(-EADDRINUSE));
 	EXPECT_CALL(port, sock_unhook_listener(_, _));
 	EXPECT_CALL(port, sock_release(_));
-	EXPECT_CALL(port, printk(KTCP_LOG_ERROR, HasSubstr("in use")));
+	EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_ERROR, HasSubstr("in use")));
 	EXPECT_EQ(server.start(plain).error(), errc::eaddrinuse);
 	expect_nothing_left();
 }
@@ -354,7 +356,7 @@ TEST_F(server_test, other_reasons_are_said_with_their_number)
 	ktcp::server<echo> server;
 
 	EXPECT_CALL(port, sock_bind(_, _)).WillOnce(Return(-EACCES));
-	EXPECT_CALL(port, printk(KTCP_LOG_ERROR, HasSubstr("-13")));
+	EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_ERROR, HasSubstr("-13")));
 	EXPECT_EQ(server.start(plain).code(), -EACCES);
 	expect_nothing_left();
 }
@@ -428,7 +430,7 @@ TYPED_TEST(server_start, that_fails_anywhere_leaves_nothing)
 				.WillOnce(Return(-ENOMEM));
 			break;
 		}
-		EXPECT_CALL(port, printk(KTCP_LOG_ERROR, _)).Times(1);
+		EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_ERROR, _)).Times(1);
 		EXPECT_EQ(server.start(plain).code(), expected) << "failure " << nth;
 		Mock::VerifyAndClearExpectations(&port);
 		this->expect_nothing_left();
@@ -475,12 +477,12 @@ TEST_F(server_test, an_unknown_model_is_refused_with_the_allowed_ones)
 
 	options.model = "fibre";
 	EXPECT_CALL(port, kmalloc(_, _)).Times(0);
-	EXPECT_CALL(port,
-		    printk(KTCP_LOG_ERROR,
-			   AllOf(HasSubstr("fibre"), HasSubstr("event, softirq, work or thread"))));
+	EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_ERROR,
+					     AllOf(HasSubstr("fibre"),
+						   HasSubstr("event, softirq, work or thread"))));
 	EXPECT_EQ(server.start(options).error(), errc::einval);
 	for (std::string_view close_to_one : { "", "even", "events", "Event", "work " }) {
-		EXPECT_CALL(port, printk(KTCP_LOG_ERROR, _));
+		EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_ERROR, _));
 		options.model = close_to_one;
 		EXPECT_EQ(server.start(options).error(), errc::einval) << close_to_one;
 	}
@@ -516,7 +518,8 @@ TEST_F(server_test, a_size_of_buffers_that_cannot_be_is_refused_with_the_allowed
 
 		options.buffer_bytes = bytes;
 		EXPECT_CALL(port, kmalloc(_, _)).Times(0);
-		EXPECT_CALL(port, printk(KTCP_LOG_ERROR, HasSubstr("must be 16384 to 65535")));
+		EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_ERROR,
+						     HasSubstr("must be 16384 to 65535")));
 		EXPECT_EQ(server.start(options).error(), errc::einval) << bytes;
 		Mock::VerifyAndClearExpectations(&port);
 	}
@@ -529,7 +532,7 @@ TEST_F(server_test, a_handler_that_may_sleep_is_not_run_in_softirq)
 	auto options = plain;
 
 	options.model = "softirq";
-	EXPECT_CALL(port, printk(KTCP_LOG_ERROR, _)).Times(1);
+	EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_ERROR, _)).Times(1);
 	EXPECT_EQ(sleeping.start(options).error(), errc::einval);
 	EXPECT_TRUE(waking.start(options));
 	waking.stop();
@@ -556,7 +559,7 @@ TEST_F(server_test, where_softirqs_do_not_exclude_each_other_work_items_serve)
 	ktcp::server<echo> server;
 
 	EXPECT_CALL(port, turns_get(_, _, _)).WillOnce(Return(-EOPNOTSUPP));
-	EXPECT_CALL(port, printk(KTCP_LOG_INFO, HasSubstr("work items")));
+	EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_INFO, HasSubstr("work items")));
 	EXPECT_CALL(port, softirq_pages_create()).Times(0);
 	EXPECT_TRUE(server.start(plain));
 	Mock::VerifyAndClearExpectations(&port);

@@ -23,16 +23,10 @@ static void ktcp_vprintk(enum ktcp_log_level level, const char *format, va_list 
 	}
 }
 
-/* A person reads them: more come only where a user makes namespaces in which no server can be. */
-enum { KTCP_LINES_MOST = 50 };
-
 void ktcp_printk(enum ktcp_log_level level, const char *format, ...)
 {
-	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL, KTCP_LINES_MOST);
 	va_list args;
 
-	if (!__ratelimit(&limit))
-		return;
 	va_start(args, format);
 	ktcp_vprintk(level, format, &args);
 	va_end(args);
@@ -40,10 +34,18 @@ void ktcp_printk(enum ktcp_log_level level, const char *format, ...)
 
 void ktcp_printk_ratelimited(enum ktcp_log_level level, const char *format, ...)
 {
-	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
+	/* Each level has its own, so that peers' warnings keep no error from being said. */
+	static struct ratelimit_state limits[] = {
+		[KTCP_LOG_ERROR] = RATELIMIT_STATE_INIT(limits, DEFAULT_RATELIMIT_INTERVAL,
+							DEFAULT_RATELIMIT_BURST),
+		[KTCP_LOG_WARNING] = RATELIMIT_STATE_INIT(limits, DEFAULT_RATELIMIT_INTERVAL,
+							  DEFAULT_RATELIMIT_BURST),
+		[KTCP_LOG_INFO] = RATELIMIT_STATE_INIT(limits, DEFAULT_RATELIMIT_INTERVAL,
+						       DEFAULT_RATELIMIT_BURST),
+	};
 	va_list args;
 
-	if (!__ratelimit(&limit))
+	if (!__ratelimit(&limits[level]))
 		return;
 	va_start(args, format);
 	ktcp_vprintk(level, format, &args);
