@@ -30,9 +30,9 @@
  * @endcode
  *
  * The server keeps up to 64, which end at the latest with it. One is taken only if it shows no byte, no FIN
- * and no reset. What is still on its way does not show: a target may say something of its own and close. So
- * the first bytes need not be the answer, and a target that died in silence says nothing. within() bounds
- * the wait.
+ * and no reset. Bytes on their way do not show: a target may say something of its own and close. So the
+ * first bytes need not be the answer, and a target that died in silence says nothing. within() bounds the
+ * wait.
  *
  * Context: a handler's, in every model. Looking for a port sleeps, so the handler goes on in a worker
  * of an unbound workqueue for that, as after may_sleep(). The outcome costs one turn in process
@@ -107,10 +107,10 @@ class [[nodiscard]] outgoing {
 	 * The exchange has ended well: all that was asked has been answered, and read. When this goes, the
 	 * connection is kept for a connect() of the same server, to the same target, with `reuse`.
 	 *
-	 * It is closed instead if a byte is read or written after this, if there are bytes to read, or if the
-	 * peer has ended it. So it is behind finish_sending() and reset_at_end(), and with a local address or
-	 * socket options of its own. The server keeps 64, which count no more towards max_outgoing. One more
-	 * takes the place of one that has ended, or of the oldest.
+	 * It is closed instead if a byte is read or written after this, or waits to be read. So it is if the
+	 * peer has ended it, and behind finish_sending() and reset_at_end(). One with a local address or socket
+	 * options of its own is never kept. The server keeps 64, which count no more towards max_outgoing. One
+	 * more takes the place of one that has ended, or of the oldest.
 	 *
 	 * @param ms  milliseconds that it is kept for, at most. Less than the target keeps an idle connection.
 	 */

@@ -88,7 +88,9 @@ TEST_F(kept, has_a_bound)
 	testing::Mock::VerifyAndClearExpectations(&port);
 
 	/* One that has ended goes before an older one that has not. */
-	ON_CALL(port, sock_readable(_)).WillByDefault([&](const ::socket *raw) { return raw == other; });
+	ON_CALL(port, sock_readable(_)).WillByDefault([&](const ::socket *raw) {
+		return raw == other;
+	});
 	EXPECT_CALL(port, sock_release(next)).Times(0);
 	EXPECT_CALL(port, sock_release(other)).Times(1);
 	::socket *const last = keep(3);
