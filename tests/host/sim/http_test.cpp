@@ -251,7 +251,7 @@ TEST_P(Http, SurvivesEveryFailure)
 TEST(Injection, ReachesEveryCallThatCanFail)
 {
 	for (const char *model : { "event", "work", "thread" })
-		fail_each_call(20, model);
+		fail_each_call(40, model);
 	for (const char *call : { "ktcp_kmalloc",	    "ktcp_kmem_cache_create",
 				  "ktcp_kmem_cache_alloc",  "ktcp_alloc_pages",
 				  "ktcp_alloc_workqueue",   "ktcp_kthread_run",
