@@ -40,10 +40,12 @@ struct socket_options {
 	const char *device = ""; /**< a device or VRF; connections come through it alone */
 
 	/** Is none chosen? */
-	constexpr bool is_default() const noexcept
+	bool is_default() const noexcept
 	{
-		return !keepalive_idle_s && !keepalive_interval_s && !keepalive_probes && !mark &&
-		       !tos && !rcvbuf && !sndbuf && !fastopen && !*congestion && !*device;
+		return for_each_chosen([](ktcp_sock_option, const choice &) {
+			       return result<void>(errc::eexist);
+		       })
+			.has_value();
 	}
 
 	/**
@@ -52,7 +54,7 @@ struct socket_options {
 	 */
 	result<void> apply(socket &to) const noexcept
 	{
-		return set(to, [](const refusal &why) {
+		return set(to, [](const choice &why) {
 			if (why.text)
 				KTCP_LOG_ERR_RATELIMITED(
 					"%s=%s: the kernel refuses it (error %d); %s", why.name,
@@ -66,19 +68,20 @@ struct socket_options {
 	/** The same without a word. */
 	result<void> set(socket &to) const noexcept
 	{
-		return set(to, [](const refusal &) {});
+		return set(to, [](const choice &) {});
 	}
 
     private:
-	struct refusal {
+	struct choice {
 		const char *name;
 		std::uint32_t value;
 		const char *text, *help; /* nullptr: it is a number */
-		int status;
+		int status; /* a refusal's */
 	};
 
-	template <class Say>
-	result<void> set(socket &to, Say say) const noexcept
+	/* Until one fails. */
+	template <class Use>
+	result<void> for_each_chosen(Use use) const noexcept
 	{
 		const struct {
 			ktcp_sock_option option;
@@ -104,29 +107,31 @@ struct socket_options {
 			{ KTCP_SOCK_DEVICE, "device", device, "ip link lists the devices" },
 		};
 
-		for (const auto &each : numbers) {
-			if (!each.value)
-				continue;
-
-			const auto set = to.set_option(each.option, static_cast<int>(each.value));
-
-			if (!set) {
-				say(refusal{ each.name, each.value, nullptr, nullptr, set.code() });
-				return set;
-			}
-		}
-		for (const auto &each : texts) {
-			if (!*each.value)
-				continue;
-
-			const auto set = to.set_option(each.option, each.value);
-
-			if (!set) {
-				say(refusal{ each.name, 0, each.value, each.help, set.code() });
-				return set;
-			}
-		}
+		for (const auto &each : numbers)
+			if (each.value)
+				KTCP_TRY(use(each.option,
+					     choice{ each.name, each.value, nullptr, nullptr, 0 }));
+		for (const auto &each : texts)
+			if (*each.value)
+				KTCP_TRY(use(each.option,
+					     choice{ each.name, 0, each.value, each.help, 0 }));
 		return {};
+	}
+
+	template <class Say>
+	result<void> set(socket &to, Say say) const noexcept
+	{
+		return for_each_chosen([&](ktcp_sock_option option, choice what) {
+			const auto done = what.text ? to.set_option(option, what.text) :
+						      to.set_option(option,
+								    static_cast<int>(what.value));
+
+			if (!done) {
+				what.status = done.code();
+				say(what);
+			}
+			return done;
+		});
 	}
 };
 
