@@ -36,12 +36,8 @@ void ktcp_printk_ratelimited(enum ktcp_log_level level, const char *format, ...)
 {
 	/* Each level has its own, so that peers' warnings keep no error from being said. */
 	static struct ratelimit_state limits[] = {
-		[KTCP_LOG_ERROR] = RATELIMIT_STATE_INIT(limits, DEFAULT_RATELIMIT_INTERVAL,
-							DEFAULT_RATELIMIT_BURST),
-		[KTCP_LOG_WARNING] = RATELIMIT_STATE_INIT(limits, DEFAULT_RATELIMIT_INTERVAL,
-							  DEFAULT_RATELIMIT_BURST),
-		[KTCP_LOG_INFO] = RATELIMIT_STATE_INIT(limits, DEFAULT_RATELIMIT_INTERVAL,
-						       DEFAULT_RATELIMIT_BURST),
+		[KTCP_LOG_ERROR... KTCP_LOG_INFO] = RATELIMIT_STATE_INIT(
+			limits, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST),
 	};
 	va_list args;
 
