@@ -12,15 +12,10 @@ namespace
 
 constexpr server_under_test kvd = { "kvd", 7000 };
 
-class cache : public server, public testing::WithParamInterface<const char *> {
+class cache : public every_model {
     protected:
-	cache() : server(kvd)
+	cache() : every_model(kvd)
 	{
-	}
-
-	void load_model(const std::string &more = "")
-	{
-		load(std::string("model=") + GetParam() + more);
 	}
 
 	static client connect()

@@ -10,15 +10,10 @@ namespace
 
 constexpr server_under_test chat = { "chat", 7001 };
 
-class room : public server, public testing::WithParamInterface<const char *> {
+class room : public every_model {
     protected:
-	room() : server(chat)
+	room() : every_model(chat)
 	{
-	}
-
-	void load_model(const std::string &more = "")
-	{
-		load(std::string("model=") + GetParam() + more);
 	}
 
 	// One that is in the room: it has heard another.

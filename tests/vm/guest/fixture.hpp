@@ -90,6 +90,11 @@ class server : public testing::Test {
 // The tests that hold in every execution model.
 class every_model : public server, public testing::WithParamInterface<const char *> {
     protected:
+	explicit every_model(const server_under_test &which = { module_name, server_port })
+		: server(which)
+	{
+	}
+
 	std::string model() const
 	{
 		return GetParam();

@@ -12,15 +12,10 @@ namespace
 
 constexpr server_under_test module = { "api", 7003 };
 
-class http_api : public server, public testing::WithParamInterface<const char *> {
+class http_api : public every_model {
     protected:
-	http_api() : server(module)
+	http_api() : every_model(module)
 	{
-	}
-
-	void load_model(const std::string &more = "")
-	{
-		load(std::string("model=") + GetParam() + " " + more);
 	}
 
 	static http_client connect(const options &with = {})

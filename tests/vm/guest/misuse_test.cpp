@@ -16,15 +16,10 @@ namespace
 
 constexpr server_under_test careless = { "ktcp_misuse", 12399 };
 
-class misuse : public server, public testing::WithParamInterface<const char *> {
+class misuse : public every_model {
     protected:
-	misuse() : server(careless)
+	misuse() : every_model(careless)
 	{
-	}
-
-	void load_model()
-	{
-		load(std::string("model=") + GetParam());
 	}
 
 	// The answer to a client that names a mistake.

@@ -12,15 +12,10 @@ namespace
 
 constexpr server_under_test module = { "pooled", 7110 };
 
-class pooled : public server, public testing::WithParamInterface<const char *> {
+class pooled : public every_model {
     protected:
-	pooled() : server(module)
+	pooled() : every_model(module)
 	{
-	}
-
-	void load_model(const std::string &more = "")
-	{
-		load(std::string("model=") + GetParam() + " " + more);
 	}
 
 	static client connect()

@@ -15,15 +15,10 @@ namespace
 
 constexpr server_under_test module = { "proxy", 7100 };
 
-class proxy : public server, public testing::WithParamInterface<const char *> {
+class proxy : public every_model {
     protected:
-	proxy() : server(module)
+	proxy() : every_model(module)
 	{
-	}
-
-	void load_model(const std::string &more = "")
-	{
-		load(std::string("model=") + GetParam() + " " + more);
 	}
 
 	static client connect()

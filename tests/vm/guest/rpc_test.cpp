@@ -47,15 +47,10 @@ std::string call(number id, number what, const std::string &body = "", number ms
 	return text_of({ static_cast<number>(body.size()), id, what, ms }) + body;
 }
 
-class calls : public server, public testing::WithParamInterface<const char *> {
+class calls : public every_model {
     protected:
-	calls() : server(module)
+	calls() : every_model(module)
 	{
-	}
-
-	void load_model(const std::string &more = "")
-	{
-		load(std::string("model=") + GetParam() + " " + more);
 	}
 
 	static client connect(options with = {})

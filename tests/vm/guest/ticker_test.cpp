@@ -22,15 +22,10 @@ std::string text_of(std::initializer_list<number> numbers)
 	return all;
 }
 
-class ticks : public server, public testing::WithParamInterface<const char *> {
+class ticks : public every_model {
     protected:
-	ticks() : server(module)
+	ticks() : every_model(module)
 	{
-	}
-
-	void load_model()
-	{
-		load(std::string("model=") + GetParam());
 	}
 
 	static client connect()
