@@ -5,6 +5,7 @@
  */
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
 
 #include <ktcp/connect.hpp>
@@ -173,28 +174,39 @@ void come_and_ask(world &w, unsigned count, unsigned pause_ms)
 	SIM_EXPECT(w, c.receive_all().empty());
 }
 
+/* A target and those who ask it, while the clients are there. */
+template <class Asker>
+void serve(world &w, target_notes &notes, const ktcp::server_options &target_with,
+	   const ktcp::server_options &with, const std::function<void()> &clients)
+{
+	target_server to(target{ &notes });
+	ktcp::server<Asker, ktcp::any_model> server;
+
+	SIM_EXPECT(w, to.start(target_with));
+	SIM_EXPECT(w, server.start(with));
+	clients();
+	server.stop();
+	to.stop();
+	w.unload();
+}
+
 /* One client after the other, with time to leave it: the next one has the same connection. */
 TEST_P(Kept, GoesFromOneClientToTheNext)
 {
 	sim::explore(1000, {}, [this](world &w) {
 		target_notes notes;
-		target_server to(target{ &notes });
-		asker_server server;
 
-		SIM_EXPECT(w, to.start(target_settings()));
-		SIM_EXPECT(w, server.start(settings()));
-		for (int i = 0; i < 3; i++) {
-			come_and_ask(w, 2, 20);
-			w.sleep_ms(20);
-		}
-		SIM_EXPECT_EQ(w, notes.connections, 1u);
-		/* And it is closed when its time is over. */
-		w.sleep_ms(3000);
-		w.wait_until_idle();
-		SIM_EXPECT_EQ(w, w.module_sockets(), 0u);
-		server.stop();
-		to.stop();
-		w.unload();
+		serve<asker>(w, notes, target_settings(), settings(), [&] {
+			for (int i = 0; i < 3; i++) {
+				come_and_ask(w, 2, 20);
+				w.sleep_ms(20);
+			}
+			SIM_EXPECT_EQ(w, notes.connections, 1u);
+			/* And it is closed when its time is over. */
+			w.sleep_ms(3000);
+			w.wait_until_idle();
+			SIM_EXPECT_EQ(w, w.module_sockets(), 0u);
+		});
 	});
 }
 
@@ -203,16 +215,11 @@ TEST_P(Kept, IsNotTakenWithBytesThatNobodyAskedFor)
 {
 	sim::explore(500, {}, [this](world &w) {
 		target_notes notes{ .answers = 1, .chatters = true };
-		target_server to(target{ &notes });
-		asker_server server;
 
-		SIM_EXPECT(w, to.start(target_settings()));
-		SIM_EXPECT(w, server.start(settings()));
-		come_and_ask(w, 3, 20);
-		SIM_EXPECT_EQ(w, notes.connections, 3u);
-		server.stop();
-		to.stop();
-		w.unload();
+		serve<asker>(w, notes, target_settings(), settings(), [&] {
+			come_and_ask(w, 3, 20);
+			SIM_EXPECT_EQ(w, notes.connections, 3u);
+		});
 	});
 }
 
@@ -221,17 +228,12 @@ TEST_P(Kept, IsNotTakenWhileAnAnswerIsUnderWay)
 {
 	sim::explore(500, {}, [this](world &w) {
 		target_notes notes;
-		target_server to(target{ &notes });
-		ktcp::server<hasty_asker, ktcp::any_model> server;
 
-		SIM_EXPECT(w, to.start(target_settings()));
-		SIM_EXPECT(w, server.start(settings()));
-		for (int i = 0; i < 3; i++)
-			come_and_ask(w, 1, 0);
-		SIM_EXPECT_EQ(w, notes.connections, 3u);
-		server.stop();
-		to.stop();
-		w.unload();
+		serve<hasty_asker>(w, notes, target_settings(), settings(), [&] {
+			for (int i = 0; i < 3; i++)
+				come_and_ask(w, 1, 0);
+			SIM_EXPECT_EQ(w, notes.connections, 3u);
+		});
 	});
 }
 
@@ -245,19 +247,15 @@ TEST_P(Kept, IsAnsweredWhateverTheTargetDoes)
 		target_notes notes{ .answers = w.chance().between(1, 3),
 				    .patience_ms = w.chance().below(3) * 10,
 				    .resets = w.chance().coin() };
-		target_server to(target{ &notes });
-		asker_server server;
 
-		SIM_EXPECT(w, to.start(target_settings()));
-		SIM_EXPECT(w, server.start(settings()));
-		for (unsigned i = w.chance().between(1, 3); i > 0; i--)
-			w.spawn("client", [&w] {
-				come_and_ask(w, w.chance().between(1, 4), w.chance().below(30));
-			});
-		w.join();
-		server.stop();
-		to.stop();
-		w.unload();
+		serve<asker>(w, notes, target_settings(), settings(), [&] {
+			for (unsigned i = w.chance().between(1, 3); i > 0; i--)
+				w.spawn("client", [&w] {
+					come_and_ask(w, w.chance().between(1, 4),
+						     w.chance().below(30));
+				});
+			w.join();
+		});
 	});
 }
 
