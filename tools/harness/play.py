@@ -111,13 +111,16 @@ class Play:
                         child.run(kernel.make(each.folder, BUILD / each.name))
                     except child.Failed as failed:
                         raise Problem(f"{failed.text}\n{each.name} does not build (see above)") from failed
-                # khttpd serves this project.
-                self.www.mkdir()
-                shutil.copy(TOP / "README.md", self.www)
-                for name in ("docs", "include"):
-                    shutil.copytree(TOP / name, self.www / name)
+                served = []
+                if any("root=/www" in each.words for each in self.modules):
+                    # khttpd serves this project.
+                    self.www.mkdir()
+                    shutil.copy(TOP / "README.md", self.www)
+                    for name in ("docs", "include"):
+                        shutil.copytree(TOP / name, self.www / name)
+                    served = [self.www]
                 image = guest.Session.image(
-                    kernel, folders=[self.www],
+                    kernel, folders=served,
                     files=[BUILD / each.name / f"{each.name}.ko" for each in self.modules]).write(
                     pathlib.Path(work, "initramfs"))
             say(f"booting Linux {kernel.release}")
