@@ -1,14 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 #
-# probe.sh RELEASE SYMVERS SOURCE WORK COMPILER...: which of the questions in SOURCE (probes.c) do the kernel's
-# headers answer with yes? A macro for each goes to standard output. One compilation answers all of them.
+# probe.sh RELEASE SYMVERS CONFIG SOURCE WORK COMPILER...: which of the questions in SOURCE (probes.c) do the
+# kernel's headers answer with yes? A macro for each goes to standard output. One compilation answers all of them.
 # The compiler's command has the kernel's flags. SYMVERS is the list of exported symbols; without the file all
-# are. WORK is the name of a file for the time of the call.
+# are. CONFIG is the kernel's .config, which names the options that are off, too; without the file it knows all.
+# WORK is the name of a file for the time of the call.
 set -eu
 export LC_ALL=C
-release=$1 symvers=$2 source=$3 work=$4
-shift 4
+release=$1 symvers=$2 config=$3 source=$4 work=$5
+shift 5
 
 fail() {
 	rm -f "$work"
@@ -22,6 +23,12 @@ names=$(sed -n 's/.*[^a-z]EXPORTED(\([a-z_]*\)).*/\1/p' "$source")
 for name in $names; do
 	if [ ! -e "$symvers" ] || grep -q "	$name	" "$symvers"; then
 		set -- "$@" "-Dktcp_exported_$name=0"
+	fi
+done
+names=$(sed -n 's/.*[^a-z]OPTION(\([A-Z0-9_]*\)).*/\1/p' "$source")
+for name in $names; do
+	if [ ! -e "$config" ] || grep -qE "CONFIG_$name(=| is not set)" "$config"; then
+		set -- "$@" "-Dktcp_option_$name=0"
 	fi
 done
 "$@" -E -o "$work" "$source" || fail "ktcp: the headers of Linux $release do not go together (see above)"

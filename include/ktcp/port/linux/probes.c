@@ -7,8 +7,9 @@
  * answer no. Its name becomes a macro of <ktcp_probes.h> where the answer is yes. A question that
  * begins with "needs" is not for a macro. Where its answer is no, the build stops, and says the rest
  * of its line. Ask by the very use that the boundary makes, with its arguments. A word in a header
- * says neither what a function takes nor what it means. EXPORTED() asks for a symbol of Module.symvers. Ask
- * for a function in one question alone: the compiler misses it once, and knows it from then on.
+ * says neither what a function takes nor what it means. EXPORTED() asks for a symbol of Module.symvers, and
+ * OPTION() whether .config knows an option, on or off. Ask for a function in one question alone: the compiler
+ * misses it once, and knows it from then on.
  */
 #include <linux/cpumask.h>
 #include <linux/fs.h>
@@ -25,6 +26,7 @@
 #include <linux/sched/mm.h>
 #include <linux/security.h>
 #include <linux/splice.h>
+#include <linux/version.h>
 #include <linux/workqueue.h>
 #include <net/inet6_hashtables.h>
 #include <net/inet_connection_sock.h>
@@ -38,6 +40,7 @@
 							 struct file * file)
 
 #define EXPORTED(name) ((void)ktcp_exported_##name)
+#define OPTION(name) ((void)ktcp_option_##name)
 
 /* clang-format off */
 
@@ -136,6 +139,16 @@ ASK { hrtimer_setup((struct hrtimer *)NULL, ktcp_ask_timer, CLOCK_MONOTONIC, HRT
 /* Does a workqueue have to say that it is per CPU? */
 #line 1 "KTCP_HAVE_WQ_PERCPU"
 ASK { alloc_workqueue("%s", WQ_PERCPU, 0, ""); }
+
+/*
+ * May PREEMPT_RT go without the lock that keeps a CPU's bottom halves apart? The lock was always there until
+ * its option came. No header has changed with it. A kernel that is older than the option may have taken it
+ * back. A newer one without the option has no lock, either.
+ */
+#line 1 "KTCP_HAVE_BH_WITHOUT_LOCK"
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+ASK { OPTION(PREEMPT_RT_NEEDS_BH_LOCK); }
+#endif
 
 /* What are the CPUs called that nobody isolated? */
 #line 1 "KTCP_HAVE_HK_TYPE_DOMAIN"

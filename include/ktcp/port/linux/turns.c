@@ -269,14 +269,11 @@ static void ktcp_turns_destroy(struct ktcp_turns *turns)
 	ktcp_turns_free(turns);
 }
 
-/*
- * PREEMPT_RT: does local_bh_disable() still take a lock of the CPU's? No header says so; the kernels
- * where it may not have WQ_PERCPU as well.
- */
+/* PREEMPT_RT: does local_bh_disable() still take a lock of the CPU's? */
 static bool ktcp_turns_exclude(void)
 {
 #if defined(CONFIG_PREEMPT_RT) && !defined(CONFIG_PREEMPT_RT_NEEDS_BH_LOCK) && \
-	defined(KTCP_HAVE_WQ_PERCPU)
+	defined(KTCP_HAVE_BH_WITHOUT_LOCK)
 	return false;
 #else
 	return true;
