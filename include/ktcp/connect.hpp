@@ -39,7 +39,7 @@
  * context. Reading and writing are done wherever the connection's turns are.
  *
  * Bounds: server_options::max_outgoing for the server. Deadlines: ktcp's own, the same on every
- * kernel; then the kernel's keepalive and write_timeout_ms, as for accepted ones.
+ * kernel; then keepalive (connect_options::socket) and write_timeout_ms, as for accepted ones.
  * Kernel: kernel_connect(), tcp_v4_connect(). RFC 9293 section 3.5.
  */
 #ifndef KTCP_CONNECT_HPP

@@ -36,6 +36,7 @@
 #include <utility>
 
 #include <ktcp/base/atomic.hpp>
+#include <ktcp/base/defaults.hpp>
 #include <ktcp/base/setting.hpp>
 #include <ktcp/base/text.hpp>
 #include <ktcp/connection.hpp>
@@ -136,34 +137,42 @@ struct habits {
 
 } // namespace detail
 
-/** The settings of a server when it starts. */
+/** The settings of a server when it starts. Their defaults are those of a module's parameters. */
 struct server_options {
 	const char *name = "ktcp"; /**< names threads, queues and caches; see start() */
 	std::uint16_t port = 0; /**< to listen on; 0: any free one */
-	std::string_view
-		address = {}; /**< to listen on, eight at most with a comma between two; empty: all, of both families */
+	std::string_view address = defaults::
+		address; /**< to listen on, eight at most with a comma between two; empty: all, of both families */
 	socket_options socket = {}; /**< of the listener; its connections inherit them */
-	int backlog = 1024; /**< connections that may wait to be accepted */
-	std::string_view model = "event"; /**< of a server<Handler, any_model> */
+	int backlog = defaults::backlog; /**< connections that may wait to be accepted */
+	std::string_view model = defaults::model; /**< of a server<Handler, any_model> */
 	enum placement placement = placement::incoming; /**< where sessions run */
-	std::string_view cpus = {}; /**< placement::spread over these, as 0-3,8; empty: over all */
-	unsigned int max_connections = 65536; /**< beyond this, new ones are reset at once */
-	unsigned int max_per_source = 0; /**< of one peer (IPv4 address, IPv6 /64); 0: any number */
-	unsigned int accept_rate = 0; /**< connections a second of one peer; 0: any number */
+	std::string_view cpus =
+		defaults::cpus; /**< placement::spread over these, as 0-3,8; empty: over all */
+	unsigned int max_connections =
+		defaults::max_connections; /**< beyond this, new ones are reset at once */
+	unsigned int max_per_source =
+		defaults::max_per_source; /**< of one peer (IPv4 address, IPv6 /64); 0: any number */
+	unsigned int accept_rate =
+		defaults::accept_rate; /**< connections a second of one peer; 0: any number */
 	const peer_rules *peers = nullptr; /**< who is served, which outlives it; nullptr: all */
 	const prefix_list *proxies =
 		nullptr; /**< whose connections begin with a PROXY header, and no others are served */
 	unsigned int max_outgoing = 0; /**< that handlers may connect(); 0: max_connections */
 	session_timeouts timeouts = {}; /**< of a quiet peer */
-	unsigned int user_timeout_ms = 0; /**< TCP_USER_TIMEOUT; 0: the system's */
-	unsigned int drain_ms = 0; /**< how long stop() lets connections finish by themselves */
+	unsigned int user_timeout_ms =
+		defaults::user_timeout_ms; /**< TCP_USER_TIMEOUT; 0: the system's */
+	unsigned int drain_ms =
+		defaults::drain_ms; /**< how long stop() lets connections finish by themselves */
 	struct net *net = nullptr; /**< the network namespace; nullptr: the initial one */
 	const char *folder = nullptr; /**< below /proc/net; nullptr: as the name */
 	unsigned long long buffer_memory =
-		0; /**< bytes of all buffers; 0: an eighth of the memory */
+		defaults::buffer_mb *
+		1048576ull; /**< bytes of all buffers; 0: an eighth of the memory */
 	std::size_t buffer_bytes =
 		16384; /**< of one buffer that a read fills, 16384 to 65535; see server::start() */
-	std::uint32_t proc_group = 0; /**< its members may read the list of connections; 0: root's */
+	std::uint32_t proc_group =
+		defaults::proc_group; /**< its members may read the list of connections; 0: root's */
 	server_file own_file = {}; /**< beside the server's own in its folder */
 };
 
@@ -615,13 +624,22 @@ inline result<void> server_base::running::set_up(const struct model &model,
 	return {};
 }
 
-/* A model may serve fewer than the user allows. */
+/*
+ * A model may serve fewer than the user allows. A peer that could have all of those then gets the same part of
+ * them as it would of the user's.
+ */
 inline void server_base::running::limit(const server_options &wanted) noexcept
 {
 	auto &use = sessions.use();
+	const unsigned int all = use.model->most ?
+					 std::min(wanted.max_connections, use.model->most()) :
+					 wanted.max_connections;
+	std::uint64_t of_a_peer = wanted.max_per_source;
 
-	max_connections = use.model->most ? std::min(wanted.max_connections, use.model->most()) :
-					    wanted.max_connections;
+	if (of_a_peer >= all && of_a_peer < wanted.max_connections)
+		of_a_peer = (of_a_peer * all + wanted.max_connections - 1) / wanted.max_connections;
+	max_connections = all;
+	sessions.change_per_source(static_cast<unsigned int>(of_a_peer));
 	if (wanted.max_outgoing)
 		use.outgoing.most = wanted.max_outgoing;
 	else
@@ -640,7 +658,6 @@ inline result<void> server_base::running::change(const server_options &wanted) n
 	user_timeout_ms = wanted.user_timeout_ms;
 	drain_ms = wanted.drain_ms;
 	sessions.use().buffers.limit(wanted.buffer_memory);
-	sessions.change_per_source(wanted.max_per_source);
 	sessions.change_timeouts(wanted.timeouts);
 	if (of_tcp)
 		sessions.change_user_timeout(wanted.user_timeout_ms);

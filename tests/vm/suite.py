@@ -80,8 +80,9 @@ BOOTS = (
     # How long something takes is asked where it does not depend on this machine, nor on what the
     # kernel checks beside.
     Boot("icount", "*icount*", arguments="ktcp_clock=instructions", accel="icount", debug=False),
-    # Slow readers take hours, by a clock that skips idle time; the page says what becomes of them.
-    Boot("slow", "*slow_readers*:*slow_echo*", arguments="ktcp_clock=instructions", accel="icount", debug=False,
+    # Slow readers and silent peers take hours, by a clock that skips idle time; the page says what becomes
+    # of them.
+    Boot("slow", "*slow_readers*:*slow_echo*:*unconfigured*", arguments="ktcp_clock=instructions", accel="icount", debug=False,
          programs=("curl", "wget"), files=(TOP / "docs" / "http.md",)),
     # khttpd's bring their clients, some of them large; python3-h11 comes with python.
     Boot("http", "*http_*", programs=("curl", "ab", "wrk", "h2load", "slowhttptest", "mke2fs", "dmsetup"),

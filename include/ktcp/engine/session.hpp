@@ -33,6 +33,7 @@
 #include <span>
 #include <utility>
 
+#include <ktcp/base/defaults.hpp>
 #include <ktcp/base/list.hpp>
 #include <ktcp/base/setting.hpp>
 #include <ktcp/connection.hpp>
@@ -119,9 +120,10 @@ enum class placement {
 
 /** When a quiet session is ended; milliseconds, 0: never. */
 struct session_timeouts {
-	setting<unsigned int> idle_ms = 0; /**< the peer sends no byte, and acknowledges none */
+	setting<unsigned int> idle_ms =
+		defaults::idle_timeout_ms; /**< the peer sends no byte, and acknowledges none */
 	setting<unsigned int> write_ms =
-		0; /**< it acknowledges none, and a write() waits for that */
+		defaults::write_timeout_ms; /**< it acknowledges none, and a write() waits for that */
 
 	friend bool operator==(const session_timeouts &,
 			       const session_timeouts &) noexcept = default;

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include <ktcp/base/defaults.hpp>
 #include <ktcp/base/text.hpp>
 #include <ktcp/kernel/log.hpp>
 #include <ktcp/kernel/socket.hpp>
@@ -26,24 +27,29 @@
 namespace ktcp
 {
 
-/** With 0 and "" each is as the system has it. */
+/** With 0 and "" each is as the system has it. Without a choice, a peer that vanished is gone within minutes. */
 struct socket_options {
-	std::uint32_t keepalive_idle_s = 0; /**< silence before the first probe */
-	std::uint32_t keepalive_interval_s = 0; /**< between two probes */
-	std::uint32_t keepalive_probes = 0; /**< so many without an answer end the connection */
-	std::uint32_t mark = 0; /**< SO_MARK: of packets, for routing and filters */
-	std::uint32_t tos = 0; /**< type of service, traffic class */
-	std::uint32_t rcvbuf = 0; /**< bytes that TCP may hold for the server */
-	std::uint32_t sndbuf = 0; /**< bytes that TCP may hold for the peer */
-	std::uint32_t fastopen = 0; /**< connections that may wait with data in their SYN */
-	const char *congestion = ""; /**< congestion control */
-	const char *device = ""; /**< a device or VRF; connections come through it alone */
+	std::uint32_t keepalive_idle_s =
+		defaults::keepalive_idle_s; /**< silence before the first probe */
+	std::uint32_t keepalive_interval_s =
+		defaults::keepalive_interval_s; /**< between two probes */
+	std::uint32_t keepalive_probes =
+		defaults::keepalive_probes; /**< so many without an answer end the connection */
+	std::uint32_t mark = defaults::mark; /**< SO_MARK: of packets, for routing and filters */
+	std::uint32_t tos = defaults::tos; /**< type of service, traffic class */
+	std::uint32_t rcvbuf = defaults::rcvbuf; /**< bytes that TCP may hold for the server */
+	std::uint32_t sndbuf = defaults::sndbuf; /**< bytes that TCP may hold for the peer */
+	std::uint32_t fastopen =
+		defaults::fastopen; /**< connections that may wait with data in their SYN */
+	const char *congestion = defaults::congestion; /**< congestion control */
+	const char *device =
+		defaults::device; /**< a device or VRF; connections come through it alone */
 
-	/** Is none chosen? */
+	/** Are all as they are without a choice? */
 	bool is_default() const noexcept
 	{
-		return for_each_chosen([](ktcp_sock_option, const choice &) {
-			       return result<void>(errc::eexist);
+		return for_each([](ktcp_sock_option, const choice &each) {
+			       return each.is_default ? result<void>() : errc::eexist;
 		       })
 			.has_value();
 	}
@@ -76,52 +82,65 @@ struct socket_options {
 		const char *name;
 		std::uint32_t value;
 		const char *text, *help; /* nullptr: it is a number */
+		bool is_default;
 		int status; /* a refusal's */
+
+		/* Otherwise the system's is left as it is. */
+		bool is_chosen() const noexcept
+		{
+			return text ? *text : value;
+		}
 	};
 
 	/* Until one fails. */
 	template <class Use>
-	result<void> for_each_chosen(Use use) const noexcept
+	result<void> for_each(Use use) const noexcept
 	{
 		const struct {
 			ktcp_sock_option option;
 			const char *name;
-			std::uint32_t value;
+			std::uint32_t value, initial;
 		} numbers[] = {
-			{ KTCP_SOCK_KEEPALIVE_IDLE, "keepalive_idle_s", keepalive_idle_s },
+			{ KTCP_SOCK_KEEPALIVE_IDLE, "keepalive_idle_s", keepalive_idle_s,
+			  defaults::keepalive_idle_s },
 			{ KTCP_SOCK_KEEPALIVE_INTERVAL, "keepalive_interval_s",
-			  keepalive_interval_s },
-			{ KTCP_SOCK_KEEPALIVE_PROBES, "keepalive_probes", keepalive_probes },
-			{ KTCP_SOCK_MARK, "mark", mark },
-			{ KTCP_SOCK_TOS, "tos", tos },
-			{ KTCP_SOCK_RCVBUF, "rcvbuf", rcvbuf },
-			{ KTCP_SOCK_SNDBUF, "sndbuf", sndbuf },
-			{ KTCP_SOCK_FASTOPEN, "fastopen", fastopen },
+			  keepalive_interval_s, defaults::keepalive_interval_s },
+			{ KTCP_SOCK_KEEPALIVE_PROBES, "keepalive_probes", keepalive_probes,
+			  defaults::keepalive_probes },
+			{ KTCP_SOCK_MARK, "mark", mark, defaults::mark },
+			{ KTCP_SOCK_TOS, "tos", tos, defaults::tos },
+			{ KTCP_SOCK_RCVBUF, "rcvbuf", rcvbuf, defaults::rcvbuf },
+			{ KTCP_SOCK_SNDBUF, "sndbuf", sndbuf, defaults::sndbuf },
+			{ KTCP_SOCK_FASTOPEN, "fastopen", fastopen, defaults::fastopen },
 		};
 		const struct {
 			ktcp_sock_option option;
-			const char *name, *value, *help;
+			const char *name, *value;
+			std::string_view initial;
+			const char *help;
 		} texts[] = {
-			{ KTCP_SOCK_CONGESTION, "congestion", congestion,
+			{ KTCP_SOCK_CONGESTION, "congestion", congestion, defaults::congestion,
 			  "net.ipv4.tcp_available_congestion_control lists those that are loaded" },
-			{ KTCP_SOCK_DEVICE, "device", device, "ip link lists the devices" },
+			{ KTCP_SOCK_DEVICE, "device", device, defaults::device,
+			  "ip link lists the devices" },
 		};
 
 		for (const auto &each : numbers)
-			if (each.value)
-				KTCP_TRY(use(each.option,
-					     choice{ each.name, each.value, nullptr, nullptr, 0 }));
+			KTCP_TRY(use(each.option, choice{ each.name, each.value, nullptr, nullptr,
+							  each.value == each.initial, 0 }));
 		for (const auto &each : texts)
-			if (*each.value)
-				KTCP_TRY(use(each.option,
-					     choice{ each.name, 0, each.value, each.help, 0 }));
+			KTCP_TRY(use(each.option, choice{ each.name, 0, each.value, each.help,
+							  each.value == each.initial, 0 }));
 		return {};
 	}
 
 	template <class Say>
 	result<void> set(socket &to, Say say) const noexcept
 	{
-		return for_each_chosen([&](ktcp_sock_option option, choice what) {
+		return for_each([&](ktcp_sock_option option, choice what) -> result<void> {
+			if (!what.is_chosen())
+				return {};
+
 			const auto done = what.text ? to.set_option(option, what.text) :
 						      to.set_option(option,
 								    static_cast<int>(what.value));

@@ -133,6 +133,7 @@ class Kept : public testing::TestWithParam<const char *> {
 
 		o.name = "target";
 		o.port = target_port;
+		o.timeouts = { .idle_ms = 0, .write_ms = 0 }; /* each test chooses its own */
 		return o;
 	}
 
@@ -143,6 +144,7 @@ class Kept : public testing::TestWithParam<const char *> {
 		o.name = "asker";
 		o.port = asker_port;
 		o.model = GetParam();
+		o.timeouts = { .idle_ms = 0, .write_ms = 0 }; /* each test chooses its own */
 		return o;
 	}
 };

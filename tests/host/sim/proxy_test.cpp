@@ -106,6 +106,7 @@ class Proxy : public testing::TestWithParam<const char *> {
 
 		o.name = "echo";
 		o.port = echo_port;
+		o.timeouts = { .idle_ms = 0, .write_ms = 0 }; /* each test chooses its own */
 		return o;
 	}
 
@@ -116,6 +117,7 @@ class Proxy : public testing::TestWithParam<const char *> {
 		o.name = "proxy";
 		o.port = proxy_port;
 		o.model = GetParam();
+		o.timeouts = { .idle_ms = 0, .write_ms = 0 }; /* each test chooses its own */
 		return o;
 	}
 };

@@ -58,6 +58,7 @@ class Server : public testing::TestWithParam<const char *> {
 		o.name = "echo";
 		o.port = port;
 		o.model = GetParam();
+		o.timeouts = { .idle_ms = 0, .write_ms = 0 }; /* each test chooses its own */
 		return o;
 	}
 };
@@ -139,6 +140,38 @@ TEST_P(Server, AcceptsTheSilent)
 				c.receive_all(); /* until it is timed out */
 			});
 		w.join();
+		server.stop();
+		w.unload();
+	});
+}
+
+/* The options have their defaults: silent peers and peers that take nothing go all the same. */
+TEST_P(Server, IsNotHeldForEverWithoutParameters)
+{
+	options how;
+
+	how.buffer_bytes = small;
+	sim::explore(300, how, [](world &w) {
+		echo_server server;
+		ktcp::server_options with;
+
+		with.name = "echo";
+		with.port = port;
+		with.model = GetParam();
+		SIM_EXPECT(w, server.start(with));
+
+		const uint64_t before = w.now_ms();
+		client quiet, stuck;
+
+		SIM_EXPECT_EQ(w, quiet.connect(sim::v4_loopback(port)), 0);
+		SIM_EXPECT_EQ(w, stuck.connect(sim::v4_loopback(port)), 0);
+		stuck.send(pattern(too_much, 1)); /* returns, for the server closes */
+		SIM_EXPECT(w, w.now_ms() - before >= 300'000);
+		/* The server may find a little room at the end, and then waits once more as long. */
+		SIM_EXPECT(w, w.now_ms() - before < 610'000);
+		SIM_EXPECT(w, quiet.receive_all().empty());
+		SIM_EXPECT(w, w.now_ms() - before >= 600'000);
+		SIM_EXPECT(w, w.now_ms() - before < 610'000);
 		server.stop();
 		w.unload();
 	});

@@ -255,6 +255,7 @@ class Sources : public testing::TestWithParam<const char *> {
 		o.name = "sources";
 		o.port = port;
 		o.model = GetParam();
+		o.timeouts = { .idle_ms = 0, .write_ms = 0 }; /* each test chooses its own */
 		return o;
 	}
 };

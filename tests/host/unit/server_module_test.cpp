@@ -62,6 +62,38 @@ class server_module_test : public testing::Test {
 
 KTCP_SERVER_MODULE(silent)
 
+/* A server of the library's, without a choice: each of its options, by the name of its parameter. */
+struct unconfigured : ktcp::server_options {
+	std::int64_t unbound = placement == ktcp::placement::anywhere;
+	std::int64_t spread = placement == ktcp::placement::spread;
+	std::string_view allow = peers ? "some" : "", deny = peers ? "some" : "";
+	std::string_view proxy_from = proxies ? "some" : "";
+	std::int64_t idle_timeout_ms = timeouts.idle_ms, write_timeout_ms = timeouts.write_ms;
+	std::int64_t netns_all = 0; /* a server is in one namespace */
+	std::int64_t buffer_mb = static_cast<std::int64_t>(buffer_memory >> 20);
+	std::int64_t memory_cgroup = 1; /* a program has none */
+	std::string_view device = socket.device, congestion = socket.congestion;
+	std::int64_t keepalive_idle_s = socket.keepalive_idle_s;
+	std::int64_t keepalive_interval_s = socket.keepalive_interval_s;
+	std::int64_t keepalive_probes = socket.keepalive_probes;
+	std::int64_t mark = socket.mark, tos = socket.tos, fastopen = socket.fastopen;
+	std::int64_t rcvbuf = socket.rcvbuf, sndbuf = socket.sndbuf;
+};
+
+/* A new parameter has to have an option, or a line above. */
+TEST_F(server_module_test, has_the_defaults_of_a_server_without_a_module)
+{
+	const unconfigured options;
+
+#define KTCP_PARAM_INT(name_, initial_, least_, most_, text_) \
+	EXPECT_EQ(std::int64_t{ initial_ }, std::int64_t{ options.name_ }) << #name_;
+#define KTCP_PARAM_STRING(name_, initial_, text_) \
+	EXPECT_EQ(std::string_view(initial_), std::string_view(options.name_)) << #name_;
+#include <ktcp/server_params.h>
+#undef KTCP_PARAM_INT
+#undef KTCP_PARAM_STRING
+}
+
 TEST_F(server_module_test, serves_with_its_defaults_and_says_where)
 {
 	EXPECT_CALL(port, kmem_cache_create("unit_server_session", _));
@@ -128,7 +160,7 @@ TEST_F(server_module_test, takes_every_parameter)
 	ktcp_param_model = model_before;
 	ktcp_param_unbound.value = 0;
 	ktcp_param_max_connections.value = 65536;
-	ktcp_param_idle_timeout_ms.value = 0;
+	ktcp_param_idle_timeout_ms.value = ktcp::defaults::idle_timeout_ms;
 	ktcp_param_user_timeout_ms.value = 0;
 }
 
@@ -211,8 +243,8 @@ TEST_F(server_module_test, spreads_and_drains_and_limits_each_peer)
 
 	ktcp_param_spread.value = 0;
 	ktcp_param_drain_ms.value = 0;
-	ktcp_param_max_per_source.value = 0;
-	ktcp_param_write_timeout_ms.value = 300'000;
+	ktcp_param_max_per_source.value = ktcp::defaults::max_per_source;
+	ktcp_param_write_timeout_ms.value = ktcp::defaults::write_timeout_ms;
 }
 
 TEST_F(server_module_test, a_port_in_use_fails_the_load)

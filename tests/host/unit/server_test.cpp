@@ -165,7 +165,11 @@ class server_test : public testing::Test {
 	}
 };
 
-const server_options plain = { .name = "unit", .port = 4321 };
+/* No time and no share of a peer's comes between: each test chooses its own. */
+const server_options plain = { .name = "unit",
+			       .port = 4321,
+			       .max_per_source = 0,
+			       .timeouts = { .idle_ms = 0, .write_ms = 0 } };
 
 } // namespace
 

@@ -84,6 +84,7 @@ class session_test : public testing::Test {
 		use.handle = call_handler;
 		use.handler = &handle;
 		use.name = "unit";
+		use.timeouts = { .idle_ms = 0, .write_ms = 0 }; /* each test chooses its own */
 		use.sessions =
 			std::move(*ktcp::kmem_cache::create("unit_session", model.session_size));
 		use.buffers = std::move(*ktcp::page_pool::create(4096));

@@ -76,7 +76,7 @@ TEST_P(counting, bytes_and_refused_connections)
 
 TEST_P(counting, the_connections_are_listed)
 {
-	load_model();
+	load_model("max_per_source=0");
 	std::vector<client> peers(300); // more than one page of text
 	for (auto &peer : peers)
 		ASSERT_EQ(echo(peer, "12345"), "");

@@ -99,7 +99,7 @@ TEST_F(work_limits, more_than_a_workqueue_serves_is_clamped)
 {
 	// A connection is a blocked work item here: beyond the workqueue's bound
 	// they would wait for somebody to leave.
-	load("model=work max_connections=100000 backlog=1024");
+	load("model=work max_connections=100000 max_per_source=0 backlog=1024");
 	const auto line = logged("listening.* up to \\d+ connections");
 	ASSERT_EQ(line.size(), 1u) << text(logged("."));
 	// The kernel's WQ_MAX_ACTIVE: 512, and 2048 in newer ones.

@@ -87,7 +87,7 @@ TEST_P(memory, is_the_loaders_cgroups_and_its_end_kills_no_process)
 	if (!loader) {
 		if (!write_file(group + "/cgroup.procs", "0"))
 			::_exit(200);
-		::_exit(load_module("model=" + model()));
+		::_exit(load_module("max_per_source=0 model=" + model()));
 	}
 	int status = -1;
 	ASSERT_EQ(::waitpid(loader, &status, 0), loader);
