@@ -104,6 +104,29 @@ SMOKE = Boot("smoke", ":".join((
     "models/http_pages.a_pipeline_is_answered_in_order/*")))
 
 
+
+@dataclasses.dataclass(frozen=True)
+class Need:
+    """Some tests need this of a kernel. A kernel without it does not run them, and the run says why."""
+    tests: str                  # GoogleTest's patterns
+    without: str                # what a kernel without it has not, for people
+    option: str = None          # of the kernel's configuration: on, or a module
+    since: tuple = ()           # the first release that has it
+
+    def met(self, kernel):
+        return kernel.numbers >= self.since and (not self.option or kernel.has(self.option))
+
+
+NEEDS = (
+    Need("listening.to_a_client_of_MPTCP", "Multipath TCP", option="MPTCP"),
+    Need("drop_namespaces.that_have_a_table_of_their_own", "tables of connections for one namespace (6.1)",
+         since=(6, 1)),
+    # Before 5.14 what turns allocate in softirq is charged to no cgroup (docs/porting.md).
+    Need("models/memory.is_the_loaders_cgroups_and_its_end_kills_no_process/*", "a cgroup's memory.peak (5.19)",
+         since=(5, 19)),
+)
+
+
 # ---- which tests are for which boot ----------------------------------------------------------
 
 def matches(patterns, name):
@@ -149,6 +172,12 @@ def tests_of(boot, kernel_name, choice):
             (not choice.filter or matches(choice.filter, name)) and
             (not later(name) or choice.asks_for(name)) and
             choice.case(f"vm/{kernel_name}/{boot.name}/{name}")]
+
+
+def left_out(kernel, names):
+    """{name: why} of those that the kernel cannot have."""
+    return {name: f"Linux {kernel.release} has not: {need.without}"
+            for need in NEEDS if not need.met(kernel) for name in names if matches(need.tests, name)}
 
 
 def is_for(boot, kernel_name, choice):
@@ -250,6 +279,10 @@ def run_boot(kernel_name, boot, choice):
         kernel = kernels.get(kernel_name)
         log = BUILD / kernel_name / boot.name
         wanted = tests_of(boot, kernel_name, choice)
+        out = left_out(kernel, wanted)
+        report.cases(results.Case(f"vm/{kernel_name}/{boot.name}/{name}", "skipped", 0.0, why)
+                     for name, why in out.items())
+        wanted = [name for name in wanted if name not in out]
         if not wanted:
             return
         command = f"/guest_tests --gtest_color=no --gtest_output=xml:{results.GoogleTestLines.REPORT_FILE} " \

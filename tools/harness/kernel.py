@@ -73,6 +73,15 @@ class Kernel:
         """Does it have KUnit?"""
         return self._option("KUNIT") == "y"
 
+    @property
+    def numbers(self):
+        """Its release's first two, to compare: (6, 1)."""
+        return tuple(int(each) for each in re.findall(r"\d+", self.release)[:2])
+
+    def has(self, option):
+        """Is that option of its configuration on, or a module?"""
+        return self._option(option) in ("y", "m")
+
     def prefix(self, folder):
         """The words before a command that builds for it, with a folder that the command must find."""
         return within(self.root, folder) if self.root else []

@@ -133,8 +133,9 @@ def matrix_row(kernel_name, log, *arguments):
         architectures |= {{"AArch64": "arm64"}.get(found, "amd64") for found in re.findall(r"Machine: +(.*)", comment)}
     release = re.search(r"/modules: (\S+) on ", said)
     splats = sum("the kernel's log" in case.name for case in cases)
-    passed = sum(case.outcome == "passed" for case in cases)
-    tests = f"{passed} of {len(cases) - splats}" + (f" ({' '.join(arguments)})" if arguments else "")
+    passed, out = (sum(case.outcome == each for case in cases) for each in ("passed", "skipped"))
+    tests = f"{passed} of {len(cases) - splats - out}" + (f", {out} left out" if out else "") + \
+        (f" ({' '.join(arguments)})" if arguments else "")
     return [kernel_name, release[1] if release else "none", ", ".join(sorted(architectures)) or "none",
             ", ".join(sorted(compilers)) or "none", str(len(built)),
             "yes" if "does not build as it must" in said else "none", tests, str(splats)], code == 0

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+"""The guests' tests: a kernel that cannot have one does not run it, and says why."""
+
+import re
+
+import pytest
+
+from harness import check, kernel
+
+
+@pytest.fixture
+def suite():
+    return check.load("vm")
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A kernel of that release, with that configuration."""
+    def make(release, *config):
+        (tmp_path / ".config").write_text("\n".join(config))
+        return kernel.Kernel("one", release, tmp_path, None, None)
+    return make
+
+
+MPTCP = "listening.to_a_client_of_MPTCP"
+CGROUP = "models/memory.is_the_loaders_cgroups_and_its_end_kills_no_process/event"
+
+
+def test_what_a_kernel_lacks_is_left_out_with_the_reason(suite, made):
+    names = ["listening.at_one_address", MPTCP, CGROUP]
+    old = suite.left_out(made("5.10.0-46-cloud-amd64", "# CONFIG_MPTCP is not set"), names)
+    assert list(old) == [MPTCP, CGROUP]
+    assert old[CGROUP] == "Linux 5.10.0-46-cloud-amd64 has not: a cgroup's memory.peak (5.19)"
+    for new in ("6.1.0-56-cloud-amd64", "6.12.117+deb12-rt-amd64", "7.3.4"):
+        assert not suite.left_out(made(new, "CONFIG_MPTCP=y"), names)
+        assert list(suite.left_out(made(new, "CONFIG_MPTCP_KUNIT_TEST=m"), names)) == [MPTCP]
+
+
+def test_a_need_is_of_tests_that_there_are(suite):
+    sources = "".join(each.read_text() for each in (suite.HERE / "guest").glob("*_test.cpp"))
+    names = {f"{group}.{name}" for group, name in re.findall(r"TEST_[FP]\((\w+), (\w+)\)", sources)}
+    for need in suite.NEEDS:
+        assert need.tests.removeprefix("models/").removesuffix("/*") in names
