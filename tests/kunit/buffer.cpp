@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "pages.h"
 #include "suites.hpp"
 
 using ktcp::buffer;
@@ -115,10 +116,20 @@ void cache(ktcp_test::context &context)
 	/* Destroying the cache with an object left would be a splat in the log. */
 }
 
+void slow_readers(ktcp_test::context &context)
+{
+	KTCP_CHECK(ktcp_kunit_pool_allocates(0, 2) == 0);
+	KTCP_CHECK(ktcp_kunit_pool_allocates(2, 0) == 1);
+	KTCP_CHECK(ktcp_kunit_pool_allocates(2, 1) == 0);
+	KTCP_CHECK(ktcp_kunit_pool_allocates(2, 3) == 0);
+	KTCP_CHECK(ktcp_kunit_pool_allocates(4, 1) == 0);
+}
+
 } // namespace
 
 KTCP_SUITE(buffer, { "kmalloc gives every byte asked for", KTCP_CASE(kmalloc) },
 	   { "pages are page-aligned", KTCP_CASE(pages) },
 	   { "too much is ENOMEM without a word in the log", KTCP_CASE(no_memory) },
 	   { "moving takes the memory along, reset gives it back", KTCP_CASE(ownership) },
-	   { "a slab cache gives separate objects", KTCP_CASE(cache) });
+	   { "a slab cache gives separate objects", KTCP_CASE(cache) },
+	   { "buffers that TCP holds make room for free ones", KTCP_CASE(slow_readers) });

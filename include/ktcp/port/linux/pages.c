@@ -3,6 +3,7 @@
 #include <linux/bottom_half.h>
 #include <linux/gfp.h>
 #include <linux/local_lock.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/slab.h>
@@ -20,6 +21,7 @@ enum { KTCP_PAGES_KEPT = 32 };
 struct ktcp_kept_pages {
 	local_lock_t lock; /* with bottom halves off */
 	unsigned int count;
+	unsigned int next; /* to be looked at by ktcp_page_pool_keep() */
 	void *buffers[KTCP_PAGES_KEPT];
 };
 
@@ -122,17 +124,33 @@ void *ktcp_page_pool_get(struct ktcp_page_pool *pool, enum ktcp_gfp gfp)
 	return page ? page_address(page) : NULL;
 }
 
+/*
+ * Keeps a buffer. Return: the one to give back instead; NULL: none. On a full stack a buffer that TCP still
+ * holds makes room for one that can be had at once. Else a few slow readers would fill it, and others would
+ * have no use of it. A look at one of them is enough, since each put takes the next.
+ */
+static void *ktcp_page_pool_keep(struct ktcp_kept_pages *kept, unsigned int most, void *buffer)
+{
+	void **other;
+
+	if (kept->count < most) {
+		kept->buffers[kept->count++] = buffer;
+		return NULL;
+	}
+	if (!kept->count || page_count(virt_to_page(buffer)) != 1)
+		return buffer;
+	kept->next = kept->next + 1 < kept->count ? kept->next + 1 : 0;
+	other = &kept->buffers[kept->next];
+	if (page_count(virt_to_page(*other)) != 1)
+		swap(*other, buffer);
+	return buffer;
+}
+
 void ktcp_page_pool_put(struct ktcp_page_pool *pool, void *buffer)
 {
-	struct ktcp_kept_pages *kept;
-
 	local_bh_disable();
 	local_lock_nested_bh(&pool->kept->lock);
-	kept = this_cpu_ptr(pool->kept);
-	if (kept->count < READ_ONCE(pool->keep)) {
-		kept->buffers[kept->count++] = buffer;
-		buffer = NULL;
-	}
+	buffer = ktcp_page_pool_keep(this_cpu_ptr(pool->kept), READ_ONCE(pool->keep), buffer);
 	local_unlock_nested_bh(&pool->kept->lock);
 	local_bh_enable();
 	if (buffer) {

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* pages.h over a pool of the boundary's. */
+#include <linux/cpumask.h>
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/preempt.h>
+
+#include <ktcp/port/pages.h>
+
+#include "pages.h"
+
+/* Each in turn: get a buffer of a page. */
+static bool ktcp_kunit_get_all(struct ktcp_page_pool *pool, void **buffers, unsigned int count)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		buffers[i] = ktcp_page_pool_get(pool, KTCP_GFP_ATOMIC);
+		if (!buffers[i])
+			return false;
+	}
+	return true;
+}
+
+int ktcp_kunit_pool_allocates(unsigned int held, unsigned int free)
+{
+	void *buffers[8], *one;
+	struct ktcp_page_pool_stats before, after;
+	/* As much as makes a stack of two buffers. */
+	struct ktcp_page_pool *pool = ktcp_page_pool_create(
+		PAGE_SIZE, (unsigned long long)PAGE_SIZE * 8 * 2 * num_possible_cpus());
+	int allocated = -1;
+	unsigned int i;
+
+	if (!pool || held + free > ARRAY_SIZE(buffers))
+		return -1;
+	migrate_disable(); /* one CPU's stack */
+	if (ktcp_kunit_get_all(pool, buffers, held + free)) {
+		for (i = 0; i < held; i++)
+			get_page(virt_to_page(buffers[i])); /* as TCP does */
+		for (i = 0; i < held + free; i++)
+			ktcp_page_pool_put(pool, buffers[i]);
+		ktcp_page_pool_count(pool, &before);
+		one = ktcp_page_pool_get(pool, KTCP_GFP_ATOMIC);
+		ktcp_page_pool_count(pool, &after);
+		if (one)
+			ktcp_page_pool_put(pool, one);
+		allocated = one ? (int)((after.bytes - before.bytes) / PAGE_SIZE) : -1;
+		for (i = 0; i < held; i++)
+			put_page(virt_to_page(buffers[i]));
+	}
+	migrate_enable();
+	ktcp_page_pool_destroy(pool);
+	return allocated;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/* The suites' view of the pages of buffers beyond the boundary, in C (pages.c). */
+#ifndef KTCP_TESTS_KUNIT_PAGES_H
+#define KTCP_TESTS_KUNIT_PAGES_H
+
+#include <ktcp/port/types.h>
+
+KTCP_PORT_BEGIN
+
+/*
+ * Put so many buffers that TCP holds, and then free ones, until a pool's stack is full of either. Then
+ * get one. Return: the buffers that this allocated; negative: there was no memory. In process context.
+ */
+int ktcp_kunit_pool_allocates(unsigned int held, unsigned int free);
+
+KTCP_PORT_END
+
+#endif
