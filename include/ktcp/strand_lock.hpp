@@ -44,6 +44,12 @@ class strand_lock {
 	strand_lock(const strand_lock &) = delete;
 	strand_lock &operator=(const strand_lock &) = delete;
 
+	/** Has a coroutine the lock? */
+	bool is_locked() const noexcept
+	{
+		return !places_.empty();
+	}
+
     private:
 	class wait_operation;
 
@@ -97,6 +103,16 @@ class strand_lock::guard : place {
 	{
 		if (node.linked())
 			of_.leave(*this);
+	}
+
+	/** Take the lock, if no other coroutine has it or waits for it. Needs no memory. */
+	bool try_lock() noexcept
+	{
+		of_.enter(*this);
+		if (of_.has(*this))
+			return true;
+		of_.leave(*this);
+		return false;
 	}
 
 	/**

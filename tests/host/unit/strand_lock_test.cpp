@@ -86,6 +86,36 @@ TEST_F(strand_lock_test, it_is_free_at_once_again_and_may_be_asked_twice)
 	EXPECT_EQ(peer->advance(), progress::finished);
 }
 
+/* Without waiting: not past one that has it, nor past one that waits for it. */
+TEST_F(strand_lock_test, it_can_be_tried)
+{
+	serve([this](ktcp::connection &peer) -> task {
+		strand_lock lock(peer);
+		ktcp::scope children(peer);
+
+		{
+			strand_lock::guard first(lock), second(lock);
+
+			EXPECT_FALSE(lock.is_locked());
+			EXPECT_TRUE(first.try_lock());
+			EXPECT_TRUE(first.try_lock()) << "it has it";
+			EXPECT_FALSE(second.try_lock());
+			EXPECT_TRUE(lock.is_locked());
+			EXPECT_TRUE(children.spawn(holds(peer, lock, 10, 'a')));
+			EXPECT_TRUE(co_await ktcp::sleep_for(peer, 1));
+			EXPECT_FALSE(second.try_lock());
+		}
+		EXPECT_TRUE(co_await children.join());
+		EXPECT_FALSE(lock.is_locked());
+	});
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	EXPECT_EQ(said, "");
+	EXPECT_EQ(later(1), progress::waiting);
+	EXPECT_EQ(said, "a");
+	EXPECT_EQ(later(10), progress::finished);
+	EXPECT_EQ(said, "aa");
+}
+
 /* A coroutine that is destroyed where it waits, or where it has the lock, holds none up. */
 TEST_F(strand_lock_test, those_who_are_destroyed_leave_their_place)
 {
