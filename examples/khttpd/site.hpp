@@ -16,6 +16,9 @@ namespace khttpd
 
 class site {
     public:
+	/* Files, and what the client sends. */
+	static constexpr bool waits_for_others = false;
+
 	site(const ktcp::file_root &root, ktcp::http::answer_cache &recent,
 	     ktcp::http::access_log &log, ktcp_proc_file &log_file) noexcept
 		: root_(root), log_(log), log_file_(log_file),

@@ -175,6 +175,27 @@ class request : private head_parser {
 	}
 
 	bool next_piece(received &from, std::span<const std::byte> &piece) noexcept;
+	task_of<void> tell_client();
+
+	/* The wait for a piece of the body. It ends with its frame, also where that is destroyed. */
+	class piece_wait {
+	    public:
+		piece_wait(http::stream &of, unsigned int ms) noexcept : of_(of)
+		{
+			of.begin_reading(wait::body, ms);
+		}
+
+		piece_wait(const piece_wait &) = delete;
+		piece_wait &operator=(const piece_wait &) = delete;
+
+		~piece_wait()
+		{
+			of_.end_reading();
+		}
+
+	    private:
+		http::stream &of_;
+	};
 
 	http::stream &stream_;
 	exchange &exchange_;
@@ -211,6 +232,23 @@ inline bool request::next_piece(received &from, std::span<const std::byte> &piec
 	return true;
 }
 
+/* The client may wait for what we owe it before it goes on. A coroutine that writes does that itself. */
+inline task_of<void> request::tell_client()
+{
+	strand_lock::guard alone(stream_.writers());
+
+	if ((stream_.output().empty() && !exchange_.wants_interim()) || !alone.try_lock())
+		co_return result<void>();
+
+	stream::sending whole(stream_, stream_.output().size());
+	auto told = co_await stream_.write_output();
+
+	/* A response may have begun meanwhile. */
+	if (told && exchange_.wants_interim())
+		told = co_await peer().write(std::string_view("HTTP/1.1 100 Continue\r\n\r\n"));
+	co_return whole.ends(told);
+}
+
 inline task_of<std::span<const std::byte>> request::read_body()
 {
 	std::span<const std::byte> piece;
@@ -226,17 +264,7 @@ inline task_of<std::span<const std::byte>> request::read_body()
 		if (!has_body() || exchange_.refused)
 			break;
 
-		/* The client may wait for what we owe it before it goes on. */
-		stream_.expect_to_write(stream_.output().size());
-
-		auto told = co_await peer().write(stream_.output());
-
-		stream_.written();
-		if (told && exchange_.wants_interim())
-			told = co_await peer().write(
-				std::string_view("HTTP/1.1 100 Continue\r\n\r\n"));
-		if (!told)
-			co_return told.error();
+		KTCP_CO_CHECK(co_await tell_client());
 		exchange_.body_begun = true;
 
 		/* Only the time in which we wait for the client is the client's. */
@@ -244,21 +272,21 @@ inline task_of<std::span<const std::byte>> request::read_body()
 		const unsigned int allowed = stream_.at_least(stream_.options().body_ms,
 							      body_bytes_);
 
-		stream_.expect(wait::body, !allowed		     ? 0 :
-					   body_waited_ms_ < allowed ? allowed - body_waited_ms_ :
-								       1);
-		body_ = co_await peer().read();
+		{
+			const piece_wait time(stream_, !allowed ? 0 :
+						       body_waited_ms_ < allowed ?
+								  allowed - body_waited_ms_ :
+								  1);
+
+			body_ = co_await peer().read();
+		}
 		body_waited_ms_ += static_cast<unsigned int>(ktcp_now_ms() - begun);
 		if (!body_ && body_.end_of_stream())
 			co_return fail(errc::econnreset, 400);
-		if (!body_ && body_.error() == errc::etimedout) {
-			if (peer().is_expired())
-				stream_.count(wait::body);
+		if (!body_ && body_.error() == errc::etimedout)
 			co_return fail(errc::etimedout, 408);
-		}
 		if (!body_)
 			co_return body_.error();
-		stream_.expect_no_more();
 	}
 	if (const unsigned int why = exchange_.refused)
 		co_return why == 400 ? errc::ebadmsg :

@@ -27,6 +27,10 @@ class response;
  * when the response is complete, or cannot be completed. It calls it also for requests that it
  * refused without asking the handler. In any context: it must not sleep. With
  * `ktcp::server_file own_file() const` it has a file beside the server's in /proc.
+ *
+ * A coroutine may wait for others than its client, so the service sends the answers to earlier
+ * requests of a pipeline before it. With `static constexpr bool waits_for_others = false` the handler
+ * waits for its client and for files alone, and these answers leave together with its own.
  */
 template <class Handler>
 concept request_handler = std::copy_constructible<Handler> &&

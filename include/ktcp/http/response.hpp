@@ -261,7 +261,6 @@ class response {
 	task_of<void> send_rest();
 	bool queue(std::span<const std::byte> piece) noexcept;
 	task_of<void> write_through(std::span<const std::byte> piece);
-	class part;
 	void cut_short() noexcept;
 	result<void> finish() noexcept;
 	void fail(unsigned int code) noexcept;
@@ -430,41 +429,6 @@ class [[gnu::warn_unused]] response::operation {
 	result<void> status_;
 };
 
-/**
- * A part of a response on its way, which ends with its frame. The client has a time for it. A part that
- * fails, or is destroyed where it waits (race()), leaves a response that is not whole.
- */
-class response::part {
-    public:
-	part(response &of, std::size_t bytes) noexcept : of_(of)
-	{
-		of.stream_.begin_writing(bytes);
-	}
-
-	part(const part &) = delete;
-	part &operator=(const part &) = delete;
-
-	~part()
-	{
-		of_.stream_.end_writing();
-		if (!whole_) {
-			of_.stream_.written(); /* some of it may be */
-			of_.abandon();
-		}
-	}
-
-	/** It came to this. */
-	result<void> ends(result<void> outcome) noexcept
-	{
-		whole_ = static_cast<bool>(outcome);
-		return outcome;
-	}
-
-    private:
-	response &of_;
-	bool whole_ = false;
-};
-
 inline response::operation response::send(std::span<const std::byte> body) noexcept
 {
 	length(body.size());
@@ -496,7 +460,7 @@ inline void response::reply(std::string_view body) noexcept
 /* The head, if it was not yet finished, and the account of the body. */
 inline result<void> response::prepare(std::size_t size) noexcept
 {
-	if (abandoned_)
+	if (abandoned_ || stream_.is_cut())
 		return errc::epipe;
 	if (!begun()) {
 		begin();
@@ -531,13 +495,17 @@ inline bool response::queue(std::span<const std::byte> piece) noexcept
 /* A piece that does not fit goes out from its own place, behind the output. */
 inline task_of<void> response::write_through(std::span<const std::byte> piece)
 {
-	part whole(*this, stream_.output().size() + piece.size());
+	strand_lock::guard alone(stream_.writers());
+
+	if (!alone.try_lock())
+		KTCP_CO_CHECK(co_await alone.wait());
+
+	stream::sending whole(stream_, stream_.output().size() + piece.size());
 	const number_text size(piece.size(), 16);
 
 	if (chunked_ && !stream_.append(size, "\r\n")) {
-		const auto flushed = co_await stream_.peer().write(stream_.output(), true);
+		const auto flushed = co_await stream_.write_output(true);
 
-		stream_.written();
 		if (!flushed)
 			co_return flushed;
 		if (!stream_.open())
@@ -546,9 +514,8 @@ inline task_of<void> response::write_through(std::span<const std::byte> piece)
 	}
 	stream_.settle();
 
-	auto done = co_await stream_.peer().write(stream_.output(), true);
+	auto done = co_await stream_.write_output(true);
 
-	stream_.written();
 	if (done)
 		done = co_await stream_.peer().write(piece);
 	if (done)
@@ -571,11 +538,14 @@ inline task_of<void> response::write(file_pages &pages)
 		sent_ += ready ? size : 0;
 		co_return ready;
 	}
-	part whole(*this, stream_.output().size() + size);
+	strand_lock::guard alone(stream_.writers());
 
-	auto done = co_await stream_.peer().write(stream_.output(), true);
+	if (!alone.try_lock())
+		KTCP_CO_CHECK(co_await alone.wait());
 
-	stream_.written();
+	stream::sending whole(stream_, stream_.output().size() + size);
+	auto done = co_await stream_.write_output(true);
+
 	if (done)
 		done = co_await stream_.peer().write(pages, sent_ + size < *declared_);
 	if (done)
@@ -585,13 +555,15 @@ inline task_of<void> response::write(file_pages &pages)
 
 inline task_of<void> response::flush()
 {
-	part whole(*this, stream_.output().size());
+	strand_lock::guard alone(stream_.writers());
 
-	const auto done = co_await stream_.peer().write(stream_.output());
+	if (!alone.try_lock())
+		KTCP_CO_CHECK(co_await alone.wait());
 
 	/* Without a buffer until the next piece, which may be long in coming. */
-	stream_.written();
-	co_return whole.ends(done);
+	stream::sending whole(stream_, stream_.output().size());
+
+	co_return whole.ends(co_await stream_.write_output());
 }
 
 /* Sends the rest of a reply() that had no room, however the handler ended. */
@@ -619,6 +591,11 @@ inline void response::cut_short() noexcept
 inline result<void> response::finish() noexcept
 {
 	const bool whole = declared_ && sent_ == *declared_;
+
+	if (stream_.is_cut()) {
+		stream_.peer().reset_at_end();
+		return errc::epipe;
+	}
 
 	/* No word from the handler; or a part that would be taken for the whole, of which nothing has left. */
 	const bool unsaid = begun() ? has_body() && !whole &&

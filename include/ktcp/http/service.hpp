@@ -43,6 +43,12 @@ class service {
 		requires Handler::may_sleep;
 	};
 
+	/** May the handler wait for others than its client? See request_handler. */
+	static constexpr bool waits_for_others = !requires
+	{
+		requires !Handler::waits_for_others;
+	};
+
 	/** How many clients were too slow, and for what. */
 	static constexpr const auto &counters = wait_counters;
 
@@ -69,9 +75,8 @@ class service {
 			if (!bytes.input()) {
 				bytes.input() = received(); /* no buffer while we wait */
 				bytes.expect_to_write(bytes.output().size());
-				if (!co_await peer.write(bytes.output()))
+				if (!co_await bytes.write_output())
 					co_return;
-				bytes.written();
 				bytes.expect(what, patience);
 				bytes.input() = co_await peer.read();
 				/* The time begins when the client has taken the last answer. */
@@ -157,7 +162,9 @@ class service {
 		const auto handled = handler_(asked, answer);
 
 		if (!handled.empty()) {
-			/* The handler may wait for others as long as it likes. */
+			/* It may wait for others as long as it likes. Earlier answers do not wait with it. */
+			if (waits_for_others && !bytes.output().empty() && !co_await flush(bytes))
+				co_return fate::reset;
 			bytes.expect_no_more();
 			ended_well = static_cast<bool>(co_await handled);
 		}
@@ -237,11 +244,7 @@ class service {
 	{
 		bytes.expect_to_write(bytes.output().size());
 
-		const auto done = co_await bytes.peer().write(bytes.output());
-
-		bytes.written();
-		if (!done)
-			co_return done;
+		KTCP_CO_CHECK(co_await bytes.write_output());
 		co_return bytes.open();
 	}
 
@@ -252,10 +255,9 @@ class service {
 		connection &peer = bytes.peer();
 
 		bytes.expect_to_write(bytes.output().size());
-		if (!co_await peer.write(bytes.output()) || !linger)
+		if (!co_await bytes.write_output() || !linger)
 			co_return;
 		bytes.input() = received();
-		bytes.written();
 		if (!co_await peer.finish_sending())
 			co_return;
 

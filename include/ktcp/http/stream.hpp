@@ -8,6 +8,7 @@
 #define KTCP_HTTP_STREAM_HPP
 
 #include <algorithm>
+#include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -16,6 +17,7 @@
 #include <ktcp/connection.hpp>
 #include <ktcp/http/date_clock.hpp>
 #include <ktcp/http/parse/head.hpp>
+#include <ktcp/strand_lock.hpp>
 
 namespace ktcp::http
 {
@@ -59,7 +61,7 @@ inline constexpr const char *wait_counters[] = {
 class stream {
     public:
 	stream(connection &peer, const struct options &options, date_clock &clock) noexcept
-		: peer_(peer), options_(options), clock_(clock)
+		: peer_(peer), options_(options), clock_(clock), writers_(peer)
 	{
 	}
 
@@ -73,7 +75,7 @@ class stream {
 	~stream()
 	{
 		if (peer_.is_expired())
-			count(waits_for_);
+			count(is_over(send_until_) ? wait::send : receives_);
 	}
 
 	/** Of the coroutines that take a stream. */
@@ -113,22 +115,34 @@ class stream {
 	/** @name Output */
 	/** @{ */
 
-	/** Bytes that write() may take: complete ones, not those of a head that is being made. */
+	/** Bytes that may leave: complete ones, not those of a head that is being made. */
 	std::string_view output() const noexcept
 	{
 		return { chars(), settled_ };
 	}
 
-	/** output() has been written. */
-	void written() noexcept
+	class output_operation;
+
+	/**
+	 * `co_await bytes.write_output()`: a result<void>, once TCP has taken all of output(). What
+	 * another coroutine has appended meanwhile stays. The connection cannot go on after a failure.
+	 * @param more  as of ktcp::stream::write().
+	 * Errors: the connection's.
+	 */
+	[[nodiscard]] output_operation write_output(bool more = false) noexcept;
+
+	class sending;
+
+	/** Did a part of a response not leave as a whole? Then the client must see a reset. */
+	bool is_cut() const noexcept
 	{
-		left_ |= settled_ > first_;
-		first_ = 0;
-		std::copy(chars() + settled_, chars() + used_, chars());
-		used_ -= settled_;
-		settled_ = 0;
-		if (!used_)
-			out_.reset();
+		return cut_;
+	}
+
+	/** A coroutine that writes has it, where others may be beside it. */
+	strand_lock &writers() noexcept
+	{
+		return writers_;
 	}
 
 	/** The size of an output buffer; 0 before open(). */
@@ -221,40 +235,68 @@ class stream {
 		used_ = settled_;
 	}
 
-	/** The deadline for writing @p bytes more: the client reads them, and what it has yet to read. */
-	void expect_to_write(std::size_t bytes) noexcept
-	{
-		expect(wait::send,
-		       at_least(options_.write_ms, std::uint64_t{ bytes } + peer_.unread()));
-	}
+	/** @} */
+	/** @name Time
+	 *
+	 * The client sends, and it reads. Each has a deadline of its own, and the earlier one is the
+	 * connection's. A wait for the one ends the time of the other, unless a coroutine waits for that.
+	 */
+	/** @{ */
 
-	/** The same for a write that begins. A coroutine beside it leaves the deadline alone. */
-	void begin_writing(std::size_t bytes) noexcept
-	{
-		writing_ = true;
-		expect_to_write(bytes);
-	}
-
-	/** It has ended, and its deadline with it, unless that is over. */
-	void end_writing() noexcept
-	{
-		writing_ = false;
-		if (!peer_.is_expired())
-			peer_.expires_after(0);
-	}
-
-	/** For a coroutine that waits as long as it likes: only the deadline of a write is left. */
-	void expect_no_more() noexcept
-	{
-		if (!writing_)
-			peer_.expires_after(0);
-	}
-
-	/** From now on the client is waited for. @param ms  the deadline, 0: none. */
+	/** The client is to send. @param ms  the deadline, 0: none. */
 	void expect(wait what, unsigned int ms) noexcept
 	{
-		waits_for_ = what;
-		peer_.expires_after(ms);
+		receives_ = what;
+		receive_until_ = time_in(ms);
+		if (!writers_.is_locked())
+			send_until_ = 0;
+		keep_time();
+	}
+
+	/** The same for a coroutine, beside which another one may write. */
+	void begin_reading(wait what, unsigned int ms) noexcept
+	{
+		reading_ = true;
+		expect(what, ms);
+	}
+
+	/** That wait has ended; was the client too slow? */
+	void end_reading() noexcept
+	{
+		if (peer_.is_expired() && is_over(receive_until_))
+			count(receives_);
+		reading_ = false;
+		receive_until_ = 0;
+		keep_time();
+	}
+
+	/** The client is to read @p bytes more, and what it has yet to read. */
+	void expect_to_write(std::size_t bytes) noexcept
+	{
+		send_until_ = time_in(
+			at_least(options_.write_ms, std::uint64_t{ bytes } + peer_.unread()));
+		if (!reading_)
+			receive_until_ = 0;
+		keep_time();
+	}
+
+	/** A write has ended, and its time with it, unless that is over. */
+	void end_writing() noexcept
+	{
+		if (peer_.is_expired() && is_over(send_until_))
+			return;
+		send_until_ = 0;
+		keep_time();
+	}
+
+	/** For a coroutine that waits as long as it likes: only the times of others are left. */
+	void expect_no_more() noexcept
+	{
+		if (!reading_)
+			receive_until_ = 0;
+		if (!writers_.is_locked())
+			send_until_ = 0;
+		keep_time();
 	}
 
 	/** It was too slow. */
@@ -287,6 +329,18 @@ class stream {
 	/** @} */
 
     private:
+	/* The first bytes of output() have left. */
+	void drop(std::size_t size) noexcept
+	{
+		left_ |= size > first_;
+		first_ -= std::min(first_, size);
+		std::copy(chars() + size, chars() + used_, chars());
+		used_ -= size;
+		settled_ -= size;
+		if (!used_)
+			out_.reset();
+	}
+
 	static std::size_t length_of(std::string_view text) noexcept
 	{
 		return text.size();
@@ -346,6 +400,38 @@ class stream {
 		return to + Size - 1;
 	}
 
+	/* The low half of ktcp_now_ms(), but for 0: never. */
+	static std::uint32_t time_in(unsigned int ms) noexcept
+	{
+		const auto time = static_cast<std::uint32_t>(ktcp_now_ms() + ms);
+
+		return ms ? std::max(time, 1u) : 0;
+	}
+
+	static std::int32_t left_ms(std::uint32_t until) noexcept
+	{
+		return static_cast<std::int32_t>(until - static_cast<std::uint32_t>(ktcp_now_ms()));
+	}
+
+	static bool is_over(std::uint32_t until) noexcept
+	{
+		return until && left_ms(until) <= 0;
+	}
+
+	/* The earlier time is the connection's. What it has been told stays told. */
+	void keep_time() noexcept
+	{
+		std::int32_t left = INT32_MAX;
+
+		for (const std::uint32_t until : { receive_until_, send_until_ })
+			if (until)
+				left = std::min(left, left_ms(until));
+		if (left == INT32_MAX)
+			peer_.expires_after(0);
+		else if (left > 0 || !peer_.is_expired())
+			peer_.expires_after(static_cast<unsigned int>(std::max(left, 1)));
+	}
+
 	char *chars() const noexcept
 	{
 		return reinterpret_cast<char *>(const_cast<std::byte *>(out_.bytes().data()));
@@ -359,9 +445,79 @@ class stream {
 	std::size_t used_ = 0; /* of out_ */
 	std::size_t settled_ = 0; /* of used_: complete */
 	std::size_t first_ = 0; /* of settled_: earlier responses */
+	strand_lock writers_;
+	std::uint32_t receive_until_ = 0, send_until_ = 0;
 	bool left_ = false; /* some of this response has been written */
-	bool writing_ = false; /* a part of it is on its way */
-	wait waits_for_ = wait::head;
+	bool cut_ = false; /* and some never will be */
+	bool reading_ = false; /* a coroutine waits for the client to send, and another may write */
+	wait receives_ = wait::head; /* what for */
+};
+
+/** The awaiter that write_output() returns. Trivially destructible, as g++-12 wants awaiters. */
+class [[gnu::warn_unused]] stream::output_operation {
+    public:
+	output_operation(stream &of, bool more) noexcept
+		: of_(of), size_(of.output().size()), below_(of.peer_.write(of.output(), more))
+	{
+	}
+
+	bool await_ready() noexcept
+	{
+		return below_.await_ready();
+	}
+
+	void await_suspend(std::coroutine_handle<> self) noexcept
+	{
+		below_.await_suspend(self);
+	}
+
+	result<void> await_resume() noexcept
+	{
+		of_.drop(size_);
+		return below_.await_resume();
+	}
+
+    private:
+	stream &of_;
+	const std::size_t size_;
+	connection::write_operation below_;
+};
+
+inline stream::output_operation stream::write_output(bool more) noexcept
+{
+	return { *this, more };
+}
+
+/**
+ * Bytes on their way, of a coroutine that has writers(). The client has a time for them. If some fail to
+ * leave, or the coroutine is destroyed where it waits (race()), the client must see a reset.
+ */
+class stream::sending {
+    public:
+	sending(stream &of, std::size_t bytes) noexcept : of_(of)
+	{
+		of.expect_to_write(bytes);
+	}
+
+	sending(const sending &) = delete;
+	sending &operator=(const sending &) = delete;
+
+	~sending()
+	{
+		of_.end_writing();
+		of_.cut_ |= !whole_;
+	}
+
+	/** It came to this. */
+	result<void> ends(result<void> outcome) noexcept
+	{
+		whole_ = static_cast<bool>(outcome);
+		return outcome;
+	}
+
+    private:
+	stream &of_;
+	bool whole_ = false;
 };
 
 inline task_of<void> stream::read_while_busy(wait what, unsigned int ms, std::uint64_t since_ms,

@@ -35,6 +35,8 @@ struct api {
 			{ method::get, "/long", &api::long_one },
 			{ method::get, "/late", &api::late },
 			{ method::put, "/late", &api::late },
+			{ method::put, "/both/{bytes}", &api::both },
+			{ method::put, "/impatient", &api::impatient },
 		};
 
 		return ktcp::http::dispatch(table, *this, asked, to);
@@ -145,6 +147,48 @@ struct api {
 		const std::string text(40'000, 'x');
 
 		co_return co_await to.write(text);
+	}
+
+	static handled read_all_of(ktcp::http::request &asked)
+	{
+		char memory[100];
+		const auto body = co_await asked.read_all(memory);
+
+		if (!body)
+			co_return body.error();
+		co_return ktcp::result<void>();
+	}
+
+	static handled write_bytes(ktcp::http::response &to, std::size_t bytes)
+	{
+		const std::string text(bytes, 'x');
+
+		co_return co_await to.write(text);
+	}
+
+	/* Reads and writes at once: a first piece, which stays in the output, and then so many bytes. */
+	handled both(route::call of) const
+	{
+		const auto bytes = of.values.number("bytes");
+
+		of.to.status(200).length(5 + *bytes);
+		KTCP_CO_CHECK(co_await of.to.write("first"));
+
+		const auto [body, written] = co_await ktcp::all(read_all_of(of.asked),
+								write_bytes(of.to, *bytes));
+
+		co_return !body ? body : written;
+	}
+
+	/* Does not wait for a body for longer than a second. */
+	handled impatient(route::call of) const
+	{
+		of.to.status(200).length(5);
+		KTCP_CO_CHECK(co_await of.to.write("first"));
+		static_cast<void>(
+			co_await ktcp::within(of.asked.peer(), 1000, read_all_of(of.asked)));
+		KTCP_CO_CHECK(co_await ktcp::sleep_for(of.asked.peer(), 100'000));
+		co_return ktcp::result<void>();
 	}
 
 	handled long_one(route::call of) const
@@ -294,6 +338,139 @@ TEST(http_routes, a_handler_that_works_for_long)
 			<< asked << one.received();
 		EXPECT_FALSE(one.over()) << asked;
 	}
+}
+
+/* The answer to an earlier request does not wait for what a later one waits for. */
+TEST(http_routes, an_earlier_answer_leaves_before_a_handler_that_waits)
+{
+	client one(service);
+
+	one.send(get("/") + get("/late"));
+	EXPECT_TRUE(one.received().ends_with("root")) << one.received();
+	one.wait_ms(100'000);
+	EXPECT_TRUE(one.received().ends_with("Content-Length: 0\r\n\r\n")) << one.received();
+}
+
+namespace
+{
+
+struct lonely : api {
+	static constexpr bool waits_for_others = false;
+};
+
+} // namespace
+
+/* One send for all, where the handler says that it waits for its client alone. */
+TEST(http_routes, a_pipeline_leaves_together)
+{
+	const std::string asked = get("/") + get("/items/5");
+	const ktcp::http::service<lonely> together{ lonely() };
+	client one(service), other(together);
+
+	one.send(asked);
+	other.send(asked);
+	EXPECT_EQ(one.received(), other.received());
+	EXPECT_EQ(one.sends().size(), 2u);
+	EXPECT_EQ(other.sends().size(), 1u);
+}
+
+static std::string put_both(std::size_t bytes)
+{
+	return request_of("PUT", "/both/" + std::to_string(bytes), "Content-Length: 4\r\n");
+}
+
+static std::string answer_of_both(std::size_t bytes)
+{
+	return head_of("200 OK") + "Content-Length: " + std::to_string(5 + bytes) +
+	       "\r\n\r\nfirst" + std::string(bytes, 'x');
+}
+
+/* The client may send its body before it reads the answer, or read the answer first. */
+TEST(http_both_ways, a_body_and_an_answer_at_once)
+{
+	for (const std::size_t bytes : { 3, 40'000 }) {
+		const std::string all = answer_of_both(bytes);
+
+		for (const std::size_t reads :
+		     { std::size_t{ 0 }, std::size_t{ 10 }, all.size() - 1 }) {
+			client one(service);
+
+			one.read_only(reads);
+			one.send(put_both(bytes));
+			EXPECT_TRUE(one.is_waited_for()) << bytes << ' ' << reads;
+			one.send("ab");
+			one.send("cd");
+			EXPECT_FALSE(one.over());
+			one.read_on();
+			EXPECT_EQ(one.received(), all) << bytes << ' ' << reads;
+			EXPECT_FALSE(one.is_waited_for());
+			one.send(get("/"));
+			EXPECT_TRUE(one.received().ends_with("root")) << bytes << ' ' << reads;
+		}
+
+		client first(service);
+
+		first.send(put_both(bytes));
+		EXPECT_EQ(first.received(), all);
+		first.send("abcd" + get("/"));
+		EXPECT_TRUE(first.received().ends_with("root"));
+	}
+}
+
+/* Each way has its time: that of the one neither ends nor prolongs that of the other. */
+TEST(http_both_ways, each_has_its_time)
+{
+	const std::size_t head_and_little = answer_of_both(40'000).size() - 39'990;
+	client one(service);
+
+	one.read_only(head_and_little);
+	one.send(put_both(40'000));
+	ASSERT_TRUE(one.is_waited_for());
+	EXPECT_EQ(one.until_deadline_ms(), 20'000) << "the body's, which is earlier";
+	machine.now_ms += 15'000;
+	one.read_on();
+	EXPECT_EQ(one.received(), answer_of_both(40'000));
+	EXPECT_EQ(one.until_deadline_ms(), 5000) << "the write is over, and the body's time is not";
+	one.wait_ms(5000);
+	EXPECT_TRUE(one.was_shut() || one.over()) << "its body did not come";
+
+	client other(service);
+
+	other.read_only(head_and_little);
+	other.send(put_both(40'000));
+	machine.now_ms += 15'000;
+	other.send("abcd");
+	EXPECT_TRUE(other.is_waited_for());
+	EXPECT_EQ(other.until_deadline_ms(), 30'000 + 80'000 - 15'000)
+		<< "the body has come, and the client has time to read";
+	other.wait_ms(120'000);
+	EXPECT_TRUE(other.over());
+	EXPECT_TRUE(other.was_reset()) << "some of the answer is missing";
+}
+
+/* A wait for a body that was given up leaves neither a deadline nor half of the output. */
+TEST(http_both_ways, a_body_that_is_waited_for_no_longer)
+{
+	client one(service);
+
+	one.send(request_of("PUT", "/impatient", "Content-Length: 4\r\n"));
+	EXPECT_EQ(one.until_deadline_ms(), 20'000);
+	one.wait_ms(1000);
+	EXPECT_EQ(one.until_deadline_ms(), -1);
+	one.wait_ms(90'000);
+	EXPECT_FALSE(one.over());
+
+	client half(service);
+
+	half.read_only(50);
+	half.send(request_of("PUT", "/impatient", "Content-Length: 4\r\n"));
+	ASSERT_TRUE(half.is_waited_for());
+	half.wait_ms(1000);
+	half.read_on();
+	half.wait_ms(100'000);
+	EXPECT_TRUE(half.over());
+	EXPECT_TRUE(half.was_reset());
+	EXPECT_EQ(half.received().size(), 50u) << "nothing of it is sent twice";
 }
 
 /* Events as they came, without the sizes of chunks. */

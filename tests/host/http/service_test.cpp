@@ -25,6 +25,8 @@ const std::string big(40'000, 'b');
 
 /* One page for each thing that a handler may do. */
 struct pages {
+	static constexpr bool waits_for_others = false;
+
 	static handled echo(request &asked, response &to)
 	{
 		to.status(200);
