@@ -36,13 +36,11 @@
 #include <utility>
 
 #include <ktcp/base/atomic.hpp>
-#include <ktcp/base/defaults.hpp>
 #include <ktcp/base/setting.hpp>
-#include <ktcp/base/text.hpp>
 #include <ktcp/connection.hpp>
-#include <ktcp/engine/accept_rate.hpp>
+#include <ktcp/engine/admission.hpp>
 #include <ktcp/engine/event_driven.hpp>
-#include <ktcp/engine/peer_rules.hpp>
+#include <ktcp/engine/listeners.hpp>
 #include <ktcp/engine/proxied.hpp>
 #include <ktcp/engine/server_files.hpp>
 #include <ktcp/engine/session.hpp>
@@ -50,9 +48,7 @@
 #include <ktcp/engine/thread_per_connection.hpp>
 #include <ktcp/engine/work_per_connection.hpp>
 #include <ktcp/kernel/log.hpp>
-#include <ktcp/kernel/socket_options.hpp>
-#include <ktcp/kernel/tcp_lookup.hpp>
-#include <ktcp/port/listeners.h>
+#include <ktcp/server_options.hpp>
 
 namespace ktcp
 {
@@ -137,45 +133,6 @@ struct habits {
 
 } // namespace detail
 
-/** The settings of a server when it starts. Their defaults are those of a module's parameters. */
-struct server_options {
-	const char *name = "ktcp"; /**< names threads, queues and caches; see start() */
-	std::uint16_t port = 0; /**< to listen on; 0: any free one */
-	std::string_view address = defaults::
-		address; /**< to listen on, eight at most with a comma between two; empty: all, of both families */
-	socket_options socket = {}; /**< of the listener; its connections inherit them */
-	int backlog = defaults::backlog; /**< connections that may wait to be accepted */
-	std::string_view model = defaults::model; /**< of a server<Handler, any_model> */
-	enum placement placement = placement::incoming; /**< where sessions run */
-	std::string_view cpus =
-		defaults::cpus; /**< placement::spread over these, as 0-3,8; empty: over all */
-	unsigned int max_connections =
-		defaults::max_connections; /**< beyond this, new ones are reset at once */
-	unsigned int max_per_source =
-		defaults::max_per_source; /**< of one peer (IPv4 address, IPv6 /64); 0: any number */
-	unsigned int accept_rate =
-		defaults::accept_rate; /**< connections a second of one peer; 0: any number */
-	const peer_rules *peers = nullptr; /**< who is served, which outlives it; nullptr: all */
-	const prefix_list *proxies =
-		nullptr; /**< whose connections begin with a PROXY header, and no others are served */
-	unsigned int max_outgoing = 0; /**< that handlers may connect(); 0: max_connections */
-	session_timeouts timeouts = {}; /**< of a quiet peer */
-	unsigned int user_timeout_ms =
-		defaults::user_timeout_ms; /**< TCP_USER_TIMEOUT; 0: the system's */
-	unsigned int drain_ms =
-		defaults::drain_ms; /**< how long stop() lets connections finish by themselves */
-	struct net *net = nullptr; /**< the network namespace; nullptr: the initial one */
-	const char *folder = nullptr; /**< below /proc/net; nullptr: as the name */
-	unsigned long long buffer_memory =
-		defaults::buffer_mb *
-		1048576ull; /**< bytes of all buffers; 0: an eighth of the memory */
-	std::size_t buffer_bytes =
-		16384; /**< of one buffer that a read fills, 16384 to 65535; see server::start() */
-	std::uint32_t proc_group =
-		defaults::proc_group; /**< its members may read the list of connections; 0: root's */
-	server_file own_file = {}; /**< beside the server's own in its folder */
-};
-
 /** The part of a server that is the same for every handler and model. Process context. */
 class server_base {
     public:
@@ -223,7 +180,7 @@ class server_base {
 	/** The port it listens on (host order), 0 before start() and after stop(). */
 	std::uint16_t port() const noexcept
 	{
-		return live_ ? live_->options.port : 0;
+		return live_ ? live_->listeners.port() : 0;
 	}
 
 	/** The most connections it serves at once: the option, or the model's limit if that is less. */
@@ -247,31 +204,13 @@ class server_base {
 
     private:
 	static constexpr unsigned int accept_retry_ms = 20;
-	static constexpr unsigned int most_addresses = 8;
 
 	/* Everything that exists only while the server runs. */
 	struct running {
-		/** One address that it listens at. The listener's callback finds the server by it. */
-		struct door : ktcp_sock_hook {
-			explicit door() noexcept : ktcp_sock_hook{ on_connection, {} }
-			{
-			}
-
-			running *server = nullptr; /**< whose it is */
-			std::string_view address; /**< as the user names it */
-			ktcp::socket
-				listener; /**< accept_work's, once it is there; none while it is lost */
-			struct ktcp_listener shown = {}; /**< it, as other modules see it … */
-			bool is_shown = false; /**< … and whether they do */
-			std::uint64_t retry_at_ms =
-				0; /**< while it is lost: when it is tried again … */
-			unsigned int retry_ms =
-				accept_retry_ms; /**< … and for how long after that not */
-		};
-
 		running(const server_options &options, detail::habits habits) noexcept
-			: options(options), habits(habits), backlog(options.backlog),
-			  user_timeout_ms(options.user_timeout_ms), drain_ms(options.drain_ms),
+			: options(options), habits(habits), drain_ms(options.drain_ms),
+			  admission(this->options),
+			  listeners(this->options, habits.speaks_first, on_connection, this),
 			  sessions(options.max_per_source),
 			  files(sessions, options.net, options.proc_group, habits.counters)
 		{
@@ -284,39 +223,20 @@ class server_base {
 		result<void> choose_cpus() noexcept;
 		void limit(const server_options &wanted) noexcept;
 		result<void> change(const server_options &wanted) noexcept;
-		std::uint64_t statistics::*refusal(const endpoint &peer) noexcept;
-		std::uint64_t statistics::*refusal_at_once(const result<endpoint> &peer) noexcept;
 		static task proxied(const void *self, connection &peer);
 		task_of<void> name_client(session &peer);
-
-		/* Do its connections begin with a header of a proxy's? */
-		bool behind_proxies() const noexcept
-		{
-			return options.proxies && !options.proxies->empty();
-		}
-		void end_denied() noexcept;
-		void heed(door &at) noexcept;
-		result<void> listen() noexcept;
-		result<void> listen_at(std::string_view address) noexcept;
-		result<void> open(door &at) noexcept;
-		void show(door &at, const result<endpoint> &local) noexcept;
-		static void close(door &at) noexcept;
-		void listen_again(door &at) noexcept;
 		result<void> publish() noexcept;
-		result<ktcp::socket> bound(const door &at, enum family family,
-					   const endpoint &local) noexcept;
-		void say_port_in_use() noexcept;
 		void unlisten() noexcept;
 		void begin_stop() noexcept;
 		void stop() noexcept;
 		void give_up() noexcept;
 		void accept() noexcept;
-		bool accept_at(door &at) noexcept;
-		bool accept_one(door &at) noexcept;
+		bool accept_at(detail::listener &at) noexcept;
+		bool accept_one(detail::listener &at) noexcept;
 
-		static void on_connection(struct ktcp_sock_hook *hook, unsigned int events)
+		static void on_connection(void *server, unsigned int events)
 		{
-			running &self = *static_cast<door *>(hook)->server;
+			running &self = *static_cast<running *>(server);
 
 			if (events == KTCP_SOCK_CONNECTED && !self.habits.speaks_first)
 				self.accept_soon();
@@ -343,14 +263,8 @@ class server_base {
 			accept_now();
 		}
 
-		std::span<door> all_doors() noexcept
-		{
-			return { doors, door_count };
-		}
-
 		static constexpr unsigned int accepts_per_turn = 64;
 		static constexpr unsigned int accept_latest_ms = 2;
-		static constexpr unsigned int longest_retry_ms = 5000;
 		static constexpr std::size_t least_buffer_bytes = 16384;
 		static constexpr std::size_t most_buffer_bytes =
 			65535; /* ktcp::received counts so far */
@@ -358,15 +272,13 @@ class server_base {
 		server_options options;
 		const detail::habits habits;
 		/* Of the options that change() takes, in place of those: */
-		setting<int> backlog;
-		setting<unsigned int> max_connections = 0, user_timeout_ms, drain_ms;
+		setting<unsigned int> max_connections = 0, drain_ms;
 		atomic<unsigned int> changed = 0; /* the accept work is to heed these: */
 		static constexpr unsigned int heed_listeners = 1, heed_rules = 2;
-		accept_rate rate;
+		detail::admission admission;
 		session_table::handler_function handle_client = nullptr; /* behind a proxy … */
 		const void *client_handler = nullptr; /* … with this */
-		door doors[most_addresses];
-		unsigned int door_count = 0;
+		detail::listeners listeners;
 		session_table sessions;
 		server_files
 			files; /* while there are sessions: during a drain, they show which are left */
@@ -377,7 +289,6 @@ class server_base {
 		delayed_work<running> listen_timer{ *this,
 						    [](running &self) { self.accept_now(); } };
 		atomic<bool> accepting_soon = false; /* accept_timer is set for it */
-		atomic<bool> listened = false; /* once, so a listener that is not there was lost */
 		atomic<bool> unlistening = false; /* accepting is over */
 		bool stopping = false; /* begin_stop() was called */
 	};
@@ -520,9 +431,12 @@ inline result<void> server_base::start(const server_options &options, const stru
 	auto status = live_->set_up(model, handle, handler);
 
 	if (status) {
-		status = live_->listen();
-		if (status)
+		status = live_->listeners.listen();
+		if (status) {
+			/* An event before, such as the end of a listener, may have been told in vain. */
+			live_->accept_now();
 			status = live_->publish();
+		}
 		if (!status)
 			live_->give_up();
 	}
@@ -580,7 +494,7 @@ inline result<void> server_base::running::set_up(const struct model &model,
 	const std::string_view name = options.name;
 	const auto make = [&]() -> result<void> {
 		KTCP_TRY(sessions.make_shards());
-		KTCP_TRY(rate.change(options.accept_rate));
+		KTCP_TRY(admission.change_rate(options.accept_rate));
 		use.sessions = KTCP_TRY(kmem_cache::create(
 			detail::joined_name(name, "_session").c_str(), model.session_size));
 		use.buffers =
@@ -610,8 +524,8 @@ inline result<void> server_base::running::set_up(const struct model &model,
 		return status;
 	}
 	use.model = &model;
-	use.handle = behind_proxies() ? proxied : handle;
-	use.handler = behind_proxies() ? this : handler;
+	use.handle = admission.behind_proxies() ? proxied : handle;
+	use.handler = admission.behind_proxies() ? this : handler;
 	handle_client = handle;
 	client_handler = handler;
 	use.name = options.name;
@@ -648,14 +562,12 @@ inline void server_base::running::limit(const server_options &wanted) noexcept
 
 inline result<void> server_base::running::change(const server_options &wanted) noexcept
 {
-	KTCP_TRY(rate.change(wanted.accept_rate));
+	KTCP_TRY(admission.change_rate(wanted.accept_rate));
 
-	const bool of_tcp = user_timeout_ms != wanted.user_timeout_ms;
-	const bool of_listener = of_tcp || backlog != wanted.backlog;
+	const bool of_tcp = listeners.user_timeout_ms() != wanted.user_timeout_ms;
+	const bool of_listener = listeners.change(wanted);
 
 	limit(wanted);
-	backlog = wanted.backlog;
-	user_timeout_ms = wanted.user_timeout_ms;
 	drain_ms = wanted.drain_ms;
 	sessions.use().buffers.limit(wanted.buffer_memory);
 	sessions.change_timeouts(wanted.timeouts);
@@ -667,40 +579,6 @@ inline result<void> server_base::running::change(const server_options &wanted) n
 			 memory_order_release);
 	accept_now();
 	return {};
-}
-
-/* End those that the rules do not admit any more. The rules are for clients. */
-inline void server_base::running::end_denied() noexcept
-{
-	if (options.peers && options.peers->any())
-		sessions.end_if(errc::eacces, [&](const session &each) {
-			return !(behind_proxies() && options.proxies->contains(each.remote())) &&
-			       !options.peers->admit(each.remote());
-		});
-}
-
-/* Of a client by its address; nullptr: there is none. The unspecified address is unknown. */
-inline std::uint64_t statistics::*server_base::running::refusal(const endpoint &peer) noexcept
-{
-	if (options.peers && options.peers->any() &&
-	    (peer == endpoint() || !options.peers->admit(peer)))
-		return &statistics::refused_denied;
-	if (rate.limits() && !rate.admit(peer, ktcp_now_ms()))
-		return &statistics::refused_rate;
-	return nullptr;
-}
-
-/*
- * The same at accept, where the peer may be a proxy. One that has reset the connection has no address any
- * more. But its bytes may still be there, and are not served where an address must be known.
- */
-inline std::uint64_t statistics::*
-server_base::running::refusal_at_once(const result<endpoint> &peer) noexcept
-{
-	if (behind_proxies())
-		return peer && options.proxies->contains(*peer) ? nullptr :
-								  &statistics::refused_proxy;
-	return refusal(peer ? *peer : endpoint());
 }
 
 /* The coroutine of a connection from a proxy: the handler's is one that it awaits. */
@@ -736,7 +614,7 @@ inline task_of<void> server_base::running::name_client(session &peer)
 	}
 	if (!header->names_client)
 		co_return result<void>();
-	if (const auto why = refusal(header->client)) {
+	if (const auto why = admission.refusal(header->client)) {
 		sessions.count(why);
 		co_return errc::eacces;
 	}
@@ -749,235 +627,11 @@ inline task_of<void> server_base::running::name_client(session &peer)
 		co_return named;
 	}
 	/* The rules may have changed just before the table had the client. */
-	if (options.peers && !options.peers->admit(header->client)) {
+	if (!admission.admits(header->client)) {
 		sessions.count(&statistics::refused_denied);
 		co_return errc::eacces;
 	}
 	co_return result<void>();
-}
-
-/* For those that have not been accepted yet. */
-inline void server_base::running::heed(door &at) noexcept
-{
-	at.listener.set_user_timeout(user_timeout_ms);
-	/* It listens, so this only gives it another backlog. */
-	if (const auto status = at.listener.listen(backlog); !status)
-		KTCP_LOG_WARN_RATELIMITED("port %u: the backlog stays as it was (error %d)",
-					  options.port, status.error().code());
-}
-
-/* One socket for both families, or for IPv4 alone where IPv6 is off. */
-inline result<ktcp::socket> server_base::running::bound(const door &at, enum family family,
-							const endpoint &local) noexcept
-{
-	auto made = KTCP_TRY(ktcp::socket::create(family, options.net));
-
-	made.set_reuseaddr(); /* an earlier load's connections may be in TIME-WAIT */
-	/* A socket for all addresses takes both families, as if net.ipv6.bindv6only were 0. */
-	if (family == family::inet6)
-		made.set_v6only(!at.address.empty());
-	made.set_nodelay();
-	made.set_keepalive();
-	if (user_timeout_ms)
-		made.set_user_timeout(user_timeout_ms);
-	made.set_oobinline(); /* an urgent byte is a byte like the others */
-	KTCP_TRY(options.socket.apply(made));
-
-	ktcp_endpoint where = local.raw();
-
-	where.port = options.port;
-	KTCP_TRY(made.bind(endpoint(where)));
-	return made;
-}
-
-inline result<void> server_base::running::open(door &at) noexcept
-{
-	const endpoint local = KTCP_TRY(listen_address(at.address, options.net));
-	auto made = bound(at, local.is_ipv4() ? family::inet : family::inet6, local);
-
-	if (at.address.empty() && !made &&
-	    (made.error() == errc::eafnosupport || made.error() == errc::eaddrnotavail)) {
-		if (!listened.load(memory_order_relaxed))
-			KTCP_LOG_NOTE_RATELIMITED("IPv6 is off: listening on IPv4 alone");
-		made = bound(at, family::inet, local);
-	}
-	if (!made)
-		return made.error();
-	/* Before the hook is in: accept_work may run from then on, and has to find the listener. */
-	at.listener = std::move(*made);
-
-	/* Before listen(), so that every connection is announced. */
-	const auto hooked = result<void>::from(ktcp_sock_hook_listener(at.listener.raw(), &at));
-
-	if (!hooked) {
-		at.listener = ktcp::socket();
-		return hooked;
-	}
-
-	const auto listening = at.listener.listen(backlog);
-
-	if (!listening)
-		close(at);
-	else if (!habits.speaks_first)
-		at.listener.set_quickack(false); /* an answer carries the acknowledgement */
-	return listening;
-}
-
-/* In the list of ktcp's listeners. */
-inline void server_base::running::show(door &at, const result<endpoint> &local) noexcept
-{
-	const std::string_view name = options.folder ? std::string_view(options.folder) :
-						       std::string_view(options.name);
-
-	for (std::size_t i = 0; i + 1 < sizeof(at.shown.module); i++)
-		at.shown.module[i] = i < name.size() ? name[i] : '\0';
-	at.shown.local = local ? local->raw() : endpoint::any(options.port).raw();
-	at.shown.net = ktcp_net_number(options.net);
-	ktcp_listener_publish(&at.shown);
-	at.is_shown = true;
-}
-
-/* On return no callback of the listener is under way, nor will one begin. */
-inline void server_base::running::close(door &at) noexcept
-{
-	if (std::exchange(at.is_shown, false))
-		ktcp_listener_withdraw(&at.shown);
-	ktcp_sock_unhook_listener(at.listener.raw(), &at);
-	at.listener = ktcp::socket();
-}
-
-/* At each address of the option; at all of the machine's where it is empty. */
-inline result<void> server_base::running::listen() noexcept
-{
-	const std::string_view all = options.address;
-
-	for (std::size_t at = 0; at <= all.size();) {
-		const std::size_t end = std::min(all.find(',', at), all.size());
-
-		KTCP_TRY(listen_at(slice(all, at, end - at)));
-		at = end + 1;
-	}
-	/* From here on the listeners are the accept work's, if they are lost. */
-	listened.store(true, memory_order_release);
-	/* An earlier event, such as the end of a listener, may have been told in vain. */
-	accept_now();
-	return {};
-}
-
-inline result<void> server_base::running::listen_at(std::string_view address) noexcept
-{
-	if (door_count == most_addresses || (address.empty() && !options.address.empty())) {
-		KTCP_LOG_ERR_RATELIMITED(
-			"address=%.*s: there may be 1 to %u addresses, with a comma between two",
-			static_cast<int>(options.address.size()), options.address.data(),
-			most_addresses);
-		return errc::einval;
-	}
-
-	door &at = doors[door_count];
-
-	at.server = this;
-	at.address = address;
-
-	const auto listening = open(at);
-
-	if (listening) {
-		/* If any port would do: from here on, this one. */
-		const auto local = at.listener.local();
-
-		door_count++;
-		if (local && !options.port)
-			options.port = local->port();
-		show(at, local);
-	} else if (listening.error() == errc::eaddrinuse) {
-		say_port_in_use();
-	} else {
-		KTCP_LOG_ERR_RATELIMITED(
-			"cannot listen on port %u (error %d); choose another with port=",
-			options.port, listening.error().code());
-	}
-	return listening;
-}
-
-/* It names the listener that is in the way, if it is one. */
-inline void server_base::running::say_port_in_use() noexcept
-{
-	struct wanted {
-		std::uint16_t port;
-		std::uint32_t net;
-		struct ktcp_listener found;
-	} ours = { options.port, ktcp_net_number(options.net), {} };
-	ktcp_tcp_identity holder = {};
-
-	ktcp_listeners(
-		[](void *context, const struct ktcp_listener *each) {
-			auto &asked = *static_cast<wanted *>(context);
-
-			if (each->local.port == asked.port && each->net == asked.net)
-				asked.found = *each;
-		},
-		&ours);
-	if (ours.found.local.port) {
-		KTCP_LOG_ERR_RATELIMITED(
-			"port %u is in use: the module %s listens at %s, a server of ktcp's; "
-			"unload it, or choose another with port= or address=",
-			options.port, ours.found.module,
-			endpoint_text(endpoint(ours.found.local)).c_str());
-		return;
-	}
-
-	static_cast<void>(count_listeners(options.net, [&](const ktcp_tcp_identity &each) {
-		const bool is = each.local.port == options.port;
-
-		if (is)
-			holder = each;
-		return is;
-	}));
-	if (holder.local.port)
-		KTCP_LOG_ERR_RATELIMITED(
-			"port %u is in use: %s listens, of user %u, inode %lu (ss -ltnpe); stop "
-			"it, or choose another with port= or address=",
-			options.port, endpoint_text(endpoint(holder.local)).c_str(), holder.user,
-			holder.inode);
-	else
-		KTCP_LOG_ERR_RATELIMITED(
-			"port %u is in use; stop the program that has it (ss -tanp), or choose "
-			"another with port= or address=",
-			options.port);
-}
-
-/* The listener was lost, by ss -K for example. Try until it is back, and log the obstacle once. */
-inline void server_base::running::listen_again(door &at) noexcept
-{
-	const bool just_lost = static_cast<bool>(at.listener);
-
-	if (just_lost) {
-		KTCP_LOG_WARN_RATELIMITED(
-			"port %u: the listening socket was ended from outside (ss -K, perhaps); "
-			"listening again",
-			options.port);
-		close(at);
-		at.retry_ms = accept_retry_ms;
-	}
-
-	const auto listening = open(at);
-
-	if (listening) {
-		sessions.count(&statistics::relistened);
-		show(at, at.listener.local());
-		if (!just_lost)
-			KTCP_LOG_NOTE("listening on port %u again", options.port);
-		/* No callback announced the connections that came before the hook was in. */
-		accept_now();
-		return;
-	}
-	if (just_lost)
-		KTCP_LOG_WARN_RATELIMITED(
-			"cannot listen on port %u again (error %d%s); trying until it can",
-			options.port, listening.error().code(),
-			listening.error() == errc::eaddrinuse ? ", it is in use: see ss -ltn" : "");
-	at.retry_at_ms = ktcp_now_ms() + at.retry_ms;
-	at.retry_ms = std::min(2 * at.retry_ms, longest_retry_ms);
 }
 
 inline result<void> server_base::running::publish() noexcept
@@ -1005,9 +659,7 @@ inline void server_base::running::unlisten() noexcept
 	/* … whose callbacks may still queue the work or its timer, until they are closed.
 	 * Closing resets the children that wait in the backlog. RCU covers the callback's last
 	 * instructions, once for the whole server. */
-	for (door &each : all_doors())
-		if (each.listener)
-			close(each);
+	listeners.close();
 	accept_timer.cancel_sync();
 	listen_timer.cancel_sync();
 	accept_work.cancel_sync();
@@ -1061,40 +713,39 @@ inline void server_base::running::accept() noexcept
 	/* Cancelling and queueing the work order this read. */
 	if (unlistening.load(memory_order_relaxed))
 		return;
-	/* An event may also come before listen() is done, which looks again. Until then the first one has
-	 * its connections accepted, and the others are none of ours. */
-	const bool all = listened.load(memory_order_acquire);
+	const bool all =
+		listeners.complete(); /* else an event came before, and listen() looks again */
 	const unsigned int heeds = changed.exchange(0, memory_order_acquire);
-	const std::uint64_t now = ktcp_now_ms();
 	std::uint64_t retry_at = UINT64_MAX;
 	bool more = false;
 
-	for (door &each : all ? all_doors() : std::span<door>(doors, 1)) {
-		if (!each.listener || !each.listener.listening()) {
-			if (!all)
-				continue;
-			if (each.listener || each.retry_at_ms <= now)
-				listen_again(each);
-			if (!each.listener)
-				retry_at = std::min(retry_at, each.retry_at_ms);
-			continue;
+	for (detail::listener &each : listeners.all()) {
+		if (each.listens()) {
+			if (heeds & heed_listeners)
+				listeners.heed(each);
+			more |= accept_at(each);
+		} else if (all && listeners.listen_again(each)) {
+			sessions.count(&statistics::relistened);
+			more = true;
+		} else if (all) {
+			retry_at = std::min(retry_at, listeners.retry_at_ms(each));
 		}
-		if (heeds & heed_listeners)
-			heed(each);
-		more |= accept_at(each);
 	}
 	if (heeds & heed_rules)
-		end_denied();
-	if (retry_at != UINT64_MAX)
+		admission.end_denied(sessions);
+	if (retry_at != UINT64_MAX) {
+		const std::uint64_t now = ktcp_now_ms();
+
 		listen_timer.queue_in(sessions.use().control,
 				      retry_at > now ? static_cast<unsigned int>(retry_at - now) :
 						       0);
+	}
 	if (more)
 		accept_now();
 }
 
 /* True: there may be more. */
-inline bool server_base::running::accept_at(door &at) noexcept
+inline bool server_base::running::accept_at(detail::listener &at) noexcept
 {
 	for (unsigned int taken = 0; taken < accepts_per_turn; taken++)
 		if (!accept_one(at))
@@ -1103,9 +754,9 @@ inline bool server_base::running::accept_at(door &at) noexcept
 }
 
 /* False: the listener or the timer calls again. */
-inline bool server_base::running::accept_one(door &at) noexcept
+inline bool server_base::running::accept_one(detail::listener &at) noexcept
 {
-	auto accepted = at.listener.accept();
+	auto accepted = at.accept();
 
 	if (!accepted) {
 		if (accepted.error() == errc::eagain)
@@ -1117,7 +768,7 @@ inline bool server_base::running::accept_one(door &at) noexcept
 			KTCP_LOG_WARN_RATELIMITED(
 				"port %u: a BPF program has put a connection into a sockmap, and it "
 				"was reset; keep that program off this port (bpftool cgroup tree)",
-				options.port);
+				listeners.port());
 			return true;
 		}
 		/* No memory or no file: the backlog is not empty, and nothing would announce it
@@ -1125,8 +776,8 @@ inline bool server_base::running::accept_one(door &at) noexcept
 		accept_timer.queue_in(sessions.use().control, accept_retry_ms);
 		return false;
 	}
-	if (rate.limits() || behind_proxies() || (options.peers && options.peers->any()))
-		if (const auto why = refusal_at_once(accepted->remote())) {
+	if (admission.refuses())
+		if (const auto why = admission.refusal_at_accept(accepted->remote())) {
 			sessions.refuse(std::move(*accepted), why);
 			return true;
 		}
