@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /**
  * @file
- * Who is served: the rules about a peer's address, its rate, and the proxies that name it.
+ * The rules by which a server refuses peers: their address, their rate, and the proxies that name them.
  */
 #ifndef KTCP_ENGINE_ADMISSION_HPP
 #define KTCP_ENGINE_ADMISSION_HPP

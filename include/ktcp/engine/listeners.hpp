@@ -37,7 +37,7 @@ namespace ktcp::detail
 /* One address. */
 class listener : ktcp_sock_hook {
     public:
-	/* What a server does at an event of its listeners. Any context. */
+	/* A server's answer to an event of its listeners. Any context. */
 	using event_function = void (*)(void *server, unsigned int events);
 
 	listener() noexcept : ktcp_sock_hook{ on_event, {} }

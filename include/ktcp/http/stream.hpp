@@ -124,8 +124,8 @@ class stream {
 	class output_operation;
 
 	/**
-	 * `co_await bytes.write_output()`: a result<void>, once TCP has taken all of output(). What
-	 * another coroutine has appended meanwhile stays. The connection cannot go on after a failure.
+	 * `co_await bytes.write_output()`: a result<void>, once TCP has taken all of output(). Bytes
+	 * that another coroutine has appended meanwhile stay. The connection cannot go on after a failure.
 	 * @param more  as of ktcp::stream::write().
 	 * Errors: the connection's.
 	 */
@@ -418,7 +418,7 @@ class stream {
 		return until && left_ms(until) <= 0;
 	}
 
-	/* The earlier time is the connection's. What it has been told stays told. */
+	/* The earlier time is the connection's. One that is over, and was told, stays so. */
 	void keep_time() noexcept
 	{
 		std::int32_t left = INT32_MAX;
