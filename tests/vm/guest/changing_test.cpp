@@ -295,6 +295,30 @@ TEST_F(changing_http, the_times_of_requests)
 	EXPECT_TRUE(idle.ended());
 }
 
+// The server ends a client that does not read.
+TEST_F(changing_http, the_time_to_read_an_answer)
+{
+	web_root root;
+	root.file("large", content(24 << 20, 1));
+	// A server's buffer that does not grow: it is full at once, and stays so.
+	const kept_setting buffers("/proc/sys/net/ipv4/tcp_wmem");
+	buffers.set("4096 65536 65536");
+	load(std::string("send_timeout_ms=500 min_rate=1 root=") + web_root::path);
+	const auto ended_within = [](int ms) {
+		http_client deaf({ .receive_buffer = 16384 });
+		deaf.send(http_client::request("/large"));
+		EXPECT_TRUE(deaf.answered());
+		pollfd reset{ deaf.peer().descriptor(), 0, 0 };
+		return ::poll(&reset, 1, ms) == 1;
+	};
+	EXPECT_FALSE(ended_within(3000)) << "a second more for each byte that it has to read";
+	change("min_rate", 0);
+	EXPECT_TRUE(ended_within(patience_seconds * 1000));
+	change("send_timeout_ms", 0);
+	EXPECT_FALSE(ended_within(3000));
+	unload();
+}
+
 // A change that comes while the module starts or ends has no effect but on its number, or all of it.
 TEST_P(writable, while_it_is_loaded_and_unloaded)
 {

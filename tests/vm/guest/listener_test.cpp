@@ -211,6 +211,37 @@ TEST_F(listening, with_options_that_its_connections_have)
 	EXPECT_FALSE(module_loaded());
 }
 
+// Data that comes with the first packet, without the handshake's round trip.
+TEST_F(listening, with_data_in_the_first_packet)
+{
+	const kept_setting both("/proc/sys/net/ipv4/tcp_fastopen");
+	both.set("519"); // of both sides, without a cookie
+	const auto echoed = [] {
+		const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		sockaddr_in to{};
+		to.sin_family = AF_INET;
+		to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		to.sin_port = htons(server_port);
+		EXPECT_EQ(::sendto(socket, "hello", 5, MSG_FASTOPEN,
+				   reinterpret_cast<sockaddr *>(&to), sizeof to),
+			  5)
+			<< std::strerror(errno);
+		client peer(socket);
+		const bytes back = peer.receive(5);
+		return std::string(back.begin(), back.end());
+	};
+	load("");
+	const long before = netstat("TCPFastOpenPassive");
+	EXPECT_EQ(echoed(), "hello");
+	EXPECT_EQ(netstat("TCPFastOpenPassive"), before);
+	unload();
+	load("fastopen=16");
+	for (long i = 1; i <= 20; ++i) {
+		EXPECT_EQ(echoed(), "hello");
+		EXPECT_EQ(netstat("TCPFastOpenPassive"), before + i);
+	}
+}
+
 // The peers of a VRF are those of its device, or of a server for all devices once the kernel lets them.
 TEST_F(listening, through_a_VRF)
 {
