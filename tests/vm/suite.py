@@ -9,7 +9,8 @@ Those of proof.txt wait for `make proof`.
 
 The kernels that the release of Debian is tested with (harness/debian.py), and all boots, without
 arguments. In the environment: KECHO_DIR, the echo server under test (examples/kecho); KTCP_ACCEL, kvm or
-tcg instead of trying.
+tcg instead of trying. KTCP_HOSTILE is the number of peers in the hostile hour, and KTCP_HOSTILE_MINUTES
+how long it is.
 """
 
 import dataclasses
@@ -65,6 +66,11 @@ class Boot:
 BOOTS = (
     # Storms are long on purpose (make proof).
     Boot("storms", "*storm*", by_name=True),
+    # An hour of everything that is hostile, by a clock that skips idle time: some ten minutes.
+    Boot("hostile", "*hostile*", by_name=True, accel="icount", debug=False,
+         arguments=f"ktcp_clock=instructions ktcp_hostile={int(os.environ.get('KTCP_HOSTILE') or 4096)} "
+                   f"ktcp_minutes={int(os.environ.get('KTCP_HOSTILE_MINUTES') or 60)}",
+         programs=("bpftool",), files=(BUILD / "guest" / "sockmap.bpf.o",)),
     # Much memory: a connection takes 6 kB with its client.
     Boot("idle_scale", "*idle_scale*100000", by_name=True, mib=2048),
     Boot("idle_million", "*idle_scale*1000000", by_name=True, mib=17408),
@@ -270,7 +276,7 @@ def machine_of(kernel, boot, console, image_file):
 
 def limit_of(kernel, boot):
     # Without a word. Storms are long on purpose.
-    return 3600 if boot.name == "storms" else guest.seconds(kernel, 300)
+    return 3600 if boot.name in ("storms", "hostile") else guest.seconds(kernel, 300)
 
 
 def run_boot(kernel_name, boot, choice):

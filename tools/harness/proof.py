@@ -14,7 +14,7 @@ whose table this makes.
   matrix:KERNEL                             all tests of tests/vm on every stock kernel, those of
                                             tests/vm/proof.txt too
   faults:{loading,serving}                  what can fail fails, on a kernel that looks out for mistakes
-  storms:KERNEL                             long and hard use, on every kernel
+  storms:KERNEL                             long and hard use, and the hostile hour, on every kernel
   debug:{drop,http,no_ipv6,tests,kunit}     the tests of tests/vm on the first debug kernel, boot by boot;
                                             debug:drop:6.12 ... on 6.12-debug
 
@@ -92,12 +92,14 @@ def guests(rows, what, kernel, *arguments):
 
 
 def storms(rows, kernel):
-    cases = guests(rows, f"storms on {kernel}", kernel, "--boot", "storms")
-    bad = {case.name.rpartition("/storms/")[2] for case in cases if case.outcome == "failed"}
+    # The hostile hour counts instructions, and a debug kernel's are not what it is about.
+    boots = ["storms"] + ([] if kernel.endswith("-debug") else ["hostile"])
+    cases = guests(rows, f"storms on {kernel}", kernel, *(word for boot in boots for word in ("--boot", boot)))
+    bad = {re.sub(r".*/(storms|hostile)/", "", case.name, count=1) for case in cases if case.outcome == "failed"}
     # Each says what it was: one row for all models that did the same. Behind a semicolon stands what
     # is of one model.
-    said, models, failed = (TOP / "build" / "vm" / kernel / "storms.out"), {}, set()
-    for line in said.read_text().splitlines() if said.exists() else ():
+    outs, models, failed = [TOP / "build" / "vm" / kernel / f"{boot}.out" for boot in boots], {}, set()
+    for line in "".join(out.read_text() for out in outs if out.exists()).splitlines():
         if found := re.match(r"storm: ([^/]*)/([^:]*): ([^;]*)", line):
             key = (found[2], found[3])
             models.setdefault(key, []).append(found[1])

@@ -3,10 +3,10 @@
 // Other software with rights of its own: BPF programs that take connections away, and tools that
 // destroy sockets.
 #include "fixture.hpp"
+#include "sockmap.hpp"
 
 #include <atomic>
 #include <map>
-#include <sys/mount.h>
 
 namespace vm
 {
@@ -24,50 +24,6 @@ std::map<std::string, unsigned long long> statistics()
 }
 
 // ---- BPF ------------------------------------------------------------------------------------
-
-const std::string programs = "/sys/fs/bpf/ktcp";
-const std::string cgroup = "/tmp/cgroup";
-
-// While it lives, sockmap.bpf.c takes every new connection to kecho.
-class taker {
-    public:
-	// With a verdict program on the map, or without.
-	explicit taker(bool verdict)
-	{
-		::mount("bpf", "/sys/fs/bpf", "bpf", 0, nullptr);
-		std::filesystem::create_directory(cgroup);
-		::mount("cgroup", cgroup.c_str(), "cgroup2", 0, nullptr);
-		EXPECT_TRUE(shell("/sbin/bpftool prog loadall /sockmap.bpf.o " + programs +
-				  " pinmaps " + programs));
-		if (verdict) {
-			EXPECT_TRUE(shell("/sbin/bpftool prog attach pinned " + programs +
-					  "/pass stream_verdict pinned " + programs + "/taken"));
-		}
-		EXPECT_TRUE(shell("/sbin/bpftool cgroup attach " + cgroup + " sock_ops pinned " +
-				  programs + "/take"));
-	}
-	~taker()
-	{
-		stop();
-		std::filesystem::remove_all(programs);
-		::umount(cgroup.c_str());
-		::umount("/sys/fs/bpf");
-	}
-	taker(const taker &) = delete;
-	taker &operator=(const taker &) = delete;
-
-	// It takes no more; those that it has it keeps.
-	void stop()
-	{
-		if (std::exchange(taking_, false)) {
-			EXPECT_TRUE(shell("/sbin/bpftool cgroup detach " + cgroup +
-					  " sock_ops pinned " + programs + "/take"));
-		}
-	}
-
-    private:
-	bool taking_ = true;
-};
 
 struct taking {
 	const char *model;

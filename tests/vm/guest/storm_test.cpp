@@ -4,8 +4,7 @@
 // log, the module's reference count and slab caches, entries in /proc and /sys, sockets and orphans.
 // Where the kernel has kmemleak, it follows them all (job).
 #include "cable.hpp"
-
-#include <netinet/ip.h>
+#include "flood.hpp"
 
 #include <atomic>
 #include <barrier>
@@ -225,53 +224,6 @@ TEST_P(storm_many, ten_thousand_closed_at_once)
 		       static_cast<long>(states.size());
 	})) << "connections are left";
 	counted(std::to_string(count) + " connections closed at once");
-}
-
-std::uint16_t checksum(const void *data, std::size_t size, std::uint32_t sum)
-{
-	const auto *at = static_cast<const unsigned char *>(data);
-	for (std::size_t i = 0; i < size; i += 2)
-		sum += at[i] << 8 | at[i + 1];
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return htons(static_cast<std::uint16_t>(~sum));
-}
-
-// Sends SYNs of connections that will never be complete, from addresses without a host.
-void flood(unsigned count)
-{
-	const int raw = ::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
-	ASSERT_GE(raw, 0) << std::strerror(errno);
-	sockaddr_in to{};
-	to.sin_family = AF_INET;
-	::inet_pton(AF_INET, "10.9.0.1", &to.sin_addr);
-	std::mt19937 random(3);
-	for (unsigned i = 0; i < count; ++i) {
-		struct {
-			iphdr ip;
-			tcphdr tcp;
-		} packet{};
-		packet.ip.version = 4;
-		packet.ip.ihl = 5;
-		packet.ip.tot_len = htons(sizeof packet);
-		packet.ip.ttl = 64;
-		packet.ip.protocol = IPPROTO_TCP;
-		packet.ip.saddr = htonl(0x0a090000 | (3 + random() % 250));
-		packet.ip.daddr = to.sin_addr.s_addr;
-		packet.tcp.source = htons(1024 + random() % 60000);
-		packet.tcp.dest = htons(server_port);
-		packet.tcp.seq = random();
-		packet.tcp.syn = 1;
-		packet.tcp.doff = 5;
-		packet.tcp.window = htons(65535);
-		const std::uint32_t s = ntohl(packet.ip.saddr), d = ntohl(packet.ip.daddr);
-		packet.tcp.check = checksum(&packet.tcp, sizeof packet.tcp,
-					    (s >> 16) + (s & 0xffff) + (d >> 16) + (d & 0xffff) +
-						    IPPROTO_TCP + sizeof packet.tcp);
-		::sendto(raw, &packet, sizeof packet, 0, reinterpret_cast<sockaddr *>(&to),
-			 sizeof to);
-	}
-	::close(raw);
 }
 
 TEST_P(storm, of_SYNs)
