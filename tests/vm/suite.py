@@ -68,7 +68,7 @@ BOOTS = (
     Boot("storms", "*storm*", by_name=True),
     # An hour of everything that is hostile, by a clock that skips idle time: some ten minutes.
     Boot("hostile", "*hostile*", by_name=True, accel="icount", debug=False,
-         arguments=f"ktcp_clock=instructions ktcp_hostile={int(os.environ.get('KTCP_HOSTILE') or 4096)} "
+         arguments=f"ktcp_clock=instructions ktcp_hostile={int(os.environ.get('KTCP_HOSTILE') or 2048)} "
                    f"ktcp_minutes={int(os.environ.get('KTCP_HOSTILE_MINUTES') or 60)}",
          programs=("bpftool",), files=(BUILD / "guest" / "sockmap.bpf.o",)),
     # Much memory: a connection takes 6 kB with its client.
