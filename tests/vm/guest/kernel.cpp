@@ -94,6 +94,12 @@ bool clock_counts_instructions()
 	return read_file("/proc/cmdline").find("ktcp_clock=instructions") != std::string::npos;
 }
 
+bool sleeps_in(pid_t process, const std::string &function)
+{
+	const std::string stack = read_file("/proc/" + std::to_string(process) + "/stack");
+	return stack.find(" " + function + "+") != std::string::npos;
+}
+
 bool debug_kernel()
 {
 	return std::filesystem::exists("/proc/lockdep");

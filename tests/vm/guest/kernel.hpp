@@ -95,6 +95,10 @@ class kernel_log {
 	std::vector<line> lines_;
 };
 
+// Does that process sleep in that function of the kernel's, or below it? Its wchan says 0 on kernels before
+// 5.16 that have no frame pointers.
+bool sleeps_in(pid_t process, const std::string &function);
+
 // A TCP socket of this thread's namespace, as `ss` has it.
 struct tcp_line {
 	unsigned local_port;

@@ -106,9 +106,7 @@ TEST(misuse_loading, a_signal_ends_a_wait_while_loading)
 	const int asked = ::accept(listener, nullptr, nullptr);
 	EXPECT_GE(asked, 0);
 	// It waits now.
-	EXPECT_TRUE(eventually(10s, [&] {
-		return read_file("/proc/" + std::to_string(loader) + "/wchan") == "wait_woken";
-	}));
+	EXPECT_TRUE(eventually(10s, [&] { return sleeps_in(loader, "wait_woken"); }));
 	::kill(loader, SIGINT);
 	int status = 0;
 	EXPECT_TRUE(eventually(20s, [&] { return ::waitpid(loader, &status, WNOHANG) == loader; }))

@@ -66,9 +66,8 @@ class stuck {
 		}
 		::close(opened);
 		EXPECT_TRUE(eventually(20s, [this] {
-			return read_file("/proc/" + std::to_string(process_) + "/wchan") ==
-			       "handle_userfault";
-		})) << read_file("/proc/" + std::to_string(process_) + "/wchan");
+			return sleeps_in(process_, "handle_userfault");
+		})) << read_file("/proc/" + std::to_string(process_) + "/stack");
 	}
 	stuck(const stuck &) = delete;
 	~stuck()
