@@ -237,8 +237,13 @@ inline task_of<void> request::tell_client()
 {
 	strand_lock::guard alone(stream_.writers());
 
-	if ((stream_.output().empty() && !exchange_.wants_interim()) || !alone.try_lock())
-		co_return result<void>();
+	if (!alone.try_lock()) {
+		if (!exchange_.wants_interim())
+			co_return result<void>();
+		KTCP_CO_CHECK(co_await alone.wait());
+	}
+	if (stream_.is_cut())
+		co_return errc::epipe;
 
 	stream::sending whole(stream_, stream_.output().size());
 	auto told = co_await stream_.write_output();
@@ -264,7 +269,8 @@ inline task_of<std::span<const std::byte>> request::read_body()
 		if (!has_body() || exchange_.refused)
 			break;
 
-		KTCP_CO_CHECK(co_await tell_client());
+		if (!stream_.output().empty() || exchange_.wants_interim())
+			KTCP_CO_CHECK(co_await tell_client());
 		exchange_.body_begun = true;
 
 		/* Only the time in which we wait for the client is the client's. */

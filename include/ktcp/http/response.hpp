@@ -258,6 +258,7 @@ class response {
 
 	[[gnu::flatten]] void begin() noexcept;
 	result<void> prepare(std::size_t size) noexcept;
+	result<void> may_write(result<void> locked, std::size_t size) noexcept;
 	task_of<void> send_rest();
 	bool queue(std::span<const std::byte> piece) noexcept;
 	task_of<void> write_through(std::span<const std::byte> piece);
@@ -474,13 +475,27 @@ inline result<void> response::prepare(std::size_t size) noexcept
 	return {};
 }
 
-/* Into the output, if all of it fits. A chunk's size goes before it (RFC 9112, section 7.1). */
+/* A piece had to wait for the writers' lock, perhaps: others may have written, or failed to. */
+inline result<void> response::may_write(result<void> locked, std::size_t size) noexcept
+{
+	if (!locked)
+		abandon();
+	else if (stream_.is_cut())
+		return errc::epipe;
+	else if (declared_ && size > *declared_ - sent_)
+		return errc::emsgsize;
+	return locked;
+}
+
+/* Into the output, if all of it fits and no coroutine writes just now. A chunk's size goes before it (RFC 9112, section 7.1). */
 inline bool response::queue(std::span<const std::byte> piece) noexcept
 {
 	if (!has_body() || piece.empty()) {
 		sent_ += piece.size();
 		return true;
 	}
+	if (stream_.writers().is_locked())
+		return false;
 
 	const std::string_view text(reinterpret_cast<const char *>(piece.data()), piece.size());
 
@@ -496,9 +511,11 @@ inline bool response::queue(std::span<const std::byte> piece) noexcept
 inline task_of<void> response::write_through(std::span<const std::byte> piece)
 {
 	strand_lock::guard alone(stream_.writers());
+	result<void> locked;
 
 	if (!alone.try_lock())
-		KTCP_CO_CHECK(co_await alone.wait());
+		locked = co_await alone.wait();
+	KTCP_CO_CHECK(may_write(locked, piece.size()));
 
 	stream::sending whole(stream_, stream_.output().size() + piece.size());
 	const number_text size(piece.size(), 16);
@@ -539,9 +556,11 @@ inline task_of<void> response::write(file_pages &pages)
 		co_return ready;
 	}
 	strand_lock::guard alone(stream_.writers());
+	result<void> locked;
 
 	if (!alone.try_lock())
-		KTCP_CO_CHECK(co_await alone.wait());
+		locked = co_await alone.wait();
+	KTCP_CO_CHECK(may_write(locked, size));
 
 	stream::sending whole(stream_, stream_.output().size() + size);
 	auto done = co_await stream_.write_output(true);
@@ -556,9 +575,11 @@ inline task_of<void> response::write(file_pages &pages)
 inline task_of<void> response::flush()
 {
 	strand_lock::guard alone(stream_.writers());
+	result<void> locked;
 
 	if (!alone.try_lock())
-		KTCP_CO_CHECK(co_await alone.wait());
+		locked = co_await alone.wait();
+	KTCP_CO_CHECK(may_write(locked, 0));
 
 	/* Without a buffer until the next piece, which may be long in coming. */
 	stream::sending whole(stream_, stream_.output().size());
@@ -593,6 +614,8 @@ inline result<void> response::finish() noexcept
 	const bool whole = declared_ && sent_ == *declared_;
 
 	if (stream_.is_cut()) {
+		if (!status_) /* for the log */
+			status_ = exchange_.refused ? exchange_.refused : instead_;
 		stream_.peer().reset_at_end();
 		return errc::epipe;
 	}

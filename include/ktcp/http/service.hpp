@@ -163,10 +163,11 @@ class service {
 
 		if (!handled.empty()) {
 			/* It may wait for others as long as it likes. Earlier answers do not wait with it. */
-			if (waits_for_others && !bytes.output().empty() && !co_await flush(bytes))
-				co_return fate::reset;
+			if (waits_for_others && !bytes.output().empty())
+				ended_well = static_cast<bool>(co_await flush(bytes));
 			bytes.expect_no_more();
-			ended_well = static_cast<bool>(co_await handled);
+			if (ended_well)
+				ended_well = static_cast<bool>(co_await handled);
 		}
 		if (!answer.rest_.empty())
 			static_cast<void>(co_await answer.send_rest());
@@ -183,6 +184,10 @@ class service {
 		if (!state.close && asked.has_body())
 			static_cast<void>(co_await pass_over_body(
 				asked, state.body_begun ? UINT64_MAX : options_.unread_bytes));
+		if (bytes.is_cut()) {
+			bytes.peer().reset_at_end();
+			co_return fate::reset;
+		}
 		asked.leave_rest();
 		co_return state.ended(bytes.input() || bytes.peer().readable());
 	}
@@ -242,9 +247,9 @@ class service {
 	/* Write the output, and have room for more. */
 	static task_of<void> flush(stream &bytes)
 	{
-		bytes.expect_to_write(bytes.output().size());
+		stream::sending whole(bytes, bytes.output().size());
 
-		KTCP_CO_CHECK(co_await bytes.write_output());
+		KTCP_CO_CHECK(whole.ends(co_await bytes.write_output()));
 		co_return bytes.open();
 	}
 

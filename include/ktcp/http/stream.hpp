@@ -403,7 +403,8 @@ class stream {
 	/* The low half of ktcp_now_ms(), but for 0: never. */
 	static std::uint32_t time_in(unsigned int ms) noexcept
 	{
-		const auto time = static_cast<std::uint32_t>(ktcp_now_ms() + ms);
+		const auto time = static_cast<std::uint32_t>(
+			ktcp_now_ms() + std::min(ms, static_cast<unsigned int>(INT32_MAX)));
 
 		return ms ? std::max(time, 1u) : 0;
 	}
@@ -418,18 +419,18 @@ class stream {
 		return until && left_ms(until) <= 0;
 	}
 
-	/* The earlier time is the connection's. One that is over, and was told, stays so. */
+	/* The earlier time is the connection's. It is not set anew, so that it comes, and stays told. */
 	void keep_time() noexcept
 	{
-		std::int32_t left = INT32_MAX;
+		std::uint32_t next = receive_until_;
 
-		for (const std::uint32_t until : { receive_until_, send_until_ })
-			if (until)
-				left = std::min(left, left_ms(until));
-		if (left == INT32_MAX)
-			peer_.expires_after(0);
-		else if (left > 0 || !peer_.is_expired())
-			peer_.expires_after(static_cast<unsigned int>(std::max(left, 1)));
+		if (send_until_ && (!next || left_ms(send_until_) < left_ms(next)))
+			next = send_until_;
+		if (next && next == armed_)
+			return;
+		armed_ = next;
+		peer_.expires_after(next ? static_cast<unsigned int>(std::max(left_ms(next), 1)) :
+					   0);
 	}
 
 	char *chars() const noexcept
@@ -447,6 +448,7 @@ class stream {
 	std::size_t first_ = 0; /* of settled_: earlier responses */
 	strand_lock writers_;
 	std::uint32_t receive_until_ = 0, send_until_ = 0;
+	std::uint32_t armed_ = 0; /* the one that the connection has */
 	bool left_ = false; /* some of this response has been written */
 	bool cut_ = false; /* and some never will be */
 	bool reading_ = false; /* a coroutine waits for the client to send, and another may write */
@@ -505,7 +507,10 @@ class stream::sending {
 	~sending()
 	{
 		of_.end_writing();
-		of_.cut_ |= !whole_;
+		if (whole_)
+			return;
+		of_.cut_ = true;
+		of_.drop(of_.settled_); /* some of it may have left */
 	}
 
 	/** It came to this. */

@@ -37,6 +37,11 @@ struct api {
 			{ method::put, "/late", &api::late },
 			{ method::put, "/both/{bytes}", &api::both },
 			{ method::put, "/impatient", &api::impatient },
+			{ method::put, "/insistent", &api::insistent },
+			{ method::put, "/flushing", &api::flushing },
+			{ method::get, "/again", &api::again },
+			{ method::get, "/mixed", &api::mixed },
+			{ method::get, "/too-much", &api::too_much },
 		};
 
 		return ktcp::http::dispatch(table, *this, asked, to);
@@ -188,6 +193,62 @@ struct api {
 		static_cast<void>(
 			co_await ktcp::within(of.asked.peer(), 1000, read_all_of(of.asked)));
 		KTCP_CO_CHECK(co_await ktcp::sleep_for(of.asked.peer(), 100'000));
+		co_return ktcp::result<void>();
+	}
+
+	/* The same, and then waits for it all the same. */
+	handled insistent(route::call of) const
+	{
+		of.to.status(200).length(5);
+		KTCP_CO_CHECK(co_await of.to.write("first"));
+		static_cast<void>(
+			co_await ktcp::within(of.asked.peer(), 1000, read_all_of(of.asked)));
+		co_return co_await read_all_of(of.asked);
+	}
+
+	/* Reads a body while another coroutine sends the answers before this one. */
+	handled flushing(route::call of) const
+	{
+		const auto [flushed, body] = co_await ktcp::all(of.to.flush(),
+								read_all_of(of.asked));
+
+		KTCP_CO_CHECK(flushed);
+		KTCP_CO_CHECK(body);
+		co_return co_await of.to.send("read");
+	}
+
+	/* Gives a write up in its midst, and tries once more. */
+	handled again(route::call of) const
+	{
+		of.to.status(200).length(10);
+		KTCP_CO_CHECK(co_await of.to.write("0123456789"));
+		static_cast<void>(co_await ktcp::within(of.asked.peer(), 1000, of.to.flush()));
+		static_cast<void>(co_await of.to.flush());
+		co_return ktcp::result<void>();
+	}
+
+	/* Two coroutines write one response, in chunks. */
+	handled mixed(route::call of) const
+	{
+		of.to.status(200);
+
+		const auto [large, small] = co_await ktcp::all(write_bytes(of.to, 40'000),
+							       write_bytes(of.to, 5));
+
+		KTCP_CO_CHECK(large);
+		co_return small;
+	}
+
+	/* Each fits, but not both. */
+	handled too_much(route::call of) const
+	{
+		of.to.status(200).length(60'000);
+
+		const auto [one, other] = co_await ktcp::all(write_bytes(of.to, 40'000),
+							     write_bytes(of.to, 40'000));
+
+		EXPECT_TRUE(one);
+		EXPECT_EQ(other.error(), ktcp::errc::emsgsize);
 		co_return ktcp::result<void>();
 	}
 
@@ -473,13 +534,11 @@ TEST(http_both_ways, a_body_that_is_waited_for_no_longer)
 	EXPECT_EQ(half.received().size(), 50u) << "nothing of it is sent twice";
 }
 
-/* Events as they came, without the sizes of chunks. */
-static std::string events_of(client &one)
+/* The body behind a head, without the sizes of its chunks. */
+static std::string chunks_of(client &one, const std::string &head)
 {
-	const std::string head = head_of("200 OK") +
-				 "Content-Type: text/event-stream\r\nCache-Control: no-store\r\n"
-				 "Transfer-Encoding: chunked\r\n\r\n";
-	std::string chunks = one.received(), all;
+	const std::string chunks = one.received();
+	std::string all;
 
 	EXPECT_TRUE(chunks.starts_with(head)) << chunks;
 	for (std::size_t at = head.size(); at < chunks.size();) {
@@ -488,8 +547,104 @@ static std::string events_of(client &one)
 		at = chunks.find("\r\n", at) + 2;
 		all += chunks.substr(at, size);
 		at += size + 2;
+		EXPECT_EQ(chunks.substr(at - 2, 2), "\r\n");
 	}
 	return all;
+}
+
+/* A response that two coroutines write, one of which waits for the client to read. */
+TEST(http_both_ways, two_write_one_response)
+{
+	const std::string head = head_of("200 OK") + "Transfer-Encoding: chunked\r\n\r\n";
+
+	for (const std::size_t reads :
+	     { std::size_t{ 0 }, head.size() + 3, std::size_t{ 20'000 } }) {
+		client one(service);
+
+		one.read_only(reads);
+		one.send(get("/mixed"));
+		ASSERT_TRUE(one.is_waited_for());
+		one.read_on();
+		EXPECT_EQ(chunks_of(one, head), std::string(40'005, 'x')) << reads;
+		EXPECT_FALSE(one.over());
+	}
+
+	client much(service);
+
+	much.read_only(100);
+	much.send(get("/too-much"));
+	much.read_on();
+	EXPECT_TRUE(much.over());
+	EXPECT_TRUE(much.was_reset()) << "some of it is missing";
+	EXPECT_EQ(much.received(),
+		  head_of("200 OK") + "Content-Length: 60000\r\n\r\n" + std::string(40'000, 'x'));
+}
+
+/* Nothing follows a write that was given up in its midst: the client could not tell. */
+TEST(http_both_ways, nothing_is_sent_twice)
+{
+	for (const std::string &asked :
+	     { get("/again"), request_of("PUT", "/insistent", "Content-Length: 4\r\n") }) {
+		client one(service);
+
+		one.read_only(50);
+		one.send(asked);
+		ASSERT_TRUE(one.is_waited_for()) << asked;
+		one.wait_ms(1000);
+		one.read_on();
+		one.send("abcd");
+		EXPECT_TRUE(one.over()) << asked;
+		EXPECT_TRUE(one.was_reset()) << asked;
+		EXPECT_EQ(one.received().size(), 50u) << asked;
+	}
+
+	/* A body that no handler reads, of a client that does not read what it is told. */
+	client one(service);
+
+	one.read_only(10);
+	one.send(request_of("PUT", "/", "Content-Length: 4\r\n"));
+	EXPECT_TRUE(one.is_waited_for());
+	one.wait_ms(40'000);
+	EXPECT_TRUE(one.over());
+	EXPECT_TRUE(one.was_reset());
+}
+
+/* A client that waits to be told is told, whichever coroutine writes just then. */
+TEST(http_both_ways, a_client_is_told_to_continue)
+{
+	const ktcp::http::service<lonely> together{ lonely() };
+	client one(together);
+
+	one.read_only(10);
+	one.send(get("/") +
+		 request_of("PUT", "/flushing", "Content-Length: 4\r\nExpect: 100-continue\r\n"));
+	ASSERT_TRUE(one.is_waited_for());
+	one.read_on();
+	EXPECT_TRUE(one.received().ends_with("rootHTTP/1.1 100 Continue\r\n\r\n"))
+		<< one.received();
+	one.send("abcd");
+	EXPECT_TRUE(one.received().ends_with("read")) << one.received();
+}
+
+/* As of ktcp::connection: a time that is too long is the longest. */
+TEST(http_both_ways, a_time_for_ever)
+{
+	const ktcp::http::service<api> patient{ api(), { .keep_alive_ms = UINT32_MAX } };
+	client one(patient);
+
+	one.send(get("/"));
+	EXPECT_EQ(one.until_deadline_ms(), INT32_MAX);
+	one.wait_ms(1000);
+	EXPECT_FALSE(one.over());
+}
+
+/* Events as they came. */
+static std::string events_of(client &one)
+{
+	return chunks_of(one,
+			 head_of("200 OK") +
+				 "Content-Type: text/event-stream\r\nCache-Control: no-store\r\n"
+				 "Transfer-Encoding: chunked\r\n\r\n");
 }
 
 TEST(http_events, leave_at_once_and_end_with_the_client)
