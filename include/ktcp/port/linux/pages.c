@@ -29,7 +29,7 @@ struct ktcp_page_pool {
 	unsigned int order;
 	unsigned int keep; /* on a CPU, KTCP_PAGES_KEPT at most */
 	long most; /* buffers that there may be */
-	atomic_long_t held; /* buffers that there are: kept ones, and those that were got */
+	atomic_long_t held; /* kept buffers, and those that were got; not those that TCP alone holds */
 	atomic_long_t refused;
 	struct ktcp_kept_pages __percpu *kept;
 };
