@@ -538,22 +538,19 @@ inline result<void> server_base::running::set_up(const struct model &model,
 	return {};
 }
 
-/*
- * A model may serve fewer than the user allows. A peer that could have all of those then gets the same part of
- * them as it would of the user's.
- */
+/* A model may serve fewer than the user allows. A peer that could have all of those then gets half of them. */
 inline void server_base::running::limit(const server_options &wanted) noexcept
 {
 	auto &use = sessions.use();
 	const unsigned int all = use.model->most ?
 					 std::min(wanted.max_connections, use.model->most()) :
 					 wanted.max_connections;
-	std::uint64_t of_a_peer = wanted.max_per_source;
+	unsigned int of_a_peer = wanted.max_per_source;
 
 	if (of_a_peer >= all && of_a_peer < wanted.max_connections)
-		of_a_peer = (of_a_peer * all + wanted.max_connections - 1) / wanted.max_connections;
+		of_a_peer = (all + 1) / 2;
 	max_connections = all;
-	sessions.change_per_source(static_cast<unsigned int>(of_a_peer));
+	sessions.change_per_source(of_a_peer);
 	if (wanted.max_outgoing)
 		use.outgoing.most = wanted.max_outgoing;
 	else

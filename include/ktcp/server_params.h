@@ -5,9 +5,8 @@
  * server without a module (<ktcp/server.hpp>) have these defaults, too (<ktcp/base/defaults.hpp>).
  *
  * With these defaults no peer holds a server for ever, and no single peer holds all of it. A peer that vanished
- * goes within four minutes: the kernel probes it, and the probes keep its NAT open as well. A silent peer goes
- * within ten. A peer that takes none of the bytes for it goes within five. No peer has more than half of the
- * connections.
+ * or is silent goes within ten minutes. A peer that takes none of the bytes for it goes within five. No peer
+ * has more than half of the connections.
  * Without include guards: lists are read several times.
  */
 KTCP_PARAM_LIVE_INT(backlog, 1024, 1, 65535, "connections that may wait to be accepted")
@@ -64,11 +63,11 @@ KTCP_PARAM_STRING(
 	"IPv4 or IPv6 addresses to listen on, with a comma between two and a zone as in fe80::1%eth0; empty: all")
 KTCP_PARAM_STRING(device, "", "device or VRF that connections come through; empty: any")
 KTCP_PARAM_STRING(congestion, "", "congestion control of connections; empty: the system's")
-KTCP_PARAM_INT(keepalive_idle_s, 180, 0, 32767,
+KTCP_PARAM_INT(keepalive_idle_s, 0, 0, 32767,
 	       "number of seconds of silence before a peer is probed, 0: the system's")
-KTCP_PARAM_INT(keepalive_interval_s, 15, 0, 32767,
+KTCP_PARAM_INT(keepalive_interval_s, 0, 0, 32767,
 	       "number of seconds between two probes, 0: the system's")
-KTCP_PARAM_INT(keepalive_probes, 4, 0, 127,
+KTCP_PARAM_INT(keepalive_probes, 0, 0, 127,
 	       "number of probes without an answer that end a connection, 0: the system's")
 KTCP_PARAM_INT(mark, 0, 0, 2147483647, "number of the mark of packets (SO_MARK), 0: none")
 KTCP_PARAM_INT(tos, 0, 0, 255, "number of the type of service or traffic class, 0: none")

@@ -5,7 +5,7 @@
  * a module have the defaults of a module's parameters.
  *
  * @code
- * server.start({ .max_connections = ktcp::defaults::max_connections / 2 });
+ * server.start({ .backlog = 2 * ktcp::defaults::backlog });
  * @endcode
  */
 #ifndef KTCP_BASE_DEFAULTS_HPP

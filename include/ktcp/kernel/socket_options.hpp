@@ -27,7 +27,7 @@
 namespace ktcp
 {
 
-/** With 0 and "" each is as the system has it. Without a choice, a peer that vanished is gone within minutes. */
+/** With 0 and "" each is as the system has it. */
 struct socket_options {
 	std::uint32_t keepalive_idle_s =
 		defaults::keepalive_idle_s; /**< silence before the first probe */

@@ -76,9 +76,6 @@ class http_server {
 		/* HTTP's own bounds are tested here. */
 		with.timeouts = { .idle_ms = 0, .write_ms = 0 };
 		with.max_per_source = 0;
-		with.socket = { .keepalive_idle_s = 0,
-				.keepalive_interval_s = 0,
-				.keepalive_probes = 0 };
 		return server_.start(with);
 	}
 	void stop()

@@ -97,7 +97,7 @@ TEST_P(echoes, urgent_data_in_line)
 
 TEST_P(echoes, four_hundred_at_once)
 {
-	load_model("backlog=512");
+	load_model("backlog=512 max_per_source=0");
 	std::vector<client> peers;
 	for (int i = 0; i < 400; ++i) {
 		peers.emplace_back();

@@ -65,9 +65,32 @@ class unconfigured : public cable {
 };
 FOR_EVERY_MODEL(unconfigured);
 
-TEST_P(unconfigured, a_peer_that_vanished_goes_within_minutes_and_a_living_one_stays)
+TEST_P(unconfigured, a_peer_that_vanished_goes_and_one_that_speaks_stays)
 {
 	load_model();
+	client living({ .address = "127.0.0.1" });
+	client gone = connect();
+	ASSERT_EQ(echo(living, "hello"), "");
+	ASSERT_EQ(echo(gone, "hello"), "");
+	cut_requests();
+	cut_replies();
+	const auto start = clock::now();
+	while (statistic("active") == 2 && clock::now() - start < 1h) {
+		ASSERT_EQ(echo(living, "still there"), "");
+		std::this_thread::sleep_for(10s);
+	}
+	EXPECT_GT(clock::now() - start, 580s);
+	EXPECT_LT(clock::now() - start, 660s);
+	EXPECT_EQ(statistic("active"), 1);
+	EXPECT_EQ(statistic("timed_out_idle"), 1);
+	EXPECT_EQ(echo(living, "still there"), "");
+	heal();
+}
+
+// Not a default (docs/modules.md, "Probes").
+TEST_P(unconfigured, probes_find_a_peer_that_vanished_sooner)
+{
+	load_model("keepalive_idle_s=180 keepalive_interval_s=15 keepalive_probes=4");
 	client living({ .address = "127.0.0.1" });
 	client gone = connect();
 	ASSERT_EQ(echo(living, "hello"), "");
