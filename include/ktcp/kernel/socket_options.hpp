@@ -45,11 +45,11 @@ struct socket_options {
 	const char *device =
 		defaults::device; /**< a device or VRF; connections come through it alone */
 
-	/** Are all as they are without a choice? */
+	/** Is none chosen? */
 	bool is_default() const noexcept
 	{
-		return for_each([](ktcp_sock_option, const choice &each) {
-			       return each.is_default ? result<void>() : errc::eexist;
+		return for_each_chosen([](ktcp_sock_option, const choice &) {
+			       return result<void>(errc::eexist);
 		       })
 			.has_value();
 	}
@@ -82,65 +82,52 @@ struct socket_options {
 		const char *name;
 		std::uint32_t value;
 		const char *text, *help; /* nullptr: it is a number */
-		bool is_default;
 		int status; /* a refusal's */
-
-		/* Otherwise the system's is left as it is. */
-		bool is_chosen() const noexcept
-		{
-			return text ? *text : value;
-		}
 	};
 
 	/* Until one fails. */
 	template <class Use>
-	result<void> for_each(Use use) const noexcept
+	result<void> for_each_chosen(Use use) const noexcept
 	{
 		const struct {
 			ktcp_sock_option option;
 			const char *name;
-			std::uint32_t value, initial;
+			std::uint32_t value;
 		} numbers[] = {
-			{ KTCP_SOCK_KEEPALIVE_IDLE, "keepalive_idle_s", keepalive_idle_s,
-			  defaults::keepalive_idle_s },
+			{ KTCP_SOCK_KEEPALIVE_IDLE, "keepalive_idle_s", keepalive_idle_s },
 			{ KTCP_SOCK_KEEPALIVE_INTERVAL, "keepalive_interval_s",
-			  keepalive_interval_s, defaults::keepalive_interval_s },
-			{ KTCP_SOCK_KEEPALIVE_PROBES, "keepalive_probes", keepalive_probes,
-			  defaults::keepalive_probes },
-			{ KTCP_SOCK_MARK, "mark", mark, defaults::mark },
-			{ KTCP_SOCK_TOS, "tos", tos, defaults::tos },
-			{ KTCP_SOCK_RCVBUF, "rcvbuf", rcvbuf, defaults::rcvbuf },
-			{ KTCP_SOCK_SNDBUF, "sndbuf", sndbuf, defaults::sndbuf },
-			{ KTCP_SOCK_FASTOPEN, "fastopen", fastopen, defaults::fastopen },
+			  keepalive_interval_s },
+			{ KTCP_SOCK_KEEPALIVE_PROBES, "keepalive_probes", keepalive_probes },
+			{ KTCP_SOCK_MARK, "mark", mark },
+			{ KTCP_SOCK_TOS, "tos", tos },
+			{ KTCP_SOCK_RCVBUF, "rcvbuf", rcvbuf },
+			{ KTCP_SOCK_SNDBUF, "sndbuf", sndbuf },
+			{ KTCP_SOCK_FASTOPEN, "fastopen", fastopen },
 		};
 		const struct {
 			ktcp_sock_option option;
-			const char *name, *value;
-			std::string_view initial;
-			const char *help;
+			const char *name, *value, *help;
 		} texts[] = {
-			{ KTCP_SOCK_CONGESTION, "congestion", congestion, defaults::congestion,
+			{ KTCP_SOCK_CONGESTION, "congestion", congestion,
 			  "net.ipv4.tcp_available_congestion_control lists those that are loaded" },
-			{ KTCP_SOCK_DEVICE, "device", device, defaults::device,
-			  "ip link lists the devices" },
+			{ KTCP_SOCK_DEVICE, "device", device, "ip link lists the devices" },
 		};
 
 		for (const auto &each : numbers)
-			KTCP_TRY(use(each.option, choice{ each.name, each.value, nullptr, nullptr,
-							  each.value == each.initial, 0 }));
+			if (each.value)
+				KTCP_TRY(use(each.option,
+					     choice{ each.name, each.value, nullptr, nullptr, 0 }));
 		for (const auto &each : texts)
-			KTCP_TRY(use(each.option, choice{ each.name, 0, each.value, each.help,
-							  each.value == each.initial, 0 }));
+			if (*each.value)
+				KTCP_TRY(use(each.option,
+					     choice{ each.name, 0, each.value, each.help, 0 }));
 		return {};
 	}
 
 	template <class Say>
 	result<void> set(socket &to, Say say) const noexcept
 	{
-		return for_each([&](ktcp_sock_option option, choice what) -> result<void> {
-			if (!what.is_chosen())
-				return {};
-
+		return for_each_chosen([&](ktcp_sock_option option, choice what) {
 			const auto done = what.text ? to.set_option(option, what.text) :
 						      to.set_option(option,
 								    static_cast<int>(what.value));
