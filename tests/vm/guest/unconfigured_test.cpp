@@ -31,8 +31,16 @@ class unconfigured : public cable {
     protected:
 	~unconfigured() override
 	{
-		for (const int each : sockets_)
-			::close(each);
+		leave();
+	}
+
+	// Both have an answer. Then the way of the one that has the cable is cut.
+	void cut_off(client &living, client &gone)
+	{
+		ASSERT_EQ(echo(living, "hello"), "");
+		ASSERT_EQ(echo(gone, "hello"), "");
+		cut_requests();
+		cut_replies();
 	}
 
 	// Connects and says nothing. A port of its own: the kernel's search for one would take longer.
@@ -68,12 +76,8 @@ FOR_EVERY_MODEL(unconfigured);
 TEST_P(unconfigured, a_peer_that_vanished_goes_and_one_that_speaks_stays)
 {
 	load_model();
-	client living({ .address = "127.0.0.1" });
-	client gone = connect();
-	ASSERT_EQ(echo(living, "hello"), "");
-	ASSERT_EQ(echo(gone, "hello"), "");
-	cut_requests();
-	cut_replies();
+	client living({ .address = "127.0.0.1" }), gone = connect();
+	ASSERT_NO_FATAL_FAILURE(cut_off(living, gone));
 	const auto start = clock::now();
 	while (statistic("active") == 2 && clock::now() - start < 1h) {
 		ASSERT_EQ(echo(living, "still there"), "");
@@ -91,12 +95,8 @@ TEST_P(unconfigured, a_peer_that_vanished_goes_and_one_that_speaks_stays)
 TEST_P(unconfigured, probes_find_a_peer_that_vanished_sooner)
 {
 	load_model("keepalive_idle_s=180 keepalive_interval_s=15 keepalive_probes=4");
-	client living({ .address = "127.0.0.1" });
-	client gone = connect();
-	ASSERT_EQ(echo(living, "hello"), "");
-	ASSERT_EQ(echo(gone, "hello"), "");
-	cut_requests();
-	cut_replies();
+	client living({ .address = "127.0.0.1" }), gone = connect();
+	ASSERT_NO_FATAL_FAILURE(cut_off(living, gone));
 	const auto took = until_active(1);
 	EXPECT_GT(took, 180s);
 	EXPECT_LT(took, 300s);
