@@ -88,7 +88,8 @@ BOOTS = (
     Boot("icount", "*icount*", arguments="ktcp_clock=instructions", accel="icount", debug=False),
     # Slow readers and silent peers take hours, by a clock that skips idle time; the page says what becomes
     # of them.
-    Boot("slow", "*slow_readers*:*slow_echo*:*unconfigured*", arguments="ktcp_clock=instructions", accel="icount", debug=False,
+    Boot("slow", "*slow_readers*:*slow_echo*:*unconfigured*", arguments="ktcp_clock=instructions", accel="icount",
+         debug=False,
          programs=("curl", "wget"), files=(TOP / "docs" / "http.md",)),
     # khttpd's bring their clients, some of them large; python3-h11 comes with python.
     Boot("http", "*http_*", programs=("curl", "ab", "wrk", "h2load", "slowhttptest", "mke2fs", "dmsetup"),
@@ -108,7 +109,6 @@ SMOKE = Boot("smoke", ":".join((
     "drop_lines.in_pieces_of_every_size", "drop_lines.malformed_lines", "*drop.an_established_pair_*",
     "models/http_pages.the_front_page_the_echo_and_nothing_else/*",
     "models/http_pages.a_pipeline_is_answered_in_order/*")))
-
 
 
 @dataclasses.dataclass(frozen=True)
