@@ -487,7 +487,10 @@ inline result<void> response::may_write(result<void> locked, std::size_t size) n
 	return locked;
 }
 
-/* Into the output, if all of it fits and no coroutine writes just now. A chunk's size goes before it (RFC 9112, section 7.1). */
+/*
+ * Into the output, if all of it fits and no coroutine writes just now. A chunk's size goes before it (RFC 9112,
+ * section 7.1).
+ */
 inline bool response::queue(std::span<const std::byte> piece) noexcept
 {
 	if (!has_body() || piece.empty()) {

@@ -491,7 +491,7 @@ inline stream::output_operation stream::write_output(bool more) noexcept
 }
 
 /**
- * Bytes on their way, of a coroutine that has writers(). The client has a time for them. If some fail to
+ * Bytes on their way, of a coroutine that has writers(), or is alone. The client has a time for them. If some fail to
  * leave, or the coroutine is destroyed where it waits (race()), the client must see a reset.
  */
 class stream::sending {
