@@ -4,8 +4,8 @@
  * <ktcp/server_module.hpp> reads them. The module adds its port, whose default is its own. The options of a
  * server without a module (<ktcp/server.hpp>) have these defaults, too (<ktcp/base/defaults.hpp>).
  *
- * With these defaults no peer holds a server for ever, and no single peer holds all of it. A peer that vanished
- * or is silent goes within ten minutes. A peer that takes none of the bytes for it goes within five. No peer
+ * With these defaults no silent peer keeps its place for ever, and no single peer has all places. A peer that
+ * vanished or is silent goes within ten minutes. A peer that takes none of the bytes for it goes within five. No peer
  * has more than half of the connections.
  * Without include guards: lists are read several times.
  */
