@@ -17,16 +17,17 @@ PROGRAM = str(TOP / "tools" / "ktcp-top")
 
 EXPECTED = """\
 SERVER             ACTIVE  ACCEPT/s  REFUSE/s      IN/s     OUT/s   TURNS/s
-kecho                   5        20         2   2500.0k         0       200
+kecho                   5        20         3   2500.0k         0       200
 other                   0         0         0         0         0         0
 
-kecho since it was loaded: 1200 accepted, 990 closed, 7 timed out; refused: 30 full, 4 of one peer, 0 memory, 0 taken; listened again 0 times
+kecho since it was loaded: 1200 accepted, 990 closed, 7 timed out; listened again 0 times
+  refused: full 30, source 4, rate 10, of_a_later_version 1
   timeouts that were over: write 7, keep_alive 1500
   PEER                                     CONNECTIONS  WRITING        IN       OUT   IDLE ms
   192.0.2.1                                          2        0     12.4k     12.4k        90
   192.0.2.7                                          1        1   1000.0k    900.0k       800
 
-other since it was loaded: 5 accepted, 0 closed, 0 timed out; refused: 0 full, 0 of one peer, 0 memory, 0 taken; listened again 0 times
+other since it was loaded: 5 accepted, 0 closed, 0 timed out; listened again 0 times
 """
 
 
@@ -37,7 +38,7 @@ def record(folder, uptime, accepted, active, refused_full, refused_source, bytes
     (folder / "uptime").write_text(f"{uptime} 1.00\n")
     (folder / "kecho" / "statistics").write_text(
         f"accepted {accepted}\nactive {active}\nrefused_full {refused_full}\n"
-        f"refused_source {refused_source}\nrefused_memory 0\nrefused_taken 0\nclosed 990\n"
+        f"refused_source {refused_source}\nrefused_memory 0\nrefused_rate {refused_full // 3}\nrefused_of_a_later_version 1\nclosed 990\n"
         "timed_out 7\nstopped 0\nrelistened 0\n"
         f"bytes_in {bytes_in}\nbytes_out 500000\nturns {turns}\nexhausted 1\n"
         "timed_out_idle 0\ntimed_out_write 7\ntimed_out_keep_alive 1500\n")
@@ -156,7 +157,7 @@ class Terminal:
 @pytest.fixture
 def terminal(tmp_path):
     one = Terminal(tmp_path)
-    one.do("new-session", "-d", "-x", "100", "-y", "9", "PS1='ready> ' bash --norc")
+    one.do("new-session", "-d", "-x", "100", "-y", "10", "PS1='ready> ' bash --norc")
     yield one
     subprocess.run(["tmux", "-S", one.socket, "kill-server"], check=False)
 

@@ -28,11 +28,6 @@ class changing : public every_model {
 			<< name << "=" << value;
 	}
 
-	static long statistic(const std::string &name)
-	{
-		return number_of("/proc/net/kecho/statistics", name);
-	}
-
 	static bool served()
 	{
 		client peer;

@@ -971,11 +971,11 @@ TEST_P(drop_served, connections_that_wait_end_at_once)
 		deaf.emplace_back(options{ .receive_buffer = 65536, .send_buffer = 65536 });
 		EXPECT_GT(deaf.back().send_until_blocked(pattern(1 << 16, 1)), 0u);
 	}
-	ASSERT_EQ(number_of("/proc/net/kecho/statistics", "active"), 53);
+	ASSERT_EQ(statistic("active"), 53);
 	EXPECT_EQ(write_once(all), static_cast<long>(all.size()));
 	EXPECT_TRUE(eventually(10s, [] {
-		return number_of("/proc/net/kecho/statistics", "active") == 0;
-	})) << number_of("/proc/net/kecho/statistics", "active");
+		return statistic("active") == 0;
+	})) << statistic("active");
 	for (auto *peers : { &idle, &deaf })
 		for (auto &each : *peers) {
 			each.receive_to_end();

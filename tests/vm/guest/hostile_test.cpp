@@ -35,11 +35,6 @@ unsigned asked_for(const std::string &name)
 	return at == line.npos ? 0 : std::atoi(line.c_str() + at + name.size() + 2);
 }
 
-long statistic(const char *server, const std::string &name)
-{
-	return number_of(std::string("/proc/net/") + server + "/statistics", name);
-}
-
 long available_kb()
 {
 	const auto text = read_file("/proc/meminfo");
@@ -423,13 +418,13 @@ TEST_P(hostile, an_hour)
 		if (round % 5 == 2) {
 			const std::lock_guard held(client.between());
 			taker program(round % 2);
-			const long before = statistic("kecho", "refused_taken");
+			const long before = statistic("refused_taken");
 			for (int i = 0; i < 20; ++i) {
 				vm::client peer({ .address = "127.9.9.9" });
 				peer.send("taken?");
 			}
 			EXPECT_TRUE(eventually(60s, [&] {
-				return statistic("kecho", "refused_taken") > before;
+				return statistic("refused_taken") > before;
 			}));
 			taken++;
 		}
@@ -445,8 +440,8 @@ TEST_P(hostile, an_hour)
 		client.go(false);
 		if (round % 5 == 0) {
 			std::printf("storm: %u minutes, %ld and %ld connections, %ld kB available\n",
-				    round, statistic("kecho", "active"),
-				    statistic("khttpd", "active"), available_kb());
+				    round, statistic("active"),
+				    statistic("active", "khttpd"), available_kb());
 			std::fflush(stdout);
 		}
 		std::this_thread::sleep_until(began + (round + 1) * 60s);

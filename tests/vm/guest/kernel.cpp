@@ -53,6 +53,11 @@ long number_of(const std::string &path, const std::string &name)
 	return -1;
 }
 
+long statistic(const std::string &name, const char *server)
+{
+	return number_of(std::string("/proc/thread-self/net/") + server + "/statistics", name);
+}
+
 bool write_file(const std::string &path, const std::string &text)
 {
 	std::ofstream file(path);

@@ -41,6 +41,8 @@ std::string read_file(const std::string &path);
 
 // The number behind a name, in a file whose lines are a name and a number each; -1 without that name.
 long number_of(const std::string &path, const std::string &name);
+// A number of a server's, in the network namespace that this thread is in.
+long statistic(const std::string &name, const char *server = "kecho");
 
 bool write_file(const std::string &path, const std::string &text);
 

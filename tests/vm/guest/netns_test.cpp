@@ -15,11 +15,6 @@ namespace
 class netns : public every_model {
     protected:
 	// The number of a file's line, in the calling thread's namespace; -1 without the file.
-	static long statistic(const std::string &name)
-	{
-		return number_of("/proc/thread-self/net/kecho/statistics", name);
-	}
-
 	// The remains of servers in other namespaces than the first.
 	static std::vector<std::string> others()
 	{

@@ -18,11 +18,6 @@ class peers : public every_model {
 		return echo(peer, "hello").empty();
 	}
 
-	static long statistic(const std::string &name)
-	{
-		return number_of("/proc/net/kecho/statistics", name);
-	}
-
 	static void change(const std::string &name, const std::string &value)
 	{
 		ASSERT_EQ(write_once("/sys/module/kecho/parameters/" + name, value), 0);

@@ -32,11 +32,6 @@ class proxied : public every_model {
 		load_model("proxy_from=::1,127.0.0.0/8 " + parameters);
 	}
 
-	static long statistic(const std::string &name)
-	{
-		return number_of("/proc/net/kecho/statistics", name);
-	}
-
 	// The peers of the listing.
 	static std::vector<std::string> shown()
 	{

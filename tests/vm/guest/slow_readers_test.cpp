@@ -310,7 +310,7 @@ TEST_P(slow_echo, a_slow_reader_is_served_to_the_end)
 	}
 	sender.join();
 	EXPECT_TRUE(back == data) << back.size() << " bytes, then " << std::strerror(slow.error());
-	EXPECT_EQ(number_of("/proc/net/kecho/statistics", "timed_out"), 0);
+	EXPECT_EQ(statistic("timed_out"), 0);
 }
 
 // It takes nothing, and sends now and then: that is no progress.
@@ -324,8 +324,8 @@ TEST_P(slow_echo, one_that_takes_nothing_is_ended_though_it_sends)
 	EXPECT_EQ(::poll(&reset, 1, 60'000), 1);
 	EXPECT_GE(clock::now() - begun, 18s);
 	EXPECT_LE(clock::now() - begun, 23s);
-	EXPECT_EQ(number_of("/proc/net/kecho/statistics", "timed_out_write"), 1);
-	EXPECT_EQ(number_of("/proc/net/kecho/statistics", "timed_out_idle"), 0);
+	EXPECT_EQ(statistic("timed_out_write"), 1);
+	EXPECT_EQ(statistic("timed_out_idle"), 0);
 }
 
 } // namespace

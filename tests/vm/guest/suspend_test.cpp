@@ -43,9 +43,9 @@ TEST_P(suspending, connections_go_on_as_they_were)
 		EXPECT_EQ(echo(each, "after"), "");
 	client late;
 	EXPECT_EQ(echo(late, "a new one"), "");
-	EXPECT_EQ(number_of("/proc/net/kecho/statistics", "timed_out"), 0);
+	EXPECT_EQ(statistic("timed_out"), 0);
 	EXPECT_TRUE(eventually(60s, [] {
-		return number_of("/proc/net/kecho/statistics", "timed_out") == 9;
+		return statistic("timed_out") == 9;
 	})) << "the timeout goes on, too";
 }
 

@@ -11,11 +11,6 @@ namespace vm
 namespace
 {
 
-long statistic(const std::string &name)
-{
-	return number_of("/proc/net/kecho/statistics", name);
-}
-
 // How long it takes until so many are left.
 clock::duration until_active(long count)
 {
