@@ -42,6 +42,8 @@ env JOBS=none tests/host/run | none
 env JOBS=none tools/check vm --collect-only | none
 env JOBS=none tools/lint spdx | none
 env KECHO_DIR=nofolder tests/vm/run --collect-only | nofolder
+env KTCP_HOSTILE=0 tests/vm/run --collect-only | KTCP_HOSTILE
+env KTCP_HOSTILE_MINUTES=hour tests/vm/run --collect-only | KTCP_HOSTILE_MINUTES
 env KTCP_ACCEL=none tests/vm/accel README.md | none
 python3 bench/report.py | FOLDER
 python3 bench/report.py nofolder

@@ -29,6 +29,12 @@ HERE = pathlib.Path(__file__).resolve().parent
 OPTIONS = ("kernel", "boot", "filter", "all")
 BUILD = TOP / "build" / "vm"
 
+
+def asked(name, usual, least, most):
+    """A number of the environment."""
+    return given.number(os.environ.get(name) or str(usual), name, least, most)
+
+
 # The modules, and where each is.
 MODULES = {
     "kecho": given.folder(os.environ.get("KECHO_DIR") or TOP / "examples" / "kecho"),
@@ -68,8 +74,8 @@ BOOTS = (
     Boot("storms", "*storm*", by_name=True),
     # An hour of everything that is hostile, by a clock that skips idle time: some ten minutes.
     Boot("hostile", "*hostile*", by_name=True, accel="icount", debug=False,
-         arguments=f"ktcp_clock=instructions ktcp_hostile={int(os.environ.get('KTCP_HOSTILE') or 2048)} "
-                   f"ktcp_minutes={int(os.environ.get('KTCP_HOSTILE_MINUTES') or 60)}",
+         arguments=f"ktcp_clock=instructions ktcp_hostile={asked('KTCP_HOSTILE', 2048, 16, 65536)} "
+                   f"ktcp_minutes={asked('KTCP_HOSTILE_MINUTES', 60, 1, 600)}",
          programs=("bpftool",), files=(BUILD / "guest" / "sockmap.bpf.o",)),
     # Much memory: a connection takes 6 kB with its client.
     Boot("idle_scale", "*idle_scale*100000", by_name=True, mib=2048),
