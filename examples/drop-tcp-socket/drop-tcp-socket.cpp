@@ -8,6 +8,7 @@
 
 #include <ktcp/base/atomic.hpp>
 #include <ktcp/base/line_assembler.hpp>
+#include <ktcp/kernel/device.hpp>
 #include <ktcp/kernel/log.hpp>
 #include <ktcp/kernel/pernet.hpp>
 #include <ktcp/kernel/proc.hpp>
@@ -178,16 +179,7 @@ class dropper {
 
 	bool find_device(drop::line &what) const noexcept
 	{
-		const auto number = ktcp::detail::parse_decimal(what.device, 0x7fffffff,
-								"not a number");
-		char name[16] = {}; /* IFNAMSIZ */
-
-		if (number) {
-			what.ifindex = number.value;
-		} else if (what.device.size() < sizeof(name)) {
-			std::copy(what.device.begin(), what.device.end(), name);
-			what.ifindex = ktcp_net_ifindex(net_, name);
-		}
+		what.ifindex = ktcp::find_device(what.device, net_);
 		return what.ifindex;
 	}
 

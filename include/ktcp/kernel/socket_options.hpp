@@ -19,10 +19,10 @@
 
 #include <ktcp/base/defaults.hpp>
 #include <ktcp/base/text.hpp>
+#include <ktcp/kernel/device.hpp>
 #include <ktcp/kernel/log.hpp>
 #include <ktcp/kernel/socket.hpp>
 #include <ktcp/net/endpoint_parse.hpp>
-#include <ktcp/port/net.h>
 
 namespace ktcp
 {
@@ -142,8 +142,8 @@ struct socket_options {
 };
 
 /**
- * The address that a text names, of IPv4 or IPv6; a zone behind % is a device of @p net, by name or
- * number. Empty: any, of both.
+ * The address that a text names, of IPv4 or IPv6. A zone behind % of a link-local one is a device of @p net, by
+ * name or number. Empty: any, of both.
  * Errors: EINVAL, with a line in the log.
  */
 inline result<endpoint> listen_address(std::string_view text, struct net *net) noexcept
@@ -163,16 +163,20 @@ inline result<endpoint> listen_address(std::string_view text, struct net *net) n
 	ktcp_endpoint raw = address.value.raw();
 
 	if (percent < text.size()) {
-		const auto number = detail::parse_decimal(zone, 0x7fffffff, "");
-		char name[16] = {}; /* IFNAMSIZ */
-
-		for (std::size_t i = 0; i < zone.size() && i + 1 < sizeof(name); i++)
-			name[i] = zone[i];
-		raw.scope_id = number ? number.value : ktcp_net_ifindex(net, name);
+		/* bind() looks at it for these alone (inet6_bind()). */
+		if (!address.value.is_link_local()) {
+			KTCP_LOG_ERR_RATELIMITED(
+				"address=%.*s: only a link-local address (fe80::) has a zone; device= names the "
+				"device for others",
+				static_cast<int>(text.size()), text.data());
+			return errc::einval;
+		}
+		raw.scope_id = find_device(zone, net);
 		if (!raw.scope_id) {
 			KTCP_LOG_ERR_RATELIMITED(
-				"address=%.*s: there is no device %s; ip link lists them",
-				static_cast<int>(text.size()), text.data(), name);
+				"address=%.*s: there is no device %.*s; ip link lists them",
+				static_cast<int>(text.size()), text.data(),
+				static_cast<int>(zone.size()), zone.data());
 			return errc::einval;
 		}
 	}

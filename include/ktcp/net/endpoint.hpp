@@ -78,6 +78,12 @@ class endpoint {
 		return raw_.address[10] == 0xff && raw_.address[11] == 0xff;
 	}
 
+	/** Is it valid on one link alone, so that a zone tells which? fe80::/10 (RFC 4007, section 6). */
+	constexpr bool is_link_local() const noexcept
+	{
+		return raw_.address[0] == 0xfe && (raw_.address[1] & 0xc0) == 0x80;
+	}
+
 	/** As the boundary has it. */
 	constexpr const ktcp_endpoint &raw() const noexcept
 	{

@@ -13,6 +13,11 @@ static_assert(endpoint() == endpoint::any(0));
 static_assert(endpoint::ipv4(127, 0, 0, 1, 80).is_ipv4());
 static_assert(endpoint::ipv4(0, 0, 0, 0, 80).is_ipv4(), "0.0.0.0 is IPv4, too");
 static_assert(!endpoint::ipv6_loopback(80).is_ipv4());
+static_assert(endpoint(ktcp_endpoint{ .address = { 0xfe, 0xbf }, .scope_id = 0, .port = 0 })
+		      .is_link_local());
+static_assert(!endpoint(ktcp_endpoint{ .address = { 0xfe, 0xc0 }, .scope_id = 0, .port = 0 })
+		       .is_link_local());
+static_assert(!endpoint::ipv6_loopback(80).is_link_local());
 static_assert(!endpoint::any(80).is_ipv4(), ":: is for both");
 static_assert(endpoint::any(65535).port() == 65535);
 

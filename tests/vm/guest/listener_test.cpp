@@ -133,7 +133,7 @@ TEST_F(listening, for_some_CPUs)
 	EXPECT_EQ(load_module("cpus=0 unbound=1"), EINVAL);
 }
 
-TEST_F(listening, at_a_link_local_address_with_its_zone)
+TEST_F(listening, at_a_link_local_address_with_its_zone_and_at_no_other_with_one)
 {
 	ASSERT_TRUE(shell("/sbin/ip -6 addr add fe80::77/64 dev lo nodad"));
 	load("address=fe80::77%lo");
@@ -141,8 +141,20 @@ TEST_F(listening, at_a_link_local_address_with_its_zone)
 	unload();
 	load("address=fe80::77%1");
 	unload();
-	allow_log("address=fe80::77%nodevice: there is no device nodevice|cannot listen");
+	// A name is not cut to one that there is.
+	ASSERT_TRUE(shell("/sbin/ip link add a12345678901234 type veth peer name other"));
+	allow_log(
+		"there is no device (nodevice|a12345678901234x); ip link lists them|cannot listen");
 	EXPECT_EQ(load_module("address=fe80::77%nodevice"), EINVAL);
+	EXPECT_EQ(load_module("address=fe80::77%a12345678901234x"), EINVAL);
+	EXPECT_TRUE(shell("/sbin/ip link del a12345678901234"));
+	// The kernel would take it, and listen on all devices.
+	for (const char *each :
+	     { "127.0.0.1%lo", "::1%lo", "2001:db8::1%lo", "::%lo", "0.0.0.0%1" }) {
+		allow_log(std::string("address=") + each +
+			  ": only a link-local address|cannot listen");
+		EXPECT_EQ(load_module(std::string("address=") + each), EINVAL) << each;
+	}
 	EXPECT_TRUE(shell("/sbin/ip -6 addr del fe80::77/64 dev lo"));
 }
 
