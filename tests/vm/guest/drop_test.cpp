@@ -724,6 +724,22 @@ TEST_F(drop_lines, by_the_command)
 	EXPECT_TRUE(shell("printf '1.1.1.1:1 2.2.2.2:2\n1.1.1.1:1 2.2.2.2:2\n' | "
 			  "sh /drop-tcp - >/tmp/said 2>&1"));
 	EXPECT_TRUE(says("lines without a connection 2")) << read_file("/tmp/said");
+	// Lines that come one by one, as a follower of events writes them: those that fit nothing end nothing.
+	const owned alone = listen_on(ipv4);
+	const pair late = connect_pair(ipv4, listener);
+	const auto one_by_one = [](std::initializer_list<std::string> lines) {
+		std::string echoes;
+		for (const std::string &each : lines)
+			echoes += "echo '" + each + "'; sleep 0.5; ";
+		return shell("{ " + echoes + "} | sh /drop-tcp - >/tmp/said 2>&1");
+	};
+	EXPECT_TRUE(one_by_one(
+		{ "1.1.1.1:1 2.2.2.2:2", "*:" + std::to_string(local_port(alone)),
+		  "127.0.0.1:" + std::to_string(local_port(late.client)) + " 127.0.0.1:" + port }));
+	EXPECT_TRUE(says("refused 1, lines without a connection 1")) << read_file("/tmp/said");
+	EXPECT_EQ(read_error(late.client), -ECONNRESET);
+	EXPECT_FALSE(one_by_one({ "1.1.1.1:1 2.2.2.2:2", "what" }));
+	EXPECT_TRUE(says("malformed")) << read_file("/tmp/said");
 }
 
 // Without a zone a line means every device: a bound socket is found by its ends alone.
@@ -973,9 +989,8 @@ TEST_P(drop_served, connections_that_wait_end_at_once)
 	}
 	ASSERT_EQ(statistic("active"), 53);
 	EXPECT_EQ(write_once(all), static_cast<long>(all.size()));
-	EXPECT_TRUE(eventually(10s, [] {
-		return statistic("active") == 0;
-	})) << statistic("active");
+	EXPECT_TRUE(eventually(10s, [] { return statistic("active") == 0; }))
+		<< statistic("active");
 	for (auto *peers : { &idle, &deaf })
 		for (auto &each : *peers) {
 			each.receive_to_end();
