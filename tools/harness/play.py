@@ -36,7 +36,6 @@ from . import TOP, Problem, child, given, guest, packages
 from . import kernel as kernels
 from .cache import Lock
 
-BUILD = TOP / "build" / "run"
 MODELS = ("event", "softirq", "work", "thread")
 
 
@@ -69,9 +68,12 @@ class Play:
         self.parameters = (environment.get("PARAMS") or "").split()
         if folder:
             place = given.folder(folder).resolve()
+            # Beside the module: ktcp may be installed, where nobody writes.
+            self.build = place / "build" / "run"
             port = self._port(environment, "HOST_PORT", "7000")
             self.modules = (Module(place.name, place, port, "HOST_PORT", port),)
         else:
+            self.build = TOP / "build" / "run"
             kecho = given.folder(environment.get("KECHO_DIR") or TOP / "examples" / "kecho")
             self.modules = (
                 Module("kecho", kecho, self._port(environment, "HOST_PORT", "12345"), "HOST_PORT", 12345),
@@ -104,11 +106,11 @@ class Play:
         with tempfile.TemporaryDirectory() as work:
             self.www = pathlib.Path(work, "www")
             # Two may run at once, on different ports; they build in one folder.
-            with Lock(BUILD / "lock", "run: waiting for another run that builds here"):
+            with Lock(self.build / "lock", "run: waiting for another run that builds here"):
                 say(f"building {self._names()} for Linux {kernel.release}")
                 for each in self.modules:
                     try:
-                        child.run(kernel.make(each.folder, BUILD / each.name))
+                        child.run(kernel.make(each.folder, self.build / each.name))
                     except child.Failed as failed:
                         raise Problem(f"{failed.text}\n{each.name} does not build (see above)") from failed
                 served = []
@@ -121,10 +123,10 @@ class Play:
                     served = [self.www]
                 image = guest.Session.image(
                     kernel, folders=served,
-                    files=[BUILD / each.name / f"{each.name}.ko" for each in self.modules]).write(
+                    files=[self.build / each.name / f"{each.name}.ko" for each in self.modules]).write(
                     pathlib.Path(work, "initramfs"))
             say(f"booting Linux {kernel.release}")
-            console = BUILD / f"console-{self.modules[0].port}.log"
+            console = self.build / f"console-{self.modules[0].port}.log"
             with guest.Session(kernel, image, console, [(each.port, each.inside) for each in self.modules],
                                lambda line: print(f"  guest: {line}", flush=True)) as self.session:
                 over = threading.Event()
