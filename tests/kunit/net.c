@@ -9,6 +9,7 @@
 #include <linux/percpu_counter.h>
 #include <linux/rtnetlink.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/string.h>
 #include <linux/tcp.h>
 #include <linux/user_namespace.h>
@@ -164,4 +165,21 @@ bool ktcp_kunit_has_own_callbacks(struct socket *sock)
 
 	return sk->sk_data_ready == KTCP_KUNIT_FUNCTION(sock_def_readable) &&
 	       sk->sk_write_space == KTCP_KUNIT_FUNCTION(sk_stream_write_space);
+}
+
+unsigned int ktcp_kunit_references(struct socket *sock)
+{
+	return refcount_read(&sock->sk->sk_refcnt);
+}
+
+void ktcp_kunit_kill(void)
+{
+	allow_signal(SIGKILL);
+	send_sig(SIGKILL, current, 1);
+}
+
+void ktcp_kunit_revive(void)
+{
+	disallow_signal(SIGKILL);
+	flush_signals(current);
 }

@@ -46,6 +46,13 @@ bool ktcp_kunit_has_keepalive(struct socket *sock);
 /* Are the socket's callbacks the kernel's own? */
 bool ktcp_kunit_has_own_callbacks(struct socket *sock);
 
+/* The references to it that there are. */
+unsigned int ktcp_kunit_references(struct socket *sock);
+
+/* The calling thread is being killed, and no longer is. The first: any context. */
+void ktcp_kunit_kill(void);
+void ktcp_kunit_revive(void);
+
 KTCP_PORT_END
 
 #endif

@@ -68,7 +68,8 @@ size_t ktcp_tcp_lookup_established(struct net *net, const struct ktcp_endpoint *
  * @fits: called with a spinlock held and bottom halves off; must not touch the socket.
  * @batch: gets references, for ktcp_tcp_put().
  * @most: how many there is room for.
- * Return: how many were collected; -EINTR, and nothing collected, when the process is being killed.
+ * Return: how many were collected; -EINTR when the process is being killed, and nothing was
+ *         collected: what was is returned first.
  * Context: process.
  */
 long ktcp_tcp_collect_established(struct net *net, unsigned int *place,

@@ -143,8 +143,9 @@ long ktcp_tcp_collect_established(struct net *net, unsigned int *place,
 		struct sock *sk;
 
 		cond_resched();
+		/* The caller puts what is in the batch. Its next call has nothing in it. */
 		if (fatal_signal_pending(current))
-			return -EINTR;
+			return collected ? (long)collected : -EINTR;
 		if (hlist_nulls_empty(&bucket->chain))
 			continue;
 		spin_lock_bh(lock);
