@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* port/net.h over net/core. */
+#include <linux/kmod.h>
 #include <linux/netdevice.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
@@ -63,6 +64,13 @@ int ktcp_register_pernet(struct ktcp_pernet *pernet)
 
 	if (cmpxchg(&ktcp_pernet, NULL, pernet))
 		return -EBUSY;
+	/*
+	 * init() may make a socket of IPv6. sock_create() would then load IPv6, and wait for it under
+	 * pernet_ops_rwsem, which inet6_init() takes as well. So it is loaded before. Without it there
+	 * are sockets of IPv4.
+	 */
+	if (IS_MODULE(CONFIG_IPV6))
+		request_module("net-pf-%d", PF_INET6);
 	error = register_pernet_device(&ktcp_pernet_operations);
 	if (error)
 		ktcp_pernet = NULL;
