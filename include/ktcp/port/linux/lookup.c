@@ -15,10 +15,16 @@
 
 #include <ktcp/port/lookup.h>
 
+#ifdef KTCP_HAVE_DEATH_ROW_POINTER
+#define KTCP_DEATH_ROW(net) ((net)->ipv4.tcp_death_row)
+#else
+#define KTCP_DEATH_ROW(net) (&(net)->ipv4.tcp_death_row)
+#endif
+
 /* A namespace may have a table of its own (net.ipv4.tcp_child_ehash_entries). */
 static struct inet_hashinfo *ktcp_hashinfo(const struct net *net)
 {
-	return net->ipv4.tcp_death_row.hashinfo;
+	return KTCP_DEATH_ROW(net)->hashinfo;
 }
 
 /* From 6.18 on, the look-ups find the table by themselves. */

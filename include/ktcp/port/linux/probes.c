@@ -81,9 +81,13 @@ ASK { __rcu_assign_sk_user_data_with_flags(sk, sk, SK_USER_DATA_NOCOPY); }
 #line 1 "KTCP_HAVE_SK_RX_DST_IFINDEX"
 ASK { sk->sk_rx_dst_ifindex = 0; }
 
+/* Does the namespace point to what it has of TIME-WAIT and of tables? It does from 5.18 to 6.0. */
+#line 1 "KTCP_HAVE_DEATH_ROW_POINTER"
+ASK { (void)net->ipv4.tcp_death_row->hashinfo; }
+
 /* Do the look-ups take a table? */
 #line 1 "KTCP_HAVE_LOOKUP_HASHINFO"
-ASK { __inet_lookup_established(net, net->ipv4.tcp_death_row.hashinfo, 0, 0, 0, 0, 0, 0); }
+ASK { __inet_lookup_established(net, (struct inet_hashinfo *)NULL, 0, 0, 0, 0, 0, 0); }
 
 /* Do the chains of lhash2 go by a node of their own? They did before 5.19. A walk by struct sock's node
  * compiles there as well, and reads memory that is none of a socket's. */
@@ -173,7 +177,7 @@ ASK { local_lock_nested_bh(&((struct { local_lock_t lock; } __percpu *)NULL)->lo
 ASK { sock_setsockopt((struct socket *)NULL, 0, 0, KERNEL_SOCKPTR(NULL), 0); tcp_sock_set_nodelay(sk); }
 
 #line 1 "needs the table of listeners by address (lhash2, 4.19)"
-ASK { net->ipv4.tcp_death_row.hashinfo->lhash2[net->ipv4.tcp_death_row.hashinfo->lhash2_mask].nulls_head.first = NULL; }
+ASK { struct inet_hashinfo *table = NULL; table->lhash2[table->lhash2_mask].nulls_head.first = NULL; }
 
 #line 1 "needs cgroups that a task may charge for others (active_memcg, 4.19)"
 #ifdef CONFIG_MEMCG
