@@ -45,6 +45,109 @@ constexpr char syntax[] =
 	"A last line without its line end is obeyed only if it names one connection, both ends in full.\n"
 	"Listeners are refused. A program must have opened the file with CAP_NET_ADMIN to write.\n";
 
+/* The outcome of a line. */
+struct outcome {
+	std::size_t dropped = 0, refused = 0;
+	ktcp::error_code why = errc::enoent; /* if none was dropped */
+	bool interrupted = false; /* its writer is being killed */
+};
+
+/* Drops the sockets that a line means. */
+class order {
+	auto fitting() const noexcept
+	{
+		return [this](const ktcp_tcp_identity &each) { return what_.fits(each); };
+	}
+
+    public:
+	order(struct net *net, const drop::line &what) noexcept : net_(net), what_(what)
+	{
+	}
+
+	outcome obey() noexcept
+	{
+		if (what_.exact()) {
+			drop_ends();
+		} else {
+			drop_all();
+			refuse(ktcp::count_listeners(net_, fitting()), errc::eperm);
+		}
+		return done_;
+	}
+
+    private:
+	/* True if the socket is not there any more. */
+	bool drop_one(tcp_sock found) noexcept
+	{
+		const auto status = found.abort(errc::econnreset);
+
+		if (status)
+			done_.dropped++;
+		else if (status.error() == errc::eperm)
+			refuse(1, errc::eperm);
+		return status || status.error() == errc::enoent;
+	}
+
+	void refuse(std::size_t count, ktcp::error_code why) noexcept
+	{
+		done_.refused += count;
+		if (count)
+			done_.why = why;
+	}
+
+	void drop_all() noexcept
+	{
+		done_.interrupted =
+			!ktcp::for_each_established(net_, fitting(), [this](tcp_sock found) {
+				return drop_one(std::move(found));
+			});
+	}
+
+	void drop_ends() noexcept
+	{
+		/* tcp_abort() of older kernels reports success for orphans that stay. */
+		constexpr int most_rounds = 1024;
+
+		for (int round = 0; round < most_rounds && drop_some_ends(); round++) {
+			ktcp_cond_resched();
+			done_.interrupted = ktcp_fatal_signal_pending();
+			if (done_.interrupted)
+				break;
+		}
+	}
+
+	/* True: there may be more, each bound to another device. */
+	bool drop_some_ends() noexcept
+	{
+		constexpr std::size_t most = 8; /* on one side */
+		tcp_sock one[most], other[most];
+		/* Both before the first is dropped: its reset may end the other at once. */
+		const std::span<tcp_sock> found[] = {
+			look_up(what_.one.value, what_.other.value, one),
+			look_up(what_.other.value, what_.one.value, other)
+		};
+		bool gone = false;
+
+		for (const auto &side : found)
+			for (auto &each : side)
+				gone |= drop_one(std::move(each));
+		return gone && (found[0].size() == most || found[1].size() == most);
+	}
+
+	std::span<tcp_sock> look_up(const ktcp::endpoint &local, const ktcp::endpoint &remote,
+				    std::span<tcp_sock> room) const noexcept
+	{
+		ktcp_endpoint bound = local.raw();
+
+		bound.scope_id = what_.ifindex;
+		return ktcp::lookup_established(net_, ktcp::endpoint(bound), remote, room);
+	}
+
+	struct net *const net_;
+	const drop::line what_;
+	outcome done_;
+};
+
 /* The file of one namespace. */
 class dropper {
     public:
@@ -92,40 +195,22 @@ class dropper {
 		return net_;
 	}
 
-	/** The outcome of a line. */
-	struct outcome {
-		std::size_t dropped = 0, refused = 0;
-		bool interrupted = false; /**< its writer is being killed */
-	};
-
-	/** Drop what the line means, and count. */
-	outcome drop(drop::line what) noexcept
+	/** The device that the line names; false if it names one, and it is not there. */
+	bool find_device(drop::line &what) const noexcept
 	{
-		std::size_t dropped = 0, refused = 0;
-		bool interrupted = false;
-		/* True if the socket is not there any more. */
-		const auto drop_one = [&](tcp_sock found) {
-			const auto status = found.abort(errc::econnreset);
+		if (what.device.empty())
+			return true;
 
-			dropped += status.has_value();
-			refused += !status && status.error() == errc::eperm;
-			return status || status.error() == errc::enoent;
-		};
-		const auto fits = [&](const ktcp_tcp_identity &each) { return what.fits(each); };
+		what.ifindex = ktcp::find_device(what.device, net_);
+		return what.ifindex;
+	}
 
-		if (!what.device.empty() && !find_device(what)) {
-			/* No device, no socket bound to it. */
-		} else if (what.exact()) {
-			while (drop_ends(what, drop_one))
-				;
-		} else {
-			interrupted = !ktcp::for_each_established(net_, fits, drop_one);
-			refused += ktcp::count_listeners(net_, fits);
-		}
-		count(dropped_, dropped);
-		count(refused_, refused);
-		count(not_found_, !dropped && !refused);
-		return { dropped, refused, interrupted };
+	/** Count the outcome of a line. */
+	void count(const outcome &of) noexcept
+	{
+		count(dropped_, of.dropped);
+		count(refused_, of.refused);
+		count(not_found_, !of.dropped && !of.refused);
 	}
 
 	/** A line was left without its end, and not obeyed. */
@@ -146,41 +231,6 @@ class dropper {
 	static unsigned long long number(const counter &which) noexcept
 	{
 		return which.load(std::memory_order_relaxed);
-	}
-
-	/* True: there may be more, each bound to another device. */
-	template <class Drop>
-	bool drop_ends(const drop::line &what, Drop drop_one) const noexcept
-	{
-		constexpr std::size_t most = 8; /* on one side */
-		tcp_sock one[most], other[most];
-		/* Both before the first is dropped: its reset may end the other at once. */
-		const std::span<tcp_sock> found[] = {
-			look_up(what, what.one.value, what.other.value, one),
-			look_up(what, what.other.value, what.one.value, other)
-		};
-		bool gone = false;
-
-		for (const auto &side : found)
-			for (auto &each : side)
-				gone |= drop_one(std::move(each));
-		return gone && (found[0].size() == most || found[1].size() == most);
-	}
-
-	std::span<tcp_sock> look_up(const drop::line &what, const ktcp::endpoint &local,
-				    const ktcp::endpoint &remote,
-				    std::span<tcp_sock> room) const noexcept
-	{
-		ktcp_endpoint bound = local.raw();
-
-		bound.scope_id = what.ifindex;
-		return ktcp::lookup_established(net_, ktcp::endpoint(bound), remote, room);
-	}
-
-	bool find_device(drop::line &what) const noexcept
-	{
-		what.ifindex = ktcp::find_device(what.device, net_);
-		return what.ifindex;
 	}
 
 	struct net *net_;
@@ -206,13 +256,13 @@ class dropper {
 
 		/**
 		 * Errors: EINVAL for a malformed line that comes first. A write of one line alone
-		 * may also fail with ENOENT (no socket fits), or EPERM (only listeners fit).
+		 * may also fail with ENOENT (no socket fits) or EPERM (only listeners fit).
 		 */
 		result<std::size_t> write(std::string_view text) noexcept
 		{
 			const bool begun = lines_.pending();
 
-			lines_in_write_ = dropped_in_write_ = refused_in_write_ = 0;
+			lines_in_write_ = 0;
 
 			const auto fed = lines_.feed(text, [&](std::string_view line) {
 				return obey(line);
@@ -224,9 +274,8 @@ class dropper {
 				complained_ = false;
 				return errc::einval;
 			}
-			if (lines_in_write_ == 1 && !dropped_in_write_ && !begun &&
-			    !lines_.pending())
-				return refused_in_write_ ? errc::eperm : errc::enoent;
+			if (lines_in_write_ == 1 && !last_.dropped && !begun && !lines_.pending())
+				return last_.why;
 			return text.size();
 		}
 
@@ -236,7 +285,7 @@ class dropper {
 		bool obey(std::string_view text) noexcept
 		{
 			ktcp_cond_resched();
-			if (owner_.ending())
+			if (owner_.ending() || ktcp_fatal_signal_pending())
 				return false;
 			if (text.size() > longest_line)
 				return complain(text.size(), "a line has 255 bytes at most");
@@ -245,17 +294,22 @@ class dropper {
 
 				if (!line)
 					return complain(line.at + 1, line.error);
-				const auto done = owner_.drop(line.value);
-
+				drop(line.value);
 				lines_in_write_++;
-				dropped_in_write_ += done.dropped;
-				refused_in_write_ += done.refused;
-				if (done.interrupted)
+				owner_.count(last_);
+				if (last_.interrupted)
 					return false;
 			}
 			line_number_++;
 			complained_ = false;
 			return true;
+		}
+
+		/* Into last_. */
+		void drop(drop::line what) noexcept
+		{
+			last_ = owner_.find_device(what) ? order(owner_.net(), what).obey() :
+							   outcome();
 		}
 
 		/*
@@ -290,7 +344,8 @@ class dropper {
 		dropper &owner_;
 		ktcp::line_assembler<longest_line> lines_;
 		unsigned long line_number_ = 1;
-		std::size_t lines_in_write_ = 0, dropped_in_write_ = 0, refused_in_write_ = 0;
+		std::size_t lines_in_write_ = 0;
+		outcome last_; /* of the last line */
 		bool complained_ = false;
 	};
 

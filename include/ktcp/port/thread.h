@@ -42,6 +42,12 @@ unsigned int ktcp_kthread_most(void);
 /** ktcp_kthread_should_stop() - in a thread: was ktcp_kthread_stop() called? Context: process. */
 bool ktcp_kthread_should_stop(void);
 
+/**
+ * ktcp_fatal_signal_pending() - is the calling process being killed? In every loop on behalf of a
+ * process that may be long. Context: process.
+ */
+bool ktcp_fatal_signal_pending(void);
+
 /** ktcp_cond_resched() - let others run, if any wait: in every long loop. Context: process. */
 void ktcp_cond_resched(void);
 

@@ -537,6 +537,11 @@ bool ktcp_kthread_should_stop()
 	return port().kthread_should_stop();
 }
 
+bool ktcp_fatal_signal_pending()
+{
+	return port().fatal_signal_pending();
+}
+
 void ktcp_cond_resched()
 {
 	port().cond_resched();

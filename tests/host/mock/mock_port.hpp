@@ -176,6 +176,7 @@ class basic_mock_port {
 	MOCK_METHOD(int, kthread_stop, (task_struct * thread));
 	MOCK_METHOD(unsigned int, kthread_most, ());
 	MOCK_METHOD(bool, kthread_should_stop, ());
+	MOCK_METHOD(bool, fatal_signal_pending, ());
 	MOCK_METHOD(void, cond_resched, ());
 
 	/* time.h */

@@ -97,6 +97,12 @@ bool ktcp_kthread_should_stop(void)
 	return thread->should_stop;
 }
 
+bool ktcp_fatal_signal_pending(void)
+{
+	kernel::enter_process("ktcp_fatal_signal_pending");
+	return false; /* nobody is killed here */
+}
+
 void ktcp_cond_resched(void)
 {
 	kernel::enter_process("ktcp_cond_resched");

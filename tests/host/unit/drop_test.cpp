@@ -360,6 +360,47 @@ TEST_F(drop_test, devices)
 		EXPECT_EQ(each->error, ECONNRESET);
 }
 
+TEST_F(drop_test, comes_to_an_end_though_sockets_that_stay_are_called_gone)
+{
+	for (std::uint32_t device = 1; device <= 8; device++)
+		port.fake.add_sock(identity("1.1.1.1:1", "2.2.2.2:2", KTCP_TCP_FIN_WAIT1, device))
+			.lies = true;
+	EXPECT_GT(write("1.1.1.1:1 2.2.2.2:2\n"), 0);
+}
+
+TEST_F(drop_test, ends_with_the_process_that_writes)
+{
+	bool killed = false;
+	unsigned int asked = 0;
+
+	ON_CALL(port, fatal_signal_pending).WillByDefault([&] { return killed; });
+	ON_CALL(port, tcp_abort).WillByDefault([&](::sock *sk, int error) {
+		killed = ++asked == 3;
+		return port.fake.tcp_abort(sk, error);
+	});
+	/* Between the rounds of a line. */
+	for (std::uint32_t device = 1; device <= 8; device++)
+		port.fake.add_sock(identity("1.1.1.1:1", "2.2.2.2:2", KTCP_TCP_FIN_WAIT1, device))
+			.lies = true;
+	killed = true;
+	EXPECT_LT(write("1.1.1.1:1 2.2.2.2:2\n"), 0);
+	EXPECT_EQ(asked, 0u);
+	killed = false;
+	ON_CALL(port, tcp_abort).WillByDefault([&](::sock *, int) {
+		asked++;
+		killed = true;
+		return 0;
+	});
+	EXPECT_LT(write("1.1.1.1:1 2.2.2.2:2\n"), 0);
+	EXPECT_EQ(asked, 8u);
+	/* And between the lines. */
+	killed = false;
+	port.fake.add_sock(identity("1.1.1.1:3", "2.2.2.2:2"));
+	EXPECT_EQ(write("1.1.1.1:9 2.2.2.2:2\n1.1.1.1:3 2.2.2.2:2\n1.1.1.1:3 2.2.2.2:2\n"), 40);
+	EXPECT_EQ(asked, 9u);
+	killed = false;
+}
+
 TEST_F(drop_test, namespaces_have_their_own)
 {
 	::net net;

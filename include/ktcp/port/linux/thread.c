@@ -4,6 +4,7 @@
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/threads.h>
 
@@ -45,6 +46,11 @@ unsigned int ktcp_kthread_most(void)
 bool ktcp_kthread_should_stop(void)
 {
 	return kthread_should_stop();
+}
+
+bool ktcp_fatal_signal_pending(void)
+{
+	return fatal_signal_pending(current);
 }
 
 void ktcp_cond_resched(void)

@@ -95,6 +95,11 @@ int ktcp_posix_stop_fd(void)
 	return ktcp_current ? ktcp_current->stopped : -1;
 }
 
+bool ktcp_fatal_signal_pending(void)
+{
+	return false; /* who is killed does not ask */
+}
+
 void ktcp_cond_resched(void)
 {
 	/* threads are preempted anyway */
