@@ -83,8 +83,8 @@ class order {
 
 		if (status)
 			done_.dropped++;
-		else if (status.error() == errc::eperm)
-			refuse(1, errc::eperm);
+		else if (status.error() != errc::enoent)
+			refuse(1, status.error());
 		return status || status.error() == errc::enoent;
 	}
 
@@ -256,7 +256,8 @@ class dropper {
 
 		/**
 		 * Errors: EINVAL for a malformed line that comes first. A write of one line alone
-		 * may also fail with ENOENT (no socket fits) or EPERM (only listeners fit).
+		 * may also fail with ENOENT (no socket fits) or EPERM (only listeners fit). Where
+		 * none could be dropped, it fails with tcp_abort()'s error.
 		 */
 		result<std::size_t> write(std::string_view text) noexcept
 		{

@@ -401,6 +401,13 @@ TEST_F(drop_test, ends_with_the_process_that_writes)
 	killed = false;
 }
 
+TEST_F(drop_test, tells_why_one_could_not_be_dropped)
+{
+	port.fake.add_sock(identity("1.1.1.1:1", "2.2.2.2:2", KTCP_TCP_TIME_WAIT)).stays = true;
+	EXPECT_EQ(write("1.1.1.1:1 2.2.2.2:2\n"), -EOPNOTSUPP);
+	EXPECT_EQ(counts(), "0 1 0");
+}
+
 TEST_F(drop_test, namespaces_have_their_own)
 {
 	::net net;
