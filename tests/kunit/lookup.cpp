@@ -43,7 +43,48 @@ void a_signal_leaves_no_reference(ktcp_test::context &context)
 	KTCP_CHECK_EQ(ktcp_kunit_references(accepted), before);
 }
 
+void time_wait_ends(ktcp_test::context &context)
+{
+	ktcp_test::pair both;
+	char byte;
+
+	KTCP_REQUIRE_EQ(both.connect(), 0);
+
+	const unsigned int port = both.listener.port(), peer = both.client.port();
+	/* How many there are; they are dropped. */
+	const auto drop = [&] {
+		int dropped = 0;
+
+		KTCP_CHECK(ktcp::for_each_established(
+			nullptr,
+			[&](const ktcp_tcp_identity &each) {
+				return each.state == KTCP_TCP_TIME_WAIT &&
+				       each.local.port == peer && each.remote.port == port;
+			},
+			[&](tcp_sock found) {
+				const bool gone = found.abort(errc::econnreset).has_value();
+
+				dropped += gone;
+				return gone;
+			}));
+		return dropped;
+	};
+	int dropped = 0;
+
+	both.client.close();
+	KTCP_CHECK_EQ(both.server.recv(&byte, 1), 0);
+	both.server.close();
+	for (int tries = 0; !dropped && tries < 100; tries++) {
+		dropped = drop();
+		if (!dropped)
+			ktcp_msleep(10);
+	}
+	KTCP_CHECK_EQ(dropped, 1);
+	KTCP_CHECK_EQ(drop(), 0);
+}
+
 } // namespace
 
 KTCP_SUITE(lookup,
-	   { "a fatal signal leaves no reference", KTCP_CASE(a_signal_leaves_no_reference) });
+	   { "a fatal signal leaves no reference", KTCP_CASE(a_signal_leaves_no_reference) },
+	   { "TIME-WAIT ends", KTCP_CASE(time_wait_ends) });

@@ -258,6 +258,18 @@ int ktcp_tcp_abort(struct sock *sk, int error)
 	 */
 	if (inet_sk_state_load(sk) == TCP_LISTEN || ktcp_tcp_unaccepted(sk))
 		return -EPERM;
+#ifdef KTCP_HAVE_TWSK_DESCHEDULE_PUT
+	/* As tcp_abort() does, but not that of older kernels (5.10, 5.15): they refuse. */
+	if (inet_sk_state_load(sk) == TCP_TIME_WAIT) {
+		struct inet_timewait_sock *tw = inet_twsk(sk);
+
+		refcount_inc(&tw->tw_refcnt);
+		local_bh_disable();
+		inet_twsk_deschedule_put(tw);
+		local_bh_enable();
+		return 0;
+	}
+#endif
 	return tcp_abort(sk, error);
 }
 

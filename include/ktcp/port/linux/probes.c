@@ -31,6 +31,7 @@
 #include <net/inet6_hashtables.h>
 #include <net/inet_connection_sock.h>
 #include <net/inet_hashtables.h>
+#include <net/inet_timewait_sock.h>
 #include <net/net_namespace.h>
 #include <net/sock.h>
 #include <net/tcp.h>
@@ -88,6 +89,10 @@ ASK { (void)net->ipv4.tcp_death_row->hashinfo; }
 /* Do the look-ups take a table? */
 #line 1 "KTCP_HAVE_LOOKUP_HASHINFO"
 ASK { __inet_lookup_established(net, (struct inet_hashinfo *)NULL, 0, 0, 0, 0, 0, 0); }
+
+/* May a module end TIME-WAIT? A kernel whose tcp_abort() does not is old enough to let it. */
+#line 1 "KTCP_HAVE_TWSK_DESCHEDULE_PUT"
+ASK { EXPORTED(inet_twsk_deschedule_put); inet_twsk_deschedule_put((struct inet_timewait_sock *)NULL); }
 
 /* Do the chains of lhash2 go by a node of their own? They did before 5.19. A walk by struct sock's node
  * compiles there as well, and reads memory that is none of a socket's. */
