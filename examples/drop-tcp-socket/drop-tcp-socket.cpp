@@ -64,14 +64,19 @@ class order {
 	{
 	}
 
-	outcome obey() noexcept
+	/** @param alone  it is all that was written. */
+	outcome obey(bool alone) noexcept
 	{
-		if (what_.exact()) {
+		if (what_.exact())
 			drop_ends();
-		} else {
+		/*
+		 * A socket that is bound to a device that has gone is found only by looking at all.
+		 * In a long list, of which many have gone, that is too dear.
+		 */
+		if (!what_.exact() || (alone && !done_.dropped && !done_.refused))
 			drop_all();
+		if (!what_.exact())
 			refuse(ktcp::count_listeners(net_, fitting()), errc::eperm);
-		}
 		return done_;
 	}
 
@@ -264,6 +269,7 @@ class dropper {
 			const bool begun = lines_.pending();
 
 			lines_in_write_ = 0;
+			alone_ = !begun && text.find('\n') + 1 == text.size();
 
 			const auto fed = lines_.feed(text, [&](std::string_view line) {
 				return obey(line);
@@ -309,7 +315,7 @@ class dropper {
 		/* Into last_. */
 		void drop(drop::line what) noexcept
 		{
-			last_ = owner_.find_device(what) ? order(owner_.net(), what).obey() :
+			last_ = owner_.find_device(what) ? order(owner_.net(), what).obey(alone_) :
 							   outcome();
 		}
 
@@ -322,6 +328,7 @@ class dropper {
 		{
 			const auto line = drop::parse_line(text);
 
+			alone_ = true;
 			if (drop::is_blank(text) || (line && line.value.exact()))
 				return obey(text);
 			owner_.count_unfinished();
@@ -347,6 +354,7 @@ class dropper {
 		unsigned long line_number_ = 1;
 		std::size_t lines_in_write_ = 0;
 		outcome last_; /* of the last line */
+		bool alone_ = false; /* it was all that was written */
 		bool complained_ = false;
 	};
 

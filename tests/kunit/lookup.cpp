@@ -83,8 +83,34 @@ void time_wait_ends(ktcp_test::context &context)
 	KTCP_CHECK_EQ(drop(), 0);
 }
 
+void a_device_that_has_gone(ktcp_test::context &context)
+{
+	constexpr int device = 4711;
+	ktcp_test::pair both;
+	tcp_sock room[4];
+
+	KTCP_REQUIRE_EQ(both.connect(), 0);
+
+	ktcp_endpoint local = ktcp_test::loopback4(both.listener.port());
+	const ktcp::endpoint remote(ktcp_test::loopback4(both.client.port()));
+	const auto found = [&] {
+		return ktcp::lookup_established(nullptr, ktcp::endpoint(local), remote, room).size();
+	};
+
+	KTCP_CHECK_EQ(found(), 1u);
+	ktcp_kunit_bind_to_device(both.server.raw(), device);
+	KTCP_CHECK_EQ(found(), 0u);
+	local.scope_id = device;
+	KTCP_CHECK_EQ(found(), 1u);
+	local.scope_id = device + 1;
+	KTCP_CHECK_EQ(found(), 0u);
+	ktcp_kunit_bind_to_device(both.server.raw(), 0);
+}
+
 } // namespace
 
 KTCP_SUITE(lookup,
 	   { "a fatal signal leaves no reference", KTCP_CASE(a_signal_leaves_no_reference) },
-	   { "TIME-WAIT ends", KTCP_CASE(time_wait_ends) });
+	   { "TIME-WAIT ends", KTCP_CASE(time_wait_ends) },
+	   { "a socket is found by the number of a device that has gone",
+	     KTCP_CASE(a_device_that_has_gone) });

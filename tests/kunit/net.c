@@ -183,3 +183,8 @@ void ktcp_kunit_revive(void)
 	disallow_signal(SIGKILL);
 	flush_signals(current);
 }
+
+void ktcp_kunit_bind_to_device(struct socket *sock, int device)
+{
+	WRITE_ONCE(sock->sk->sk_bound_dev_if, device);
+}

@@ -592,7 +592,7 @@ std::size_t fake_port::tcp_lookup_established(::net *net, const ktcp_endpoint *l
 
 		if (each->net != net || each->error || who.state == KTCP_TCP_LISTEN ||
 		    !same(who.local, *local) || !same(who.remote, *remote) ||
-		    (local->scope_id && who.local.scope_id != local->scope_id))
+		    (local->scope_id ? who.local.scope_id != local->scope_id : each->nowhere))
 			continue;
 		if (found == most)
 			break;

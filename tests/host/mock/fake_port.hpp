@@ -115,6 +115,7 @@ struct sock {
 	int error = 0; /* what its owner was told */
 	bool stays = false; /* though it was dropped */
 	bool lies = false; /* it stays, and tcp_abort() says that it does not */
+	bool nowhere = false; /* the device that it is bound to has gone */
 };
 
 struct socket {

@@ -360,6 +360,37 @@ TEST_F(drop_test, devices)
 		EXPECT_EQ(each->error, ECONNRESET);
 }
 
+TEST_F(drop_test, one_that_is_bound_to_a_device_that_has_gone)
+{
+	const auto add = [&]() -> ::sock & {
+		auto &made = port.fake.add_sock(
+			identity("1.1.1.1:1", "2.2.2.2:2", KTCP_TCP_ESTABLISHED, 7));
+
+		made.nowhere = true;
+		return made;
+	};
+	auto &alone = add();
+
+	/* In a list it is not looked for everywhere. */
+	EXPECT_EQ(write("1.1.1.1:1 2.2.2.2:2\n2.2.2.2:2 1.1.1.1:1\n"), 40);
+	EXPECT_EQ(alone.error, 0);
+	EXPECT_EQ(write("1.1.1.1:1 2.2.2.2:2\n"), 20);
+	EXPECT_EQ(alone.error, ECONNRESET);
+	EXPECT_EQ(write("1.1.1.1:1 2.2.2.2:2\n"), -ENOENT);
+
+	auto &by_number = add();
+
+	EXPECT_EQ(write("1.1.1.1%8:1 2.2.2.2:2\n"), -ENOENT);
+	EXPECT_EQ(write("1.1.1.1%7:1 2.2.2.2:2\n\n"), 23);
+	EXPECT_EQ(by_number.error, ECONNRESET);
+
+	auto &unfinished = add();
+
+	EXPECT_EQ(write("1.1.1.1:1 2.2.2.2:2"), 19);
+	close();
+	EXPECT_EQ(unfinished.error, ECONNRESET);
+}
+
 TEST_F(drop_test, comes_to_an_end_though_sockets_that_stay_are_called_gone)
 {
 	for (std::uint32_t device = 1; device <= 8; device++)

@@ -756,6 +756,42 @@ TEST_F(drop_lines, a_socket_bound_to_a_device_without_its_zone)
 	EXPECT_EQ(read_error(bound), -ECONNRESET);
 }
 
+// TCP keeps the number of a device that has gone. A connection that is not answered stays for minutes.
+TEST_F(drop_lines, a_socket_bound_to_a_device_that_has_gone)
+{
+	in_new_namespace([&] {
+		ASSERT_TRUE(shell("/sbin/ip link add ktcp0 type veth peer name ktcp1 && "
+				  "/sbin/ip addr add 10.9.9.1/24 dev ktcp0 && "
+				  "/sbin/ip link set ktcp0 up && /sbin/ip link set ktcp1 up"));
+		const std::string number = std::to_string(::if_nametoindex("ktcp0"));
+		std::vector<owned> bound;
+		for (int i = 0; i < 2; ++i) {
+			bound.emplace_back(
+				::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+			ASSERT_EQ(::setsockopt(bound.back(), SOL_SOCKET, SO_BINDTODEVICE, "ktcp0",
+					       5),
+				  0);
+			sockaddr_storage to;
+			fill_address(AF_INET, "10.9.9.2", 9, to);
+			ASSERT_EQ(::connect(bound.back(), reinterpret_cast<sockaddr *>(&to),
+					    sizeof to),
+				  -1);
+			ASSERT_EQ(errno, EINPROGRESS);
+		}
+		ASSERT_TRUE(shell("/sbin/ip link del ktcp0"));
+		ASSERT_EQ(count_state(9, "02"), 2);
+		// With the number of the device, and without.
+		EXPECT_GT(write_once("10.9.9.1%" + number + ":" +
+				     std::to_string(local_port(bound[0])) + " 10.9.9.2:9\n"),
+			  0);
+		EXPECT_EQ(count_state(9, "02"), 1);
+		EXPECT_GT(write_once("10.9.9.1:" + std::to_string(local_port(bound[1])) +
+				     " 10.9.9.2:9\n"),
+			  0);
+		EXPECT_EQ(count_state(9, "02"), 0);
+	});
+}
+
 // The text that kecho prints of a link-local peer is enough to drop it.
 TEST_F(drop_lines, a_link_local_peer_as_a_server_prints_it)
 {

@@ -56,33 +56,42 @@ static struct sock *ktcp_tcp_lookup(struct net *net, const struct ktcp_endpoint 
 	return sk;
 }
 
+/* The one that is bound to this device alone, or, for 0, to none: how many there are. */
+static size_t ktcp_tcp_lookup_bound(struct net *net, const struct ktcp_endpoint *local,
+				    const struct ktcp_endpoint *remote, int device,
+				    struct sock **out)
+{
+	struct sock *sk = ktcp_tcp_lookup(net, local, remote, device);
+
+	if (!sk)
+		return 0;
+	if (READ_ONCE(sk->sk_bound_dev_if) != device) {
+		sock_gen_put(sk);
+		return 0;
+	}
+	*out = sk;
+	return 1;
+}
+
 size_t ktcp_tcp_lookup_established(struct net *net, const struct ktcp_endpoint *local,
 				   const struct ktcp_endpoint *remote, struct sock **batch,
 				   size_t most)
 {
 	struct net_device *device;
-	size_t found = 0;
-	struct sock *sk;
+	size_t found;
 
 	net = net ? net : &init_net;
+	if (!most)
+		return 0;
 	rcu_read_lock();
-	sk = local->scope_id ? NULL : ktcp_tcp_lookup(net, local, remote, 0);
-	if (sk)
-		batch[found++] = sk;
+	/* The device may have gone: its sockets have its number still. */
+	found = ktcp_tcp_lookup_bound(net, local, remote, local->scope_id, batch);
 	/* A socket that is bound to a device or VRF is found with that device alone. */
 	for_each_netdev_rcu(net, device)
 	{
-		if (found == most)
+		if (found == most || local->scope_id)
 			break;
-		if (local->scope_id && local->scope_id != device->ifindex)
-			continue;
-		sk = ktcp_tcp_lookup(net, local, remote, device->ifindex);
-		if (!sk)
-			continue;
-		if (READ_ONCE(sk->sk_bound_dev_if) == device->ifindex)
-			batch[found++] = sk;
-		else
-			sock_gen_put(sk); /* bound to none: it is in the batch, or not asked for */
+		found += ktcp_tcp_lookup_bound(net, local, remote, device->ifindex, batch + found);
 	}
 	rcu_read_unlock();
 	return found;
