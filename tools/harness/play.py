@@ -68,7 +68,7 @@ class Play:
         self.parameters = (environment.get("PARAMS") or "").split()
         if folder:
             place = given.folder(folder).resolve()
-            # Beside the module: ktcp may be installed, where nobody writes.
+            # Beside the module: the folder of an installed ktcp is root's.
             self.build = place / "build" / "run"
             port = self._port(environment, "HOST_PORT", "7000")
             self.modules = (Module(place.name, place, port, "HOST_PORT", port),)
