@@ -73,7 +73,8 @@ class namespace_name {
 /**
  * A server with a Handler, as the module's parameters say; with netns_all=1 one in each network
  * namespace, as long as that lives. A handler that has `ktcp::server_file own_file() const` adds that
- * file to each server's folder below /proc/net.
+ * file to the folder of the first namespace's server below /proc/net. The handler serves all namespaces,
+ * and the folders of others belong to the users who made them.
  */
 template <class Handler>
 class server_module {
@@ -133,6 +134,7 @@ class server_module {
 			if (!ktcp_is_init_net(net_)) {
 				chosen.name = name_.c_str();
 				chosen.folder = KTCP_MODULE_NAME;
+				chosen.own_file = {}; /* it tells of all of them */
 			}
 
 			const auto status = server_.start(chosen);

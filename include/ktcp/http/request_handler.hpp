@@ -26,7 +26,7 @@ class response;
  * It may also have `void done(const request &, const response &) const`. The service calls that
  * when the response is complete, or cannot be completed. It calls it also for requests that it
  * refused without asking the handler. In any context: it must not sleep. With
- * `ktcp::server_file own_file() const` it has a file beside the server's in /proc.
+ * `ktcp::server_file own_file() const` it has a file beside the server's in /proc: see server_module.
  *
  * A coroutine may wait for others than its client, so the service sends the answers to earlier
  * requests of a pipeline before it. With `static constexpr bool waits_for_others = false` the handler

@@ -46,6 +46,13 @@ struct silent {
 	{
 		co_return;
 	}
+
+	ktcp::server_file own_file() const noexcept
+	{
+		return own;
+	}
+
+	static inline ktcp::server_file own = {};
 };
 
 MATCHER_P(port_is, expected, "")
@@ -313,6 +320,31 @@ TEST_F(server_in_each_namespace, with_names_of_its_own)
 	EXPECT_NE(port.fake.folder("unit_server", &two), nullptr);
 	ktcp_module_stop();
 	EXPECT_EQ(port.fake.sockets(), 0u);
+	port.fake.remove_net(two);
+}
+
+/* The handler is one for all namespaces, and the user who made a namespace may read its folder. */
+TEST_F(server_in_each_namespace, shows_the_handlers_file_in_the_first_alone)
+{
+	struct nothing {
+		void show(struct seq_file *) const noexcept
+		{
+		}
+	} owner;
+	ktcp::proc_file<nothing> file(owner);
+
+	silent::own = { "own", &file };
+	EXPECT_EQ(port.fake.add_net(one), 0);
+	EXPECT_EQ(ktcp_module_start(), 0);
+	EXPECT_EQ(port.fake.add_net(two), 0);
+	EXPECT_TRUE(port.fake.folder("unit_server")->files.contains("own"));
+	for (::net *each : { &one, &two }) {
+		EXPECT_TRUE(port.fake.folder("unit_server", each)->files.contains("statistics"));
+		EXPECT_FALSE(port.fake.folder("unit_server", each)->files.contains("own"));
+	}
+	ktcp_module_stop();
+	silent::own = {};
+	port.fake.remove_net(one);
 	port.fake.remove_net(two);
 }
 

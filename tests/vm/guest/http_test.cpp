@@ -3,6 +3,10 @@
 // khttpd's own pages over real sockets: whole requests, parts of them, and what are none.
 #include "http.hpp"
 
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
 #include <atomic>
 
 namespace vm
@@ -526,6 +530,34 @@ TEST_P(http_log, in_a_file)
 	EXPECT_EQ(client.get("/").status, 200);
 	unload();
 	EXPECT_FALSE(std::filesystem::exists(file));
+}
+
+// A user who makes a namespace may read what is in its folder, and the log tells of all of them.
+TEST_P(http_log, is_not_for_other_namespaces)
+{
+	constexpr uid_t user = 1000;
+	const std::string folder = "/proc/net/khttpd/";
+	load_model("netns_all=1 access_log=2");
+	EXPECT_EQ(get("/?outside").status, 200);
+	const pid_t child = ::fork();
+	ASSERT_GE(child, 0);
+	if (!child) {
+		if (::setgid(user) || ::setuid(user) || ::prctl(PR_SET_DUMPABLE, 1))
+			::_exit(1);
+		if (::unshare(CLONE_NEWUSER | CLONE_NEWNET))
+			::_exit(2);
+		if (::access((folder + "statistics").c_str(), R_OK))
+			::_exit(3);
+		::_exit(::open((folder + "access_log").c_str(), O_RDONLY) < 0 && errno == ENOENT ?
+				0 :
+				4);
+	}
+	int status = -1;
+	ASSERT_EQ(::waitpid(child, &status, 0), child);
+	EXPECT_TRUE(WIFEXITED(status));
+	EXPECT_EQ(WEXITSTATUS(status), 0);
+	const std::string lines = read_file(folder + "access_log");
+	EXPECT_NE(lines.find("\"GET /?outside HTTP/1.1\" 200 "), std::string::npos) << lines;
 }
 
 TEST_P(http_log, is_off_by_default)
