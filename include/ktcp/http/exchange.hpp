@@ -3,8 +3,8 @@
  * @file
  * One request and its response: their shared state, and its consequence for the connection.
  *
- * The request and the response set the facts; whether the connection is kept, closed, listened to
- * or reset is decided here and nowhere else.
+ * The request and the response set the facts; whether the connection is kept, closed or listened to
+ * is decided here and nowhere else.
  */
 #ifndef KTCP_HTTP_EXCHANGE_HPP
 #define KTCP_HTTP_EXCHANGE_HPP
@@ -20,7 +20,7 @@ enum class fate : std::uint8_t {
 	next_request,
 	close,
 	linger, /**< say the last word, and listen until the client has had time to read it */
-	reset,
+	over, /**< say nothing more; a response that is cut has set a reset (stream::cut()) */
 };
 
 /** The facts of one exchange. Any context. */
@@ -74,7 +74,7 @@ struct exchange {
 
 	/**
 	 * The response is complete, and the rest of the body was read over where it may be.
-	 * @param more  the client has sent more than was read.
+	 * @param more  the client has sent more than was used.
 	 */
 	constexpr fate ended(bool more) const noexcept
 	{

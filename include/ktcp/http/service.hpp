@@ -98,7 +98,7 @@ class service {
 
 			if (next && *next == fate::next_request)
 				continue;
-			if (next && *next != fate::reset)
+			if (next && *next != fate::over)
 				static_cast<void>(co_await part(bytes, *next == fate::linger));
 			co_return;
 		}
@@ -136,16 +136,16 @@ class service {
 			const auto whole = co_await receive_head(bytes, asked);
 
 			if (!whole)
-				co_return fate::reset;
+				co_return fate::over;
 			parsed = *whole;
 		}
 		if (!bytes.open())
-			co_return fate::reset;
+			co_return fate::over;
 		/* Many responses of a pipeline leave together, but each head has its room. */
 		if (parsed == request::outcome::complete)
 			state.head_room = std::min(state.head_room + asked.length(), bytes.size());
 		if (bytes.room() < state.head_room && !co_await flush(bytes))
-			co_return fate::reset;
+			co_return fate::over;
 		bytes.begin_response();
 		if (parsed != request::outcome::complete) {
 			/* A client that has sent nothing, or has left, gets no answer. */
@@ -180,16 +180,14 @@ class service {
 			finished = answer.finish();
 		done(asked, answer);
 		if (!finished)
-			co_return fate::reset;
+			co_return fate::over;
 		if (!state.close && asked.has_body())
 			static_cast<void>(co_await pass_over_body(
 				asked, state.body_begun ? UINT64_MAX : options_.unread_bytes));
-		if (bytes.is_cut()) {
-			bytes.peer().reset_at_end();
-			co_return fate::reset;
-		}
+		if (bytes.is_cut())
+			co_return fate::over;
 		asked.leave_rest();
-		co_return state.ended(bytes.input() || bytes.peer().readable());
+		co_return state.ended(static_cast<bool>(bytes.input()));
 	}
 
 	/* Go on until the head is complete, or must be refused. */
@@ -254,13 +252,16 @@ class service {
 	}
 
 	/* Say the last word. A close with unread bytes would reset the connection, and the reset
-	 * overtake the answer: then hear the client out. */
+	 * overtake the answer: then hear the client out. Some may have come while the word had to wait. */
 	static task part(stream &bytes, bool linger)
 	{
 		connection &peer = bytes.peer();
 
 		bytes.expect_to_write(bytes.output().size());
-		if (!co_await bytes.write_output() || !linger)
+
+		const auto said = co_await bytes.write_output();
+
+		if (!said || (!linger && !peer.readable()))
 			co_return;
 		bytes.input() = received();
 		if (!co_await peer.finish_sending())

@@ -125,7 +125,8 @@ class stream {
 
 	/**
 	 * `co_await bytes.write_output()`: a result<void>, once TCP has taken all of output(). Bytes
-	 * that another coroutine has appended meanwhile stay. The connection cannot go on after a failure.
+	 * that another coroutine has appended meanwhile stay. The connection cannot go on after a failure,
+	 * and ends in a reset if any of output() did not leave.
 	 * @param more  as of ktcp::stream::write().
 	 * Errors: the connection's.
 	 */
@@ -133,10 +134,17 @@ class stream {
 
 	class sending;
 
-	/** Did a part of a response not leave as a whole? Then the client must see a reset. */
+	/** Did a part of a response not leave as a whole? Then the connection ends in a reset. */
 	bool is_cut() const noexcept
 	{
 		return cut_;
+	}
+
+	/** That is so: a client may not take the part for the whole, as where the end is its only mark. */
+	void cut() noexcept
+	{
+		cut_ = true;
+		peer_.reset_at_end();
 	}
 
 	/** A coroutine that writes has it, where others may be beside it. */
@@ -475,8 +483,12 @@ class [[gnu::warn_unused]] stream::output_operation {
 
 	result<void> await_resume() noexcept
 	{
+		const auto written = below_.await_resume();
+
 		of_.drop(size_);
-		return below_.await_resume();
+		if (!written && size_)
+			of_.cut();
+		return written;
 	}
 
     private:
@@ -492,7 +504,7 @@ inline stream::output_operation stream::write_output(bool more) noexcept
 
 /**
  * Bytes on their way, of a coroutine that has writers(), or is alone. The client has a time for them. If some fail to
- * leave, or the coroutine is destroyed where it waits (race()), the client must see a reset.
+ * leave, or the coroutine is destroyed where it waits (race()), the connection ends in a reset.
  */
 class stream::sending {
     public:
@@ -509,7 +521,7 @@ class stream::sending {
 		of_.end_writing();
 		if (whole_)
 			return;
-		of_.cut_ = true;
+		of_.cut();
 		of_.drop(of_.settled_); /* some of it may have left */
 	}
 

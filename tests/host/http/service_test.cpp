@@ -850,6 +850,51 @@ TEST_F(http_service, gives_up_on_a_client_that_does_not_read)
 	EXPECT_TRUE(one.over());
 }
 
+/* The end of the connection would be the end of the body, and a part be taken for the whole. */
+TEST_F(http_service, resets_an_answer_whose_end_the_client_does_not_take)
+{
+	const std::string head = head_of("200 OK") + "Connection: close\r\n\r\n";
+
+	for (const std::string &asked :
+	     { "GET /pieces HTTP/1.0\r\n\r\n"s, get("/"), get("/") + get("/") + "GET",
+	       get("/", "Connection: close\r\n") }) {
+		client one(*service);
+
+		one.read_only(asked.ends_with("1.0\r\n\r\n") ? head.size() + 2 : 10);
+		one.send(asked);
+		EXPECT_TRUE(one.is_waited_for()) << asked;
+		one.wait_ms(200'000);
+		EXPECT_TRUE(one.over()) << asked;
+		EXPECT_TRUE(one.was_reset()) << asked;
+	}
+
+	/* An idle connection has nothing that could be cut. */
+	client one(*service);
+
+	one.send(get("/"));
+	one.end();
+	one.go_on();
+	EXPECT_TRUE(one.over());
+	EXPECT_FALSE(one.was_reset());
+}
+
+/* Bytes that come while the last answer has to wait: closing beside them would reset it. */
+TEST_F(http_service, hears_a_client_out_that_sent_more_while_its_answer_waited)
+{
+	client one(*service);
+
+	one.read_only(10);
+	one.send(get("/", "Connection: close\r\n"));
+	EXPECT_TRUE(one.is_waited_for());
+	one.send("x");
+	one.read_on();
+	EXPECT_EQ(one.received(), text_of(last("", "hello")));
+	EXPECT_TRUE(one.was_shut());
+	one.finish();
+	EXPECT_TRUE(one.over());
+	EXPECT_FALSE(one.was_reset());
+}
+
 /* TCP holds a megabyte for the client, which the new bytes wait behind. */
 TEST_F(http_service, gives_a_client_time_for_all_that_it_has_to_read)
 {
