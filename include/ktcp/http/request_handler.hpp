@@ -19,9 +19,10 @@ class response;
 /**
  * A type that can answer a request. It is copyable, and callable as
  * `ktcp::task operator()(http::request &, http::response &) const`. It may return a
- * ktcp::task_of<void> instead, so that it can end with `co_return co_await response.send(...)`. The
- * returned value changes nothing, for the response knows whether it is complete. It need not be a
- * coroutine: after response.reply() it may return an empty task.
+ * ktcp::task_of<void> instead, so that it can end with `co_return co_await response.send(...)`. An
+ * error that it returns makes a 500 of a response below 400 that has not begun(). One that has begun and is
+ * not whole is abandoned: see response::abandon(). To any other response it makes no difference. It need
+ * not be a coroutine: after response.reply() it may return an empty task.
  *
  * It may also have `void done(const request &, const response &) const`. The service calls that
  * when the response is complete, or cannot be completed. It calls it also for requests that it

@@ -178,17 +178,20 @@ class response {
 	/**
 	 * All of the response without waiting: as send(), but what there is no room for leaves when
 	 * the handler has returned. A handler that is no coroutine may then return an empty task.
+	 * A response that has begun() with another body is abandoned instead: see abandon().
 	 * @p body must outlive the handler: a literal, say.
 	 */
 	[[gnu::flatten]] void reply(std::string_view body) noexcept;
 
 	/**
 	 * Words about a status, as all of the response, without waiting; with a field of its own, if
-	 * it has a name (Allow, say).
+	 * it has a name (Allow, say). A response that has begun() is abandoned instead, with this status.
 	 */
 	void refuse(unsigned int code, std::string_view name = {},
 		    std::string_view value = {}) noexcept
 	{
+		if (is_too_late(code))
+			return;
 		status(code);
 		if (!name.empty())
 			field(name, value);
@@ -248,6 +251,20 @@ class response {
 	bool has_body() const noexcept
 	{
 		return request_.method() != method::head && status_ != 204 && status_ != 304;
+	}
+
+	/* Only a body that has a length can be known to be. */
+	bool is_whole() const noexcept
+	{
+		return declared_ && sent_ + rest_.size() == *declared_;
+	}
+
+	/* A response that has begun cannot say anything else any more; if it is not whole, it never will be. */
+	bool is_too_late(unsigned int instead) noexcept
+	{
+		if (begun() && has_body() && !is_whole())
+			abandon(instead);
+		return begun();
 	}
 
 	template <class... Text>
@@ -453,6 +470,8 @@ inline response::operation response::write(std::span<const std::byte> piece) noe
 
 inline void response::reply(std::string_view body) noexcept
 {
+	if (is_too_late(500))
+		return;
 	length(body.size());
 	if (prepare(body.size()) && !queue(std::as_bytes(std::span(body))))
 		rest_ = body;
@@ -602,10 +621,8 @@ inline task_of<void> response::send_rest()
 /* The handler ended with an error: a client may not take its output for success, or for whole. */
 inline void response::cut_short() noexcept
 {
-	if (!begun() && status_ < 400)
+	if (!is_too_late(500) && status_ < 400)
 		status_ = 0;
-	else if (begun() && has_body() && !(declared_ && sent_ == *declared_))
-		abandon();
 }
 
 /*
@@ -614,20 +631,17 @@ inline void response::cut_short() noexcept
  */
 inline result<void> response::finish() noexcept
 {
-	const bool whole = declared_ && sent_ == *declared_;
-
 	if (stream_.is_cut()) {
 		if (!status_) /* for the log */
 			status_ = exchange_.refused ? exchange_.refused : instead_;
-		stream_.peer().reset_at_end();
 		return errc::epipe;
 	}
 
 	/* No word from the handler; or a part that would be taken for the whole, of which nothing has left. */
-	const bool unsaid = begun() ? has_body() && !whole &&
-					      (abandoned_ || declared_ || exchange_.refused) &&
-					      !stream_.left() :
-				      exchange_.refused || !status_;
+	const bool cut = abandoned_ || exchange_.refused ||
+			 (has_body() && declared_ && !is_whole());
+	const bool unsaid = begun() ? cut && has_body() && !is_whole() && !stream_.left() :
+				      cut || !status_;
 
 	if (unsaid) {
 		fail(exchange_.refused ? exchange_.refused : instead_);
@@ -640,7 +654,7 @@ inline result<void> response::finish() noexcept
 	}
 	if (abandoned_ || (has_body() && declared_ && sent_ < *declared_) ||
 	    (has_body() && exchange_.refused && !declared_)) {
-		stream_.peer().reset_at_end();
+		stream_.cut();
 		return errc::epipe;
 	}
 	if (chunked_ && !stream_.append("0\r\n\r\n"))

@@ -143,6 +143,45 @@ struct pages {
 			to.abandon();
 			co_return ktcp::errc::enomem;
 		}
+		if (path == "/abandon-unsaid") {
+			to.status(200).length(4);
+			to.abandon(503);
+			co_return ktcp::result<void>();
+		}
+		if (path == "/length-unsaid") {
+			to.status(200).length(4);
+			co_return ktcp::result<void>();
+		}
+		if (path == "/length-fail") {
+			to.status(404).length(4);
+			co_return ktcp::errc::eio;
+		}
+		if (path == "/status-fail" || path == "/not-found-fail") {
+			to.status(path == "/status-fail" ? 200 : 404);
+			co_return ktcp::errc::eio;
+		}
+		if (path == "/pieces-fail") {
+			to.status(200);
+			static_cast<void>(co_await to.write("ab"));
+			co_return ktcp::errc::eio;
+		}
+		if (path == "/refuse-late" || path == "/reply-late-again" ||
+		    path == "/big-refuse") {
+			to.status(200);
+			static_cast<void>(co_await to.write(
+				path == "/big-refuse" ? std::string_view(big) : "ab"));
+			if (path == "/reply-late-again")
+				to.status(404).reply("cd");
+			else
+				to.refuse(503);
+			co_return ktcp::result<void>();
+		}
+		if (path == "/refuse-whole") {
+			static_cast<void>(co_await to.status(200).send("whole"));
+			to.refuse(503);
+			to.reply("more");
+			co_return ktcp::result<void>();
+		}
 		if (path == "/abandon") {
 			to.status(200);
 			static_cast<void>(co_await to.write("ab"));
@@ -306,7 +345,7 @@ TEST_F(http_service, head_and_small_body_leave_in_one_write)
 
 TEST_F(http_service, resets_an_incomplete_response)
 {
-	for (const char *path : { "/big-short", "/big-abandon" }) {
+	for (const char *path : { "/big-short", "/big-abandon", "/big-refuse" }) {
 		const outcome got = answer(*service, get(path));
 
 		EXPECT_TRUE(got.ended && got.reset) << path;
@@ -317,14 +356,28 @@ TEST_F(http_service, resets_an_incomplete_response)
 /* As long as nothing of a response has left it can be said what is wrong with it. */
 TEST_F(http_service, makes_a_500_of_a_response_that_cannot_be_sent)
 {
-	for (const char *path : { "/inject", "/overflow", "/none", "/short", "/abandon" }) {
-		expect({ refused(get(path), 500) });
+	const auto becomes = [&](const char *path, unsigned int status) {
+		expect({ refused(get(path), status) });
 		/* Answers that were complete before it arrive, and nothing behind it. */
 		expect_text(get("/") + get("/reply") + get(path) + get("/"),
-			    ok("hello") + ok("at once") + text_of(refused("", 500)));
-	}
+			    ok("hello") + ok("at once") + text_of(refused("", status)));
+	};
+
+	for (const char *path :
+	     { "/inject", "/overflow", "/none", "/short", "/abandon", "/length-unsaid",
+	       "/length-fail", "/status-fail", "/pieces-fail", "/reply-late-again" })
+		becomes(path, 500);
 	/* Where it is for want of memory, the client may try again. */
-	expect({ refused(get("/abandon-503"), 503) });
+	for (const char *path : { "/abandon-503", "/abandon-unsaid", "/refuse-late" })
+		becomes(path, 503);
+}
+
+/* Beyond that, what a handler returns makes no difference: see request_handler. */
+TEST_F(http_service, keeps_a_response_that_is_complete)
+{
+	expect({ { get("/not-found-fail"), "404 Not Found", "", "" },
+		 ok(get("/refuse-whole"), "whole") });
+	expect_text(get("/refuse-whole") + get("/"), ok("whole") + ok("hello"));
 }
 
 TEST_F(http_service, sends_all_of_a_reply_of_a_coroutine)
