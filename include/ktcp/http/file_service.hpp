@@ -116,9 +116,17 @@ class file_service {
 		return {};
 	}
 
+	/* Only of a name that certainly is no file's there is another answer (fallback), which is kept. */
 	static unsigned int status_for(error_code why) noexcept
 	{
 		switch (why.value()) {
+		case errc::enoent:
+		case errc::enotdir:
+		case errc::einval: /* a name that this file system cannot have */
+		case errc::enametoolong:
+		case errc::exdev: /* out of the root, which is the same to a client */
+		case errc::eloop:
+			return 404;
 		case errc::eperm:
 		case errc::eacces:
 			return 403;
@@ -127,10 +135,8 @@ class file_service {
 		case errc::enfile:
 		case errc::emfile:
 			return 503;
-		case errc::eio:
+		default: /* it may be there: EIO, and ESTALE or ETIMEDOUT of a file system elsewhere */
 			return 500;
-		default: /* not there, or out of the root, which is the same to a client */
-			return 404;
 		}
 	}
 
@@ -235,22 +241,22 @@ inline task_of<void> file_service::find(request &asked, response &to, keeping ke
 	const auto decoded = decode_path(asked.path(), path.first(path_bytes - added_bytes),
 					 how_.encoded_slash);
 
-	if (!decoded) {
-		/* No file has so long a path. */
-		static_cast<void>(refuse(to, decoded.error() == errc::einval ? 400 : 404));
+	if (!decoded && decoded.error() == errc::einval) {
+		static_cast<void>(refuse(to, 400));
 		co_return result<void>();
 	}
-
-	const std::size_t length = decoded->size;
-	const bool slash = decoded->folder;
-
 	if (const auto ready = co_await asked.peer().may_sleep(); !ready)
 		co_return ready;
 
-	auto found = root_->open_below(path.data());
+	/* No file has so long a path. */
+	result<file> found = errc::enametoolong;
 
+	if (decoded)
+		found = root_->open_below(path.data());
 	if (found && found->is_directory()) {
-		if (!slash) {
+		const std::size_t length = decoded->size;
+
+		if (!decoded->folder) {
 			redirect(asked, to, { path.data(), length }, rest);
 			co_return result<void>();
 		}
@@ -272,7 +278,7 @@ inline task_of<void> file_service::find(request &asked, response &to, keeping ke
 			co_return result<void>();
 		}
 		found = std::move(index);
-	} else if (found && slash) {
+	} else if (found && decoded->folder) {
 		found = errc::einval; /* no directory */
 	}
 
@@ -427,8 +433,11 @@ inline task_of<void> file_service::list(request &asked, response &to, file direc
 					  [&] { return asked.peer().check(); });
 	};
 
-	if (!entries || !read_next()) {
-		static_cast<void>(refuse(to, 503));
+	if (const auto first = entries ? read_next() : result<void>(entries.error()); !first) {
+		/* There is no memory, or the time for a part is over: later it may be otherwise. */
+		const bool later = !entries || !asked.peer().check();
+
+		static_cast<void>(refuse(to, later ? 503 : status_for_read(first.error())));
 		co_return result<void>();
 	}
 
@@ -454,7 +463,7 @@ inline task_of<void> file_service::list(request &asked, response &to, file direc
 		if (const auto ready = co_await asked.peer().may_sleep(); !ready)
 			co_return ready;
 		if (const auto next = read_next(); !next) {
-			to.abandon();
+			to.abandon(status_for_read(next.error()));
 			co_return next;
 		}
 	}

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "exchange.hpp"
+#include "file_faults.hpp"
 
 using namespace std::string_literals;
 namespace fs = std::filesystem;
@@ -92,6 +93,7 @@ class http_files : public testing::Test {
 
 	void TearDown() override
 	{
+		file_faults = {};
 		service.reset();
 		fs::remove_all(folder.parent_path());
 	}
@@ -331,6 +333,54 @@ TEST_F(http_files, a_page_of_ones_own_where_nothing_is)
 	expect({ refusal(get("/b.txt"), 404) });
 }
 
+/* No other file takes its place, with 200, unless the file system says that nothing is there. */
+TEST_F(http_files, a_failing_file_system_is_no_missing_file)
+{
+	how.fallback = how.error_page = "page.html";
+	open();
+	file_faults.of = "a.txt";
+	for (const int error : { EIO, ESTALE, ETIMEDOUT, ENOTCONN, EUCLEAN, EBADMSG, ENOKEY, EINTR,
+				 EREMOTEIO, EHOSTDOWN, EOVERFLOW, ENXIO }) {
+		file_faults.open = -error;
+		expect({ refusal(get("/a.txt"), 500) });
+	}
+	for (const int error : { EAGAIN, ENOMEM, ENFILE, EMFILE }) {
+		file_faults.open = -error;
+		expect({ refusal(get("/a.txt"), 503) });
+	}
+	for (const int error : { EACCES, EPERM }) {
+		file_faults.open = -error;
+		expect({ refusal(get("/a.txt"), 403) });
+	}
+	for (const int error : { ENOENT, ENOTDIR, ELOOP, EXDEV, ENAMETOOLONG, EINVAL }) {
+		file_faults.open = -error;
+		EXPECT_TRUE(answer(*service, get("/a.txt"))
+				    .received.ends_with("\r\n\r\n<p>a page, at length"))
+			<< error;
+	}
+}
+
+/* Of an index.html that is there, and of a folder. */
+TEST_F(http_files, a_folder_that_cannot_be_read)
+{
+	file_faults.of = "index.html";
+	for (const auto &[error, status] : { std::pair(EIO, 500u),
+					     { ESTALE, 500u },
+					     { EAGAIN, 503u },
+					     { ENOMEM, 503u },
+					     { EACCES, 403u },
+					     { ELOOP, 404u } }) {
+		file_faults.open = -error;
+		expect({ refusal(get("/site/"), status) });
+	}
+	file_faults.open = 0;
+	for (const auto &[error, status] :
+	     { std::pair(EIO, 500u), { ESTALE, 500u }, { ENOMEM, 503u }, { EAGAIN, 503u } }) {
+		file_faults.list = -error;
+		expect({ refusal(get("/"), status) });
+	}
+}
+
 TEST_F(http_files, a_type_of_ones_own_where_the_name_says_nothing)
 {
 	how.default_type = "text/plain";
@@ -371,6 +421,18 @@ TEST_F(http_files, paths_that_are_too_long)
 	more = fits + fits;
 	expect_row(*service, refusal(get(fits), 404));
 	expect_row(*service, refusal(get(more), 404)); /* no file has such a one */
+
+	/* So it is as good as one that is missing. */
+	how.error_page = "page.html";
+	open();
+	for (const std::string &each : { fits, more })
+		EXPECT_TRUE(answer(*service, get(each)).received.starts_with("HTTP/1.1 404 "))
+			<< each.size();
+	EXPECT_TRUE(answer(*service, get(more)).received.ends_with("<p>a page, at length"));
+	how.fallback = "page.html";
+	open();
+	EXPECT_TRUE(answer(*service, get(more)).received.starts_with("HTTP/1.1 200 "));
+	EXPECT_TRUE(answer(*service, get(more)).received.ends_with("<p>a page, at length"));
 }
 
 TEST_F(http_files, a_file_without_permission)

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * A file system that fails. The linker puts it before the port's (--wrap, in CMakeLists.txt).
+ */
+#ifndef KTCP_TESTS_HOST_HTTP_FILE_FAULTS_HPP
+#define KTCP_TESTS_HOST_HTTP_FILE_FAULTS_HPP
+
+#include <string>
+
+/** The outcome of each call, a negative errno; 0: its own. */
+struct file_faults {
+	int open = 0; /**< of paths with this end: */
+	std::string of = "";
+	int list = 0;
+};
+
+extern struct file_faults file_faults;
+
+#endif
