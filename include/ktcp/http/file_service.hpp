@@ -365,8 +365,14 @@ inline file_service::chosen file_service::choose(request &asked, file opened,
 
 	text_builder(path.subspan(name.size())).add(gzip_end).add('\0');
 
-	const auto is_of_it = [&](const file_status &other) {
-		return other.kind == KTCP_FILE_REGULAR && other.mtime >= opened.status().mtime;
+	/* Some programs copy the file's time to the form in whole seconds (pigz). */
+	const auto is_of_it = [&](const file_status &form) {
+		const file_status &own = opened.status();
+
+		return form.kind == KTCP_FILE_REGULAR &&
+		       (form.mtime > own.mtime ||
+			(form.mtime == own.mtime &&
+			 (form.mtime_ns >= own.mtime_ns || !form.mtime_ns)));
 	};
 	bool varies = false;
 	file coded;

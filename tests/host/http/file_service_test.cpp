@@ -99,9 +99,9 @@ class http_files : public testing::Test {
 	}
 
 	void write(const std::string &path, std::string_view text, std::time_t changed = long_ago,
-		   unsigned int mode = 0644)
+		   unsigned int mode = 0644, long changed_ns = 0)
 	{
-		const timespec times[2] = { { changed, 0 }, { changed, 0 } };
+		const timespec times[2] = { { changed, changed_ns }, { changed, changed_ns } };
 		const fs::path whole = folder / path;
 
 		fs::create_directories(whole.parent_path());
@@ -954,6 +954,22 @@ TEST_F(http_files, a_compressed_neighbour)
 	});
 	EXPECT_TRUE(answer(*service, get("/stale.css", "Accept-Encoding: gzip\r\n"))
 			    .received.ends_with("gzip's own"));
+
+	/* Of the same second, too. A time of whole seconds may be a copy of the file's. */
+	for (const auto &[file_ns, form_ns, fresh] : { std::tuple(500, 400, false),
+						       { 500, 500, true },
+						       { 500, 600, true },
+						       { 500, 0, true } }) {
+		write("close.css", "new, and longer than gzip's own", long_ago, 0644, file_ns);
+		write("close.css.gz", "old", long_ago, 0644, form_ns);
+		for (const char *accept : { "Accept-Encoding: gzip\r\n", "" }) {
+			const std::string got = answer(*service, get("/close.css", accept)).received;
+
+			EXPECT_EQ(got.ends_with(fresh && *accept ? "old" : "gzip's own"), true)
+				<< form_ns << got;
+			EXPECT_EQ(got.find("Vary: Accept-Encoding") != got.npos, fresh) << form_ns;
+		}
+	}
 	how.precompressed = false;
 	open();
 	EXPECT_EQ(answer(*service, get("/page.html", "Accept-Encoding: gzip\r\n")).received,
