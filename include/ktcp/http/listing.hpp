@@ -34,7 +34,9 @@ class listing {
 	static constexpr std::size_t names_per_check = 64;
 	/** Entries are sorted if all of them take no more than so many times the memory there is. */
 	static constexpr std::size_t most_parts = 16;
-	/** So many listings have the larger memory at once. */
+	/** So many listings are there at once, each for a client that may be slow to read it. */
+	static constexpr unsigned int most_listings = 512;
+	/** So many of them have the larger memory. */
 	static constexpr unsigned int most_large = 4;
 
 	/** One entry, as the listing keeps it. */
@@ -47,11 +49,13 @@ class listing {
 		char name[]; /**< without a NUL */
 	};
 
-	/** Errors: ENOMEM. Process context. */
+	/** Errors: ENOMEM, EAGAIN (there are most_listings). Process context. */
 	static result<listing> create() noexcept
 	{
 		listing made;
 
+		if (!made.place_.take())
+			return errc::eagain;
 		made.memory_ = KTCP_TRY(buffer::pages(memory_size));
 		return made;
 	}
@@ -178,23 +182,23 @@ class listing {
 		return (sizeof(entry) + name + 7) & ~std::size_t{ 7 };
 	}
 
-	/* One of the few larger memories. */
-	class large_memory {
+	/* One of so many memories. */
+	template <unsigned int Most>
+	class place {
 	    public:
-		large_memory() noexcept = default;
+		place() noexcept = default;
 
-		large_memory(large_memory &&other) noexcept
-			: taken_(std::exchange(other.taken_, false))
+		place(place &&other) noexcept : taken_(std::exchange(other.taken_, false))
 		{
 		}
 
-		large_memory &operator=(large_memory &&other) noexcept
+		place &operator=(place &&other) noexcept
 		{
 			std::swap(taken_, other.taken_);
 			return *this;
 		}
 
-		~large_memory()
+		~place()
 		{
 			if (taken_)
 				count_.fetch_sub(1, memory_order_relaxed);
@@ -203,7 +207,7 @@ class listing {
 		/* False: all are in use. */
 		bool take() noexcept
 		{
-			taken_ = count_.fetch_add(1, memory_order_relaxed) < most_large;
+			taken_ = count_.fetch_add(1, memory_order_relaxed) < Most;
 			if (!taken_)
 				count_.fetch_sub(1, memory_order_relaxed);
 			return taken_;
@@ -222,7 +226,7 @@ class listing {
 	/* Have more memory, without what is in it. */
 	bool grow() noexcept
 	{
-		large_memory one;
+		place<most_large> one;
 
 		if (!one.take())
 			return false;
@@ -383,7 +387,8 @@ class listing {
 	}
 
 	buffer memory_;
-	large_memory large_;
+	place<most_listings> place_;
+	place<most_large> large_;
 	std::size_t used_ = reserved;
 	std::uint32_t count_ = 0;
 	bool more_ = false;

@@ -1356,6 +1356,55 @@ TEST_F(http_files, a_listing)
 			  body);
 }
 
+/* With symlinks=1 those that lead to what can be served; each with the files. */
+TEST_F(http_files, a_listing_with_links)
+{
+	const auto names = [&] {
+		const std::string body =
+			body_of(send_in_pieces(*service, { get("/list/") }, 100).received);
+		const std::string begin = "<tr><td><a href=\"";
+		std::string all;
+
+		for (std::size_t at = 0; (at = body.find(begin, at)) != body.npos;) {
+			at += begin.size();
+			all += body.substr(at, body.find('"', at) - at) + " ";
+		}
+		return all;
+	};
+
+	write("list/b", "1");
+	write("list/z/x", "");
+	fs::create_symlink("b", folder / "list/a");
+	fs::create_symlink("z", folder / "list/c");
+	fs::create_symlink("none", folder / "list/d");
+	fs::create_symlink("/etc", folder / "list/e");
+	EXPECT_EQ(names(), "../ z/ b ");
+	open(true);
+	EXPECT_EQ(names(), "../ z/ a b c/ ");
+}
+
+/* Each has memory for as long as its client takes to read it, so there is a bound. */
+TEST_F(http_files, more_listings_than_there_is_memory_for)
+{
+	std::vector<ktcp::http::listing> others;
+
+	while (others.size() < ktcp::http::listing::most_listings) {
+		auto one = ktcp::http::listing::create();
+
+		ASSERT_TRUE(one) << others.size();
+		others.push_back(std::move(*one));
+	}
+	expect({ refusal(get("/"), 503) });
+	EXPECT_TRUE(answer(*service, get("/site/")).received.ends_with("<p>site"));
+	others.pop_back();
+	EXPECT_TRUE(answer(*service, get("/")).received.starts_with("HTTP/1.1 200 "));
+
+	/* One that fails gives its place back. */
+	file_faults.list = -EIO;
+	for (int i = 0; i < 3; i++)
+		expect({ refusal(get("/"), 500) });
+}
+
 TEST_F(http_files, a_listing_as_json)
 {
 	write("list/b\"\\.txt", "1");
