@@ -28,7 +28,8 @@ KTCP_PARAM_INT(gid, 65534, 0, 2147483647, "number of the group with whose rights
 KTCP_PARAM_INT(
 	access_log, 0, 0, 2,
 	"1: a line in the kernel's log for each request, METHOD TARGET STATUS BYTES, ten in five seconds at most; 2: one in /proc/net/khttpd/access_log, in the common log format; 0: none")
-KTCP_PARAM_INT(access_log_kb, 256, 1, 1048576,
-	       "KiB of lines that access_log=2 keeps until they are read; then the oldest give way")
+KTCP_PARAM_INT(
+	access_log_kb, 256, 1, 1048576,
+	"KiB of memory for the lines that access_log=2 keeps until they are read; then the oldest give way")
 #include <ktcp/http/params.h>
 #include <ktcp/server_params.h>

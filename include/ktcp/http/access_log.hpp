@@ -24,10 +24,10 @@
 #include <ktcp/http/parse/date.hpp>
 #include <ktcp/http/parse/path.hpp>
 #include <ktcp/http/response.hpp>
+#include <ktcp/kernel/memory.hpp>
 #include <ktcp/kernel/proc.hpp>
 #include <ktcp/kernel/sync.hpp>
 #include <ktcp/net/endpoint_text.hpp>
-#include <ktcp/port/memory.h>
 #include <ktcp/port/time.h>
 
 namespace ktcp::http
@@ -86,37 +86,38 @@ class access_log {
 	void add(const endpoint &client, std::string_view method, std::string_view target,
 		 unsigned int minor_version, unsigned int status, std::uint64_t bytes) noexcept
 	{
-		const std::size_t room = method.size() + target.size() + around;
-
 		if (!most_)
 			return;
 
+		char before_memory[128], behind_memory[64];
+		text_builder before(before_memory), behind(behind_memory);
+
+		add_host(before, client);
+		before.add(" - - [");
+		add_date(before, ktcp_real_seconds());
+		before.add("] \"");
+		if (target.empty()) {
+			before.add('-');
+		} else {
+			before.add(method).add(' ');
+			behind.add(" HTTP/1.").number(minor_version);
+		}
+		behind.add("\" ").number(status).add(' ').number(bytes);
+
 		/* Softirq may add it, so it does not wait for memory. */
-		void *const memory = ktcp_kmalloc(sizeof(line) + room, KTCP_GFP_ATOMIC);
+		const std::size_t size = before.text().size() + target.size() +
+					 behind.text().size();
+		void *const memory = ktcp_kmalloc(sizeof(line) + size, KTCP_GFP_ATOMIC);
 
 		if (!memory) {
 			lines_.lock()->lost++;
 			return;
 		}
 
-		line *const made = new (memory) line{};
-		text_builder text(std::span<char>(reinterpret_cast<char *>(made + 1), room));
+		line *const made = new (memory) line{ {}, size };
+		text_builder text(std::span<char>(reinterpret_cast<char *>(made + 1), size));
 
-		add_host(text, client);
-		text.add(" - - [");
-		add_date(text, ktcp_real_seconds());
-		if (target.empty())
-			text.add("] \"-\" ");
-		else
-			text.add("] \"")
-				.add(method)
-				.add(' ')
-				.add(target)
-				.add(" HTTP/1.")
-				.number(minor_version)
-				.add("\" ");
-		text.number(status).add(' ').number(bytes);
-		made->size = text.text().size();
+		text.add(before.text()).add(target).add(behind.text());
 		put(*made);
 	}
 
@@ -178,9 +179,6 @@ class access_log {
 	};
 
     private:
-	/* Of a line, all but method and target: an address, 28 characters of time, three numbers. */
-	static constexpr std::size_t around = 160;
-
 	struct kept {
 		ktcp::list<line, &line::node> list; /* the oldest first */
 		std::size_t bytes = 0;
@@ -219,7 +217,7 @@ class access_log {
 
 	static std::size_t size_of(const line &one) noexcept
 	{
-		return sizeof(line) + one.size;
+		return kmalloc_size(sizeof(line) + one.size);
 	}
 
 	void put(line &made) noexcept

@@ -26,8 +26,8 @@
 #include <ktcp/base/list.hpp>
 #include <ktcp/base/text.hpp>
 #include <ktcp/http/representation.hpp>
+#include <ktcp/kernel/memory.hpp>
 #include <ktcp/kernel/sync.hpp>
-#include <ktcp/port/memory.h>
 #include <ktcp/port/random.h>
 
 namespace ktcp::http
@@ -56,7 +56,8 @@ class answer_cache {
 
 		std::size_t size() const noexcept
 		{
-			return sizeof(entry) + path.size() + what.lines().size() + body.size();
+			return kmalloc_size(sizeof(entry) + path.size() + what.lines().size() +
+					    body.size());
 		}
 	};
 
@@ -161,13 +162,12 @@ class answer_cache {
 		  std::string_view body, std::uint64_t since_ms) noexcept
 	{
 		const std::string_view lines = what.lines();
-		const std::size_t texts = path.size() + lines.size() + body.size();
+		const std::size_t size = sizeof(entry) + path.size() + lines.size() + body.size();
 
-		if (path.size() > path_most || sizeof(entry) + texts > how_.most)
+		if (path.size() > path_most || kmalloc_size(size) > how_.most)
 			return;
 
-		auto *const memory =
-			static_cast<char *>(ktcp_kmalloc(sizeof(entry) + texts, KTCP_GFP_KERNEL));
+		auto *const memory = static_cast<char *>(ktcp_kmalloc(size, KTCP_GFP_KERNEL));
 
 		if (!memory)
 			return;

@@ -30,6 +30,17 @@ enum class gfp {
 };
 
 /**
+ * The bytes that kmalloc() takes for an allocation of so many, as kmalloc_size_roundup(). For who promises a
+ * bound. The sizes are those of x86; some architectures have fewer. Any context.
+ */
+constexpr std::size_t kmalloc_size(std::size_t size) noexcept
+{
+	return size > 64 && size <= 96	 ? 96 :
+	       size > 128 && size <= 192 ? 192 :
+					   std::bit_ceil(size < 8 ? 8 : size);
+}
+
+/**
  * A slab cache of objects of one size, never merged with another and never zeroed: alloc()'s result
  * holds this cache's earlier contents.
  */

@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdarg>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 
+#include <ktcp/kernel/memory.hpp>
 #include <ktcp/port/layout.h>
 #include <ktcp/port/log.h>
 #include <ktcp/port/posix/send_pages.hpp>
@@ -139,14 +141,29 @@ static void *ktcp_test_allocate(size_t size, enum ktcp_gfp gfp = KTCP_GFP_KERNEL
 	return std::malloc(size);
 }
 
+/* Its size lies before it. */
+constexpr size_t ktcp_test_before = alignof(std::max_align_t);
+
 void *ktcp_kmalloc(size_t size, enum ktcp_gfp gfp)
 {
-	return ktcp_test_allocate(size, gfp);
+	void *const memory = ktcp_test_allocate(ktcp_test_before + size, gfp);
+
+	if (!memory)
+		return nullptr;
+	*static_cast<size_t *>(memory) = ktcp::kmalloc_size(size);
+	ktcp::test::machine.kmalloc_bytes += ktcp::kmalloc_size(size);
+	return static_cast<char *>(memory) + ktcp_test_before;
 }
 
 void ktcp_kfree(void *object)
 {
-	std::free(object);
+	if (!object)
+		return;
+
+	void *const memory = static_cast<char *>(object) - ktcp_test_before;
+
+	ktcp::test::machine.kmalloc_bytes -= *static_cast<size_t *>(memory);
+	std::free(memory);
 }
 
 void *ktcp_frame_alloc(size_t size, enum ktcp_gfp gfp)

@@ -110,6 +110,22 @@ TEST(access_log, the_oldest_give_way_and_are_counted)
 	EXPECT_TRUE(read(log).empty());
 }
 
+/* Its bound is that of the memory, for lines of any length. */
+TEST(access_log, takes_no_more_memory_than_it_is_given)
+{
+	const std::size_t before = machine.kmalloc_bytes;
+
+	for (const std::size_t length : { 1, 30, 100, 300, 500 }) {
+		access_log log(20'000);
+
+		for (std::size_t i = 0; i < 1000; i++)
+			log.add({}, "GET", "/" + std::string(i % length, 'x'), 1, 200, i);
+		EXPECT_LE(machine.kmalloc_bytes - before, 20'000u) << length;
+		EXPECT_GT(machine.kmalloc_bytes - before, 18'000u) << length;
+	}
+	EXPECT_EQ(machine.kmalloc_bytes, before);
+}
+
 /* A line is asked for once more, or the reader goes before it has printed it. */
 TEST(access_log, a_reader_that_stops_leaves_the_rest)
 {

@@ -20,6 +20,18 @@ static_assert(std::is_nothrow_move_constructible_v<ktcp::kmem_cache>);
 static_assert(static_cast<ktcp_gfp>(gfp::kernel) == KTCP_GFP_KERNEL);
 static_assert(static_cast<ktcp_gfp>(gfp::atomic) == KTCP_GFP_ATOMIC);
 
+/* As kmalloc_info of mm/slab_common.c has them; beyond the largest, pages of a power of two. */
+TEST(kmalloc, takes_the_next_larger_size)
+{
+	constexpr std::size_t sizes[] = { 8,   16,   32,   64,	 96,   128,   192,  256,
+					  512, 1024, 2048, 4096, 8192, 16384, 32768 };
+	std::size_t size = 1;
+
+	for (const std::size_t each : sizes)
+		for (; size <= each; size++)
+			ASSERT_EQ(ktcp::kmalloc_size(size), each) << size;
+}
+
 TEST(kmem_cache, is_created_and_destroyed_once)
 {
 	StrictMock<mock::mock_port> port;
