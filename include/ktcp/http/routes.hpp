@@ -68,7 +68,7 @@ class route_values {
 	}
 
 	/**
-	 * Does a path fit a pattern? If so, these are its values.
+	 * Does a path fit a pattern? If so, these are its values. No path fits one with more names.
 	 * A part without braces fits what decodes to it, one with braces anything but nothing.
 	 */
 	constexpr bool match(std::string_view pattern, std::string_view path) noexcept
@@ -82,7 +82,7 @@ class route_values {
 					return false;
 				continue;
 			}
-			if (part.empty())
+			if (part.empty() || count_ == most)
 				return false;
 			names_[count_] = slice(wanted, 1, wanted.size() - 2);
 			values_[count_++] = part;
@@ -126,8 +126,14 @@ class route_values {
 	std::size_t count_ = 0;
 };
 
-/** The pattern of a route: a literal, checked when it is compiled. */
-using route_pattern = checked_text<route_values::is_pattern>;
+/** The pattern of a route. Only literals can be one, so that each is checked when it is compiled. */
+class route_pattern : public checked_text<route_values::is_pattern> {
+    public:
+	template <std::size_t Size>
+	consteval route_pattern(const char (&text)[Size]) noexcept : checked_text(text)
+	{
+	}
+};
 
 /** One line of a table: a method, a pattern, and the member of @p Owner that answers. */
 template <class Owner>

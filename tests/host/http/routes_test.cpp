@@ -336,6 +336,8 @@ TEST(http_routes, patterns)
 	EXPECT_EQ(values.raw("c"), "");
 	EXPECT_EQ(values.number("c").error(), ktcp::errc::einval);
 	EXPECT_EQ(*values.number("b"), 2u);
+	EXPECT_TRUE(values.match("/{a}/{b}/{c}/{d}", "/1/2/3/4"));
+	EXPECT_FALSE(values.match("/{a}/{b}/{c}/{d}/{e}", "/1/2/3/4/5"));
 	EXPECT_FALSE(values.match("/{a}", "/"));
 	EXPECT_FALSE(values.match("/", "/1"));
 }
