@@ -25,7 +25,7 @@ KTCP_PARAM_LIVE_INT(
 KTCP_PARAM_LIVE_INT(max_fields, 100, 1, 4096, "header fields of a request; more get 431")
 KTCP_PARAM_LIVE_INT(max_body, 1048576, 0, 1099511627776,
 		    "bytes of a request's body; longer ones get 413")
-KTCP_PARAM_STRING(server, "khttpd",
+KTCP_PARAM_STRING(server, KTCP_MODULE_NAME,
 		  "the header field Server, 64 characters at most; empty: none is sent")
 KTCP_PARAM_STRING(
 	header, "",
