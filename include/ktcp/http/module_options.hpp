@@ -45,6 +45,7 @@ inline void read_limits(options &live) noexcept
 	live.head_ms = number(params::head_timeout_ms());
 	live.body_ms = number(params::body_timeout_ms());
 	live.keep_alive_ms = number(params::keep_alive_timeout_ms());
+	live.idle_ms = number(params::idle_timeout_ms());
 	live.write_ms = number(params::send_timeout_ms());
 	live.min_rate = number(params::min_rate());
 }

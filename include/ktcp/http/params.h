@@ -32,4 +32,4 @@ KTCP_PARAM_STRING(
 	"header fields of every response below 400, NAME: VALUE with a | between two, 1024 characters at most")
 KTCP_PARAM_INT(
 	keep_alive_hint, 1, 0, 1,
-	"1: the field Keep-Alive tells clients keep_alive_timeout_ms in seconds, 0: it is not sent")
+	"1: the field Keep-Alive tells clients keep_alive_timeout_ms in seconds, or idle_timeout_ms if that is less, 0: it is not sent")

@@ -348,10 +348,9 @@ inline void response::begin() noexcept
 				     request_.minor_version() ? "\r\n" :
 								"Connection: keep-alive\r\n\r\n";
 
-	if (!exchange_.close && stream_.options().keep_alive_hint &&
-	    stream_.options().keep_alive_ms >= 1000)
-		append("Keep-Alive: timeout=", number_text(stream_.options().keep_alive_ms / 1000),
-		       "\r\n");
+	if (!exchange_.close && stream_.options().keep_alive_hint)
+		if (const unsigned int seconds = stream_.options().kept_ms() / 1000)
+			append("Keep-Alive: timeout=", number_text(seconds), "\r\n");
 	if (framed && declared_) {
 		append("Content-Length: ", number_text(*declared_), "\r\n", end);
 	} else if (framed && request_.minor_version()) {

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include <ktcp/base/defaults.hpp>
 #include <ktcp/base/setting.hpp>
 #include <ktcp/connection.hpp>
 #include <ktcp/http/date_clock.hpp>
@@ -34,9 +35,21 @@ struct options {
 	setting<unsigned int> keep_alive_ms = 60000; /**< between two requests */
 	setting<unsigned int> write_ms = 30000; /**< for bytes to be read, and more as above */
 	setting<unsigned int> min_rate = 500; /**< bytes a second */
+	/** Of the server below, which ends a quiet connection by itself; told with keep_alive_hint. */
+	setting<unsigned int> idle_ms = defaults::idle_timeout_ms;
 	std::string_view server = "ktcp"; /**< the field Server; empty: none */
 	std::string_view fields = {}; /**< on responses below 400; each ends with CRLF */
-	bool keep_alive_hint = false; /**< the field Keep-Alive tells keep_alive_ms */
+	/** The field Keep-Alive tells keep_alive_ms, or idle_ms if that is less. */
+	bool keep_alive_hint = false;
+
+	/** How long a connection waits for its next request. */
+	unsigned int kept_ms() const noexcept
+	{
+		const unsigned int most = idle_ms,
+				   asked = keep_alive_ms; /* which may change meanwhile */
+
+		return !asked || (most && most < asked) ? most : asked;
+	}
 };
 
 /** The server waits for a client to do this. Each has a time, and a counter of clients too slow. */

@@ -7,6 +7,7 @@
 #include <ktcp/http/service.hpp>
 
 #include <optional>
+#include <tuple>
 
 #include "../../../examples/khttpd/pages.hpp"
 #include "exchange.hpp"
@@ -471,9 +472,19 @@ TEST_F(http_service, tells_how_long_a_connection_may_be_idle)
 	expect({ { get("/"), "200 OK", "Keep-Alive: timeout=60\r\n", "hello" },
 		 last(get("/", "Connection: close\r\n"), "hello"),
 		 refused(get("/none"), 500) });
-	how.keep_alive_ms = 0;
-	open();
-	expect({ ok(get("/"), "hello") }); /* for ever */
+	/* The server below ends it, if that is sooner; 0: it does not. */
+	for (const auto &[keep_alive, idle, told] :
+	     { std::tuple(60'000u, 5000u, "Keep-Alive: timeout=5\r\n"),
+	       { 5000u, 60'000u, "Keep-Alive: timeout=5\r\n" },
+	       { 0u, 600'000u, "Keep-Alive: timeout=600\r\n" },
+	       { 7000u, 0u, "Keep-Alive: timeout=7\r\n" },
+	       { 999u, 0u, "" },
+	       { 0u, 0u, "" } }) {
+		how.keep_alive_ms = keep_alive;
+		how.idle_ms = idle;
+		open();
+		expect({ { get("/"), "200 OK", told, "hello" } });
+	}
 }
 
 TEST_F(http_service, says_nothing_of_the_server_if_told_so)
