@@ -52,7 +52,11 @@ struct outcome {
 	bool interrupted = false; /* its writer is being killed */
 };
 
-/* Drops the sockets that a line means. */
+/*
+ * Drops the sockets that a line means. tcp_abort() waits for the socket's owner, which may be in a call of the
+ * socket's, stuck in memory of its own. So this is done outside of the file (ktcp::proc_gate). It knows
+ * the namespace alone.
+ */
 class order {
 	auto fitting() const noexcept
 	{
@@ -246,7 +250,7 @@ class dropper {
 	/* One opening of the file: lines, written in pieces of any length. */
 	class writer {
 	    public:
-		explicit writer(dropper &owner) noexcept : owner_(owner)
+		writer(dropper &owner, ktcp::proc_gate gate) noexcept : owner_(owner), gate_(gate)
 		{
 		}
 
@@ -262,22 +266,25 @@ class dropper {
 		/**
 		 * Errors: EINVAL for a malformed line that comes first. A write of one line alone
 		 * may also fail with ENOENT (no socket fits) or EPERM (only listeners fit). Where
-		 * none could be dropped, it fails with tcp_abort()'s error.
+		 * none could be dropped, it fails with tcp_abort()'s error. EIO: the file has gone.
 		 */
 		result<std::size_t> write(std::string_view text) noexcept
 		{
 			const bool begun = lines_.pending();
+			bool gone = false; /* and this writer with the file */
 
 			lines_in_write_ = 0;
 			alone_ = !begun && text.find('\n') + 1 == text.size();
 
 			const auto fed = lines_.feed(text, [&](std::string_view line) {
-				return obey(line);
+				return obey(line, gone);
 			});
 
 			if (!fed.accepted) {
 				if (fed.at > 0)
 					return static_cast<std::size_t>(fed.at);
+				if (gone)
+					return errc::eio;
 				complained_ = false;
 				return errc::einval;
 			}
@@ -289,7 +296,8 @@ class dropper {
 	    private:
 		static constexpr std::size_t longest_line = 255;
 
-		bool obey(std::string_view text) noexcept
+		/* False: the line is refused; if @gone, nothing of this may be touched any more. */
+		bool obey(std::string_view text, bool &gone) noexcept
 		{
 			ktcp_cond_resched();
 			if (owner_.ending() || ktcp_fatal_signal_pending())
@@ -301,7 +309,9 @@ class dropper {
 
 				if (!line)
 					return complain(line.at + 1, line.error);
-				drop(line.value);
+				gone = !drop(line.value);
+				if (gone)
+					return false;
 				lines_in_write_++;
 				owner_.count(last_);
 				if (last_.interrupted)
@@ -312,11 +322,17 @@ class dropper {
 			return true;
 		}
 
-		/* Into last_. */
-		void drop(drop::line what) noexcept
+		/* Into last_; false: the file has gone, and this with it. */
+		bool drop(drop::line what) noexcept
 		{
-			last_ = owner_.find_device(what) ? order(owner_.net(), what).obey(alone_) :
-							   outcome();
+			outcome done;
+
+			if (owner_.find_device(what) &&
+			    !gate_.outside([&done, job = order(owner_.net(), what),
+					    alone = alone_]() mutable { done = job.obey(alone); }))
+				return false;
+			last_ = done;
+			return true;
 		}
 
 		/*
@@ -327,10 +343,11 @@ class dropper {
 		bool obey_unfinished(std::string_view text) noexcept
 		{
 			const auto line = drop::parse_line(text);
+			bool gone = false;
 
 			alone_ = true;
 			if (drop::is_blank(text) || (line && line.value.exact()))
-				return obey(text);
+				return obey(text, gone);
 			owner_.count_unfinished();
 			complained_ = false;
 			return complain(text.size() + 1,
@@ -350,6 +367,7 @@ class dropper {
 		}
 
 		dropper &owner_;
+		ktcp::proc_gate gate_;
 		ktcp::line_assembler<longest_line> lines_;
 		unsigned long line_number_ = 1;
 		std::size_t lines_in_write_ = 0;

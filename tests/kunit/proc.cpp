@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* Files under /proc/net, read and opened as programs do. */
 #include <ktcp/kernel/sync.hpp>
+#include <ktcp/kernel/thread.hpp>
 #include <ktcp/port/proc.h>
 
 #include "files.h"
@@ -109,7 +110,79 @@ void openings_leave_nothing(ktcp_test::context &context)
 	}
 }
 
+/* Its first release() waits outside, as for a process. The later ones would like to. */
+struct porch : ktcp_proc_file {
+	porch() noexcept : ktcp_proc_file{}
+	{
+		mode = 0444;
+		opening_size = 1;
+		release = [](ktcp_proc_file *file, void *opening) {
+			auto &mine = *static_cast<porch *>(file);
+
+			if (mine.releases++) {
+				mine.left_late = ktcp_proc_leave(opening);
+				mine.gone.complete();
+				return;
+			}
+			mine.left = ktcp_proc_leave(opening);
+			mine.outside.complete();
+			mine.proceed.wait_for(20000);
+			mine.there = ktcp_proc_enter(opening);
+		};
+	}
+
+	static int close_one(void *self)
+	{
+		ktcp_kunit_proc_close(static_cast<porch *>(self)->one);
+		return 0;
+	}
+
+	static int remove(void *self)
+	{
+		ktcp_proc_rmdir(static_cast<porch *>(self)->folder);
+		return 0;
+	}
+
+	ktcp_proc_folder *folder = nullptr;
+	file *one = nullptr;
+	ktcp::completion outside, gone, proceed;
+	int releases = 0;
+	bool left = false, left_late = true, there = true;
+};
+
+void a_file_goes_while_somebody_waits_outside(ktcp_test::context &context)
+{
+	vfsmount *const mount = ktcp_kunit_proc_mount();
+	ktcp_test::owned<porch> here = ktcp_test::make<porch>();
+	ktcp::thread closing, removing;
+
+	KTCP_REQUIRE(mount && here);
+	KTCP_REQUIRE_EQ(ktcp_proc_mkdir(nullptr, nullptr, &here->folder), 0);
+	KTCP_REQUIRE_EQ(ktcp_proc_create(here->folder, name, &*here), 0);
+	here->one = ktcp_kunit_proc_open(mount, name, false);
+
+	file *const other = ktcp_kunit_proc_open(mount, name, false);
+
+	KTCP_REQUIRE(here->one && other);
+	KTCP_REQUIRE(closing.start("ktcp_closing", porch::close_one, &*here));
+	KTCP_CHECK(here->outside.wait_for(20000));
+	KTCP_REQUIRE(removing.start("ktcp_removing", porch::remove, &*here));
+	/* The other opening's release() says that nothing waits for the first one's. */
+	KTCP_CHECK(here->gone.wait_for(10000));
+	here->proceed.complete();
+	closing.join();
+	removing.join();
+	KTCP_CHECK(here->left);
+	KTCP_CHECK(!here->there);
+	KTCP_CHECK(!here->left_late);
+	KTCP_CHECK_EQ(here->releases, 2);
+	ktcp_kunit_proc_close(other);
+	ktcp_kunit_proc_unmount(mount);
+}
+
 } // namespace
 
 KTCP_SUITE(proc, { "a file is read in pieces", KTCP_CASE(read_in_pieces) },
-	   { "an opening for writing leaves nothing behind", KTCP_CASE(openings_leave_nothing) });
+	   { "an opening for writing leaves nothing behind", KTCP_CASE(openings_leave_nothing) },
+	   { "a file goes while somebody waits outside",
+	     KTCP_CASE(a_file_goes_while_somebody_waits_outside) });

@@ -28,7 +28,7 @@
  * };
  * @endcode
  *
- * A process that is stuck in a read or a write holds up no other: see port/proc.h.
+ * A process that is stuck in a read or a write holds up no other: see proc_gate and port/proc.h.
  * Kernel: proc_create_data(), seq_open(), proc_remove().
  */
 #ifndef KTCP_KERNEL_PROC_HPP
@@ -38,6 +38,7 @@
 #include <cstdint>
 #include <new>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include <ktcp/base/result.hpp>
@@ -75,7 +76,7 @@ class proc_folder {
 		return result<void>::from(ktcp_proc_create(folder_, name, &file));
 	}
 
-	/** With its files; no reader, and no writer, is inside one when this returns. */
+	/** With its files; no reader, and no writer, is inside one when this returns: see proc_gate. */
 	void remove() noexcept
 	{
 		ktcp_proc_rmdir(std::exchange(folder_, nullptr));
@@ -83,6 +84,46 @@ class proc_folder {
 
     private:
 	struct ktcp_proc_folder *folder_ = nullptr;
+};
+
+/**
+ * A way out of a file, and back, for what may wait for processes: they may let it wait for ever.
+ * A writer that needs one takes it behind its owner, and keeps it:
+ *
+ * @code
+ * writer(greeter &owner, ktcp::proc_gate gate);
+ * ...
+ * if (!gate_.outside([net = owner_.net()] { greet(net); }))
+ *	return ktcp::errc::eio;			// this writer and its owner may have gone
+ * @endcode
+ *
+ * Process context, within write() or the writer's destructor.
+ */
+class proc_gate {
+    public:
+	/** @param opening  as the port gives it. */
+	explicit proc_gate(void *opening) noexcept : opening_(opening)
+	{
+	}
+
+	/**
+	 * Do @p work outside of the file, unless the file is going. The file may go meanwhile: the work
+	 * touches neither the writer nor its owner. The namespace stays.
+	 * @return whether the file is there. If not, nothing of the writer and its owner may be touched.
+	 */
+	template <class Work>
+	bool outside(Work &&work) const noexcept
+	{
+		void *const opening = opening_;
+
+		if (!ktcp_proc_leave(opening))
+			return false;
+		work();
+		return ktcp_proc_enter(opening);
+	}
+
+    private:
+	void *opening_;
 };
 
 namespace detail
@@ -177,12 +218,22 @@ class proc_file : public ktcp_proc_file {
 	static constexpr unsigned short usual_mode = detail::has_proc_writer<Owner> ? 0666 : 0444;
 
 	struct opening {
-		explicit opening(Owner &owner) noexcept : reader(owner), writer(owner)
+		using writer_type = typename detail::proc_writer<Owner>::type;
+
+		explicit opening(Owner &owner) noexcept : reader(owner), writer(make(owner, this))
 		{
 		}
 
+		static writer_type make(Owner &owner, void *memory) noexcept
+		{
+			if constexpr (std::is_constructible_v<writer_type, Owner &, proc_gate>)
+				return writer_type(owner, proc_gate(memory));
+			else
+				return writer_type(owner);
+		}
+
 		typename detail::proc_reader<Owner>::type reader;
-		typename detail::proc_writer<Owner>::type writer;
+		writer_type writer;
 	};
 
 	static opening &of(void *memory) noexcept
@@ -253,7 +304,7 @@ class proc_entry {
 		return status;
 	}
 
-	/** No reader or writer of the owner's is left when this returns. */
+	/** No reader or writer of the owner's is left when this returns: see proc_gate. */
 	void remove() noexcept
 	{
 		folder_.remove();

@@ -23,8 +23,9 @@ struct ktcp_proc_folder;
 /*
  * The parts of a file, embedded in its owner. For one opening, one process at a time calls at() and
  * show(), and one calls write(). A reader, a writer and other openings may call at the same time.
- * Context of all five: process. They may sleep; only ktcp_proc_rmdir() waits for them. None is called
- * once that has returned.
+ * Context of all five: process. They may sleep, but wait for no process's doing: ktcp_proc_rmdir() waits
+ * for them. write() and release() do that between ktcp_proc_leave() and ktcp_proc_enter(). None is
+ * called once ktcp_proc_rmdir() has returned.
  */
 struct ktcp_proc_file {
 	unsigned short mode; /* who may open it; writing takes CAP_NET_ADMIN besides */
@@ -63,7 +64,8 @@ int ktcp_proc_mkdir(struct net *net, const char *name, struct ktcp_proc_folder *
 
 /**
  * ktcp_proc_rmdir() - remove a folder and the files in it; NULL is ignored. On return no call of a
- * file's is under way, and every opening has been released. Then the names go, and that waits for
+ * file's is under way but those that have left (ktcp_proc_leave()), and every opening has been
+ * released. Then the names go, and that waits for
  * processes that are in a read or a write. The wait is within this call. Where ktcp_module_start() or
  * ktcp_module_stop() calls it, the wait comes after them.
  * Context: process.
@@ -78,6 +80,24 @@ void ktcp_proc_rmdir(struct ktcp_proc_folder *folder);
  */
 int ktcp_proc_create(struct ktcp_proc_folder *folder, const char *name,
 		     struct ktcp_proc_file *file);
+
+/**
+ * ktcp_proc_leave() - inside write() or release(): from here to ktcp_proc_enter() the caller may wait
+ * for what processes do, such as for a socket's lock. Its owner may sleep with that in memory of its
+ * own. Meanwhile the file may go, with its owner and with what is in the opening's bytes. Only the
+ * file's name waits for the caller, and so does the end of the module. The namespace stays, too.
+ * @opening: as it was given.
+ * Return: false: the file is going already. The caller leaves nothing, waits for nobody, and returns.
+ * Context: process.
+ */
+bool ktcp_proc_leave(void *opening);
+
+/**
+ * ktcp_proc_enter() - the end of what ktcp_proc_leave() has begun.
+ * Return: is the file there still? If not, the caller returns, and touches nothing that has gone.
+ * Context: process.
+ */
+bool ktcp_proc_enter(void *opening);
 
 /**
  * ktcp_seq_printf() - as seq_printf(). Context: inside ktcp_proc_file::show.

@@ -137,6 +137,8 @@ void basic_mock_port<One>::fall_back_to_fake()
 	ON_CALL(*this, proc_mkdir).WillByDefault(Invoke(&fake, &fake_port::proc_mkdir));
 	ON_CALL(*this, proc_rmdir).WillByDefault(Invoke(&fake, &fake_port::proc_rmdir));
 	ON_CALL(*this, proc_create).WillByDefault(Invoke(&fake, &fake_port::proc_create));
+	ON_CALL(*this, proc_leave).WillByDefault(Return(true));
+	ON_CALL(*this, proc_enter).WillByDefault(Return(true));
 	ON_CALL(*this, register_pernet).WillByDefault(Invoke(&fake, &fake_port::register_pernet));
 	ON_CALL(*this, unregister_pernet).WillByDefault(Invoke(&fake, &fake_port::unregister_pernet));
 	ON_CALL(*this, is_init_net).WillByDefault(Invoke(&fake, &fake_port::is_init_net));
@@ -766,6 +768,16 @@ void ktcp_proc_rmdir(ktcp_proc_folder *folder)
 int ktcp_proc_create(ktcp_proc_folder *folder, const char *name, ktcp_proc_file *file)
 {
 	return port().proc_create(folder, name, file);
+}
+
+bool ktcp_proc_leave(void *opening)
+{
+	return port().proc_leave(opening);
+}
+
+bool ktcp_proc_enter(void *opening)
+{
+	return port().proc_enter(opening);
 }
 
 int ktcp_register_pernet(ktcp_pernet *pernet)

@@ -98,6 +98,8 @@ class basic_mock_port {
 	MOCK_METHOD(void, proc_rmdir, (ktcp_proc_folder * folder));
 	MOCK_METHOD(int, proc_create,
 		    (ktcp_proc_folder * folder, std::string name, ktcp_proc_file *file));
+	MOCK_METHOD(bool, proc_leave, (void *opening));
+	MOCK_METHOD(bool, proc_enter, (void *opening));
 
 	/* net.h */
 	MOCK_METHOD(int, register_pernet, (ktcp_pernet * pernet));

@@ -67,6 +67,18 @@ int ktcp_proc_create(struct ktcp_proc_folder *folder, const char *name, struct k
 	return 0;
 }
 
+bool ktcp_proc_leave(void *)
+{
+	kernel::enter_process("ktcp_proc_leave");
+	return true;
+}
+
+bool ktcp_proc_enter(void *)
+{
+	kernel::enter_process("ktcp_proc_enter");
+	return true;
+}
+
 void ktcp_seq_printf(struct seq_file *to, const char *format, ...)
 {
 	char line[256];

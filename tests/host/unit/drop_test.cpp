@@ -12,7 +12,10 @@
 #include "../../../examples/drop-tcp-socket/drop-tcp-socket.cpp"
 
 #include <cerrno>
+#include <cstdlib>
+#include <cstring>
 #include <string>
+#include <utility>
 
 #include "support.hpp"
 
@@ -69,7 +72,8 @@ class drop_test : public testing::Test {
 		Mock::VerifyAndClearExpectations(&port);
 		if (file_)
 			close();
-		drop_module_stop();
+		if (opened_)
+			drop_module_stop();
 	}
 
 	long write(std::string_view text)
@@ -81,6 +85,22 @@ class drop_test : public testing::Test {
 	{
 		port.fake.close(*file_, opened_);
 		file_ = nullptr;
+	}
+
+	/* The module ends while a process is in its write: with its file, and with what was opened. */
+	void end_meanwhile()
+	{
+		const std::size_t size = file_->opening_size;
+
+		drop_module_stop();
+		std::memset(opened_, 0x5a, size);
+		file_ = nullptr;
+	}
+
+	/* Once that process is out of it. */
+	void forget()
+	{
+		std::free(std::exchange(opened_, nullptr));
 	}
 
 	/* "dropped refused not_found" */
@@ -437,6 +457,29 @@ TEST_F(drop_test, tells_why_one_could_not_be_dropped)
 	port.fake.add_sock(identity("1.1.1.1:1", "2.2.2.2:2", KTCP_TCP_TIME_WAIT)).stays = true;
 	EXPECT_EQ(write("1.1.1.1:1 2.2.2.2:2\n"), -EOPNOTSUPP);
 	EXPECT_EQ(counts(), "0 1 0");
+}
+
+TEST_F(drop_test, touches_nothing_of_a_file_that_went_meanwhile)
+{
+	port.fake.add_sock(identity("1.1.1.1:1", "2.2.2.2:2"));
+	EXPECT_CALL(port, proc_leave(_)).Times(1);
+	EXPECT_CALL(port, tcp_abort(_, _)).WillOnce([&](::sock *, int) {
+		end_meanwhile();
+		return 0;
+	});
+	EXPECT_CALL(port, proc_enter(_)).WillOnce(testing::Return(false));
+	EXPECT_EQ(write("1.1.1.1:1 2.2.2.2:2\n1.1.1.1:1 2.2.2.2:2\n"), -EIO);
+	forget();
+}
+
+TEST_F(drop_test, waits_for_no_socket_where_the_file_is_going)
+{
+	auto &one = port.fake.add_sock(identity("1.1.1.1:1", "2.2.2.2:2"));
+
+	EXPECT_CALL(port, proc_leave(_)).WillOnce(testing::Return(false));
+	EXPECT_CALL(port, proc_enter(_)).Times(0);
+	EXPECT_EQ(write("1.1.1.1:1 2.2.2.2:2\n"), -EIO);
+	EXPECT_EQ(one.error, 0);
 }
 
 TEST_F(drop_test, namespaces_have_their_own)

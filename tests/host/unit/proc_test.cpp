@@ -67,6 +67,31 @@ struct board {
 	};
 };
 
+/* Does its work outside of its file. */
+struct porch {
+	unsigned int worked = 0;
+
+	void show(struct seq_file *) const
+	{
+	}
+
+	struct writer {
+		writer(porch &owner, ktcp::proc_gate gate) : owner(owner), gate(gate)
+		{
+		}
+
+		ktcp::result<std::size_t> write(std::string_view text)
+		{
+			if (!gate.outside([&worked = owner.worked] { worked++; }))
+				return errc::eio;
+			return text.size();
+		}
+
+		porch &owner;
+		ktcp::proc_gate gate;
+	};
+};
+
 /* Only shows. */
 struct sign {
 	void show(struct seq_file *to) const
@@ -131,6 +156,33 @@ TEST_F(proc_test, an_entry_shows_its_owner_and_takes_orders)
 	entry.remove();
 	EXPECT_EQ(port.fake.entry("board", &net), nullptr);
 	entry.remove();
+}
+
+TEST_F(proc_test, a_writer_works_outside_of_a_file_that_is_not_going)
+{
+	porch owner;
+	ktcp::proc_entry<porch> entry(owner);
+
+	EXPECT_TRUE(entry.publish("porch"));
+
+	auto *const made = port.fake.entry("porch");
+	void *const opened = port.fake.open(*made);
+
+	{
+		const InSequence in_order;
+
+		EXPECT_CALL(port, proc_leave(opened)).WillOnce(Return(true));
+		EXPECT_CALL(port, proc_enter(opened)).WillOnce(Return(true));
+		EXPECT_CALL(port, proc_leave(opened)).WillOnce(Return(true));
+		EXPECT_CALL(port, proc_enter(opened)).WillOnce(Return(false));
+		EXPECT_CALL(port, proc_leave(opened)).WillOnce(Return(false));
+	}
+	EXPECT_EQ(port.fake.write(*made, opened, "abc"), 3);
+	EXPECT_EQ(port.fake.write(*made, opened, "abc"), -EIO);
+	EXPECT_EQ(owner.worked, 2u);
+	EXPECT_EQ(port.fake.write(*made, opened, "abc"), -EIO);
+	EXPECT_EQ(owner.worked, 2u) << "the file was going";
+	port.fake.close(*made, opened);
 }
 
 TEST_F(proc_test, an_entry_without_a_writer)

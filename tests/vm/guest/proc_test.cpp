@@ -44,10 +44,13 @@ char *page_that_never_comes()
 class stuck {
     public:
 	// Opened in the namespace of the caller's; the process is in none but the first.
-	stuck(const std::string &file, int flags)
+	stuck(const std::string &file, int flags) : stuck(::open(file.c_str(), flags), flags)
 	{
-		const int opened = ::open(file.c_str(), flags);
-		EXPECT_GE(opened, 0) << file << ": " << std::strerror(errno);
+	}
+	// A file or a socket, which is the process's alone from now on.
+	stuck(int opened, int flags)
+	{
+		EXPECT_GE(opened, 0) << std::strerror(errno);
 		process_ = ::fork();
 		if (!process_) {
 			// Nothing but the file may hold anything of the caller's.
@@ -164,6 +167,54 @@ TEST_F(proc_files, unloading_beside_a_stuck_reader_lets_namespaces_begin_and_end
 			<< text(module_tasks());
 		EXPECT_TRUE(namespaces_begin_and_end());
 	});
+}
+
+// The socket's owner sleeps in a page of its own, with the socket's lock. A writer that drops the
+// socket waits for it: in a write, and in the close behind a last line without an end.
+TEST_F(proc_files, a_writer_that_waits_for_a_sockets_owner_lets_namespaces_begin_and_end)
+{
+	const auto address_of = [](int socket, int (*get)(int, sockaddr *, socklen_t *)) {
+		sockaddr_in at{};
+		socklen_t length = sizeof at;
+		EXPECT_EQ(get(socket, reinterpret_cast<sockaddr *>(&at), &length), 0);
+		return "127.0.0.1:" + std::to_string(ntohs(at.sin_port));
+	};
+	const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	sockaddr_in at{};
+	socklen_t length = sizeof at;
+	at.sin_family = AF_INET;
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr *>(&at), sizeof at), 0);
+	ASSERT_EQ(::listen(listener, 2), 0);
+	ASSERT_EQ(::getsockname(listener, reinterpret_cast<sockaddr *>(&at), &length), 0);
+	for (const std::string end : { "\n", "" }) {
+		const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		ASSERT_EQ(::connect(client, reinterpret_cast<sockaddr *>(&at), sizeof at), 0);
+		const std::string line = address_of(client, ::getsockname) + " " +
+					 address_of(client, ::getpeername) + end;
+		ASSERT_EQ(load_module("", "/drop-tcp-socket.ko"), 0);
+		stuck owner(client, O_WRONLY);
+		const pid_t writer = ::fork();
+		if (!writer) {
+			const int file = ::open("/proc/net/drop_tcp_sock", O_WRONLY);
+			const bool failed = ::write(file, line.data(), line.size()) < 0;
+			::_exit(failed ? errno : ::close(file));
+		}
+		EXPECT_TRUE(eventually(20s, [&] { return sleeps_in(writer, "lock_sock_nested"); }))
+			<< read_file("/proc/" + std::to_string(writer) + "/stack");
+		auto unloading = std::async(std::launch::async,
+					    [] { return unload_module("drop_tcp_socket"); });
+		std::this_thread::sleep_for(500ms);
+		EXPECT_TRUE(namespaces_begin_and_end());
+		EXPECT_TRUE(sleeps_in(writer, "lock_sock_nested"));
+		owner.end();
+		EXPECT_EQ(unloading.get(), 0);
+		int status = -1;
+		EXPECT_EQ(::waitpid(writer, &status, 0), writer);
+		EXPECT_TRUE(WIFEXITED(status));
+		EXPECT_EQ(WEXITSTATUS(status), end.empty() ? 0 : EIO);
+	}
+	::close(listener);
 }
 
 // The exit code of a function that runs as a user in one group.

@@ -49,6 +49,7 @@ struct ktcp_proc_node {
 
 /* Of the process that opened it, and of those that it gave the descriptor to. */
 struct ktcp_proc_opening {
+	struct ktcp_proc_node *node;
 	struct list_head in_node;
 	struct mutex writing;
 	bool inside; /* was the gate passed for the item that is shown? */
@@ -137,6 +138,7 @@ static int ktcp_proc_open(struct inode *inode, struct file *at)
 	error = opening ? seq_open(at, &ktcp_proc_operations) : -ENOMEM;
 	if (error)
 		goto fail;
+	opening->node = node;
 	mutex_init(&opening->writing);
 	((struct seq_file *)at->private_data)->private = opening;
 
@@ -196,6 +198,34 @@ static long ktcp_proc_pass_on(struct ktcp_proc_node *node, struct ktcp_proc_open
 	}
 	mutex_unlock(&opening->writing);
 	return taken;
+}
+
+static struct ktcp_proc_node *ktcp_proc_node_at(void *state)
+{
+	return container_of(state, struct ktcp_proc_opening, state)->node;
+}
+
+/*
+ * Outside of the gate, a writer has the node and its opening still. Both stay until it is out of its
+ * write(2) or close(2): proc_remove() waits for that, and no other task waits for proc_remove().
+ */
+bool ktcp_proc_leave(void *state)
+{
+	struct ktcp_proc_node *node = ktcp_proc_node_at(state);
+
+	if (!node->file)
+		return false; /* ktcp_proc_shut() is the caller's caller */
+	up_read(&node->gate);
+	return true;
+}
+
+/* Not killable: the caller's caller gives the gate back. It is never kept for long. */
+bool ktcp_proc_enter(void *state)
+{
+	struct ktcp_proc_node *node = ktcp_proc_node_at(state);
+
+	down_read(&node->gate);
+	return node->file;
 }
 
 /*
@@ -336,14 +366,15 @@ static bool ktcp_proc_puts_off;
 static void ktcp_proc_shut(struct ktcp_proc_node *node)
 {
 	struct ktcp_proc_opening *opening;
+	struct ktcp_proc_file *file;
 
 	down_write(&node->gate);
+	file = node->file;
+	node->file = NULL;
 	/* No holder of this lock waits for the gate. */
 	mutex_lock(&node->lock);
-	list_for_each_entry(opening, &node->openings, in_node)
-		ktcp_proc_let_go(node->file, opening);
+	list_for_each_entry(opening, &node->openings, in_node) ktcp_proc_let_go(file, opening);
 	mutex_unlock(&node->lock);
-	node->file = NULL;
 	up_write(&node->gate);
 }
 
