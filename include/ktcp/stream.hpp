@@ -584,7 +584,9 @@ class [[gnu::warn_unused]] stream::message_operation : public operation {
 
 	message await_resume() noexcept
 	{
-		return message(*peer_, data_, begin_, size_, status_);
+		/* Its size was known before its failure was. */
+		return data_ ? message(*peer_, data_, begin_, size_, status_) :
+			       message(*peer_, nullptr, 0, 0, status_);
 	}
 
     private:
