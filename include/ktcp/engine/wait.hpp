@@ -103,6 +103,13 @@ class wait : public timer {
 		return by_.sources();
 	}
 
+	/* Is there another turn at once, since this one may not do more? */
+	bool turn_goes_on() const noexcept
+	{
+		return by_.came_to(outcome::yield) || by_.came_to(outcome::process) ||
+		       by_.came_to(outcome::sleep);
+	}
+
 	/* It is there. If the turn's share is used up, who waits goes on in the next. */
 	bool pay() noexcept
 	{

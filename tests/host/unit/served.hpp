@@ -15,6 +15,7 @@
 class tested_connection : public ktcp::connection {
     public:
 	using connection::advance;
+	using connection::advance_in_softirq;
 	using connection::close;
 	using connection::end;
 	using connection::event_over;

@@ -212,6 +212,37 @@ TEST_F(timer_test, without_time_only_what_is_there_is_had)
 	EXPECT_EQ(said, "here");
 }
 
+/* A turn whose share is used up tries nothing more. The next does. */
+TEST_F(timer_test, without_time_it_is_tried_though_the_share_is_used_up)
+{
+	int reads = 0;
+
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillRepeatedly(receive("x"));
+	serve([&](ktcp::connection &peer) -> task {
+		while (const auto got = co_await within(peer, 0, peer.read()))
+			if (++reads == 200)
+				break;
+	});
+	while (peer->advance() == progress::yielded)
+		;
+	EXPECT_EQ(reads, 200);
+}
+
+/* Nor does a turn that may not sleep end the sending. */
+TEST_F(timer_test, without_time_it_is_tried_where_it_may_be)
+{
+	const auto pages = std::move(*ktcp::softirq_pages::create());
+
+	EXPECT_CALL(port, sock_shutdown(_, KTCP_SHUT_WR)).WillOnce(Return(0));
+	serve([this](ktcp::connection &peer) -> task {
+		EXPECT_TRUE(co_await within(peer, 0, peer.finish_sending()));
+		said = "sent";
+	});
+	EXPECT_EQ(peer->advance_in_softirq(pages), progress::needs_process);
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(said, "sent");
+}
+
 TEST_F(timer_test, a_task_that_is_late_is_destroyed_where_it_waits)
 {
 	nothing_comes();
