@@ -288,6 +288,7 @@ class server_base {
 		/* For listeners that are lost. */
 		delayed_work<running> listen_timer{ *this,
 						    [](running &self) { self.accept_now(); } };
+		bool backlog_is_older = false; /* the accept work's: than the listeners' options */
 		atomic<bool> accepting_soon = false; /* accept_timer is set for it */
 		atomic<bool> unlistening = false; /* accepting is over */
 		bool stopping = false; /* begin_stop() was called */
@@ -524,6 +525,7 @@ inline result<void> server_base::running::set_up(const struct model &model,
 		return status;
 	}
 	use.model = &model;
+	use.behind_proxies = admission.behind_proxies();
 	use.handle = admission.behind_proxies() ? proxied : handle;
 	use.handler = admission.behind_proxies() ? this : handler;
 	handle_client = handle;
@@ -561,15 +563,12 @@ inline result<void> server_base::running::change(const server_options &wanted) n
 {
 	KTCP_TRY(admission.change_rate(wanted.accept_rate));
 
-	const bool of_tcp = listeners.user_timeout_ms() != wanted.user_timeout_ms;
 	const bool of_listener = listeners.change(wanted);
 
 	limit(wanted);
 	drain_ms = wanted.drain_ms;
 	sessions.use().buffers.limit(wanted.buffer_memory);
 	sessions.change_timeouts(wanted.timeouts);
-	if (of_tcp)
-		sessions.change_user_timeout(wanted.user_timeout_ms);
 	/* The accept work heeds it: the listeners are its own, and between its look at the rules and the
 	 * table no connection is missed. */
 	changed.fetch_or(of_listener ? heed_listeners | heed_rules : heed_rules,
@@ -727,6 +726,13 @@ inline void server_base::running::accept() noexcept
 		} else if (all) {
 			retry_at = std::min(retry_at, listeners.retry_at_ms(each));
 		}
+	}
+	/* The connections that waited in the backlog have what the listener had before. */
+	if (heeds & heed_listeners)
+		backlog_is_older = true;
+	if (heeds & heed_listeners || (backlog_is_older && !more)) {
+		sessions.change_user_timeout(listeners.user_timeout_ms());
+		backlog_is_older &= more;
 	}
 	if (heeds & heed_rules)
 		admission.end_denied(sessions);

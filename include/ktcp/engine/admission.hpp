@@ -83,8 +83,7 @@ class admission {
 	{
 		if (has_rules())
 			sessions.end_if(errc::eacces, [&](const session &each) {
-				return !(behind_proxies() && proxies_->contains(each.remote())) &&
-				       !peers_->admit(each.remote());
+				return !each.is_of_a_proxy() && !peers_->admit(each.remote());
 			});
 	}
 

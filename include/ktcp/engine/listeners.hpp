@@ -389,7 +389,7 @@ inline bool listeners::listen_again(listener &at) noexcept
 	if (listening) {
 		show(at, at.socket_.local());
 		if (!just_lost)
-			KTCP_LOG_NOTE("listening on port %u again", port_);
+			KTCP_LOG_NOTE_RATELIMITED("listening on port %u again", port_);
 		return true;
 	}
 	if (just_lost)

@@ -76,6 +76,12 @@ class session : public connection, private timer_wheel::entry {
 	using connection::why_ended;
 	using connection::writing;
 
+	/** Is its peer a proxy, which has named no client? Any context. */
+	bool is_of_a_proxy() const noexcept
+	{
+		return of_a_proxy_.load(memory_order_relaxed);
+	}
+
     protected:
 	session(session_table &table, ktcp::socket &&socket,
 		const strand::operations &how = by_hand) noexcept;
@@ -289,6 +295,8 @@ class session_table {
 		const char *name = "ktcp"; /**< threads are named after it */
 		enum placement placement = placement::incoming; /**< on which CPU they run */
 		cpu_list cpus; /**< those of placement::spread; empty: all */
+		bool behind_proxies =
+			false; /**< peers are proxies, until they name clients (rename()) */
 		session_timeouts timeouts; /**< when quiet ones are ended */
 		kmem_cache sessions; /**< objects of model->session_size */
 		page_pool buffers; /**< read() borrows from it */
@@ -462,7 +470,8 @@ class session_table {
 			live->counted.moved += self.moved();
 			live->counted.*closed_by(self.why_ended()) += 1;
 		}
-		sources_.leave(self.remote());
+		if (!self.is_of_a_proxy())
+			sources_.leave(self.remote());
 		if (traced())
 			::ktcp_trace_closed(self.socket().raw(), &self.remote().raw(),
 					    self.why_ended() ? 0 : self.why_ended().error().code(),
@@ -477,10 +486,12 @@ class session_table {
 	result<void> rename(session &self, const endpoint &peer) noexcept
 	{
 		KTCP_TRY(sources_.enter(peer));
-		sources_.leave(self.remote());
+		if (!self.is_of_a_proxy())
+			sources_.leave(self.remote());
 
 		const auto held = self.shard_.live.lock(); /* of those that list it */
 
+		self.of_a_proxy_.store(false, memory_order_relaxed);
 		self.set_remote(peer);
 		return {};
 	}
@@ -638,7 +649,10 @@ class session_table {
 	{
 		shard &home = made.shard_;
 
-		KTCP_TRY(sources_.enter(made.remote()));
+		/* A proxy is no source: its clients are, once it names them. */
+		made.of_a_proxy_.store(use_.behind_proxies, memory_order_relaxed);
+		if (!made.is_of_a_proxy())
+			KTCP_TRY(sources_.enter(made.remote()));
 		home.count.fetch_add(1, memory_order_relaxed);
 		{
 			auto live = home.live.lock();
@@ -702,7 +716,7 @@ class session_table {
 
 	static std::uint64_t statistics::*closed_by(const result<void> &why) noexcept
 	{
-		if (why)
+		if (why || why.error() == errc::econnreset)
 			return &statistics::closed;
 		if (why.error() == errc::etimedout)
 			return &statistics::timed_out;

@@ -382,6 +382,8 @@ class strand : public executor {
 	bool may_sleep_ : 1 = false; /**< in this turn */
 	bool asked_to_sleep_ : 1 = false; /**< in this turn, and so it will in the next */
 	bool second_starved_ : 1 = false; /**< a second stream is starved() */
+	atomic<bool> of_a_proxy_ =
+		false; /**< its peer is a proxy, which has named no client (yet) */
 
     private:
 	atomic<std::uint32_t> state_ = claimed;

@@ -199,10 +199,23 @@ TEST_F(server_module_test, heeds_changed_parameters)
 	port.fake.run_all();
 	Mock::VerifyAndClearExpectations(&port);
 
-	EXPECT_CALL(port, sock_accept(_, _)).WillRepeatedly(Return(-EAGAIN));
+	/* One waits in the backlog: it has what the listener had when it came. */
+	::socket *waited = nullptr;
+	EXPECT_CALL(port, sock_accept(_, _))
+		.WillOnce([&](::socket *, ::socket **out) {
+			*out = waited = port.fake.new_socket();
+			return 0;
+		})
+		.WillRepeatedly(Return(-EAGAIN));
+	ktcp_param_max_connections.value = 3;
 	ktcp_param_backlog.value = 7;
 	ktcp_param_user_timeout_ms.value = 30'000;
+	EXPECT_CALL(port, sock_set_user_timeout(_, 30'000)).Times(testing::AnyNumber());
 	EXPECT_CALL(port, sock_set_user_timeout(listener, 30'000)).Times(1);
+	EXPECT_CALL(port,
+		    sock_set_user_timeout(
+			    testing::Truly([&](::socket *sock) { return sock == waited; }), 30'000))
+		.Times(1);
 	EXPECT_CALL(port, sock_listen(listener, 7)).Times(1);
 	EXPECT_EQ(ktcp_module_change(), 0);
 	port.fake.run_all();

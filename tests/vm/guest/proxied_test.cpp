@@ -203,6 +203,37 @@ TEST_P(proxied, limits_are_those_of_the_client)
 	EXPECT_TRUE(served("192.0.2.1"));
 }
 
+// The proxy itself is no source, though none of its connections has named a client yet.
+TEST_P(proxied, clients_that_come_at_once_are_not_counted_as_the_proxy)
+{
+	load_behind("max_per_source=2");
+	std::vector<client> all(20);
+	for (std::size_t i = 0; i < all.size(); ++i)
+		ASSERT_TRUE(all[i].send("PROXY TCP4 192.0.2." + std::to_string(1 + i / 2) +
+					" 192.0.2.2 1000 443\r\n"));
+	for (auto &each : all)
+		EXPECT_EQ(echo(each, "hello"), "");
+	EXPECT_EQ(statistic("refused_source"), 0);
+	client third;
+	EXPECT_FALSE(third.send("PROXY TCP4 192.0.2.1 192.0.2.2 1000 443\r\n") &&
+		     echo(third, "hello").empty());
+	EXPECT_EQ(statistic("refused_source"), 1);
+}
+
+// In a network that clients and proxies share.
+TEST_P(proxied, a_rule_ends_a_client_that_has_the_address_of_a_proxy)
+{
+	load_behind();
+	client peer, unnamed;
+	ASSERT_TRUE(peer.send("PROXY TCP4 127.6.6.6 127.0.0.1 1000 443\r\n"));
+	EXPECT_EQ(echo(peer, "hello"), "");
+	ASSERT_TRUE(unnamed.send("PROXY UNKNOWN\r\n"));
+	EXPECT_EQ(echo(unnamed, "hello"), "");
+	ASSERT_EQ(write_once("/sys/module/kecho/parameters/deny", "127.0.0.0/8,::1"), 0);
+	EXPECT_TRUE(peer.ended());
+	EXPECT_EQ(echo(unnamed, "still there"), "");
+}
+
 TEST_P(proxied, unloading_waits_for_no_header)
 {
 	load_behind();
