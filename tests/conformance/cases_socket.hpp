@@ -34,6 +34,9 @@
 	X(socket_send_after_shutdown_is_epipe)     \
 	X(socket_shutdown_wakes_a_waiter)          \
 	X(socket_reset_is_an_error)                \
+	X(socket_reset_is_no_end_of_the_stream)    \
+	X(socket_that_is_lost_says_so)             \
+	X(socket_wait_for_a_poke_ends_when_lost)   \
 	X(socket_close_delivers)                   \
 	X(socket_incoming_cpu_is_known)
 
@@ -467,9 +470,9 @@ inline void socket_wait_ends_when_it_is_poked(context &context)
 	waiter->on = &both->server;
 	KTCP_REQUIRE_EQ(other->start(poked_sleeper::run, &*waiter), 0);
 	ktcp_msleep(moment_ms);
-	/* Nothing but that is waited for. */
+	/* Nothing but that is waited for, while the connection is there. */
 	KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "a", 1, 0), 1);
-	KTCP_CHECK_EQ(ktcp_sock_shutdown(both->server.raw(), KTCP_SHUT_RDWR), 0);
+	KTCP_CHECK_EQ(ktcp_sock_shutdown(both->server.raw(), KTCP_SHUT_WR), 0);
 	ktcp_msleep(moment_ms);
 	KTCP_CHECK_EQ(waiter->returned.get(), 0);
 	ktcp_sock_poke(both->server.raw(), &waiter->poked);
@@ -540,6 +543,66 @@ inline void socket_reset_is_an_error(context &context)
 	both->client.reset();
 	KTCP_CHECK_EQ(both->server.recv(&byte, 1), -e_connreset);
 	KTCP_CHECK_EQ(ktcp_sock_send(both->server.raw(), "x", 1, 0), -e_pipe);
+}
+
+/* A send is told of it, and takes the error. A reader must not have a part for the whole. */
+inline void socket_reset_is_no_end_of_the_stream(context &context)
+{
+	box<pair> both;
+	char byte;
+
+	KTCP_REQUIRE(both);
+	KTCP_REQUIRE_EQ(both->connect(), 0);
+	both->client.reset();
+	KTCP_CHECK_EQ(ktcp_sock_wait(both->server.raw(), KTCP_SOCK_READABLE, patience_ms), 0);
+	KTCP_CHECK_EQ(ktcp_sock_send(both->server.raw(), "x", 1, 0), -e_connreset);
+	KTCP_CHECK_EQ(ktcp_sock_recv(both->server.raw(), &byte, 1), -e_connreset);
+	KTCP_CHECK_EQ(ktcp_sock_recv(both->server.raw(), &byte, 1), -e_connreset);
+}
+
+inline void socket_that_is_lost_says_so(context &context)
+{
+	box<pair> reset, ended;
+	char byte;
+
+	KTCP_REQUIRE(reset && ended);
+	KTCP_REQUIRE_EQ(reset->connect(), 0);
+	KTCP_CHECK(!ktcp_sock_is_lost(reset->server.raw()));
+	reset->client.reset();
+	KTCP_CHECK_EQ(ktcp_sock_wait(reset->server.raw(), KTCP_SOCK_READABLE, patience_ms), 0);
+	KTCP_CHECK(ktcp_sock_is_lost(reset->server.raw()));
+	KTCP_CHECK_EQ(ktcp_sock_recv(reset->server.raw(), &byte, 1), -e_connreset);
+	KTCP_CHECK(ktcp_sock_is_lost(reset->server.raw()));
+	/* Both have finished: that is no loss. */
+	KTCP_REQUIRE_EQ(ended->connect(), 0);
+	KTCP_CHECK_EQ(ktcp_sock_shutdown(ended->client.raw(), KTCP_SHUT_WR), 0);
+	KTCP_CHECK_EQ(ended->server.recv(&byte, 1), 0);
+	KTCP_CHECK(!ktcp_sock_is_lost(ended->server.raw()));
+	KTCP_CHECK_EQ(ktcp_sock_shutdown(ended->server.raw(), KTCP_SHUT_WR), 0);
+	KTCP_CHECK_EQ(ended->client.recv(&byte, 1), 0);
+	ktcp_msleep(moment_ms);
+	KTCP_CHECK(!ktcp_sock_is_lost(ended->server.raw()));
+	KTCP_CHECK(!ktcp_sock_is_lost(ended->client.raw()));
+}
+
+inline void socket_wait_for_a_poke_ends_when_lost(context &context)
+{
+	box<pair> reset, ended;
+	bool poked = false;
+	char byte;
+
+	KTCP_REQUIRE(reset && ended);
+	KTCP_REQUIRE_EQ(reset->connect(), 0);
+	KTCP_CHECK_EQ(ktcp_sock_wait_for_poke(reset->server.raw(), 0, 1, &poked), -e_timedout);
+	reset->client.reset();
+	KTCP_CHECK_EQ(ktcp_sock_wait_for_poke(reset->server.raw(), 0, patience_ms, &poked), 0);
+	KTCP_REQUIRE_EQ(ended->connect(), 0);
+	KTCP_CHECK_EQ(ktcp_sock_shutdown(ended->client.raw(), KTCP_SHUT_WR), 0);
+	KTCP_CHECK_EQ(ended->server.recv(&byte, 1), 0);
+	KTCP_CHECK_EQ(ktcp_sock_shutdown(ended->server.raw(), KTCP_SHUT_WR), 0);
+	KTCP_CHECK_EQ(ended->client.recv(&byte, 1), 0);
+	KTCP_CHECK_EQ(ktcp_sock_wait_for_poke(ended->server.raw(), 0, moment_ms, &poked),
+		      -e_timedout);
 }
 
 /* Bytes that were sent before the close arrive, and then the end of the stream. */

@@ -22,11 +22,12 @@ namespace ktcp
 /** A session that has a context of its own to block in. */
 class blocking_session : public session {
     public:
-	/** Wake it after end(). List locked, so the socket is there. */
+	/**
+	 * Wake it after end(). List locked, so the socket is there. A shutdown would wake it, too. But its reader
+	 * could take that for the end of the peer's stream, and the peer would see an end behind half an answer.
+	 */
 	void wake() noexcept
 	{
-		/* It fails if the peer is gone, and then no wait is long. */
-		static_cast<void>(socket().shutdown(shutdown_how::rdwr));
 		socket().poke(poked_);
 	}
 

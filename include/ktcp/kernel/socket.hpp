@@ -460,6 +460,12 @@ class socket {
 		return ktcp_sock_unheard_ms(socket_);
 	}
 
+	/** Is the connection over, though not both ends finished? As ktcp_sock_is_lost(). Any context. */
+	bool is_lost() const noexcept
+	{
+		return ktcp_sock_is_lost(socket_);
+	}
+
 	/** Do bytes of the peer's wait to be received? Any context. */
 	bool has_unread() const noexcept
 	{

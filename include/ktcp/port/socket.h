@@ -150,8 +150,9 @@ bool ktcp_sock_readable(const struct socket *sock);
  * ktcp_sock_recv() - receive what is there, without waiting, by tcp_read_sock(); an urgent byte
  * is passed over, by tcp_recvmsg().
  * @buffer: at least @size bytes; only as many as are returned have been written.
- * Return: bytes; 0 at the end of the stream; -EAGAIN if there is nothing yet,
- *         and then KTCP_SOCK_READABLE follows; -ECONNRESET, -ETIMEDOUT, -ENOTCONN …
+ * Return: bytes; 0 at the end of the stream, that is behind the peer's FIN; -EAGAIN if there is nothing yet,
+ *         and then KTCP_SOCK_READABLE follows; -ECONNRESET, also where a send was told of it before;
+ *         -ETIMEDOUT, -ENOTCONN …
  * Context: process.
  */
 long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size);
@@ -200,7 +201,8 @@ int ktcp_sock_wait(struct socket *sock, unsigned int events, int timeout_ms);
 
 /**
  * ktcp_sock_wait_for_poke() - as ktcp_sock_wait(), or until it is poked.
- * @events: may be 0: then neither shutdown nor error ends it, but the poke and the time.
+ * @events: may be 0: then no shutdown ends it, but the poke, the time, and the loss of the connection
+ *          (ktcp_sock_is_lost()).
  * @poked: the argument of ktcp_sock_poke(). It is false at first, and when this returns.
  */
 int ktcp_sock_wait_for_poke(struct socket *sock, unsigned int events, int timeout_ms, bool *poked);
@@ -430,6 +432,13 @@ uint32_t ktcp_sock_unheard_ms(const struct socket *sock);
  * Context: any.
  */
 bool ktcp_sock_has_unread(const struct socket *sock);
+
+/**
+ * ktcp_sock_is_lost() - is the connection over, and not because both ends finished? A reset, a timeout of
+ * TCP's, ss -K. No bytes will come or go. KTCP_SOCK_STATE tells of it, and it ends a wait for a poke alone.
+ * Context: any.
+ */
+bool ktcp_sock_is_lost(const struct socket *sock);
 
 /**
  * ktcp_sock_untaken_ms() - milliseconds since the peer last acknowledged new bytes of ours, or since

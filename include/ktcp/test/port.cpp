@@ -344,6 +344,11 @@ bool ktcp_sock_has_unread(const struct socket *sock)
 	return !sock->arriving.empty() && !sock->arriving.front().empty();
 }
 
+bool ktcp_sock_is_lost(const struct socket *sock)
+{
+	return sock->error;
+}
+
 uint32_t ktcp_sock_untaken_ms(const struct socket *sock)
 {
 	return sock->taken_ms ? static_cast<uint32_t>(ktcp::test::machine.now_ms - sock->taken_ms) :

@@ -131,6 +131,7 @@ struct socket {
 	bool takes = true; /* the peer acknowledges whatever is sent, at once */
 	std::uint32_t unread = 0; /* by the peer */
 	bool has_unread = false; /* by us */
+	bool is_lost = false;
 };
 
 namespace mock

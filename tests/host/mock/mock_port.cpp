@@ -124,6 +124,9 @@ void basic_mock_port<One>::fall_back_to_fake()
 	ON_CALL(*this, sock_has_unread).WillByDefault([](const ::socket *sock) {
 		return sock->has_unread;
 	});
+	ON_CALL(*this, sock_is_lost).WillByDefault([](const ::socket *sock) {
+		return sock->is_lost;
+	});
 	ON_CALL(*this, sock_untaken_ms).WillByDefault(Invoke(&fake, &fake_port::sock_untaken_ms));
 	ON_CALL(*this, sock_unread).WillByDefault(Invoke(&fake, &fake_port::sock_unread));
 	ON_CALL(*this, page_pool_create).WillByDefault(Invoke(&fake, &fake_port::page_pool_create));
@@ -987,6 +990,11 @@ int ktcp_sock_incoming_cpu(const struct socket *sock)
 uint32_t ktcp_sock_unheard_ms(const struct socket *sock)
 {
 	return port().sock_unheard_ms(sock);
+}
+
+bool ktcp_sock_is_lost(const struct socket *sock)
+{
+	return port().sock_is_lost(sock);
 }
 
 bool ktcp_sock_has_unread(const struct socket *sock)

@@ -234,6 +234,7 @@ class basic_mock_port {
 	MOCK_METHOD(bool, sock_is_local, (const ::socket *sock));
 	MOCK_METHOD(std::uint32_t, sock_unheard_ms, (const ::socket *sock));
 	MOCK_METHOD(bool, sock_has_unread, (const ::socket *sock));
+	MOCK_METHOD(bool, sock_is_lost, (const ::socket *sock));
 	MOCK_METHOD(std::uint32_t, sock_untaken_ms, (const ::socket *sock));
 	MOCK_METHOD(std::uint32_t, sock_unread, (const ::socket *sock));
 

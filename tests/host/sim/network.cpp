@@ -683,8 +683,9 @@ long network::recv(tcp &s, void *buffer, size_t size)
 	}
 	if (s.state == tcp_state::closed || s.state == tcp_state::listening)
 		return -ENOTCONN;
+	/* A reset of which a send was told. */
 	if (s.rcv_shutdown)
-		return 0;
+		return s.state == tcp_state::done ? -ECONNRESET : 0;
 	return -EAGAIN;
 }
 

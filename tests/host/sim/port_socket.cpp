@@ -388,6 +388,11 @@ void ktcp_sock_unlock_bh(struct sock *sk)
 	k.net->unlock(s);
 }
 
+static bool is_lost(const tcp &s)
+{
+	return s.state == sim::tcp_state::done && (s.error || !s.fin_received);
+}
+
 int ktcp_sock_wait_for_poke(struct socket *sock, unsigned int events, int timeout_ms, bool *poked)
 {
 	call c(sock, "ktcp_sock_wait");
@@ -404,6 +409,7 @@ int ktcp_sock_wait_for_poke(struct socket *sock, unsigned int events, int timeou
 		}
 		if (((events & KTCP_SOCK_READABLE) && c.k.net->readable(c.s)) ||
 		    ((events & KTCP_SOCK_WRITABLE) && c.k.net->writable(c.s)) ||
+		    (!events && is_lost(c.s)) ||
 		    (events &&
 		     (c.s.state == sim::tcp_state::done || c.s.state == sim::tcp_state::closed)))
 			return c.done(0);
@@ -671,6 +677,11 @@ uint32_t ktcp_sock_unheard_ms(const struct socket *sock)
 bool ktcp_sock_has_unread(const struct socket *sock)
 {
 	return !asked(sock, "ktcp_sock_has_unread").in.empty();
+}
+
+bool ktcp_sock_is_lost(const struct socket *sock)
+{
+	return is_lost(asked(sock, "ktcp_sock_is_lost"));
 }
 
 uint32_t ktcp_sock_untaken_ms(const struct socket *sock)

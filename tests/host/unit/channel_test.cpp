@@ -107,6 +107,25 @@ TEST_F(channel_test, the_receiver_is_told_of_the_end)
 	EXPECT_EQ(peer->advance(), progress::finished);
 }
 
+/* A peer that is gone ends it, though no operation of its stream could find that out. */
+TEST_F(channel_test, a_lost_one_ends_what_waits_for_something_else)
+{
+	serve([this](ktcp::connection &peer) -> task {
+		auto inbox = channel::create(peer, 1);
+
+		sender = inbox->get_sender();
+
+		const auto got = co_await inbox->receive();
+		EXPECT_EQ(got.error(), errc::econnreset);
+		said = "told";
+	});
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	raw->is_lost = true;
+	EXPECT_EQ(peer->advance(), progress::yielded);
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(said, "told");
+}
+
 TEST_F(channel_test, it_has_a_deadline)
 {
 	serve([this](ktcp::connection &peer) -> task {

@@ -641,6 +641,56 @@ TEST_F(connection_test, a_handler_that_waits_for_something_else_is_finished)
 	EXPECT_EQ(port.fake.blocks(), 0u);
 }
 
+/* A reader finds out by itself that its peer is gone. What came before is read first. */
+TEST_F(connection_test, a_lost_one_tells_its_reader_itself)
+{
+	std::string said;
+
+	EXPECT_CALL(port, sock_recv(_, _, _))
+		.WillOnce(Return(-EAGAIN))
+		.WillOnce(receive("rest"))
+		.WillOnce(Return(-ECONNRESET));
+	serve([&said](ktcp::connection &peer) -> task {
+		const auto rest = co_await peer.read();
+		const auto none = co_await peer.read();
+
+		said = text(*rest);
+		EXPECT_EQ(none.error(), errc::econnreset);
+	});
+	EXPECT_EQ(peer->advance(), progress::waiting);
+	raw->is_lost = true;
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(said, "rest");
+}
+
+/* Its size was known: a handler that does not ask has no bytes, and reads no other memory. */
+TEST_F(connection_test, a_message_that_failed_has_no_bytes)
+{
+	std::string said;
+	const auto fails = [&](auto how, errc why) {
+		serve([&](ktcp::connection &peer) -> task {
+			const auto got = co_await how(peer);
+
+			EXPECT_EQ(got.error(), why);
+			EXPECT_TRUE(got.text().empty());
+			EXPECT_TRUE((*got).empty());
+			EXPECT_TRUE(got.bytes().empty());
+			said += "x";
+		});
+		EXPECT_EQ(peer->advance(), progress::finished);
+		close();
+	};
+
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("much too long"));
+	fails([](auto &peer) { return peer.read_line(5); }, errc::emsgsize);
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("cut")).WillOnce(Return(0));
+	fails([](auto &peer) { return peer.read_line(50); }, errc::ebadmsg);
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("cut")).WillOnce(Return(-ECONNRESET));
+	fails([](auto &peer) { return peer.read_exactly(50); }, errc::econnreset);
+	fails([](auto &peer) { return peer.read_exactly(50'000); }, errc::emsgsize);
+	EXPECT_EQ(said, "xxxx");
+}
+
 TEST_F(connection_test, children_read_and_write_on_its_behalf)
 {
 	const auto line = [](ktcp::connection &peer) -> ktcp::task_of<std::string> {

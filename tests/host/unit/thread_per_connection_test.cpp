@@ -125,7 +125,7 @@ TEST_F(thread_model_test, ending_wakes_it)
 	::socket *const raw = add();
 
 	EXPECT_CALL(port, sock_recv(raw, _, _)).WillOnce(receive("x")).WillOnce(Return(-EAGAIN));
-	EXPECT_CALL(port, sock_shutdown(raw, KTCP_SHUT_RDWR)).Times(1);
+	EXPECT_CALL(port, sock_poke(raw)).Times(1);
 	EXPECT_CALL(port, sock_wait(raw, _, _)).WillOnce([this](auto...) {
 		table->end_all(errc::eshutdown);
 		return 0;

@@ -393,11 +393,18 @@ static long ktcp_recv_locked(struct sock *sk, void *buffer, size_t size)
 	/* 0 by itself means nothing: what is next, and why is it not data? */
 	if (tcp_sk(sk)->urg_data && !skb_queue_empty(&sk->sk_receive_queue))
 		return -EINPROGRESS;
+	/* As tcp_recvmsg_locked(), from here on. The peer's FIN: tcp_fin(). */
+	if (sock_flag(sk, SOCK_DONE))
+		return 0;
 	if (sk->sk_err)
 		return sock_error(sk);
+	/*
+	 * tcp_recvmsg_locked() says the end of the stream in any case. But without a FIN and over, it was a reset, and
+	 * a send has taken the error: a part is not to be taken for the whole.
+	 */
 	if (sk->sk_shutdown & RCV_SHUTDOWN)
-		return 0;
-	/* As tcp_recvmsg(): there never was a connection. */
+		return sk->sk_state == TCP_CLOSE ? -ECONNRESET : 0;
+	/* There never was a connection. */
 	return sk->sk_state == TCP_CLOSE ? -ENOTCONN : -EAGAIN;
 }
 
@@ -535,7 +542,8 @@ int ktcp_sock_wait_for_poke(struct socket *sock, unsigned int events, int timeou
 	smp_mb();
 	/* tcp_poll() without a table waits for nothing, and asks for the wake-up
 	 * (SOCK_NOSPACE) before it looks a second time. */
-	while (!(poked && READ_ONCE(*poked)) && !(sock->ops->poll(NULL, sock, NULL) & wanted)) {
+	while (!(poked && READ_ONCE(*poked)) && !(sock->ops->poll(NULL, sock, NULL) & wanted) &&
+	       !(!events && ktcp_sock_is_lost(sock))) {
 		/* With a signal pending wait_woken() does not sleep. */
 		if (signal_pending(current) ||
 		    ((current->flags & PF_KTHREAD) && kthread_should_stop())) {
@@ -592,6 +600,15 @@ bool ktcp_sock_has_unread(const struct socket *sock)
 	const s32 unread = READ_ONCE(tp->rcv_nxt) - copied;
 
 	return unread > sock_flag(sock->sk, SOCK_DONE);
+}
+
+/* tcp_reset(), tcp_write_err() and tcp_abort() set sk_err, until somebody is told of it. */
+bool ktcp_sock_is_lost(const struct socket *sock)
+{
+	const struct sock *sk = sock->sk;
+
+	return READ_ONCE(sk->sk_state) == TCP_CLOSE &&
+	       (READ_ONCE(sk->sk_err) || !sock_flag(sk, SOCK_DONE));
 }
 
 uint32_t ktcp_sock_unheard_ms(const struct socket *sock)

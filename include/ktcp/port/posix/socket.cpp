@@ -45,6 +45,7 @@ struct socket {
 	std::atomic<bool> given_up{ false }; /* … and a shutdown was it */
 	std::mutex poke_lock;
 	int poke = -1; /* an eventfd, once somebody waited who may be poked; under poke_lock */
+	mutable std::atomic<int> lost{ 0 }; /* as sk_err was, which the system tells once */
 	std::atomic<uint64_t> sent{ 0 };
 	/* How many of those were acknowledged when it was last asked, and since when. */
 	mutable std::atomic<uint64_t> taken{ 0 };
@@ -419,11 +420,34 @@ bool ktcp_sock_readable(const struct socket *)
 	return true; /* asking costs as much as trying */
 }
 
+/* The error of a call, as it returns it. The system tells of a reset once, and then of an end of the stream. */
+static long told(const struct socket *sock, int error)
+{
+	if (error == ECONNRESET || error == ETIMEDOUT || error == ECONNABORTED)
+		sock->lost = error;
+	return -error;
+}
+
+bool ktcp_sock_is_lost(const struct socket *sock)
+{
+	pollfd over = { .fd = sock->fd, .events = 0, .revents = 0 };
+	int error = 0;
+	socklen_t size = sizeof(error);
+
+	if (!sock->lost && poll(&over, 1, 0) > 0 && over.revents & POLLERR &&
+	    !getsockopt(sock->fd, SOL_SOCKET, SO_ERROR, &error, &size))
+		sock->lost = error;
+	return sock->lost;
+}
+
 long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size)
 {
 	const ssize_t got = recv(sock->fd, buffer, size, MSG_DONTWAIT);
 
-	return got < 0 ? -errno : got;
+	if (got < 0)
+		return told(sock, errno);
+	/* EPIPE: a reset behind the peer's FIN. */
+	return got || !size || !sock->lost || sock->lost == EPIPE ? got : -sock->lost;
 }
 
 long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned int flags)
@@ -439,7 +463,7 @@ long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned
 			sock->no_space = false;
 	}
 	if (sent < 0)
-		return -errno;
+		return told(sock, errno);
 	sock->sent += static_cast<uint64_t>(sent);
 	return sent;
 }
@@ -452,7 +476,7 @@ long ktcp_sock_send_pages(struct socket *sock, const ktcp_file_page *pages, unsi
 
 int ktcp_sock_wait_for_poke(struct socket *sock, unsigned int events, int timeout_ms, bool *poked)
 {
-	pollfd ready[] = { { .fd = events ? sock->fd : -1, .events = 0, .revents = 0 },
+	pollfd ready[] = { { .fd = sock->fd, .events = 0, .revents = 0 },
 			   { .fd = ktcp_posix_stop_fd(), .events = POLLIN, .revents = 0 },
 			   { .fd = -1, .events = POLLIN, .revents = 0 } };
 	const auto was_poked = [&] {
@@ -480,6 +504,13 @@ int ktcp_sock_wait_for_poke(struct socket *sock, unsigned int events, int timeou
 		ready[0].events |= POLLIN | POLLRDHUP;
 	if (events & KTCP_SOCK_WRITABLE)
 		ready[0].events |= POLLOUT;
+
+	/* It has both ends' FINs, or an error: poll() would say so again and again. */
+	if (!events && poll(ready, 1, 0) > 0) {
+		if (ktcp_sock_is_lost(sock))
+			return 0;
+		ready[0].fd = -1;
+	}
 
 	const int count = poll(ready, std::size(ready), timeout_ms);
 
