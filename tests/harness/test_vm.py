@@ -41,3 +41,11 @@ def test_a_need_is_of_tests_that_there_are(suite):
     names = {f"{group}.{name}" for group, name in re.findall(r"TEST_[FP]\((\w+), (\w+)\)", sources)}
     for need in suite.NEEDS:
         assert need.tests.removeprefix("models/").removesuffix("/*") in names
+
+
+def test_a_clock_that_counts_instructions_tells_the_same_on_each_kernel(suite):
+    first, second = suite.debian.release().checked
+    boot = next(each for each in suite.BOOTS if each.name == "slow")
+    assert suite.is_for(boot, first, check.Choice()) and not suite.is_for(boot, second, check.Choice())
+    for asked in ({"kernels": [second]}, {"all": True}, {"filter": "*slow_echo*"}, {"boots": ["slow"]}, {"keyword": "slow"}):
+        assert suite.is_for(boot, second, check.Choice(**asked))

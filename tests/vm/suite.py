@@ -63,6 +63,7 @@ class Boot:
     mib: int = None             # of memory, where it is not the usual
     debug: bool = None          # on debug kernels alone, or never there
     by_name: bool = False       # only when its name, or a filter, asks for it
+    once: bool = False          # on the release's first kernel, and on others if something asks for them
     programs: tuple = ()
     modules: tuple = ()
     python: tuple = ()
@@ -91,12 +92,11 @@ BOOTS = (
     Boot("no_ipv6", "*no_ipv6*", arguments="ipv6.disable=1"),
     # How long something takes is asked where it does not depend on this machine, nor on what the
     # kernel checks beside.
-    Boot("icount", "*icount*", arguments="ktcp_clock=instructions", accel="icount", debug=False),
+    Boot("icount", "*icount*", arguments="ktcp_clock=instructions", accel="icount", debug=False, once=True),
     # Slow readers and silent peers take hours, by a clock that skips idle time; the page says what becomes
     # of them.
     Boot("slow", "*slow_readers*:*slow_echo*:*unconfigured*", arguments="ktcp_clock=instructions", accel="icount",
-         debug=False,
-         programs=("curl", "wget"), files=(TOP / "docs" / "http.md",)),
+         debug=False, once=True, programs=("curl", "wget"), files=(TOP / "docs" / "http.md",)),
     # khttpd's bring their clients, some of them large; python3-h11 comes with python.
     Boot("http", "*http_*", programs=("curl", "ab", "wrk", "h2load", "slowhttptest", "mke2fs", "dmsetup"),
          modules=("loop", "dm-mod"), python=("h11", "socket"), files=(HERE / "guest" / "h11_client.py",)),
@@ -198,6 +198,9 @@ def is_for(boot, kernel_name, choice):
         return False
     if choice.boots:
         return boot.name in choice.boots
+    asked = choice.kernels or choice.all or choice.filter or choice.keyword
+    if boot.once and not asked and kernel_name != debian.release().checked[0]:
+        return False
     return not boot.by_name or choice.names(boot.tests.strip("*"))
 
 
