@@ -52,9 +52,9 @@ class connect_operation;
  * It is a stream, and the strand of all coroutines that serve it: they take turns, and never run
  * beside each other. A coroutine waits for one operation at a time; one may read while another
  * writes. An operation fails with ETIMEDOUT when the peer was idle for too long, and with ESHUTDOWN
- * while the server is being stopped. All of a connection's waits fail with ECONNRESET if its peer is gone, and no
- * coroutine reads from it or writes to it, which would find that out. A handler should return then. The server
- * destroys one that awaits some sixteen times more.
+ * while the server is being stopped. All of a connection's waits fail with ECONNRESET once its peer is gone, where
+ * no coroutine reads or writes. A handler should return then. The server destroys one that awaits some sixteen
+ * times more.
  */
 class connection : public strand, public stream {
     public:

@@ -641,7 +641,7 @@ TEST_F(connection_test, a_handler_that_waits_for_something_else_is_finished)
 	EXPECT_EQ(port.fake.blocks(), 0u);
 }
 
-/* A reader finds out by itself that its peer is gone. What came before is read first. */
+/* A reader finds out by itself that its peer is gone. It reads first the bytes that came before. */
 TEST_F(connection_test, a_lost_one_tells_its_reader_itself)
 {
 	std::string said;

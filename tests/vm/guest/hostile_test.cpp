@@ -440,8 +440,8 @@ TEST_P(hostile, an_hour)
 		client.go(false);
 		if (round % 5 == 0) {
 			std::printf("storm: %u minutes, %ld and %ld connections, %ld kB available\n",
-				    round, statistic("active"),
-				    statistic("active", "khttpd"), available_kb());
+				    round, statistic("active"), statistic("active", "khttpd"),
+				    available_kb());
 			std::fflush(stdout);
 		}
 		std::this_thread::sleep_until(began + (round + 1) * 60s);

@@ -44,9 +44,8 @@ TEST_P(suspending, connections_go_on_as_they_were)
 	client late;
 	EXPECT_EQ(echo(late, "a new one"), "");
 	EXPECT_EQ(statistic("timed_out"), 0);
-	EXPECT_TRUE(eventually(60s, [] {
-		return statistic("timed_out") == 9;
-	})) << "the timeout goes on, too";
+	EXPECT_TRUE(eventually(60s, [] { return statistic("timed_out") == 9; }))
+		<< "the timeout goes on, too";
 }
 
 } // namespace

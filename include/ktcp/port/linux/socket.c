@@ -399,8 +399,8 @@ static long ktcp_recv_locked(struct sock *sk, void *buffer, size_t size)
 	if (sk->sk_err)
 		return sock_error(sk);
 	/*
-	 * tcp_recvmsg_locked() says the end of the stream in any case. But without a FIN and over, it was a reset, and
-	 * a send has taken the error: a part is not to be taken for the whole.
+	 * tcp_recvmsg_locked() says the end of the stream in any case. But over and without a FIN it was a reset, of
+	 * which a send was told. A reader must not take a part for the whole.
 	 */
 	if (sk->sk_shutdown & RCV_SHUTDOWN)
 		return sk->sk_state == TCP_CLOSE ? -ECONNRESET : 0;
