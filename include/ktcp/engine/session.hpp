@@ -110,6 +110,11 @@ class session : public connection, private timer_wheel::entry {
 	friend class session_table;
 	friend struct detail::session_shard;
 
+	/* Has the peer been quiet for too long, and for which of session_timeouts? */
+	enum class silence { none, idle, write };
+
+	silence too_quiet(std::uint64_t now_ms) const noexcept;
+
 	/* The time until a send that found no memory is tried again. */
 	static constexpr unsigned int retry_ms = 100;
 
@@ -829,17 +834,25 @@ inline int session::cpu() const noexcept
 	return -1;
 }
 
-inline bool session::overdue(std::uint64_t now_ms) noexcept
+inline session::silence session::too_quiet(std::uint64_t now_ms) const noexcept
 {
 	const session_timeouts limits = table().use_.timeouts;
-	const bool stalled = limits.write_ms && writing() && stalled_ms(now_ms) >= limits.write_ms;
 
-	if (!stalled && !(limits.idle_ms && idle_ms() >= limits.idle_ms))
+	if (limits.write_ms && writing() && stalled_ms(now_ms) >= limits.write_ms)
+		return silence::write;
+	return limits.idle_ms && idle_ms() >= limits.idle_ms ? silence::idle : silence::none;
+}
+
+inline bool session::overdue(std::uint64_t now_ms) noexcept
+{
+	const silence of = too_quiet(now_ms);
+
+	if (of == silence::none)
 		return expire(now_ms);
 	if (end(errc::etimedout)) {
 		detail::loose_counters &mine = table().loose_.raw();
 
-		(stalled ? mine.timed_out_write : mine.timed_out_idle)
+		(of == silence::write ? mine.timed_out_write : mine.timed_out_idle)
 			.number.fetch_add(1, memory_order_relaxed);
 	}
 	return true;
@@ -907,8 +920,9 @@ inline void detail::session_shard::set(schedule &held, unsigned int pause_ms) no
 }
 
 /*
- * In pieces: accepting and retiring wait for the lock, and ended sessions take a while to close. A
- * piece ends as many as a CPU closes in half a millisecond. Then other tasks have a tick.
+ * In pieces: accepting and retiring wait for the lock, and ended sessions take a while to close. A run ends as
+ * many as a CPU closes in half a millisecond. Then other tasks have a tick. The rest of those that are to end
+ * are put off meanwhile: timers and deadlines of others do not wait for them.
  */
 inline void detail::session_shard::look() noexcept
 {
@@ -922,17 +936,26 @@ inline void detail::session_shard::look() noexcept
 
 		held->wheel.advance(now);
 		for (unsigned int looked = 0; more && looked < looks_at_once; looked++) {
-			timer_wheel::entry *const due = held->wheel.pop_due();
+			const bool may_end = ended < ended_at_once;
+			timer_wheel::entry *next = may_end ? held->wheel.pop_put_off() : nullptr;
 
-			more = due && ended < ended_at_once;
-			if (!due)
+			if (!next)
+				next = held->wheel.pop_due();
+			more = next;
+			if (!next)
 				break;
 
-			const std::uint64_t next =
-				table.use().model->look(static_cast<session &>(*due), now);
+			session &one = static_cast<session &>(*next);
 
-			held->wheel.place(*due, next);
-			ended += next == timer_wheel::never;
+			if (!may_end && one.too_quiet(now) != session::silence::none) {
+				held->wheel.put_off(one);
+				continue;
+			}
+
+			const std::uint64_t due = table.use().model->look(one, now);
+
+			held->wheel.place(one, due);
+			ended += due == timer_wheel::never;
 		}
 		if (!more) {
 			held->looks_at = timer_wheel::never;

@@ -131,12 +131,24 @@ class timer_wheel {
 		return due;
 	}
 
+	/** That one, which pop_due() gave, can wait until nothing else is due. pop_put_off() gives it again. */
+	void put_off(entry &one) noexcept
+	{
+		put_off_.push_back(one);
+	}
+
+	/** The first that was put off; nullptr: there is none. */
+	entry *pop_put_off() noexcept
+	{
+		return put_off_.pop_front();
+	}
+
 	/** When to advance() next; never: there is nothing to be looked at. */
 	std::uint64_t next_ms() const noexcept
 	{
 		std::uint64_t next = never;
 
-		if (!due_.empty())
+		if (!due_.empty() || !put_off_.empty())
 			return now_ << tick_bits;
 		for (unsigned int level = 0; level < levels; level++) {
 			if (!occupied_[level])
@@ -176,7 +188,7 @@ class timer_wheel {
 	std::uint64_t now_; /* ticks; slots up to here were looked at */
 	entries slots_[levels][slots];
 	std::uint32_t occupied_[levels] = {};
-	entries due_;
+	entries due_, put_off_;
 };
 
 } // namespace ktcp

@@ -511,6 +511,33 @@ TEST_F(table_test, ends_few_at_a_time)
 		finish(at(i));
 }
 
+/* A mass of sessions that end keeps nobody else's deadline waiting. */
+TEST_F(table_test, those_that_end_do_not_delay_others)
+{
+	constexpr std::size_t all = 5000;
+
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillRepeatedly(Return(-EAGAIN));
+	table->use().timeouts.idle_ms = 1000;
+	for (std::size_t i = 0; i < all; i++)
+		add();
+	elapse(500);
+	handle = [](ktcp::connection &peer) -> ktcp::task {
+		peer.expires_after(510);
+		static_cast<void>(co_await peer.read());
+	};
+	add();
+	advance(all);
+	for (int ms = 0; ms < 560; ms++)
+		elapse(1);
+	EXPECT_EQ(std::ranges::count(record_.woken, &at(all)), 1) << "some 50 ms late at most";
+	EXPECT_LT(record_.woken.size(), all) << "not all have ended by then";
+	for (int ms = 0; ms < 400; ms++)
+		elapse(1);
+	EXPECT_EQ(record_.woken.size(), all + 1);
+	for (std::size_t i = 0; i <= all; i++)
+		finish(at(i));
+}
+
 /* The end comes between the wheel's look and the timer that this sets. */
 TEST_F(table_test, no_time_is_kept_after_the_end)
 {
