@@ -343,6 +343,8 @@ inline void response::begin() noexcept
 	const bool delimited = !framed || declared_ || request_.minor_version();
 
 	exchange_.begin(delimited, stream_.options().unread_bytes);
+	if (!delimited)
+		stream_.end_is_the_mark();
 
 	const std::string_view end = exchange_.close	      ? "Connection: close\r\n\r\n" :
 				     request_.minor_version() ? "\r\n" :

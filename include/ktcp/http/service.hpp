@@ -123,6 +123,8 @@ class service {
 	/* How long a client is listened to after the last word: in all, and without a byte. */
 	static constexpr unsigned int linger_ms = 30'000;
 	static constexpr unsigned int linger_silence_ms = 5000;
+	/* For the log alone, as nginx's has it: no status of HTTP's. */
+	static constexpr unsigned int client_left = 499;
 
 	/* Answer the request that begins with the input; its response may still be in output(). */
 	task_of<fate> serve(stream &bytes) const
@@ -171,8 +173,15 @@ class service {
 		}
 		if (!answer.rest_.empty())
 			static_cast<void>(co_await answer.send_rest());
-		if (!ended_well)
+		if (!ended_well) {
+			const auto there = bytes.peer().check();
+
 			answer.cut_short();
+			if (!there && there.error() == errc::econnreset) {
+				answer.abandon(client_left);
+				bytes.cut();
+			}
+		}
 
 		auto finished = answer.finish();
 
@@ -245,9 +254,12 @@ class service {
 	/* Write the output, and have room for more. */
 	static task_of<void> flush(stream &bytes)
 	{
-		stream::sending whole(bytes, bytes.output().size());
+		bytes.expect_to_write(bytes.output().size());
 
-		KTCP_CO_CHECK(whole.ends(co_await bytes.write_output()));
+		const auto written = co_await bytes.write_output();
+
+		bytes.end_writing();
+		KTCP_CO_CHECK(written);
 		co_return bytes.open();
 	}
 

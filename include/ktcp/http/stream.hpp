@@ -138,8 +138,9 @@ class stream {
 
 	/**
 	 * `co_await bytes.write_output()`: a result<void>, once TCP has taken all of output(). Bytes
-	 * that another coroutine has appended meanwhile stay. The connection cannot go on after a failure,
-	 * and ends in a reset if any of output() did not leave.
+	 * that another coroutine has appended meanwhile stay. The connection cannot go on after a failure. It
+	 * ends in a reset if any of output() did not leave. But where the server stops, only a response
+	 * without another mark of its end does.
 	 * @param more  as of ktcp::stream::write().
 	 * Errors: the connection's.
 	 */
@@ -153,11 +154,17 @@ class stream {
 		return cut_;
 	}
 
-	/** That is so: a client may not take the part for the whole, as where the end is its only mark. */
+	/** That is so: a client may not take the part for the whole. */
 	void cut() noexcept
 	{
 		cut_ = true;
 		peer_.reset_at_end();
+	}
+
+	/** The end of the connection is the end of the response that begins: it has no other mark. */
+	void end_is_the_mark() noexcept
+	{
+		unmarked_ = true;
 	}
 
 	/** A coroutine that writes has it, where others may be beside it. */
@@ -233,7 +240,7 @@ class stream {
 	void begin_response() noexcept
 	{
 		first_ = settled_;
-		left_ = false;
+		left_ = unmarked_ = false;
 	}
 
 	/** Has some of the response been written? */
@@ -467,11 +474,24 @@ class stream {
 	std::size_t used_ = 0; /* of out_ */
 	std::size_t settled_ = 0; /* of used_: complete */
 	std::size_t first_ = 0; /* of settled_: earlier responses */
+	/*
+	 * Output will not leave. A server that stops resets nothing that TCP has already, if the client sees by itself
+	 * that the rest is missing.
+	 */
+	void lose(error_code why) noexcept
+	{
+		if (unmarked_ || why != errc::eshutdown)
+			cut();
+		else
+			cut_ = true;
+	}
+
 	strand_lock writers_;
 	std::uint32_t receive_until_ = 0, send_until_ = 0;
 	std::uint32_t armed_ = 0; /* the one that the connection has */
 	bool left_ = false; /* some of this response has been written */
 	bool cut_ = false; /* and some never will be */
+	bool unmarked_ = false; /* as end_is_the_mark() says */
 	bool reading_ = false; /* a coroutine waits for the client to send, and another may write */
 	wait receives_ = wait::head; /* what for */
 };
@@ -500,7 +520,7 @@ class [[gnu::warn_unused]] stream::output_operation {
 
 		of_.drop(size_);
 		if (!written && size_)
-			of_.cut();
+			of_.lose(written.error());
 		return written;
 	}
 
@@ -521,7 +541,7 @@ inline stream::output_operation stream::write_output(bool more) noexcept
  */
 class stream::sending {
     public:
-	sending(stream &of, std::size_t bytes) noexcept : of_(of)
+	sending(stream &of, std::size_t bytes) noexcept : of_(of), bytes_(bytes)
 	{
 		of.expect_to_write(bytes);
 	}
@@ -532,7 +552,7 @@ class stream::sending {
 	~sending()
 	{
 		of_.end_writing();
-		if (whole_)
+		if (whole_ || !bytes_)
 			return;
 		of_.cut();
 		of_.drop(of_.settled_); /* some of it may have left */
@@ -547,6 +567,7 @@ class stream::sending {
 
     private:
 	stream &of_;
+	const std::size_t bytes_;
 	bool whole_ = false;
 };
 

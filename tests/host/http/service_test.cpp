@@ -932,6 +932,19 @@ TEST_F(http_service, resets_an_answer_whose_end_the_client_does_not_take)
 		EXPECT_TRUE(one.was_reset()) << asked;
 	}
 
+	/* A server that stops resets nothing that the client may still read, if the client sees what is missing. */
+	for (const std::string &asked : { get("/") + get("/"), "GET /pieces HTTP/1.0\r\n\r\n"s }) {
+		client one(*service);
+
+		one.read_only(10);
+		one.send(asked);
+		EXPECT_TRUE(one.is_waited_for()) << asked;
+		one.end();
+		one.go_on();
+		EXPECT_TRUE(one.over()) << asked;
+		EXPECT_EQ(one.was_reset(), asked.ends_with("1.0\r\n\r\n")) << asked;
+	}
+
 	/* An idle connection has nothing that could be cut. */
 	client one(*service);
 
@@ -1119,6 +1132,32 @@ TEST(http_done, hears_of_an_unfinished_head_as_it_came)
 		one.wait_ms(10'000);
 		EXPECT_EQ(log, "/an/unfinished/one 408 61\n");
 	}
+}
+
+namespace
+{
+
+struct waiting : logging {
+	ktcp::task_of<void> operator()(request &asked, response &) const
+	{
+		co_return co_await ktcp::sleep_for(asked.peer(), 100'000);
+	}
+};
+
+} // namespace
+
+/* No answer failed: there is nobody to have it. */
+TEST(http_done, hears_that_a_client_left_while_its_handler_waited)
+{
+	std::string log;
+	const ktcp::http::service<waiting> service{ waiting{ { {}, &log } } };
+	client one(service);
+
+	one.send(get("/late"));
+	one.reset();
+	one.go_on();
+	EXPECT_TRUE(one.over());
+	EXPECT_EQ(log, "/late 499 0\n");
 }
 
 TEST(http_done, hears_of_every_response)
