@@ -738,6 +738,10 @@ TEST_F(drop_lines, by_the_command)
 		  "127.0.0.1:" + std::to_string(local_port(late.client)) + " 127.0.0.1:" + port }));
 	EXPECT_TRUE(says("refused 1, lines without a connection 1")) << read_file("/tmp/said");
 	EXPECT_EQ(read_error(late.client), -ECONNRESET);
+	// A line in the same write was refused, and excuses nothing that comes behind it.
+	EXPECT_FALSE(shell("printf '*:" + std::to_string(local_port(alone)) +
+			   "\nwhat\n1.1.1.1:1 2.2.2.2:2\n' | sh /drop-tcp - >/tmp/said 2>&1"));
+	EXPECT_TRUE(says("malformed")) << read_file("/tmp/said");
 	EXPECT_FALSE(one_by_one({ "1.1.1.1:1 2.2.2.2:2", "what" }));
 	EXPECT_TRUE(says("malformed")) << read_file("/tmp/said");
 }
