@@ -10,7 +10,8 @@
 # modules, and hands the words to each.
 #
 # If a module did not build, DKMS would fail, and with it the installation of that kernel. DKMS 3.0.10 has no
-# way to leave a module out. So another takes its place, which refuses to be loaded and says why (refused.c).
+# way to leave a module out. A second try has the memory for itself. If that fails, too, another module takes its
+# place, which refuses to be loaded and says why (refused.c).
 # DKMS_LOG is where its log of this build will be.
 
 modules := kecho khttpd drop-tcp-socket
@@ -23,7 +24,8 @@ export LC_MESSAGES := C
 modules: $(modules)
 
 $(modules):
-	@{ $(MAKE) -C examples/$@ || $(MAKE) -f dkms.mk refuse-$@; } >$@.log 2>&1; status=$$?; cat $@.log; exit $$status
+	@{ $(MAKE) -C examples/$@ || $(MAKE) -j1 -C examples/$@ || $(MAKE) -f dkms.mk refuse-$@; } >$@.log 2>&1; \
+		status=$$?; cat $@.log; exit $$status
 
 # The first line of the log that names an error goes into the module. If not even C can be built, it is all of the
 # module. modinfo shows it then, and the kernel does not take the file for a module.
