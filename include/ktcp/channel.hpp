@@ -164,7 +164,7 @@ class channel {
 	/**
 	 * `co_await inbox.receive()`: a result<T>, the first that was sent.
 	 * Errors: EBUSY (another coroutine receives), EPIPE (its owner destroyed it meanwhile),
-	 * ESHUTDOWN, ETIMEDOUT, ENOMEM.
+	 * ECONNRESET, ESHUTDOWN, ETIMEDOUT, ENOMEM.
 	 */
 	[[nodiscard]] receive_operation receive() noexcept
 	{

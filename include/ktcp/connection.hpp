@@ -52,8 +52,8 @@ class connect_operation;
  * It is a stream, and the strand of all coroutines that serve it: they take turns, and never run
  * beside each other. A coroutine waits for one operation at a time; one may read while another
  * writes. An operation fails with ETIMEDOUT when the peer was idle for too long, and with ESHUTDOWN
- * while the server is being stopped. All of a connection's waits fail with ECONNRESET once its peer is gone, where
- * no coroutine reads or writes. A handler should return then. The server destroys one that awaits some sixteen
+ * while the server is being stopped. All of a connection's waits fail with ECONNRESET once its peer has reset it,
+ * where no coroutine reads or writes. Bytes that were not read are lost then. A handler should return then. The server destroys one that awaits some sixteen
  * times more.
  */
 class connection : public strand, public stream {
@@ -64,7 +64,7 @@ class connection : public strand, public stream {
 	 * `co_await peer.may_sleep()`: a result<void>. From then until its next await the handler
 	 * may sleep, for a file or a lock, and only its own peer waits meanwhile.
 	 * In the event-driven model it goes on in a worker of an unbound workqueue.
-	 * Errors: ESHUTDOWN, ETIMEDOUT; the handler must not sleep then.
+	 * Errors: ECONNRESET, ESHUTDOWN, ETIMEDOUT; the handler must not sleep then.
 	 */
 	[[nodiscard]] may_sleep_operation may_sleep() noexcept;
 
@@ -82,7 +82,7 @@ class connection : public strand, public stream {
 	/**
 	 * Was the connection ended, or is the deadline over (expires_after())? A handler that computes
 	 * for long between two awaits asks now and then, and gives up on an error. Any context.
-	 * Errors: ESHUTDOWN, ETIMEDOUT.
+	 * Errors: ECONNRESET, ESHUTDOWN, ETIMEDOUT.
 	 */
 	result<void> check() const noexcept
 	{

@@ -88,7 +88,7 @@ class event {
 	/**
 	 * `co_await done.wait()`: a result<void>, once it is set. Waiting resets it.
 	 * Errors: EBUSY (another coroutine waits for it), EPIPE (its owner destroyed it meanwhile),
-	 * ESHUTDOWN, ETIMEDOUT, ENOMEM.
+	 * ECONNRESET, ESHUTDOWN, ETIMEDOUT, ENOMEM.
 	 */
 	[[nodiscard]] wait_operation wait() noexcept;
 

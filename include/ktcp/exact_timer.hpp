@@ -67,7 +67,7 @@ class exact_timer {
  * `co_await ktcp::sleep_exactly(peer, us)`: a result<void>, when @p us microseconds are over. Never before,
  * and as late as an event of the socket's: by what else the CPU does. In the blocking models the sleeper's
  * wake-up comes on top. In a unit test without a server it is sleep_for().
- * Errors: ENOMEM, ESHUTDOWN, ETIMEDOUT (expires_after()).
+ * Errors: ENOMEM, ECONNRESET, ESHUTDOWN, ETIMEDOUT (expires_after()).
  * Context: a handler's. Cost: an event, and a timer that is armed for each wait (hrtimer).
  */
 inline task_of<void> sleep_exactly(connection &peer, unsigned int us)

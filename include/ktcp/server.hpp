@@ -288,7 +288,8 @@ class server_base {
 		/* For listeners that are lost. */
 		delayed_work<running> listen_timer{ *this,
 						    [](running &self) { self.accept_now(); } };
-		bool backlog_is_older = false; /* the accept work's: than the listeners' options */
+		bool listeners_changed =
+			false; /* the accept work's: what waits in a backlog may have the old options */
 		atomic<bool> accepting_soon = false; /* accept_timer is set for it */
 		atomic<bool> unlistening = false; /* accepting is over */
 		bool stopping = false; /* begin_stop() was called */
@@ -715,6 +716,10 @@ inline void server_base::running::accept() noexcept
 	std::uint64_t retry_at = UINT64_MAX;
 	bool more = false;
 
+	if (heeds & heed_listeners) {
+		sessions.change_user_timeout(listeners.user_timeout_ms());
+		listeners_changed = true;
+	}
 	for (detail::listener &each : listeners.all()) {
 		if (each.listens()) {
 			if (heeds & heed_listeners)
@@ -726,13 +731,6 @@ inline void server_base::running::accept() noexcept
 		} else if (all) {
 			retry_at = std::min(retry_at, listeners.retry_at_ms(each));
 		}
-	}
-	/* The connections that waited in the backlog have what the listener had before. */
-	if (heeds & heed_listeners)
-		backlog_is_older = true;
-	if (heeds & heed_listeners || (backlog_is_older && !more)) {
-		sessions.change_user_timeout(listeners.user_timeout_ms());
-		backlog_is_older &= more;
 	}
 	if (heeds & heed_rules)
 		admission.end_denied(sessions);
@@ -788,6 +786,8 @@ inline bool server_base::running::accept_one(detail::listener &at) noexcept
 		sessions.refuse(std::move(*accepted), &statistics::refused_full);
 		return true;
 	}
+	if (listeners_changed)
+		accepted->set_user_timeout(listeners.user_timeout_ms());
 	/* A refused peer has been reset and counted; nothing is left to be done. */
 	static_cast<void>(sessions.add(std::move(*accepted)));
 	return true;

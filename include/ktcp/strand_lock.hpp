@@ -117,7 +117,7 @@ class strand_lock::guard : place {
 
 	/**
 	 * `co_await alone.wait()`: a result<void>. Then the lock is this guard's, until its end.
-	 * Errors: ESHUTDOWN, ETIMEDOUT, ENOMEM; it is not.
+	 * Errors: ECONNRESET, ESHUTDOWN, ETIMEDOUT, ENOMEM; it is not.
 	 */
 	[[nodiscard]] wait_operation wait() noexcept;
 

@@ -169,7 +169,7 @@ class [[gnu::warn_unused]] within_task : public wait {
  * `co_await ktcp::sleep_for(peer, ms)`: a result<void>, when @p ms milliseconds are over. Other
  * coroutines of the connection go on meanwhile. 0: after the coroutines that are ready just now. More
  * than 2^31 - 1 means that.
- * Errors: ESHUTDOWN, ETIMEDOUT (expires_after()), ENOMEM, at once.
+ * Errors: ECONNRESET, ESHUTDOWN, ETIMEDOUT (expires_after()), ENOMEM, at once.
  */
 [[nodiscard]] inline detail::sleep_operation sleep_for(connection &peer, unsigned int ms) noexcept
 {

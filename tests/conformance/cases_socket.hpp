@@ -36,6 +36,7 @@
 	X(socket_reset_is_an_error)                \
 	X(socket_reset_is_no_end_of_the_stream)    \
 	X(socket_that_is_lost_says_so)             \
+	X(socket_reset_behind_the_end_is_no_loss)  \
 	X(socket_wait_for_a_poke_ends_when_lost)   \
 	X(socket_close_delivers)                   \
 	X(socket_incoming_cpu_is_known)
@@ -583,6 +584,25 @@ inline void socket_that_is_lost_says_so(context &context)
 	ktcp_msleep(moment_ms);
 	KTCP_CHECK(!ktcp_sock_is_lost(ended->server.raw()));
 	KTCP_CHECK(!ktcp_sock_is_lost(ended->client.raw()));
+}
+
+/* The peer has closed, so it answers bytes with a reset. Its own stream is whole. */
+inline void socket_reset_behind_the_end_is_no_loss(context &context)
+{
+	box<pair> both;
+	char byte;
+
+	KTCP_REQUIRE(both);
+	KTCP_REQUIRE_EQ(both->connect(), 0);
+	KTCP_CHECK(both->client.send_all("a", 1));
+	both->client.close();
+	KTCP_CHECK_EQ(ktcp_sock_wait(both->server.raw(), KTCP_SOCK_READABLE, patience_ms), 0);
+	ktcp_msleep(moment_ms);
+	static_cast<void>(ktcp_sock_send(both->server.raw(), "x", 1, 0));
+	ktcp_msleep(moment_ms);
+	KTCP_CHECK(!ktcp_sock_is_lost(both->server.raw()));
+	KTCP_CHECK(both->server.recv_all(&byte, 1));
+	KTCP_CHECK_EQ(ktcp_sock_recv(both->server.raw(), &byte, 1), 0);
 }
 
 inline void socket_wait_for_a_poke_ends_when_lost(context &context)

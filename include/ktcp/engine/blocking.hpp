@@ -3,7 +3,7 @@
  * @file
  * The common part of the two blocking models: advance, and sleep whenever the handler waits.
  *
- * The socket keeps its own callbacks, so that a shutdown wakes the sleeper.
+ * The socket keeps its own callbacks, so that its events wake the sleeper.
  */
 #ifndef KTCP_ENGINE_BLOCKING_HPP
 #define KTCP_ENGINE_BLOCKING_HPP

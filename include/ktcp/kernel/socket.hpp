@@ -460,7 +460,7 @@ class socket {
 		return ktcp_sock_unheard_ms(socket_);
 	}
 
-	/** Is the connection over, though not both ends finished? As ktcp_sock_is_lost(). Any context. */
+	/** Is the connection over, though its peer has not finished? As ktcp_sock_is_lost(). Any context. */
 	bool is_lost() const noexcept
 	{
 		return ktcp_sock_is_lost(socket_);

@@ -434,8 +434,9 @@ uint32_t ktcp_sock_unheard_ms(const struct socket *sock);
 bool ktcp_sock_has_unread(const struct socket *sock);
 
 /**
- * ktcp_sock_is_lost() - is the connection over, and not because both ends finished? A reset, a timeout of
- * TCP's, ss -K. No bytes will come or go. KTCP_SOCK_STATE tells of it, and it ends a wait for a poke alone.
+ * ktcp_sock_is_lost() - is the connection over, and its peer has not finished? A reset, a timeout of TCP's, ss -K.
+ * What comes behind the peer's FIN is no loss: its stream is whole. KTCP_SOCK_STATE tells of a loss, and it ends
+ * a wait for a poke alone.
  * Context: any.
  */
 bool ktcp_sock_is_lost(const struct socket *sock);

@@ -390,7 +390,7 @@ void ktcp_sock_unlock_bh(struct sock *sk)
 
 static bool is_lost(const tcp &s)
 {
-	return s.state == sim::tcp_state::done && (s.error || !s.fin_received);
+	return s.state == sim::tcp_state::done && !s.fin_received;
 }
 
 int ktcp_sock_wait_for_poke(struct socket *sock, unsigned int events, int timeout_ms, bool *poked)

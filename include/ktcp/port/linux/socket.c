@@ -602,13 +602,10 @@ bool ktcp_sock_has_unread(const struct socket *sock)
 	return unread > sock_flag(sock->sk, SOCK_DONE);
 }
 
-/* tcp_reset(), tcp_write_err() and tcp_abort() set sk_err, until somebody is told of it. */
+/* tcp_fin() sets the flag, and tcp_done() the state behind it: inet_sk_state_store() pairs with this load. */
 bool ktcp_sock_is_lost(const struct socket *sock)
 {
-	const struct sock *sk = sock->sk;
-
-	return READ_ONCE(sk->sk_state) == TCP_CLOSE &&
-	       (READ_ONCE(sk->sk_err) || !sock_flag(sk, SOCK_DONE));
+	return inet_sk_state_load(sock->sk) == TCP_CLOSE && !sock_flag(sock->sk, SOCK_DONE);
 }
 
 uint32_t ktcp_sock_unheard_ms(const struct socket *sock)

@@ -437,7 +437,7 @@ bool ktcp_sock_is_lost(const struct socket *sock)
 	if (!sock->lost && poll(&over, 1, 0) > 0 && over.revents & POLLERR &&
 	    !getsockopt(sock->fd, SOL_SOCKET, SO_ERROR, &error, &size))
 		sock->lost = error;
-	return sock->lost;
+	return sock->lost && sock->lost != EPIPE; /* a reset behind the peer's FIN */
 }
 
 long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size)
@@ -446,7 +446,6 @@ long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size)
 
 	if (got < 0)
 		return told(sock, errno);
-	/* EPIPE: a reset behind the peer's FIN. */
 	return got || !size || !sock->lost || sock->lost == EPIPE ? got : -sock->lost;
 }
 
