@@ -3,9 +3,9 @@
 #
 # A program has a TCP connection whose peer sends a part and then resets it. recv() gives the part, and then the
 # program expects ECONNRESET. That is so only if it has written nothing meanwhile. The kernel tells of a reset once.
-# If a send() was told (sk_stream_error()), the next recv() gives 0 bytes, as behind a peer that has finished: after
-# the reset no error is left, and the socket counts as shut down (tcp_done(), tcp_recvmsg_locked()). So one thread
-# that copies in each direction, as many proxies do, passes half an upload on as all of it.
+# If a send() was told (sk_stream_error()), no error is left. The socket counts as shut down (tcp_done()). So the next
+# recv() gives 0 bytes, as behind a peer that has finished (tcp_recvmsg_locked()). Many proxies have a thread for
+# each direction. One thread's send() is told, and the other passes half an upload on as all of it.
 #
 # A virtual machine with Debian 12's kernel connects to itself. The peer sends three bytes and resets. The program
 # reads them, and looks what comes then: once without a write, and once behind a write that failed. Needs the

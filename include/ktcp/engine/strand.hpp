@@ -186,9 +186,9 @@ class strand : public executor {
 	 */
 	bool end(errc why) noexcept
 	{
-		std::uint16_t none = 0;
+		std::uint8_t none = 0;
 
-		return ended_.compare_exchange(none, static_cast<std::uint16_t>(why),
+		return ended_.compare_exchange(none, static_cast<std::uint8_t>(why),
 					       memory_order_release);
 	}
 
@@ -382,8 +382,6 @@ class strand : public executor {
 	bool may_sleep_ : 1 = false; /**< in this turn */
 	bool asked_to_sleep_ : 1 = false; /**< in this turn, and so it will in the next */
 	bool second_starved_ : 1 = false; /**< a second stream is starved() */
-	atomic<bool> of_a_proxy_ =
-		false; /**< its peer is a proxy, which has named no client (yet) */
 
     private:
 	atomic<std::uint32_t> state_ = claimed;
@@ -391,7 +389,12 @@ class strand : public executor {
 	strand *next_ = nullptr; /* in a strand_queue, which owns the claim then */
 	const softirq_pages *softirq_ = nullptr; /* set while in softirq */
 	atomic<std::uint32_t> deadline_ = 0; /* written in turns, and by expire() */
-	atomic<std::uint16_t> ended_ = 0; /* an errno, once */
+	atomic<std::uint8_t> ended_ = 0; /* an errc, once */
+
+    protected:
+	atomic<bool> of_a_proxy_ = false; /**< its peer is one that has named no client (yet) */
+
+    private:
 	unsigned short budget_ = 0; /* of who advances: what is left of the turn's share */
 };
 

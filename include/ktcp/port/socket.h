@@ -435,7 +435,7 @@ bool ktcp_sock_has_unread(const struct socket *sock);
 
 /**
  * ktcp_sock_is_lost() - is the connection over, and its peer has not finished? A reset, a timeout of TCP's, ss -K.
- * What comes behind the peer's FIN is no loss: its stream is whole. KTCP_SOCK_STATE tells of a loss, and it ends
+ * A reset behind the peer's FIN is no loss: its stream is whole. KTCP_SOCK_STATE tells of a loss, and it ends
  * a wait for a poke alone.
  * Context: any.
  */

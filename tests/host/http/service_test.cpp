@@ -1146,7 +1146,7 @@ struct waiting : logging {
 
 } // namespace
 
-/* No answer failed: there is nobody to have it. */
+/* The handler did not fail. Its client has gone. */
 TEST(http_done, hears_that_a_client_left_while_its_handler_waited)
 {
 	std::string log;

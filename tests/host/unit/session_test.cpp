@@ -511,7 +511,7 @@ TEST_F(table_test, ends_few_at_a_time)
 		finish(at(i));
 }
 
-/* A mass of sessions that end keeps nobody else's deadline waiting. */
+/* A mass of sessions that end delays no other deadline. */
 TEST_F(table_test, those_that_end_do_not_delay_others)
 {
 	constexpr std::size_t all = 5000;
