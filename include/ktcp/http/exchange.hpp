@@ -20,7 +20,7 @@ enum class fate : std::uint8_t {
 	next_request,
 	close,
 	linger, /**< say the last word, and listen until the client has had time to read it */
-	over, /**< say nothing more; a response that is cut has set a reset (stream::cut()) */
+	over, /**< say nothing more; a response that was cut has set a reset, if it needs one (stream) */
 };
 
 /** The facts of one exchange. Any context. */

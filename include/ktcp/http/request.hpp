@@ -245,12 +245,14 @@ inline task_of<void> request::tell_client()
 	if (stream_.is_cut())
 		co_return errc::epipe;
 
-	stream::sending whole(stream_, stream_.output().size());
+	constexpr std::string_view interim = "HTTP/1.1 100 Continue\r\n\r\n";
+	stream::sending whole(stream_, stream_.output().size() +
+					       (exchange_.wants_interim() ? interim.size() : 0));
 	auto told = co_await stream_.write_output();
 
 	/* A response may have begun meanwhile. */
 	if (told && exchange_.wants_interim())
-		told = co_await peer().write(std::string_view("HTTP/1.1 100 Continue\r\n\r\n"));
+		told = co_await peer().write(interim);
 	co_return whole.ends(told);
 }
 

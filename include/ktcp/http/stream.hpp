@@ -148,7 +148,7 @@ class stream {
 
 	class sending;
 
-	/** Did a part of a response not leave as a whole? Then the connection ends in a reset. */
+	/** Did a part of a response not leave as a whole? Then the connection ends, in a reset if it needs one. */
 	bool is_cut() const noexcept
 	{
 		return cut_;

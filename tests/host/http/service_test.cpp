@@ -573,6 +573,20 @@ TEST_F(http_service, tells_a_waiting_client_to_continue)
 		 ok(get("/", "Expect: 100-continue\r\n"), "hello") });
 }
 
+/* An answer behind a part of the interim one would be no answer. */
+TEST_F(http_service, resets_where_the_client_takes_a_part_of_the_interim_answer)
+{
+	client one(*service);
+
+	one.read_only(10);
+	one.send(request_of("POST", "/echo", "Content-Length: 2\r\nExpect: 100-continue\r\n"));
+	EXPECT_TRUE(one.is_waited_for());
+	one.wait_ms(200'000);
+	EXPECT_TRUE(one.over());
+	EXPECT_TRUE(one.was_reset());
+	EXPECT_EQ(one.received(), "HTTP/1.1 1");
+}
+
 TEST_F(http_service, says_nothing_interim_within_a_response)
 {
 	const std::string begun = head_of("200 OK") +
