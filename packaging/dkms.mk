@@ -10,7 +10,7 @@
 # modules, and hands the words to each.
 #
 # If a module did not build, DKMS would fail, and with it the installation of that kernel. DKMS 3.0.10 has no
-# way to leave a module out. A second try has the memory for itself. If that fails, too, another module takes its
+# way to leave a module out. A second try, by one job, takes less memory. If that fails, too, another module takes its
 # place, which refuses to be loaded and says why (refused.c).
 # DKMS_LOG is where its log of this build will be.
 
@@ -24,8 +24,8 @@ export LC_MESSAGES := C
 modules: $(modules)
 
 $(modules):
-	@{ $(MAKE) -C examples/$@ || $(MAKE) -j1 -C examples/$@ || $(MAKE) -f dkms.mk refuse-$@; } >$@.log 2>&1; \
-		status=$$?; cat $@.log; exit $$status
+	@$(MAKE) -C examples/$@ >$@.log 2>&1 || $(MAKE) -j1 -C examples/$@ >$@.log 2>&1 || \
+		$(MAKE) -f dkms.mk refuse-$@ >>$@.log 2>&1; status=$$?; cat $@.log; exit $$status
 
 # The first line of the log that names an error goes into the module. If not even C can be built, it is all of the
 # module. modinfo shows it then, and the kernel does not take the file for a module.
