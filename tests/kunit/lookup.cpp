@@ -107,10 +107,34 @@ void a_device_that_has_gone(ktcp_test::context &context)
 	ktcp_kunit_bind_to_device(both.server.raw(), 0);
 }
 
+/* A reset behind the peer's end is no loss. This is. */
+void one_that_is_dropped_behind_its_peers_end_is_lost(ktcp_test::context &context)
+{
+	ktcp_test::pair both;
+	char byte;
+
+	KTCP_REQUIRE_EQ(both.connect(), 0);
+	KTCP_CHECK_EQ(ktcp_sock_shutdown(both.client.raw(), KTCP_SHUT_WR), 0);
+	KTCP_CHECK_EQ(both.server.recv(&byte, 1), 0);
+	KTCP_CHECK(!ktcp_sock_is_lost(both.server.raw()));
+
+	const unsigned int port = both.listener.port(), peer = both.client.port();
+
+	KTCP_CHECK(ktcp::for_each_established(
+		nullptr,
+		[&](const ktcp_tcp_identity &each) {
+			return each.local.port == port && each.remote.port == peer;
+		},
+		[&](tcp_sock found) { return found.abort(errc::econnreset).has_value(); }));
+	KTCP_CHECK(ktcp_sock_is_lost(both.server.raw()));
+}
+
 } // namespace
 
 KTCP_SUITE(lookup,
 	   { "a fatal signal leaves no reference", KTCP_CASE(a_signal_leaves_no_reference) },
 	   { "TIME-WAIT ends", KTCP_CASE(time_wait_ends) },
 	   { "a socket is found by the number of a device that has gone",
-	     KTCP_CASE(a_device_that_has_gone) });
+	     KTCP_CASE(a_device_that_has_gone) },
+	   { "a socket that is dropped behind its peer's end is lost",
+	     KTCP_CASE(one_that_is_dropped_behind_its_peers_end_is_lost) });

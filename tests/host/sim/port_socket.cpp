@@ -390,7 +390,8 @@ void ktcp_sock_unlock_bh(struct sock *sk)
 
 static bool is_lost(const tcp &s)
 {
-	return s.state == sim::tcp_state::done && !s.fin_received;
+	return s.state == sim::tcp_state::done &&
+	       (!s.fin_received || (s.error && s.error != EPIPE));
 }
 
 int ktcp_sock_wait_for_poke(struct socket *sock, unsigned int events, int timeout_ms, bool *poked)

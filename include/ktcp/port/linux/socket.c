@@ -602,10 +602,19 @@ bool ktcp_sock_has_unread(const struct socket *sock)
 	return unread > sock_flag(sock->sk, SOCK_DONE);
 }
 
-/* tcp_fin() sets the flag, and tcp_done() the state behind it: inet_sk_state_store() pairs with this load. */
+/*
+ * tcp_fin() sets the flag, and tcp_reset(), tcp_write_err() and tcp_abort() the error. tcp_done() sets the state behind
+ * them: inet_sk_state_store() pairs with this load. A reset behind the FIN is EPIPE.
+ */
 bool ktcp_sock_is_lost(const struct socket *sock)
 {
-	return inet_sk_state_load(sock->sk) == TCP_CLOSE && !sock_flag(sock->sk, SOCK_DONE);
+	const struct sock *sk = sock->sk;
+	int error;
+
+	if (inet_sk_state_load(sk) != TCP_CLOSE)
+		return false;
+	error = READ_ONCE(sk->sk_err);
+	return !sock_flag(sk, SOCK_DONE) || (error && error != EPIPE);
 }
 
 uint32_t ktcp_sock_unheard_ms(const struct socket *sock)

@@ -46,6 +46,7 @@ struct socket {
 	std::mutex poke_lock;
 	int poke = -1; /* an eventfd, once somebody waited who may be poked; under poke_lock */
 	mutable std::atomic<int> lost{ 0 }; /* as sk_err was, which the system tells once */
+	std::atomic<bool> finished{ false }; /* the peer has, and a read was told so */
 	std::atomic<uint64_t> sent{ 0 };
 	/* How many of those were acknowledged when it was last asked, and since when. */
 	mutable std::atomic<uint64_t> taken{ 0 };
@@ -437,7 +438,8 @@ bool ktcp_sock_is_lost(const struct socket *sock)
 	if (!sock->lost && poll(&over, 1, 0) > 0 && over.revents & POLLERR &&
 	    !getsockopt(sock->fd, SOL_SOCKET, SO_ERROR, &error, &size))
 		sock->lost = error;
-	return sock->lost && sock->lost != EPIPE; /* a reset behind the peer's FIN */
+	/* A reset behind the peer's FIN is none. */
+	return sock->lost && sock->lost != EPIPE;
 }
 
 long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size)
@@ -446,7 +448,11 @@ long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size)
 
 	if (got < 0)
 		return told(sock, errno);
-	return got || !size || !sock->lost || sock->lost == EPIPE ? got : -sock->lost;
+	if (got || !size)
+		return got;
+	if (!sock->lost || sock->lost == EPIPE)
+		sock->finished = true;
+	return sock->finished ? 0 : -sock->lost;
 }
 
 long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned int flags)
