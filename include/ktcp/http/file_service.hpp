@@ -32,6 +32,7 @@
 #include <ktcp/http/representation.hpp>
 #include <ktcp/http/response.hpp>
 #include <ktcp/port/random.h>
+#include <ktcp/timer.hpp>
 
 namespace ktcp::http
 {
@@ -172,6 +173,7 @@ class file_service {
 				 range_set ranges) const;
 	task_of<void> send_bytes(request &asked, response &to, const file &from,
 				 byte_range range) const;
+	static task_of<void> grows(request &asked, const file &from);
 	task_of<void> copy_bytes(request &asked, response &to, const file &from,
 				 byte_range range) const;
 
@@ -626,7 +628,7 @@ inline task_of<void> file_service::send_bytes(request &asked, response &to, cons
 	while (range.size) {
 		if (const auto ready = co_await asked.peer().may_sleep(); !ready)
 			co_return ready;
-		if (!from.unchanged()) {
+		if (!from.unchanged() && !co_await grows(asked, from)) {
 			to.abandon(); /* a client may not take parts of two for one */
 			co_return errc::eio;
 		}
@@ -650,6 +652,23 @@ inline task_of<void> file_service::send_bytes(request &asked, response &to, cons
 	co_return result<void>();
 }
 
+/*
+ * It has another time, and its size as before: an append is under way, perhaps. That sets the time before the size
+ * (generic_file_write_iter()). Then it is unchanged soon.
+ */
+inline task_of<void> file_service::grows(request &asked, const file &from)
+{
+	constexpr unsigned int looks = 10, pause_ms = 2;
+
+	for (unsigned int look = 0; look < looks; look++) {
+		KTCP_CO_CHECK(co_await sleep_for(asked.peer(), pause_ms));
+		KTCP_CO_CHECK(co_await asked.peer().may_sleep());
+		if (from.unchanged())
+			co_return result<void>();
+	}
+	co_return errc::eio;
+}
+
 inline task_of<void> file_service::copy_bytes(request &asked, response &to, const file &from,
 					      byte_range range) const
 {
@@ -658,7 +677,7 @@ inline task_of<void> file_service::copy_bytes(request &asked, response &to, cons
 	while (memory && range.size) {
 		if (const auto ready = co_await asked.peer().may_sleep(); !ready)
 			co_return ready;
-		if (!from.unchanged()) {
+		if (!from.unchanged() && !co_await grows(asked, from)) {
 			to.abandon();
 			co_return errc::eio;
 		}

@@ -996,6 +996,29 @@ TEST_F(http_files, one_that_grows_is_cut_at_its_promised_length)
 	EXPECT_FALSE(slow.was_reset());
 }
 
+/* For as long as a file may be about to grow. */
+static void wait_for_growth(client &one)
+{
+	for (int i = 0; i < 10; i++)
+		one.wait_ms(2);
+}
+
+/* The kernel sets the time of a file before its size. */
+TEST_F(http_files, one_that_is_just_about_to_grow_is_sent)
+{
+	client slow(*service);
+
+	slow.read_only(1000);
+	slow.send(get("/big.bin"));
+	write("big.bin", big, long_ago + 1);
+	slow.read_on();
+	EXPECT_FALSE(slow.over());
+	std::ofstream(folder / "big.bin", std::ios::app) << "!";
+	slow.wait_ms(100);
+	EXPECT_TRUE(slow.received().ends_with(big));
+	EXPECT_FALSE(slow.was_reset());
+}
+
 TEST_F(http_files, one_that_shrinks_resets_the_connection)
 {
 	for (const char *range : { "", "Range: bytes=0-100,200-290000\r\n" }) {
@@ -1008,6 +1031,7 @@ TEST_F(http_files, one_that_shrinks_resets_the_connection)
 		EXPECT_FALSE(slow.over());
 		fs::resize_file(folder / "big.bin", 150'000);
 		slow.read_on();
+		wait_for_growth(slow);
 		EXPECT_TRUE(slow.over());
 		EXPECT_TRUE(slow.was_reset());
 		EXPECT_EQ(slow.received().find("hello"), std::string::npos);
@@ -1023,6 +1047,7 @@ TEST_F(http_files, one_that_is_overwritten_in_place_resets_the_connection)
 	/* As rsync does it: the old time is set again behind the last byte, and has not been yet. */
 	write("big.bin", std::string(big.size(), '!'), long_ago + 1);
 	slow.read_on();
+	wait_for_growth(slow);
 	EXPECT_TRUE(slow.was_reset());
 	EXPECT_LT(slow.received().size(), big.size());
 }
