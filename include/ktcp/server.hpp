@@ -288,8 +288,8 @@ class server_base {
 		/* For listeners that are lost. */
 		delayed_work<running> listen_timer{ *this,
 						    [](running &self) { self.accept_now(); } };
-		bool listeners_changed =
-			false; /* the accept work's: what waits in a backlog may have the old options */
+		/* Of the accept work: a connection that waits in a backlog may have the old options. */
+		bool listeners_changed = false;
 		atomic<bool> accepting_soon = false; /* accept_timer is set for it */
 		atomic<bool> unlistening = false; /* accepting is over */
 		bool stopping = false; /* begin_stop() was called */

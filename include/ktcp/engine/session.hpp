@@ -300,8 +300,7 @@ class session_table {
 		const char *name = "ktcp"; /**< threads are named after it */
 		enum placement placement = placement::incoming; /**< on which CPU they run */
 		cpu_list cpus; /**< those of placement::spread; empty: all */
-		bool behind_proxies =
-			false; /**< peers are proxies, until they name clients (rename()) */
+		bool behind_proxies = false; /**< a peer is a proxy until it names a client */
 		session_timeouts timeouts; /**< when quiet ones are ended */
 		kmem_cache sessions; /**< objects of model->session_size */
 		page_pool buffers; /**< read() borrows from it */

@@ -466,14 +466,6 @@ class stream {
 		return reinterpret_cast<char *>(const_cast<std::byte *>(out_.bytes().data()));
 	}
 
-	connection &peer_;
-	const struct options &options_;
-	date_clock &clock_;
-	received input_;
-	buffer out_;
-	std::size_t used_ = 0; /* of out_ */
-	std::size_t settled_ = 0; /* of used_: complete */
-	std::size_t first_ = 0; /* of settled_: earlier responses */
 	/*
 	 * Output will not leave. A server that stops resets nothing that TCP has already, if the client sees by itself
 	 * that the rest is missing.
@@ -486,6 +478,14 @@ class stream {
 			cut_ = true;
 	}
 
+	connection &peer_;
+	const struct options &options_;
+	date_clock &clock_;
+	received input_;
+	buffer out_;
+	std::size_t used_ = 0; /* of out_ */
+	std::size_t settled_ = 0; /* of used_: complete */
+	std::size_t first_ = 0; /* of settled_: earlier responses */
 	strand_lock writers_;
 	std::uint32_t receive_until_ = 0, send_until_ = 0;
 	std::uint32_t armed_ = 0; /* the one that the connection has */

@@ -65,8 +65,7 @@ struct machine {
 	std::uint64_t real_seconds = 1'704'067'200; /**< Mon, 01 Jan 2024 00:00:00 GMT */
 	std::size_t buffers = 0; /**< that connections have borrowed */
 	std::size_t allocations = 0; /**< so far, of any kind */
-	std::size_t kmalloc_bytes =
-		0; /**< that ktcp_kmalloc() gave, and that were not freed: see kmalloc_size() */
+	std::size_t kmalloc_bytes = 0; /**< of ktcp_kmalloc(), not freed: see kmalloc_size() */
 	std::size_t failing = SIZE_MAX; /**< the number of the allocation that finds no memory */
 	bool atomic_fails = false; /**< no memory is to be had without sleeping */
 	std::function<void()> rescheduled; /**< called by long work between two parts */
