@@ -90,18 +90,14 @@ class [[gnu::warn_unused]] within_operation : public wait {
 	void await_suspend(std::coroutine_handle<> self) noexcept
 	{
 		what_.await_suspend(self);
-		/* It waits for another turn perhaps, whose share is not used up, or which may do more. */
-		untried_ = ms_ == 0 && turn_goes_on();
 		fire = [](timer &due) {
 			auto &one = static_cast<within_operation &>(due);
 
 			if constexpr (std::derived_from<Operation, waiter>)
 				if (one.what_.is_ready) /* in time, and to be resumed */
 					return;
-			if (std::exchange(one.untried_, false)) { /* the next turn tries it first */
-				one.park(1, one.who);
+			if (one.tries_again(one.ms_))
 				return;
-			}
 			one.forget();
 			one.what_.fail(error_code(errc::etimedout).code());
 			one.go_on();
@@ -118,7 +114,6 @@ class [[gnu::warn_unused]] within_operation : public wait {
     private:
 	Operation &what_;
 	unsigned int ms_;
-	bool untried_ = false;
 };
 
 template <class T>
@@ -143,6 +138,8 @@ class [[gnu::warn_unused]] within_task : public wait {
 		fire = [](timer &due) {
 			auto &one = static_cast<within_task &>(due);
 
+			if (one.tries_again(one.ms_))
+				return;
 			one.what_ = basic_task<T>(); /* destroyed where it waits */
 			one.status = error_code(errc::etimedout).code();
 			one.go_on();

@@ -103,11 +103,20 @@ class wait : public timer {
 		return by_.sources();
 	}
 
-	/* Is there another turn at once, since this one may not do more? */
-	bool turn_goes_on() const noexcept
+	/*
+	 * Its time is over, and it had none. If this turn may not do more, another comes at once, and tries it first.
+	 * So it does once.
+	 */
+	bool tries_again(unsigned int ms) noexcept
 	{
-		return by_.came_to(outcome::yield) || by_.came_to(outcome::process) ||
-		       by_.came_to(outcome::sleep);
+		const bool goes_on = by_.came_to(outcome::yield) || by_.came_to(outcome::process) ||
+				     by_.came_to(outcome::sleep);
+
+		if (ms || !goes_on || again_)
+			return false;
+		again_ = true;
+		park(1, who);
+		return true;
 	}
 
 	/* It is there. If the turn's share is used up, who waits goes on in the next. */
@@ -181,6 +190,7 @@ class wait : public timer {
     private:
 	bool later_ = false;
 	bool gone_ = false;
+	bool again_ = false;
 };
 
 /* The await on a signal: until it holds something. One coroutine at a time. */

@@ -228,6 +228,22 @@ TEST_F(timer_test, without_time_it_is_tried_though_the_share_is_used_up)
 	EXPECT_EQ(reads, 200);
 }
 
+/* The same of a task. */
+TEST_F(timer_test, without_time_a_task_is_tried_though_the_share_is_used_up)
+{
+	int count = 0;
+
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillRepeatedly(receive("x"));
+	serve([&](ktcp::connection &peer) -> task {
+		while (const auto got = co_await within(peer, 0, reads(peer)))
+			if (++count == 200)
+				break;
+	});
+	while (peer->advance() == progress::yielded)
+		;
+	EXPECT_EQ(count, 200);
+}
+
 /* Nor does a turn that may not sleep end the sending. */
 TEST_F(timer_test, without_time_it_is_tried_where_it_may_be)
 {
