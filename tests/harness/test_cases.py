@@ -21,6 +21,7 @@ TEST(b, fails) { EXPECT_EQ(1, 2) << "one is not two"; }
 TEST(b, passes_too) {}
 TEST(c, crashes) { volatile int *nothing = nullptr; *nothing = 1; }
 TEST(c, passes) {}
+TEST(c, shifts_too_far) { volatile int far = 40; volatile int one = 1; one = one << far; }
 TEST(c, leaves) { _exit(0); }
 TEST(c, is_skipped) { GTEST_SKIP(); }
 TEST(d, hangs) { for (;;) pause(); }
@@ -42,7 +43,8 @@ def folder(tmp_path_factory):
     packages.install("host")
     here = tmp_path_factory.mktemp("build")
     (here / "cases.cpp").write_text(PROGRAM)
-    subprocess.run([debian.release().cxx, "-g1", "-fsanitize=address", "-o", here / "program", here / "cases.cpp",
+    subprocess.run([debian.release().cxx, "-g1", "-fsanitize=address,undefined",
+                    "-fsanitize-undefined-trap-on-error", "-o", here / "program", here / "cases.cpp",
                     "-lgtest", "-lgtest_main", "-pthread"], check=True)
     lines = [f"add_test(plain/{name} {name})\n" for name in ("true", "false")]
     for each in subprocess.check_output([here / "program", "--gtest_list_tests"], text=True).splitlines():
@@ -71,13 +73,14 @@ def test_each_has_its_verdict(folder, monkeypatch, capsys):
     assert {name: each.outcome for name, each in cases.items()} == {
         "plain/true": "passed", "plain/false": "failed", "x/a.passes": "passed", "x/a.leaks": "failed",
         "x/b.passes": "passed", "x/b.fails": "failed", "x/b.passes_too": "passed", "x/c.crashes": "failed",
-        "x/c.passes": "passed", "x/c.leaves": "failed", "x/c.is_skipped": "skipped", "x/d.hangs": "failed",
+        "x/c.passes": "passed", "x/c.shifts_too_far": "failed", "x/c.leaves": "failed", "x/c.is_skipped": "skipped", "x/d.hangs": "failed",
         "x/d.passes": "passed"}
     for name, words in (("a.leaks", "LeakSanitizer"), ("b.fails", "one is not two"), ("c.crashes", "AddressSanitizer"),
+                        ("c.shifts_too_far", "ILL"), ("c.shifts_too_far", "cases.cpp:"),
                         ("d.hangs", "said nothing for 5")):
         assert words in cases[f"x/{name}"].text
         assert f"FAILED: x/{name}" in said
-    assert "x: 5 passed, 6 failed" in said and said.splitlines()[-1] == "6 passed, 7 failed"
+    assert "x: 5 passed, 7 failed" in said and said.splitlines()[-1] == "6 passed, 8 failed"
 
 
 def test_those_that_are_asked_for_run(folder, monkeypatch, capsys):
