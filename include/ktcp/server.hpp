@@ -41,9 +41,12 @@
 #include <ktcp/engine/admission.hpp>
 #include <ktcp/engine/event_driven.hpp>
 #include <ktcp/engine/listeners.hpp>
+#include <ktcp/engine/model.hpp>
 #include <ktcp/engine/proxied.hpp>
 #include <ktcp/engine/server_files.hpp>
 #include <ktcp/engine/session.hpp>
+#include <ktcp/engine/session_resources.hpp>
+#include <ktcp/engine/session_table.hpp>
 #include <ktcp/engine/softirq.hpp>
 #include <ktcp/engine/thread_per_connection.hpp>
 #include <ktcp/engine/work_per_connection.hpp>
@@ -199,7 +202,7 @@ class server_base {
 
 	/** As server::start(), once the model is known. */
 	result<void> start(const server_options &options, const struct model &model,
-			   detail::habits habits, session_table::handler_function handle,
+			   detail::habits habits, session::handler_function handle,
 			   const void *handler) noexcept;
 
     private:
@@ -216,8 +219,7 @@ class server_base {
 		{
 		}
 
-		result<void> set_up(const struct model &model,
-				    session_table::handler_function handle,
+		result<void> set_up(const struct model &model, session::handler_function handle,
 				    const void *handler) noexcept;
 		result<void> make_turns() noexcept;
 		result<void> choose_cpus() noexcept;
@@ -276,7 +278,7 @@ class server_base {
 		atomic<unsigned int> changed = 0; /* the accept work is to heed these: */
 		static constexpr unsigned int heed_listeners = 1, heed_rules = 2;
 		detail::admission admission;
-		session_table::handler_function handle_client = nullptr; /* behind a proxy … */
+		session::handler_function handle_client = nullptr; /* behind a proxy … */
 		const void *client_handler = nullptr; /* … with this */
 		detail::listeners listeners;
 		session_table sessions;
@@ -408,8 +410,7 @@ class joined_name {
 } // namespace detail
 
 inline result<void> server_base::start(const server_options &options, const struct model &model,
-				       detail::habits habits,
-				       session_table::handler_function handle,
+				       detail::habits habits, session::handler_function handle,
 				       const void *handler) noexcept
 {
 	if (live_)
@@ -489,7 +490,7 @@ inline result<void> server_base::running::choose_cpus() noexcept
 }
 
 inline result<void> server_base::running::set_up(const struct model &model,
-						 session_table::handler_function handle,
+						 session::handler_function handle,
 						 const void *handler) noexcept
 {
 	auto &use = sessions.use();

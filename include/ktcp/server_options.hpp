@@ -14,6 +14,7 @@
 #include <ktcp/engine/peer_rules.hpp>
 #include <ktcp/engine/server_files.hpp>
 #include <ktcp/engine/session.hpp>
+#include <ktcp/engine/session_resources.hpp>
 #include <ktcp/kernel/socket_options.hpp>
 #include <ktcp/net/prefix.hpp>
 

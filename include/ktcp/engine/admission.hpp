@@ -11,6 +11,7 @@
 #include <ktcp/engine/accept_rate.hpp>
 #include <ktcp/engine/peer_rules.hpp>
 #include <ktcp/engine/session.hpp>
+#include <ktcp/engine/session_table.hpp>
 #include <ktcp/engine/statistics.hpp>
 #include <ktcp/net/endpoint.hpp>
 #include <ktcp/net/prefix.hpp>

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include <ktcp/engine/session.hpp>
+#include <ktcp/engine/session_table.hpp>
 #include <ktcp/port/thread.h>
 
 namespace ktcp
@@ -79,7 +80,7 @@ class blocking_session : public session {
 			static_cast<void>(socket().wait(interest() & (KTCP_SOCK_READABLE |
 								      KTCP_SOCK_WRITABLE),
 							patience_ms(ktcp_now_ms()), &poked_));
-		static_cast<void>(overdue(ktcp_now_ms()));
+		static_cast<void>(table().overdue(*this, ktcp_now_ms()));
 	}
 
 	/*
@@ -101,7 +102,7 @@ class blocking_session : public session {
 	/* For how long it may sleep; -1: any time. */
 	int patience_ms(std::uint64_t now_ms) const noexcept
 	{
-		const std::uint64_t next = next_look_ms(now_ms);
+		const std::uint64_t next = next_look_ms(table().use().timeouts, now_ms);
 
 		return next == timer_wheel::never ?
 			       -1 :

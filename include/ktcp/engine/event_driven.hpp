@@ -27,7 +27,9 @@
 #include <cstdint>
 #include <utility>
 
+#include <ktcp/engine/model.hpp>
 #include <ktcp/engine/session.hpp>
+#include <ktcp/engine/session_table.hpp>
 #include <ktcp/engine/trace.hpp>
 
 namespace ktcp
@@ -101,13 +103,13 @@ class event_session : public session, ktcp_sock_hook, work_base<event_session> {
 	 */
 	std::uint64_t look(std::uint64_t now_ms) noexcept
 	{
-		const bool over = overdue(now_ms);
+		const bool over = table().overdue(*this, now_ms);
 
 		/* Another context advances it, sees that, and may change its times: look again soon. */
 		if (!claim(over ? event_over : 0))
 			return why_ended() ? now_ms : timer_wheel::never;
 
-		const std::uint64_t next = next_look_ms(now_ms);
+		const std::uint64_t next = next_look_ms(table().use().timeouts, now_ms);
 
 		/* No event tells that memory is back, or that a timer is due. */
 		if (over || starved() || next_timer_ms() <= now_ms || !give_up_claim(interest()))

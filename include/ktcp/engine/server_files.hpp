@@ -16,7 +16,9 @@
 #include <span>
 
 #include <ktcp/base/atomic.hpp>
-#include <ktcp/engine/session.hpp>
+#include <ktcp/engine/session_reader.hpp>
+#include <ktcp/engine/session_table.hpp>
+#include <ktcp/engine/statistics.hpp>
 #include <ktcp/kernel/proc.hpp>
 #include <ktcp/net/endpoint_text.hpp>
 #include <ktcp/port/listeners.h>

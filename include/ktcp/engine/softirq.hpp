@@ -11,6 +11,7 @@
 #include <utility>
 
 #include <ktcp/engine/event_driven.hpp>
+#include <ktcp/engine/model.hpp>
 
 namespace ktcp
 {

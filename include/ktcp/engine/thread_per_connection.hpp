@@ -14,6 +14,7 @@
 #include <utility>
 
 #include <ktcp/engine/blocking.hpp>
+#include <ktcp/engine/model.hpp>
 #include <ktcp/kernel/thread.hpp>
 
 namespace ktcp

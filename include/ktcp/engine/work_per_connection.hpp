@@ -13,6 +13,7 @@
 #include <utility>
 
 #include <ktcp/engine/blocking.hpp>
+#include <ktcp/engine/model.hpp>
 
 namespace ktcp
 {

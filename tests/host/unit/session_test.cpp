@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * ktcp/engine/session.hpp: the table of a server's connections, with a model that does
- * nothing of its own accord.
+ * ktcp/engine/session_table.hpp and what it stands on: the table of a server's connections, with a
+ * model that does nothing of its own accord.
  */
-#include <ktcp/engine/session.hpp>
+#include <ktcp/engine/session_table.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -40,8 +40,8 @@ class passive_session : public session {
 	using session::advance;
 	using session::cpu;
 	using session::next_look_ms;
-	using session::overdue;
 	using session::progress;
+	using session::table;
 
 	passive_session(ktcp::session_table &table, ktcp::socket &&socket)
 		: session(table, std::move(socket))
@@ -75,9 +75,9 @@ constexpr struct ktcp::model passive = {
 			auto &passive = static_cast<passive_session &>(self);
 
 			record->looks++;
-			if (passive.overdue(now_ms) || passive.starved())
+			if (passive.table().overdue(passive, now_ms) || passive.starved())
 				record->woken.push_back(&self);
-			return passive.next_look_ms(now_ms);
+			return passive.next_look_ms(passive.table().use().timeouts, now_ms);
 		},
 	.destroy = [](session &self) { static_cast<passive_session &>(self).~passive_session(); },
 };

@@ -16,7 +16,7 @@
 
 #include <gmock/gmock.h>
 
-#include <ktcp/engine/session.hpp>
+#include <ktcp/engine/session_table.hpp>
 
 #include "mock_port.hpp"
 
