@@ -9,7 +9,9 @@
 #include <cstddef>
 #include <string_view>
 
-#include <ktcp/http/parse/head.hpp>
+#include <ktcp/base/text.hpp>
+#include <ktcp/http/parse/characters.hpp>
+#include <ktcp/http/parse/field.hpp>
 
 namespace ktcp::http
 {

@@ -11,8 +11,9 @@
 #include <optional>
 #include <string_view>
 
+#include <ktcp/http/parse/characters.hpp>
 #include <ktcp/http/parse/date.hpp>
-#include <ktcp/http/parse/head.hpp>
+#include <ktcp/http/parse/field.hpp>
 
 namespace ktcp::http
 {

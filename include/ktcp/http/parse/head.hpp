@@ -10,48 +10,20 @@
 #ifndef KTCP_HTTP_PARSE_HEAD_HPP
 #define KTCP_HTTP_PARSE_HEAD_HPP
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
-#include <type_traits>
 
 #include <ktcp/base/setting.hpp>
 #include <ktcp/base/text.hpp>
-#include <ktcp/net/endpoint_parse.hpp>
+#include <ktcp/http/parse/authority.hpp>
+#include <ktcp/http/parse/characters.hpp>
+#include <ktcp/http/parse/field.hpp>
+#include <ktcp/http/parse/framing.hpp>
+#include <ktcp/http/parse/method.hpp>
 
 namespace ktcp::http
 {
-
-/** The methods that are known; any other is answered by 501. */
-enum class method : std::uint8_t { get, head, post, put, del, options, patch };
-
-/** A method as a request has it. */
-constexpr std::string_view name_of(method one) noexcept
-{
-	using enum method;
-
-	switch (one) {
-	case get:
-		return "GET";
-	case head:
-		return "HEAD";
-	case post:
-		return "POST";
-	case put:
-		return "PUT";
-	case del:
-		return "DELETE";
-	case options:
-		return "OPTIONS";
-	case patch:
-		return "PATCH";
-	}
-	return "-";
-}
-
-/** How a body is delimited (RFC 9112, section 6.3). */
-enum class framing : std::uint8_t { none, length, chunked };
 
 /** The limits of a head. They may change while it is parsed. */
 struct head_limits {
@@ -61,293 +33,6 @@ struct head_limits {
 	setting<std::uint32_t> fields = 100; /**< beyond: 431 */
 	setting<std::uint64_t> body_bytes = 1
 					    << 20; /**< of a declared Content-Length; beyond: 413 */
-};
-
-namespace detail
-{
-
-constexpr char lower(char c) noexcept
-{
-	return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-}
-
-/** Equal but for the case of ASCII letters. @p b is in lower case. */
-constexpr bool same_text(std::string_view a, std::string_view b) noexcept
-{
-	if (a.size() != b.size())
-		return false;
-	for (std::size_t i = 0; i < a.size(); i++)
-		if (lower(a[i]) != b[i])
-			return false;
-	return true;
-}
-
-/* Of characters and a literal, one after the other: without a loop, or a call of memcmp(). */
-template <std::size_t Size, class Fold>
-constexpr bool same_as(std::string_view a, const char (&b)[Size], Fold fold) noexcept
-{
-	if (a.size() != Size - 1)
-		return false;
-
-	unsigned int differences = 0;
-
-#pragma GCC unroll 32
-	for (std::size_t i = 0; i < Size - 1; i++)
-		differences |= static_cast<unsigned int>((a[i] | fold(b[i])) ^ b[i]);
-	return !differences;
-}
-
-/** The same for a literal. */
-template <std::size_t Size>
-constexpr bool same_text(std::string_view a, const char (&b)[Size]) noexcept
-{
-	return same_as(a, b, [](char c) { return c >= 'a' && c <= 'z' ? 0x20 : 0; });
-}
-
-/** Equal to a literal. */
-template <std::size_t Size>
-constexpr bool is_text(std::string_view a, const char (&b)[Size]) noexcept
-{
-	return same_as(a, b, [](char) { return 0; });
-}
-
-constexpr bool is_digit(char c) noexcept
-{
-	return c >= '0' && c <= '9';
-}
-
-/* Its value, -1 if it is none. */
-constexpr int hex_digit(char c) noexcept
-{
-	const char l = lower(c);
-
-	return is_digit(c) ? c - '0' : l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
-}
-
-constexpr bool is_alnum(char c) noexcept
-{
-	return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z');
-}
-
-/* The classes of a character, looked up: heads are read one by one. */
-enum char_class : std::uint8_t {
-	in_token = 1, /* RFC 9110, section 5.6.2 */
-	in_field = 2, /* a field's value: no control but HTAB */
-	in_host = 4, /* RFC 3986, section 3.2.2: reg-name */
-	in_target = 8, /* visible, but for a fragment; what is not ASCII as clients send it */
-	in_uri = 16, /* RFC 3986: what stands for itself in a path or a query */
-};
-
-struct char_table {
-	constexpr char_table() noexcept
-	{
-		for (unsigned int i = 0; i < 256; i++) {
-			const char c = static_cast<char>(i);
-
-			if (is_alnum(c))
-				of[i] |= in_token | in_host;
-			if ((i >= 0x20 || c == '\t') && i != 0x7f)
-				of[i] |= in_field;
-			if (i > 0x20 && i != 0x7f && c != '#')
-				of[i] |= in_target;
-			if (is_alnum(c))
-				of[i] |= in_uri;
-		}
-		for (char c : std::string_view("!#$%&'*+-.^_`|~"))
-			of[static_cast<unsigned char>(c)] |= in_token;
-		for (char c : std::string_view("-._~!$&'()*+,;="))
-			of[static_cast<unsigned char>(c)] |= in_host | in_uri;
-		for (char c : std::string_view("/:@?"))
-			of[static_cast<unsigned char>(c)] |= in_uri;
-	}
-
-	std::uint8_t of[256] = {};
-};
-
-inline constexpr char_table characters;
-
-constexpr bool is(char_class what, char c) noexcept
-{
-	return characters.of[static_cast<unsigned char>(c)] & what;
-}
-
-/* How many of the first characters are of a class. */
-constexpr std::size_t span_of(char_class what, std::string_view text) noexcept
-{
-	std::size_t length = 0;
-
-	while (length < text.size() && is(what, text[length]))
-		length++;
-	return length;
-}
-
-constexpr bool is_token(char c) noexcept
-{
-	return is(in_token, c);
-}
-
-constexpr bool is_token(std::string_view text) noexcept
-{
-	return !text.empty() && span_of(in_token, text) == text.size();
-}
-
-/* Eight characters as one number, for tests of all of them at once. */
-inline std::uint64_t load_eight(const char *text) noexcept
-{
-	std::uint64_t eight;
-
-	__builtin_memcpy(&eight, text, sizeof(eight));
-	return eight;
-}
-
-constexpr std::uint64_t each_byte = 0x0101010101010101;
-
-/* Not 0 if one of eight characters is below @p limit (up to 128); others may be, above it. */
-constexpr std::uint64_t any_below(std::uint64_t eight, unsigned char limit) noexcept
-{
-	return (eight - each_byte * limit) & ~eight & (each_byte << 7);
-}
-
-constexpr bool is_field_text(std::string_view text) noexcept
-{
-	if (!std::is_constant_evaluated() && text.size() >= 8) {
-		const auto suspect = [&](std::size_t from) {
-			const std::uint64_t eight = load_eight(text.data() + from);
-
-			return any_below(eight, 0x20) | any_below(eight ^ each_byte * 0x7f, 1);
-		};
-		/* The last eight may be looked at a second time. */
-		std::uint64_t found = suspect(text.size() - 8);
-
-		for (std::size_t from = 0; from + 8 < text.size(); from += 8)
-			found |= suspect(from);
-		if (!found)
-			return true;
-		/* A control character; it may be an HTAB. */
-	}
-	return span_of(in_field, text) == text.size();
-}
-
-/* Where the next LF is; npos if there is none. */
-constexpr std::size_t find_line_end(std::string_view text, std::size_t from) noexcept
-{
-	if (!std::is_constant_evaluated())
-		for (; text.size() - from >= 8; from += 8) {
-			const std::uint64_t found =
-				any_below(load_eight(text.data() + from) ^ each_byte * '\n', 1);
-
-			/* The first is the lowest, and that bit is right. */
-			if (found)
-				return from +
-				       static_cast<unsigned int>(std::countr_zero(found)) / 8;
-		}
-	for (; from < text.size(); from++)
-		if (text[from] == '\n')
-			return from;
-	return text.npos;
-}
-
-/* A percent sign and two hexadecimal digits at the beginning (RFC 3986, section 2.1): which byte;
- * -1: there are none. */
-constexpr int encoded_byte(std::string_view text) noexcept
-{
-	if (text.size() < 3 || text[0] != '%')
-		return -1;
-
-	const int high = hex_digit(text[1]), low = hex_digit(text[2]);
-
-	return high < 0 || low < 0 ? -1 : high << 4 | low;
-}
-
-/* The text between the brackets (RFC 3986, section 3.2.2), which has no zone. */
-constexpr bool is_ip_literal(std::string_view text) noexcept
-{
-	if (text.starts_with('v') || text.starts_with('V')) {
-		const std::size_t dot = text.find('.');
-
-		if (dot == text.npos || dot < 2 || dot + 1 == text.size())
-			return false;
-		for (char c : slice(text, 1, dot - 1))
-			if (hex_digit(c) < 0)
-				return false;
-		for (char c : slice(text, dot + 1))
-			if (!is(in_host, c) && c != ':')
-				return false;
-		return true;
-	}
-
-	std::uint8_t address[16] = {};
-
-	return static_cast<bool>(ktcp::detail::parse_ipv6(text, address));
-}
-
-/* uri-host [ ":" port ], RFC 3986, section 3.2.2: nothing of a path, no user. */
-constexpr bool is_authority(std::string_view text) noexcept
-{
-	std::size_t at = 0;
-
-	if (text.starts_with('[')) {
-		at = text.find(']');
-		if (at == text.npos || !is_ip_literal(slice(text, 1, at - 1)))
-			return false;
-		at++;
-	} else {
-		while (at < text.size()) {
-			if (is(in_host, text[at]))
-				at++;
-			else if (encoded_byte(slice(text, at)) >= 0)
-				at += 3;
-			else
-				break;
-		}
-	}
-	if (at == text.size())
-		return true;
-	if (text[at] != ':')
-		return false;
-	for (char c : slice(text, at + 1))
-		if (!is_digit(c))
-			return false;
-	return true;
-}
-
-constexpr std::string_view trimmed(std::string_view text) noexcept
-{
-	while (!text.empty() && (text.front() == ' ' || text.front() == '\t'))
-		text.remove_prefix(1);
-	while (!text.empty() && (text.back() == ' ' || text.back() == '\t'))
-		text.remove_suffix(1);
-	return text;
-}
-
-/*
- * The next element of a list (RFC 9110, section 5.6.1), taken off @p rest; empty after the last,
- * for empty ones are passed over. A comma within quotes is part of an element; a backslash is no
- * escape, since it is none in an entity tag.
- */
-constexpr std::string_view next_element(std::string_view &rest) noexcept
-{
-	while (!rest.empty()) {
-		std::size_t end = 0;
-
-		for (bool quoted = false; end < rest.size() && (quoted || rest[end] != ','); end++)
-			quoted ^= rest[end] == '"';
-
-		const std::string_view element = trimmed(slice(rest, 0, end));
-
-		rest = slice(rest, end + 1);
-		if (!element.empty())
-			return element;
-	}
-	return {};
-}
-
-} // namespace detail
-
-/** One field of a head. */
-struct field {
-	std::string_view name; /**< as it was sent; compare without case */
-	std::string_view value; /**< without the white space around it */
 };
 
 /**
@@ -433,13 +118,13 @@ class head_parser {
 	/** How long the body is said to be (RFC 9112, section 6.3). */
 	constexpr framing body() const noexcept
 	{
-		return chunked_ ? framing::chunked : has_length_ ? framing::length : framing::none;
+		return framing_.how();
 	}
 
 	/** With framing::length: how long. */
 	constexpr std::uint64_t content_length() const noexcept
 	{
-		return content_length_;
+		return framing_.length();
 	}
 
 	/** May the connection go on after the response? */
@@ -514,24 +199,21 @@ class head_parser {
 		return false;
 	}
 
-	/* Around a value it is legal, but not everyone sees white space in it: then the body is not
-	 * framed as we think. */
-	static constexpr bool has_tab(std::string_view line) noexcept
+	/* 0: it is not refused. */
+	constexpr bool refuse_if(unsigned int status) noexcept
 	{
-		return line.find('\t') != line.npos;
+		return !status || refuse(status);
 	}
 
 	constexpr bool request_line(std::string_view line) noexcept;
 	constexpr bool take_method(std::string_view line) noexcept;
 	constexpr bool take_target(std::string_view target) noexcept;
 	constexpr bool field_line(std::string_view line) noexcept;
-	constexpr bool take_length(std::string_view value) noexcept;
-	constexpr bool take_coding(std::string_view value) noexcept;
 	constexpr bool finish() noexcept;
 
 	const head_limits &limits_;
 	std::string_view text_;
-	std::uint64_t content_length_ = 0;
+	[[no_unique_address]] detail::body_framing framing_;
 	std::uint16_t start_ = 0; /* of the request line: 2 behind an empty one */
 	std::uint16_t line_ = 0; /* where the line to be looked at begins */
 	std::uint16_t scanned_ = 0; /* no LF from line_ to here */
@@ -542,7 +224,6 @@ class head_parser {
 	std::uint8_t minor_ = 0;
 	bool in_fields_ = false;
 	bool absolute_ = false, has_host_ = false;
-	bool has_length_ = false, has_coding_ = false, chunked_ = false;
 	bool close_ = false, keep_alive_ = false, continue_ = false;
 };
 
@@ -634,27 +315,10 @@ constexpr bool head_parser::request_line(std::string_view line) noexcept
 constexpr bool head_parser::take_method(std::string_view line) noexcept
 {
 	const std::size_t end = detail::span_of(detail::in_token, line);
-	const std::string_view name = slice(line, 0, end);
 
 	if (end == line.size() || line[end] != ' ')
 		return false;
-	if (detail::is_text(name, "GET"))
-		method_ = method::get;
-	else if (detail::is_text(name, "HEAD"))
-		method_ = method::head;
-	else if (detail::is_text(name, "POST"))
-		method_ = method::post;
-	else if (detail::is_text(name, "PUT"))
-		method_ = method::put;
-	else if (detail::is_text(name, "DELETE"))
-		method_ = method::del;
-	else if (detail::is_text(name, "OPTIONS"))
-		method_ = method::options;
-	else if (detail::is_text(name, "PATCH"))
-		method_ = method::patch;
-	else
-		return false;
-	return true;
+	return method_of(slice(line, 0, end), method_);
 }
 
 /* Of a line that is too long its first bytes say why. */
@@ -754,47 +418,12 @@ constexpr bool head_parser::field_line(std::string_view line) noexcept
 		break;
 	case 14:
 		if (detail::same_text(name, "content-length"))
-			return has_tab(line) ? refuse(400) : take_length(value);
+			return refuse_if(framing_.take_length(line, value));
 		break;
 	case 17:
 		if (detail::same_text(name, "transfer-encoding"))
-			return has_tab(line) ? refuse(400) : take_coding(value);
+			return refuse_if(framing_.take_coding(line, value));
 		break;
-	}
-	return true;
-}
-
-constexpr bool head_parser::take_length(std::string_view value) noexcept
-{
-	if (has_length_ || value.empty())
-		return refuse(400);
-	has_length_ = true;
-	for (char c : value)
-		if (!detail::is_digit(c))
-			return refuse(400);
-	for (char c : value) {
-		if (content_length_ > (UINT64_MAX - 9) / 10)
-			return refuse(413);
-		content_length_ = content_length_ * 10 + static_cast<unsigned int>(c - '0');
-	}
-	return true;
-}
-
-/* Chunked is the last, once, and alone what can be decoded here (RFC 9112, section 6.1). */
-constexpr bool head_parser::take_coding(std::string_view value) noexcept
-{
-	/* Others take an empty element for a coding, and the last one frames the body. */
-	if (value.empty() || value.starts_with(',') || value.ends_with(','))
-		return refuse(400);
-	for (std::string_view coding; !(coding = detail::next_element(value)).empty();) {
-		if (chunked_)
-			return refuse(400);
-		if (detail::same_text(coding, "chunked"))
-			chunked_ = true;
-		else if (detail::is_token(slice(coding, 0, coding.find_first_of("; \t"))))
-			has_coding_ = true;
-		else
-			return refuse(400);
 	}
 	return true;
 }
@@ -803,21 +432,7 @@ constexpr bool head_parser::finish() noexcept
 {
 	if (minor_ && !has_host_)
 		return refuse(400);
-	if (chunked_ || has_coding_) {
-		/* With another last coding the request has no length (section 6.3). With
-		 * Content-Length it has two. One of HTTP/1.0 may have passed a proxy that knows no
-		 * codings. */
-		if (!chunked_ || has_length_ || !minor_)
-			return refuse(400);
-		if (has_coding_)
-			return refuse(501);
-	}
-	if (content_length_ > limits_.body_bytes)
-		return refuse(413);
-	if (!chunked_ && !has_length_ &&
-	    (method_ == method::post || method_ == method::put || method_ == method::patch))
-		return refuse(411);
-	return true;
+	return refuse_if(framing_.check(method_, minor_, limits_.body_bytes));
 }
 
 } // namespace ktcp::http

@@ -13,7 +13,8 @@
 #include <string_view>
 
 #include <ktcp/base/result.hpp>
-#include <ktcp/http/parse/head.hpp>
+#include <ktcp/base/text.hpp>
+#include <ktcp/http/parse/characters.hpp>
 
 namespace ktcp::http
 {

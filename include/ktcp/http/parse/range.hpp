@@ -10,7 +10,9 @@
 #include <cstdint>
 #include <string_view>
 
-#include <ktcp/http/parse/head.hpp>
+#include <ktcp/base/text.hpp>
+#include <ktcp/http/parse/characters.hpp>
+#include <ktcp/http/parse/field.hpp>
 
 namespace ktcp::http
 {

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * A field of a head: its name, its value, and the elements of a value that is a list (RFC 9110, section 5).
+ */
+#ifndef KTCP_HTTP_PARSE_FIELD_HPP
+#define KTCP_HTTP_PARSE_FIELD_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <type_traits>
+
+#include <ktcp/base/text.hpp>
+#include <ktcp/http/parse/characters.hpp>
+
+namespace ktcp::http
+{
+
+/** One field of a head. */
+struct field {
+	std::string_view name; /**< as it was sent; compare without case */
+	std::string_view value; /**< without the white space around it */
+};
+
+namespace detail
+{
+
+/* Are these characters of a value? */
+constexpr bool is_field_text(std::string_view text) noexcept
+{
+	if (!std::is_constant_evaluated() && text.size() >= 8) {
+		const auto suspect = [&](std::size_t from) {
+			const std::uint64_t eight = load_eight(text.data() + from);
+
+			return any_below(eight, 0x20) | any_below(eight ^ each_byte * 0x7f, 1);
+		};
+		/* The last eight may be looked at a second time. */
+		std::uint64_t found = suspect(text.size() - 8);
+
+		for (std::size_t from = 0; from + 8 < text.size(); from += 8)
+			found |= suspect(from);
+		if (!found)
+			return true;
+		/* A control character; it may be an HTAB. */
+	}
+	return span_of(in_field, text) == text.size();
+}
+
+/* Without the white space around it. */
+constexpr std::string_view trimmed(std::string_view text) noexcept
+{
+	while (!text.empty() && (text.front() == ' ' || text.front() == '\t'))
+		text.remove_prefix(1);
+	while (!text.empty() && (text.back() == ' ' || text.back() == '\t'))
+		text.remove_suffix(1);
+	return text;
+}
+
+/*
+ * The next element of a list (RFC 9110, section 5.6.1), taken off @p rest; empty after the last,
+ * for empty ones are passed over. A comma within quotes is part of an element; a backslash is no
+ * escape, since it is none in an entity tag.
+ */
+constexpr std::string_view next_element(std::string_view &rest) noexcept
+{
+	while (!rest.empty()) {
+		std::size_t end = 0;
+
+		for (bool quoted = false; end < rest.size() && (quoted || rest[end] != ','); end++)
+			quoted ^= rest[end] == '"';
+
+		const std::string_view element = trimmed(slice(rest, 0, end));
+
+		rest = slice(rest, end + 1);
+		if (!element.empty())
+			return element;
+	}
+	return {};
+}
+
+} // namespace detail
+
+} // namespace ktcp::http
+
+#endif
