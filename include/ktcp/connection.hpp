@@ -277,7 +277,7 @@ class connection : public strand, public stream {
 
 	progress go_on() noexcept;
 	bool start() noexcept;
-	void try_again(operation *of_old, unsigned int &resumes) noexcept;
+	void try_again(detail::stream_operation *of_old, unsigned int &resumes) noexcept;
 	void sleep_now(unsigned int &resumes) noexcept;
 	outcome attempt_to_sleep(int &status) noexcept;
 	void look_at_sources() noexcept;
@@ -406,7 +406,7 @@ inline bool connection::start() noexcept
 	return true;
 }
 
-inline void connection::try_again(operation *of_old, unsigned int &resumes) noexcept
+inline void connection::try_again(detail::stream_operation *of_old, unsigned int &resumes) noexcept
 {
 	if (has_next())
 		return;

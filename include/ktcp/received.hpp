@@ -28,11 +28,14 @@ namespace ktcp
 {
 
 class connection;
-class stream;
 class buffer_chain;
 
 namespace detail
 {
+
+class message_operation;
+class read_operation;
+class stream_base;
 
 template <class T>
 class basic_task;
@@ -58,8 +61,8 @@ class borrowed_bytes {
 	borrowed_bytes() noexcept = default;
 
 	/* @data is a buffer of the peer's, or nullptr; the bytes are from begin to end of it. */
-	borrowed_bytes(stream &peer, std::byte *data, std::size_t begin, std::size_t end,
-		       int status) noexcept; /* in stream.hpp */
+	borrowed_bytes(detail::stream_base &peer, std::byte *data, std::size_t begin,
+		       std::size_t end, int status) noexcept; /* in engine/stream_base.hpp */
 
 	/** Take over what @p other has, and leave it without bytes and with @p status. */
 	borrowed_bytes(borrowed_bytes &other, std::int16_t status) noexcept
@@ -83,9 +86,9 @@ class borrowed_bytes {
 		return *this;
 	}
 
-	~borrowed_bytes(); /* in stream.hpp */
+	~borrowed_bytes(); /* in engine/stream_base.hpp */
 
-	stream *peer_ = nullptr; /**< outlives us: we are in its handler's frame */
+	detail::stream_base *peer_ = nullptr; /**< outlives us: we are in its handler's frame */
 	std::byte *data_ = nullptr; /**< a buffer of the peer's, or nullptr; the bytes are … */
 	std::uint32_t end_ = 0; /**< … up to here */
 	std::uint16_t begin_ = 0; /**< … from here */
@@ -135,7 +138,8 @@ class [[nodiscard]] received : public borrowed_bytes {
 	}
 
     private:
-	friend class stream;
+	friend class detail::read_operation;
+	friend class detail::stream_base;
 
 	using borrowed_bytes::borrowed_bytes;
 };
@@ -185,7 +189,8 @@ class [[nodiscard]] message : public borrowed_bytes {
 	}
 
     private:
-	friend class stream;
+	friend class detail::message_operation;
+	friend class detail::stream_base;
 	friend detail::basic_task<buffer_chain> read_all(connection &peer, std::size_t limit);
 
 	static constexpr int ended = 1;
@@ -195,7 +200,7 @@ class [[nodiscard]] message : public borrowed_bytes {
 	}
 
 	/* Of the message's own bytes those that are from begin on in the buffer. */
-	message(stream &peer, std::byte *data, std::size_t begin, std::size_t size,
+	message(detail::stream_base &peer, std::byte *data, std::size_t begin, std::size_t size,
 		int status) noexcept
 		: borrowed_bytes(peer, data, begin, begin + size, status)
 	{

@@ -30,13 +30,13 @@
 namespace ktcp
 {
 
-class stream;
 class workqueue;
 
 namespace detail
 {
 
 class outgoing_stream;
+class stream_base;
 struct outgoing_room;
 
 } // namespace detail
@@ -336,9 +336,9 @@ class strand : public executor {
     private:
 	friend class cpu_turns;
 	friend class strand_queue;
-	friend class stream;
 	friend class detail::outgoing_stream;
 	friend class detail::signal;
+	friend class detail::stream_base;
 
 	static constexpr std::uint32_t claimed = 1u << 31;
 
