@@ -5,7 +5,7 @@ import pathlib
 import shutil
 import subprocess
 
-from guest import TOP, Problem, command, given, say
+from guest import TOP, Problem, command, given, module, say
 
 HERE = TOP / "bench"
 BUILD = TOP / "build" / "bench"
@@ -24,25 +24,18 @@ def programs():
     return folder
 
 
-def module(kernel, source, folder, name):
-    """NAME.ko of this folder of sources, for this kernel."""
-    folder.mkdir(parents=True, exist_ok=True)
-    command(*QUIET, "-C", source, f"KDIR={kernel.kdir}", f"OUT={folder}")
-    return folder / f"{name}.ko"
-
-
 def modules(kernel, top=TOP):
-    """kecho and khttpd of this tree."""
-    return {name: module(kernel, top / "examples" / name, place(top) / kernel.release / name, name)
+    """kecho and khttpd of a tree."""
+    return {name: module.build(kernel, top / "examples" / name, elsewhere=place(top) / kernel.release)
             for name in EXAMPLES}
 
 
 def floor(kernel):
-    return module(kernel, HERE / "floor", BUILD / kernel.release / "floor", "floor")
+    return module.build(kernel, HERE / "floor")
 
 
 def costs(kernel):
-    return module(kernel, HERE / "costs", BUILD / kernel.release / "costs", "costs")
+    return module.build(kernel, HERE / "costs")
 
 
 def commit():

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import urllib.request
 
-from harness import TOP, Problem, check, child, debian, guest, lanes, packages, results
+from harness import TOP, Problem, check, child, debian, guest, lanes, module, packages, results
 from harness import kernel as kernels
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -67,10 +67,9 @@ def web(work):
 
 def visit(kernel_name, say):
     kernel = kernels.get(kernel_name)
-    out = BUILD / kernel_name
-    child.run(kernel.make(TOP / "examples" / "khttpd", out))
+    khttpd = module.build(kernel, TOP / "examples" / "khttpd")
     with tempfile.TemporaryDirectory() as work:
-        image = guest.Session.image(kernel, files=[out / "khttpd.ko"], folders=[web(work)]).write(
+        image = guest.Session.image(kernel, files=[khttpd], folders=[web(work)]).write(
             pathlib.Path(work, "initramfs"))
         port = guest.free_ports(1)[0]
         say(f"booting Linux {kernel.release}")

@@ -20,7 +20,7 @@ import time
 import urllib.error
 import urllib.request
 
-from harness import TOP, Problem, child, debian, guest, lanes, packages, results
+from harness import TOP, Problem, child, debian, guest, lanes, module, packages, results
 from harness import kernel as kernels
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -133,13 +133,11 @@ def with_module(choice, kernel_name):
         packages.install("build", "vm", "clients")
         BUILD.mkdir(parents=True, exist_ok=True)
         kernel = kernels.get(kernel_name)
-        out = BUILD / kernel_name
-        for name in ("khttpd", "kecho"):
-            child.run(kernel.make(TOP / "examples" / name, out))
+        built = [module.build(kernel, TOP / "examples" / name) for name in ("khttpd", "kecho")]
         with tempfile.TemporaryDirectory(prefix="ktcp-clients.") as work:
             pathlib.Path(work).chmod(0o755)
             files = site(work)
-            image = guest.Session.image(kernel, files=[out / "khttpd.ko", out / "kecho.ko"], folders=[files]).write(
+            image = guest.Session.image(kernel, files=built, folders=[files]).write(
                 pathlib.Path(work, "initramfs"))
             port, echo = guest.free_ports(2)
             report.say(f"booting Linux {kernel.release}")

@@ -9,7 +9,8 @@ Those of proof.txt wait for `make proof`.
 
 The kernels that the release of Debian is tested with (harness/debian.py), and all boots, without
 arguments. In the environment: KECHO_DIR, the echo server under test (examples/kecho); KTCP_ACCEL, kvm or
-tcg instead of trying. KTCP_HOSTILE is the number of peers in the hostile hour, and KTCP_HOSTILE_MINUTES
+tcg instead of trying. KTCP_VM_CPUS is how many processors a guest has. Usually it has two. The first kernel's has
+one where nothing is asked for. KTCP_HOSTILE is the number of peers in the hostile hour, and KTCP_HOSTILE_MINUTES
 how long it is.
 """
 
@@ -21,8 +22,8 @@ import re
 import shlex
 import subprocess
 
-from harness import (TOP, Problem, child, complaints, debian, emulator, given, guest, lanes, packages,
-                     results)
+from harness import (TOP, Problem, child, complaints, debian, emulator, given, guest, lanes, module,
+                     packages, results)
 from harness import kernel as kernels
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -61,6 +62,7 @@ class Boot:
     arguments: str = ""         # the kernel's, beside the usual ones
     accel: str = None
     mib: int = None             # of memory, where it is not the usual
+    cpus: int = None            # of processors, the same
     debug: bool = None          # on debug kernels alone, or never there
     by_name: bool = False       # only when its name, or a filter, asks for it
     once: bool = False          # on the release's first kernel, and on others if something asks for them
@@ -87,7 +89,7 @@ BOOTS = (
     Boot("faults", "*faults*", debug=True,
          arguments="slub_debug=A,kecho_*,TCP,TCPv6,request_sock_TCP*,sock_inode_cache,skbuff_head_cache"),
     # The second of two processors is left to others. The kernel does what guest.EMULATED leaves out.
-    Boot("isolated", "*isolated*", arguments="isolcpus=1 mitigations=auto init_on_alloc=1"),
+    Boot("isolated", "*isolated*", arguments="isolcpus=1 mitigations=auto init_on_alloc=1", cpus=2),
     # Few tests need a kernel without IPv6.
     Boot("no_ipv6", "*no_ipv6*", arguments="ipv6.disable=1"),
     # How long something takes is asked where it does not depend on this machine, nor on what the
@@ -124,9 +126,10 @@ class Need:
     without: str                # what a kernel without it has not, for people
     option: str = None          # of the kernel's configuration: on, or a module
     since: tuple = ()           # the first release that has it
+    cpus: int = 1               # of the guest
 
-    def met(self, kernel):
-        return kernel.numbers >= self.since and (not self.option or kernel.has(self.option))
+    def met(self, kernel, cpus):
+        return kernel.numbers >= self.since and cpus >= self.cpus and (not self.option or kernel.has(self.option))
 
 
 NEEDS = (
@@ -136,6 +139,7 @@ NEEDS = (
     # Before 5.14 what turns allocate in softirq is charged to no cgroup (docs/porting.md).
     Need("models/memory.is_the_loaders_cgroups_and_its_end_kills_no_process/*", "a cgroup's memory.peak (5.19)",
          since=(5, 19)),
+    Need("models/placing.a_processor_that_goes_away/*", "a processor to spare in this guest", cpus=2),
 )
 
 
@@ -186,10 +190,24 @@ def tests_of(boot, kernel_name, choice):
             choice.case(f"vm/{kernel_name}/{boot.name}/{name}")]
 
 
-def left_out(kernel, names):
-    """{name: why} of those that the kernel cannot have."""
+def left_out(kernel, names, cpus=2):
+    """{name: why} of those that the kernel cannot have, with so many processors."""
     return {name: f"Linux {kernel.release} has not: {need.without}"
-            for need in NEEDS if not need.met(kernel) for name in names if matches(need.tests, name)}
+            for need in NEEDS if not need.met(kernel, cpus) for name in names if matches(need.tests, name)}
+
+
+def asks(choice):
+    """Does somebody ask for something, other than for all that `make check` runs?"""
+    return choice.kernels or choice.all or choice.filter or choice.keyword
+
+
+def processors(boot, kernel_name, choice):
+    """
+    Of a boot's guest. A guest with two costs this machine two thirds more, so of the stock kernels the first has
+    one: each kind of guest is seen.
+    """
+    usual = "1" if kernel_name == debian.release().checked[0] and not asks(choice) else "2"
+    return boot.cpus or given.number(os.environ.get("KTCP_VM_CPUS") or usual, "KTCP_VM_CPUS", 1)
 
 
 def is_for(boot, kernel_name, choice):
@@ -198,8 +216,7 @@ def is_for(boot, kernel_name, choice):
         return False
     if choice.boots:
         return boot.name in choice.boots
-    asked = choice.kernels or choice.all or choice.filter or choice.keyword
-    if boot.once and not asked and kernel_name != debian.release().checked[0]:
+    if boot.once and not asks(choice) and kernel_name != debian.release().checked[0]:
         return False
     return not boot.by_name or choice.names(boot.tests.strip("*"))
 
@@ -228,24 +245,22 @@ def build_foreign(kernel, report):
               log=BUILD / f"{out.name}.log")
 
 
-def build_module(kernel, name, folder, out):
-    """
-    Without a word from compiler, objtool or modpost, and the finished module holds no COMDAT group
-    and no run-time constructor. Gives the module's file.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    said = child.run(kernel.make(folder, out, f"-j{lanes.PROCESSORS}"), log=out.parent / f"{out.name}.log")
-    module = out / f"{name}.ko"
-    wrong = complaints.warnings(said)
-    wrong += [line for line in child.run(["readelf", "-gW", module]).splitlines() if "COMDAT" in line]
+def folders(kernel):
+    """Each module that a kernel's guests have, and its folder."""
+    return {**MODULES, **({"ktcp_kunit": TOP / "tests" / "kunit"} if kernel.kunit else {})}
+
+
+def build_module(kernel, name, folder):
+    """Besides what module.build() asks for, the finished module holds no COMDAT group and no run-time constructor."""
+    built = module.build(kernel, folder, name)
+    wrong = [line for line in child.run(["readelf", "-gW", built]).splitlines() if "COMDAT" in line]
     # KASAN's own are there where the kernel has it.
     if not kernel.debug:
-        wrong += [line for line in child.run(["readelf", "-SW", module]).splitlines()
+        wrong += [line for line in child.run(["readelf", "-SW", built]).splitlines()
                   if re.search(r"\.(init_array|fini_array|ctors|dtors)", line)]
     if wrong:
         raise Problem(f"{name} does not build as it must for Linux {kernel.release}:\n" +
                       "\n".join(wrong))
-    return module
 
 
 def build_modules(kernel_name):
@@ -254,22 +269,16 @@ def build_modules(kernel_name):
         report.say(f"{kernel.release} on {emulator.acceleration(kernel.vmlinuz, kernel.architecture)}, building the modules")
         if kernel.cross:
             build_foreign(kernel, report)
-        # From nothing: the tests are of this tree.
-        place = BUILD / kernel_name
-        child.run(["rm", "-rf", place])
-        folders = dict(MODULES)
-        if kernel.kunit:
-            folders["ktcp_kunit"] = TOP / "tests" / "kunit"
-        for name, folder in folders.items():
-            build_module(kernel, name, folder, place / name)
+        (BUILD / kernel_name).mkdir(exist_ok=True)
+        for name, folder in folders(kernel).items():
+            build_module(kernel, name, folder)
     return run
 
 
 # ---- running -----------------------------------------------------------------------------------
 
 def image(kernel, boot, command):
-    built = BUILD / kernel.name
-    modules = [path for path in sorted(built.glob("*/*.ko")) if path.stem == path.parent.name]
+    modules = [module.place(kernel, name) for name in folders(kernel)]
     return guest.Image(
         kernel, (HERE / "guest" / "job").read_text(),
         modules=("veth", "sch_netem", "tcp_diag", *boot.modules),
@@ -278,9 +287,9 @@ def image(kernel, boot, command):
         texts={"tests": command + "\n"})
 
 
-def machine_of(kernel, boot, console, image_file):
+def machine_of(kernel, boot, console, image_file, cpus):
     return guest.Guest(kernel, image_file, console, accel=boot.accel, arguments=boot.arguments,
-                       mib=boot.mib)
+                       mib=boot.mib, cpus=cpus)
 
 
 def limit_of(kernel, boot):
@@ -294,7 +303,8 @@ def run_boot(kernel_name, boot, choice):
         kernel = kernels.get(kernel_name)
         log = BUILD / kernel_name / boot.name
         wanted = tests_of(boot, kernel_name, choice)
-        out = left_out(kernel, wanted)
+        cpus = processors(boot, kernel_name, choice)
+        out = left_out(kernel, wanted, cpus)
         report.cases(results.Case(f"vm/{kernel_name}/{boot.name}/{name}", "skipped", 0.0, why)
                      for name, why in out.items())
         wanted = [name for name in wanted if name not in out]
@@ -304,7 +314,7 @@ def run_boot(kernel_name, boot, choice):
                   f"--gtest_filter={shlex.quote(':'.join(wanted))}\n{results.GoogleTestLines.REPORT}"
         file = image(kernel, boot, command).write(log.with_suffix(".initramfs"))
         report.say(f"booting, {len(wanted)} tests")
-        vm = machine_of(kernel, boot, log.with_suffix(".console"), file)
+        vm = machine_of(kernel, boot, log.with_suffix(".console"), file, cpus)
         reader, seen = results.GoogleTestLines(), set()
 
         def case(each):
@@ -353,7 +363,7 @@ def run_kunit(kernel_name, choice):
         file = image(kernel, boot, "insmod /ktcp_kunit.ko && rmmod ktcp_kunit").write(
             log.with_suffix(".initramfs"))
         report.say("booting")
-        vm = machine_of(kernel, boot, log.with_suffix(".console"), file)
+        vm = machine_of(kernel, boot, log.with_suffix(".console"), file, processors(boot, kernel_name, choice))
         # They run while it is loaded; how long one may take is for KUnit to say.
         vm.run(limit_of(kernel, boot))
         cases = results.ktap(vm.log())

@@ -108,11 +108,7 @@ class Play:
             # Two may run at once, on different ports; they build in one folder.
             with Lock(self.build / "lock", "run: waiting for another run that builds here"):
                 say(f"building {self._names()} for Linux {kernel.release}")
-                for each in self.modules:
-                    try:
-                        child.run(kernel.make(each.folder, self.build / each.name))
-                    except child.Failed as failed:
-                        raise Problem(f"{failed.text}\n{each.name} does not build (see above)") from failed
+                built = [module.build(kernel, each.folder, elsewhere=self.build) for each in self.modules]
                 served = []
                 if any("root=/www" in each.words for each in self.modules):
                     # khttpd serves this project.
@@ -122,9 +118,7 @@ class Play:
                         shutil.copytree(TOP / name, self.www / name)
                     served = [self.www]
                 image = guest.Session.image(
-                    kernel, folders=served,
-                    files=[self.build / each.name / f"{each.name}.ko" for each in self.modules]).write(
-                    pathlib.Path(work, "initramfs"))
+                    kernel, folders=served, files=built).write(pathlib.Path(work, "initramfs"))
             say(f"booting Linux {kernel.release}")
             console = self.build / f"console-{self.modules[0].port}.log"
             with guest.Session(kernel, image, console, [(each.port, each.inside) for each in self.modules],

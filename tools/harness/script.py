@@ -16,7 +16,7 @@ import argparse
 import os
 import pathlib
 
-from . import Problem, child, complaints, emulator, given, guest, packages
+from . import Problem, emulator, given, guest, module, packages
 from . import kernel as kernels
 
 JOB = """#!/bin/sh
@@ -45,17 +45,10 @@ def say(text):
 
 
 def build(kernel, folder, out):
-    """The modules of a folder, without a word from compiler, objtool or modpost."""
-    name = pathlib.Path(folder).resolve().name
-    say(f"building {name} for Linux {kernel.release}")
-    try:
-        said = child.run(kernel.make(pathlib.Path(folder).resolve(), out / name, quiet=False),
-                         log=out / f"{name}.log", line=lambda text: print(text, flush=True))
-    except child.Failed as failed:
-        raise Problem(f"{name} does not build (see above)") from failed
-    if complaints.warnings(said):
-        raise Problem(f"{name} does not build without a warning")
-    return sorted((out / name).glob("*.ko"))
+    """The module of a folder, which may be a reader's own."""
+    folder = pathlib.Path(folder).resolve()
+    say(f"building {folder.name} for Linux {kernel.release}")
+    return module.build(kernel, folder, elsewhere=out)
 
 
 def main(arguments):
@@ -89,7 +82,7 @@ def main(arguments):
     out.mkdir(parents=True, exist_ok=True)
     files = list(asked.file)
     for folder in asked.build:
-        files += build(kernel, folder, out)
+        files.append(build(kernel, folder, out))
     functions = "\n".join(f'{name}() {{ /sbin/{name} "$@"; }}' for name in
                           ["insmod", *(os.path.basename(each) for each in asked.program)])
     image = guest.Image(kernel, JOB.format(functions=functions, script=asked.script.read_text()),
