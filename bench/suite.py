@@ -38,4 +38,5 @@ def run(choice):
 
 
 def parts(choice):
-    yield lanes.Part("bench", run(choice), lane="build")
+    # Its guests keep one processor busy, and count by their own clock: no load of others is seen there.
+    yield lanes.Part("bench", run(choice))

@@ -49,3 +49,16 @@ def test_a_clock_that_counts_instructions_tells_the_same_on_each_kernel(suite):
     assert suite.is_for(boot, first, check.Choice()) and not suite.is_for(boot, second, check.Choice())
     for asked in ({"kernels": [second]}, {"all": True}, {"filter": "*slow_echo*"}, {"boots": ["slow"]}, {"keyword": "slow"}):
         assert suite.is_for(boot, second, check.Choice(**asked))
+
+
+def test_each_kind_of_guest_is_seen(suite, made, monkeypatch):
+    first, second = suite.debian.release().checked
+    usual, isolated = (next(each for each in suite.BOOTS if each.name == name) for name in ("tests", "isolated"))
+    assert [suite.processors(usual, each, check.Choice()) for each in (first, second)] == [1, 2]
+    assert suite.processors(isolated, first, check.Choice()) == 2
+    for asked in ({"kernels": [first]}, {"all": True}, {"filter": "*echoes*"}, {"keyword": "echoes"}):
+        assert suite.processors(usual, first, check.Choice(**asked)) == 2
+    monkeypatch.setenv("KTCP_VM_CPUS", "1")
+    assert suite.processors(usual, second, check.Choice()) == 1
+    left = suite.left_out(made("6.1.0-56-cloud-amd64", ""), ["models/placing.a_processor_that_goes_away/event"], 1)
+    assert list(left.values()) == ["Linux 6.1.0-56-cloud-amd64 has not: a processor to spare in this guest"]
