@@ -139,7 +139,8 @@ NEEDS = (
     # Before 5.14 what turns allocate in softirq is charged to no cgroup (docs/porting.md).
     Need("models/memory.is_the_loaders_cgroups_and_its_end_kills_no_process/*", "a cgroup's memory.peak (5.19)",
          since=(5, 19)),
-    Need("models/placing.a_processor_that_goes_away/*", "a processor to spare in this guest", cpus=2),
+    Need("models/placing.a_processor_that_goes_away/*:listening.for_some_CPUs", "a second processor in this guest",
+         cpus=2),
 )
 
 
