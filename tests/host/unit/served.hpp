@@ -16,14 +16,25 @@ class tested_connection : public ktcp::connection {
     public:
 	using connection::advance;
 	using connection::advance_in_softirq;
+	using connection::age_ms;
+	using connection::asked_to_sleep;
 	using connection::close;
 	using connection::end;
 	using connection::event_over;
 	using connection::event_source;
+	using connection::expire;
+	using connection::idle_ms;
+	using connection::incoming_cpu;
 	using connection::interest;
 	using connection::moved;
 	using connection::next_timer_ms;
 	using connection::progress;
+	using connection::set_remote;
+	using connection::stalled_ms;
+	using connection::starved;
+	using connection::until_deadline_ms;
+	using connection::why_ended;
+	using connection::writing;
 
 	tested_connection(::socket *raw, ktcp::page_pool &buffers, const handler &handle)
 		: connection(ktcp::socket(raw), buffers, call_handler, &handle)
