@@ -334,8 +334,11 @@ def _command(qemu, kernel, image, console, arguments, cpus, mib, extra):
     # without its clock yet, a slow machine loses ticks, and counts them all at once afterwards.
     # tsc=nowatchdog: the kernel reads two clocks, one behind the other (clocksource_watchdog()). Where
     # the machine waits for a processor in between, the kernel takes the processor's clock for broken.
+    # random.trust_cpu: a kernel that is built without that has no other random numbers in a guest, and
+    # shows no pointer's hash before it has some.
     port = "ttyAMA0" if kernel.architecture == "arm64" else "ttyS0"
     append = (f"console={port} loglevel=7 oops=panic panic=-1 slab_nomerge no_timer_check tsc=nowatchdog "
+              "random.trust_cpu=on "
               f"rcupdate.rcu_cpu_stall_suppress_at_boot=1 {arguments}")
     return [*qemu, "-smp", cpus, "-m", mib, "-nodefaults", "-display", "none", "-no-reboot",
             "-chardev", f"file,id=console,path={console}", "-serial", "chardev:console",
