@@ -3,13 +3,16 @@
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/err.h>
+#include <linux/hrtimer.h>
 #include <linux/kprobes.h>
 #include <linux/net.h>
 #include <linux/netdevice.h>
 #include <linux/percpu_counter.h>
+#include <linux/preempt.h>
 #include <linux/rtnetlink.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/tcp.h>
 #include <linux/user_namespace.h>
@@ -17,6 +20,7 @@
 #include <net/sock.h>
 #include <net/tcp.h>
 
+#include "ktcp_probes.h"
 #include "net.h"
 
 /* Functions that modules are not given: where they are, a probe knows that is never armed. */
@@ -170,6 +174,48 @@ bool ktcp_kunit_has_own_callbacks(struct socket *sock)
 unsigned int ktcp_kunit_references(struct socket *sock)
 {
 	return refcount_read(&sock->sk->sk_refcnt);
+}
+
+struct ktcp_kunit_interrupt {
+	struct hrtimer timer;
+	void (*function)(void *context);
+	void *context;
+	struct completion over;
+	bool hard;
+};
+
+static enum hrtimer_restart ktcp_kunit_interrupt(struct hrtimer *timer)
+{
+	struct ktcp_kunit_interrupt *self = container_of(timer, struct ktcp_kunit_interrupt, timer);
+
+	self->hard = in_hardirq();
+	self->function(self->context);
+	complete(&self->over);
+	return HRTIMER_NORESTART;
+}
+
+bool ktcp_kunit_in_hard_interrupt(void (*function)(void *context), void *context)
+{
+	struct ktcp_kunit_interrupt *self = kzalloc(sizeof(*self), GFP_KERNEL);
+	bool hard;
+
+	if (!self)
+		return false;
+	self->function = function;
+	self->context = context;
+	init_completion(&self->over);
+#ifdef KTCP_HAVE_HRTIMER_SETUP
+	hrtimer_setup(&self->timer, ktcp_kunit_interrupt, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
+#else
+	hrtimer_init(&self->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
+	self->timer.function = ktcp_kunit_interrupt;
+#endif
+	hrtimer_start(&self->timer, ns_to_ktime(NSEC_PER_MSEC), HRTIMER_MODE_REL_HARD);
+	wait_for_completion(&self->over);
+	hrtimer_cancel(&self->timer); /* which waits for the callback's end */
+	hard = self->hard;
+	kfree(self);
+	return hard;
 }
 
 void ktcp_kunit_kill(void)

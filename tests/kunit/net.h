@@ -52,6 +52,12 @@ void ktcp_kunit_bind_to_device(struct socket *sock, int device);
 /* The references to it that there are. */
 unsigned int ktcp_kunit_references(struct socket *sock);
 
+/*
+ * Call a function in a hard interrupt, and return once it is over; false: it was in another context. In a kernel with
+ * PREEMPT_RT timers have a thread.
+ */
+bool ktcp_kunit_in_hard_interrupt(void (*function)(void *context), void *context);
+
 /* The calling thread is being killed, and no longer is. The first: any context. */
 void ktcp_kunit_kill(void);
 void ktcp_kunit_revive(void);

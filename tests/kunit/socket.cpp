@@ -641,6 +641,43 @@ void children_of_a_hook(ktcp_test::context &context)
 	ktcp_synchronize_rcu();
 }
 
+/* Lockdep says if the interrupt could meet what the listener's callback holds. */
+void poked_by_a_hard_interrupt(ktcp_test::context &context)
+{
+	struct poke {
+		::socket *on;
+		bool poked = false;
+	};
+	counting hook;
+	auto listener = listen_on(endpoint::ipv6_loopback(0), family::inet6);
+	auto client = ktcp::socket::create(family::inet6);
+
+	KTCP_CHECK(listener && client);
+	if (!listener || !client)
+		return;
+	ktcp_sock_hook_listener(listener->raw(), &hook);
+	KTCP_CHECK(client->connect(*listener->local()));
+	KTCP_CHECK(hook.hears(KTCP_SOCK_READABLE | KTCP_SOCK_CONNECTED));
+	ktcp_sock_unhook_listener(listener->raw(), &hook);
+	auto server = accept_from(*listener);
+
+	KTCP_CHECK(server);
+	if (!server)
+		return;
+	poke one = { server->raw() };
+
+	KTCP_CHECK(ktcp_kunit_in_hard_interrupt(
+		[](void *argument) {
+			auto &that = *static_cast<poke *>(argument);
+
+			ktcp_sock_poke(that.on, &that.poked);
+		},
+		&one));
+	KTCP_CHECK(ktcp_sock_wait_for_poke(server->raw(), 0, patience_ms, &one.poked) == 0);
+	KTCP_CHECK(!one.poked);
+	ktcp_synchronize_rcu();
+}
+
 } // namespace
 
 KTCP_SUITE(socket, { "both ends know both addresses", KTCP_CASE(addresses) },
@@ -663,4 +700,6 @@ KTCP_SUITE(socket, { "both ends know both addresses", KTCP_CASE(addresses) },
 	   { "a connection reset before it is accepted has a peer", KTCP_CASE(reset_before_accept) },
 	   { "a peer on this machine is known to be", KTCP_CASE(local_peers_are_known) },
 	   { "unhooking puts the kernel's own callbacks back", KTCP_CASE(hooks_restored) },
-	   { "accepted connections never carry a hook", KTCP_CASE(children_of_a_hook) });
+	   { "accepted connections never carry a hook", KTCP_CASE(children_of_a_hook) },
+	   { "a hard interrupt wakes who waits on a connection",
+	     KTCP_CASE(poked_by_a_hard_interrupt) });

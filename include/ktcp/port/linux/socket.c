@@ -960,12 +960,22 @@ static int ktcp_listener_child_woken(struct wait_queue_entry *entry, unsigned in
 	return 0;
 }
 
+/*
+ * To lockdep all sockets' wait queues are one lock. Hard interrupts take that of a connection whose handler
+ * blocks (ktcp_sock_poke()), and a listener's is held around rskq_lock, which they may not wait for. No hard
+ * interrupt wakes a listener, so its queue is a lock of its own.
+ */
+static struct lock_class_key ktcp_listener_queue_key;
+
 int ktcp_sock_hook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
 {
 	struct ktcp_listener_waiter *waiter = kzalloc(sizeof(*waiter), GFP_KERNEL);
 
 	if (!waiter)
 		return -ENOMEM;
+	/* Before listen() the kernel leaves the lock alone. */
+	lockdep_set_class_and_name(&sk_sleep(sock->sk)->lock, &ktcp_listener_queue_key,
+				   "ktcp_listener_queue");
 	waiter->sk = sock->sk;
 	waiter->hook = hook;
 	hook->saved[0] = waiter;
