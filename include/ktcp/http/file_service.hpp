@@ -22,17 +22,15 @@
 #include <utility>
 
 #include <ktcp/http/answer_cache.hpp>
-#include <ktcp/http/listing.hpp>
-#include <ktcp/http/listing_page.hpp>
-#include <ktcp/http/parse/accept.hpp>
+#include <ktcp/http/file_body.hpp>
+#include <ktcp/http/listing_response.hpp>
 #include <ktcp/http/parse/coding.hpp>
 #include <ktcp/http/parse/conditional.hpp>
 #include <ktcp/http/parse/media_type.hpp>
 #include <ktcp/http/parse/range.hpp>
 #include <ktcp/http/representation.hpp>
 #include <ktcp/http/response.hpp>
-#include <ktcp/port/random.h>
-#include <ktcp/timer.hpp>
+#include <ktcp/port/time.h>
 
 namespace ktcp::http
 {
@@ -83,7 +81,6 @@ class file_service {
 	 * A file of up to so many bytes is read into memory and leaves with its head, not as pages.
 	 */
 	static constexpr std::size_t small_bytes = 8192;
-	static constexpr std::size_t part_bytes = file_pages::most * 4096ul;
 
 	/* A file that was chosen, and the way it is shown. */
 	struct chosen {
@@ -105,40 +102,10 @@ class file_service {
 		std::uint64_t since_ms = 0;
 	};
 
-	/* Of a file that was opened: there is no memory, or it cannot be read. */
-	static unsigned int status_for_read(error_code why) noexcept
-	{
-		return status_for(why) == 503 ? 503 : 500;
-	}
-
 	static task_of<void> refuse(response &to, unsigned int status) noexcept
 	{
 		to.refuse(status);
 		return {};
-	}
-
-	/* Only of a name that certainly is no file's there is another answer (fallback), which is kept. */
-	static unsigned int status_for(error_code why) noexcept
-	{
-		switch (why.value()) {
-		case errc::enoent:
-		case errc::enotdir:
-		case errc::einval: /* a name that this file system cannot have */
-		case errc::enametoolong:
-		case errc::exdev: /* out of the root, which is the same to a client */
-		case errc::eloop:
-			return 404;
-		case errc::eperm:
-		case errc::eacces:
-			return 403;
-		case errc::eagain:
-		case errc::enomem:
-		case errc::enfile:
-		case errc::emfile:
-			return 503;
-		default: /* it may be there: EIO, and ESTALE or ETIMEDOUT of a file system elsewhere */
-			return 500;
-		}
 	}
 
 	static task_of<void> other_method(request &asked, response &to) noexcept
@@ -157,8 +124,6 @@ class file_service {
 		      bool gzip) const noexcept;
 	static void redirect(const request &asked, response &to, std::string_view path,
 			     std::span<char> memory) noexcept;
-	task_of<void> list(request &asked, response &to, file directory, std::span<char> path,
-			   std::span<char> memory) const;
 	static bool settle(response &to, const conditions &given,
 			   const representation &what) noexcept;
 	std::optional<task_of<void>> answer_again(request &asked, response &to, bool gzip) const;
@@ -169,13 +134,6 @@ class file_service {
 	result<file> open_page(std::string_view name, std::span<char> path) const noexcept;
 	task_of<void> send_page(request &asked, response &to, unsigned int status, const file &from,
 				std::string_view type) const;
-	task_of<void> send_parts(request &asked, response &to, const chosen &what,
-				 range_set ranges) const;
-	task_of<void> send_bytes(request &asked, response &to, const file &from,
-				 byte_range range) const;
-	static task_of<void> grows(request &asked, const file &from);
-	task_of<void> copy_bytes(request &asked, response &to, const file &from,
-				 byte_range range) const;
 
 	const file_root *root_;
 	options how_;
@@ -275,7 +233,8 @@ inline task_of<void> file_service::find(request &asked, response &to, keeping ke
 		if (!index && index.error() == errc::enoent) {
 			path[length] = '\0';
 			if (how_.listing)
-				co_return co_await list(asked, to, std::move(*found), path, rest);
+				co_return co_await detail::send_listing(
+					asked, to, *root_, std::move(*found), path, rest);
 			static_cast<void>(refuse(to, 403));
 			co_return result<void>();
 		}
@@ -284,7 +243,7 @@ inline task_of<void> file_service::find(request &asked, response &to, keeping ke
 		found = errc::einval; /* no directory */
 	}
 
-	unsigned int status = !found		    ? status_for(found.error()) :
+	unsigned int status = !found		    ? detail::status_for_open(found.error()) :
 			      found->is_directory() ? 404 :
 						      200;
 
@@ -339,7 +298,7 @@ inline task_of<void> file_service::send_page(request &asked, response &to, unsig
 	to.status(status).field("Content-Type", type).length(from.status().size);
 	if (asked.method() == method::head)
 		co_return result<void>();
-	co_return co_await send_bytes(asked, to, from, { 0, from.status().size });
+	co_return co_await detail::send_file(asked, to, from, { 0, from.status().size });
 }
 
 /*
@@ -410,75 +369,6 @@ inline void file_service::redirect(const request &asked, response &to, std::stri
 	to.status(301).field("Location", where.text()).reply({});
 }
 
-inline task_of<void> file_service::list(request &asked, response &to, file directory,
-					std::span<char> path, std::span<char> memory) const
-{
-	/* It has neither tag nor date: only conditions with a star can be met or not. */
-	const validators none = { {}, {}, ktcp_real_seconds() };
-
-	switch (conditions(asked, none).outcome()) {
-	case condition::failed:
-		static_cast<void>(refuse(to, 412));
-		co_return result<void>();
-	case condition::not_modified:
-		to.status(304);
-		co_return result<void>();
-	case condition::proceed:
-		break;
-	}
-	/* A client that likes both alike is a person's. */
-	listing_page page(weight_of_type(asked, "application/json") >
-			  weight_of_type(asked, "text/html"));
-
-	to.status(200).field("Content-Type", page.type()).field("Vary", "Accept");
-	if (asked.method() == method::head)
-		co_return co_await to.write(std::string_view());
-
-	auto entries = listing::create();
-	const auto read_next = [&] {
-		to.expect_more();
-		return entries->read_next(*root_, directory, path,
-					  [&] { return asked.peer().check(); });
-	};
-
-	if (const auto first = entries ? read_next() : result<void>(entries.error()); !first) {
-		/* There is no memory, or the time for a part is over: later it may be otherwise. */
-		const bool later = !entries || !asked.peer().check();
-
-		static_cast<void>(refuse(to, later ? 503 : status_for_read(first.error())));
-		co_return result<void>();
-	}
-
-	text_builder text(memory);
-
-	page.head(text, path.data());
-	for (;;) {
-		/* Still while it may sleep; the code below may go on anywhere. */
-		if (!entries->more())
-			directory = file();
-		for (std::uint32_t i = 0; i < entries->size(); i++) {
-			/* The longest row has every byte of two names escaped. */
-			if (memory.size() - text.text().size() < 4096) {
-				if (const auto sent = co_await to.write(text.text()); !sent)
-					co_return sent;
-				text.cut(0);
-			}
-			if (entries->at(i).kind != KTCP_FILE_OTHER)
-				page.row(text, entries->at(i));
-		}
-		if (!entries->more())
-			break;
-		if (const auto ready = co_await asked.peer().may_sleep(); !ready)
-			co_return ready;
-		if (const auto next = read_next(); !next) {
-			to.abandon(status_for_read(next.error()));
-			co_return next;
-		}
-	}
-	page.foot(text);
-	co_return co_await to.write(text.text());
-}
-
 /* Answers a request whose conditions say so; false: they let it go on. */
 inline bool file_service::settle(response &to, const conditions &given,
 				 const representation &what) noexcept
@@ -527,7 +417,7 @@ inline std::optional<task_of<void>> file_service::send(request &asked, response 
 		return {};
 	}
 	if (ranges.size() > 1)
-		return send_parts(asked, to, from, ranges);
+		return detail::send_file_parts(asked, to, from.file, what, ranges);
 	to.status(ranges.size() ? 206 : 200).lines(what.lines());
 	if (ranges.size()) {
 		text_builder which(memory);
@@ -545,7 +435,7 @@ inline std::optional<task_of<void>> file_service::send(request &asked, response 
 	if (head || !part.size)
 		return {};
 	if (part.size > small_bytes)
-		return send_bytes(asked, to, from.file, part);
+		return detail::send_file(asked, to, from.file, part);
 
 	const auto got = from.file.read(
 		std::as_writable_bytes(memory.first(static_cast<std::size_t>(part.size))),
@@ -553,7 +443,7 @@ inline std::optional<task_of<void>> file_service::send(request &asked, response 
 
 	if (!got || *got < part.size) {
 		/* It has just become shorter, or cannot be read. */
-		return refuse(to, got ? 500 : status_for_read(got.error()));
+		return refuse(to, got ? 500 : detail::status_for_read(got.error()));
 	}
 
 	const std::string_view body(memory.data(), *got);
@@ -570,136 +460,6 @@ inline std::optional<task_of<void>> file_service::send(request &asked, response 
 inline task_of<void> file_service::send_copy(response &to, std::string_view body)
 {
 	co_return co_await to.write(body);
-}
-
-/* multipart/byteranges (RFC 9110, section 14.6) */
-inline task_of<void> file_service::send_parts(request &asked, response &to, const chosen &from,
-					      range_set ranges) const
-{
-	const representation &what = from.what;
-	char boundary_text[16], memory[208]; /* the longest known type, and numbers */
-	text_builder made(boundary_text);
-	std::uint64_t length = 0;
-
-	/* None that the file could have in it, on purpose or not. */
-	made.number(ktcp_random_u32(), 16, 8).number(ktcp_random_u32(), 16, 8);
-
-	const std::string_view boundary = made.text();
-	const auto head_of = [&](const byte_range &each) {
-		text_builder text(memory);
-
-		text.add("\r\n--").add(boundary).add("\r\n").add(what.type_line());
-		text.add("Content-Range: bytes ").number(each.first).add('-');
-		text.number(each.first + each.size - 1).add('/').number(what.size());
-		return text.add("\r\n\r\n").text();
-	};
-
-	bool countable = true;
-
-	for (auto each = ranges.begin(); each != ranges.end(); ++each)
-		countable &= !__builtin_add_overflow(length, head_of(*each).size() + each->size,
-						     &length);
-	countable &= !__builtin_add_overflow(length, boundary.size() + 8, &length);
-	if (!countable)
-		co_return co_await refuse(to, 416);
-
-	text_builder type(memory);
-
-	to.status(206).field("Content-Type",
-			     type.add("multipart/byteranges; boundary=").add(boundary).text());
-	to.lines(what.lines_but_type()).length(length);
-	for (auto each = ranges.begin(); each != ranges.end(); ++each) {
-		if (const auto sent = co_await to.write(head_of(*each)); !sent)
-			co_return sent;
-		if (const auto sent = co_await send_bytes(asked, to, from.file, *each); !sent)
-			co_return sent;
-	}
-	text_builder end(memory);
-
-	co_return co_await to.write(end.add("\r\n--").add(boundary).add("--\r\n").text());
-}
-
-/* Pages of the file, or copies of its bytes where the file system has no pages. */
-inline task_of<void> file_service::send_bytes(request &asked, response &to, const file &from,
-					      byte_range range) const
-{
-	file_pages pages;
-
-	while (range.size) {
-		if (const auto ready = co_await asked.peer().may_sleep(); !ready)
-			co_return ready;
-		if (!from.unchanged() && !co_await grows(asked, from)) {
-			to.abandon(); /* a client may not take parts of two for one */
-			co_return errc::eio;
-		}
-
-		const auto got = from.read_pages(
-			pages, range.first,
-			static_cast<std::size_t>(std::min<std::uint64_t>(range.size, part_bytes)));
-
-		if (!got && got.error() == errc::einval)
-			co_return co_await copy_bytes(asked, to, from, range);
-		if (!got || !*got) {
-			/* shorter than was promised, or not to be read now */
-			to.abandon(got ? 500 : status_for_read(got.error()));
-			co_return got ? errc::eio : got.error();
-		}
-		range.first += *got;
-		range.size -= *got;
-		if (const auto sent = co_await to.write(pages); !sent)
-			co_return sent;
-	}
-	co_return result<void>();
-}
-
-/*
- * It has another time, and its size as before: an append is under way, perhaps. That sets the time before the size
- * (generic_file_write_iter()). Then it is unchanged soon.
- */
-inline task_of<void> file_service::grows(request &asked, const file &from)
-{
-	constexpr unsigned int looks = 10, pause_ms = 2;
-
-	for (unsigned int look = 0; look < looks; look++) {
-		KTCP_CO_CHECK(co_await sleep_for(asked.peer(), pause_ms));
-		KTCP_CO_CHECK(co_await asked.peer().may_sleep());
-		if (from.unchanged())
-			co_return result<void>();
-	}
-	co_return errc::eio;
-}
-
-inline task_of<void> file_service::copy_bytes(request &asked, response &to, const file &from,
-					      byte_range range) const
-{
-	auto memory = asked.peer().borrow();
-
-	while (memory && range.size) {
-		if (const auto ready = co_await asked.peer().may_sleep(); !ready)
-			co_return ready;
-		if (!from.unchanged() && !co_await grows(asked, from)) {
-			to.abandon();
-			co_return errc::eio;
-		}
-
-		const auto room = memory->bytes();
-		const auto got =
-			from.read(room.first(static_cast<std::size_t>(
-					  std::min<std::uint64_t>(range.size, room.size()))),
-				  range.first);
-
-		if (!got || !*got) {
-			to.abandon(got ? 500 : status_for_read(got.error()));
-			co_return got ? errc::eio : got.error();
-		}
-		range.first += *got;
-		range.size -= *got;
-		if (const auto sent = co_await to.write(room.first(*got)); !sent)
-			co_return sent;
-	}
-	if (!memory)
-		to.abandon(503);
-	co_return result<void>();
 }
 
 } // namespace ktcp::http
