@@ -20,7 +20,7 @@ import time
 import urllib.error
 import urllib.request
 
-from harness import TOP, Problem, child, debian, guest, lanes, module, packages, results
+from harness import TOP, Problem, cache, child, debian, guest, lanes, module, packages, results
 from harness import kernel as kernels
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -29,6 +29,8 @@ BUILD = TOP / "build" / "clients"
 # npm's names have encoded slashes.
 PARAMETERS = ("encoded_slash=1", "max_body=1048576")
 LIMIT = 600         # seconds for one job
+# The case that compares the access log with what iPXE boots from.
+LOGGED = "ipxe-in-the-access-log"
 # Of servers behind proxies that name their clients; the job has a client with the denied address.
 BEHIND = ("deny=127.0.0.9/32",)
 NOT_HERE = 77       # as a job's exit status: the program is not installed
@@ -43,6 +45,13 @@ class Job:
     name: str
     package: str
     words: str
+    outcome: str
+    when: str = ""
+
+    @property
+    def proof(self):
+        """Is it for `make proof` alone? Its packages are large, or it takes long."""
+        return self.when == "proof"
 
     @property
     def proxied(self):
@@ -50,16 +59,57 @@ class Job:
         return self.name.endswith("-proxied")
 
 
+# Clients that have a suite of their own.
+ELSEWHERE = (Job("chromium", "chromium", "a listing, its links, and a picture of its own (`make browser`)", "done"),)
+# The files that iPXE asks for, in this order.
+BOOT = ("first.ipxe", "second.ipxe", "vmlinuz", "initrd")
+
+
 def jobs():
     said = subprocess.run([HERE / "job", "--list"], stdout=subprocess.PIPE, text=True, check=True).stdout
     return [Job(*line.split("|")) for line in said.splitlines()]
 
 
-def site(work):
+def wanted(choice, where):
+    """The jobs to be done. Those of `make proof` are done for it, and for who names them."""
+    return [job for job in jobs() if choice.case(f"clients/{where}/{job.name}") and
+            (choice.all or not job.proof or choice.asks_for(job.name))]
+
+
+def minimal_system():
+    """The files of all packages that debootstrap's smallest variant has, as this machine's apt finds them."""
+    release = debian.release()
+    suite = packages.Suite(release.name, cache.folder("minimal-system"), BUILD / "site.log")
+    return suite.download_all(["apt", "usr-is-merged", "?essential", "?priority(required)"],
+                              cache.folder(f"minimal-system/{release.name}"), release.architecture)
+
+
+def site(choice, where, work):
     """The files that the clients fetch."""
     folder = pathlib.Path(work, "site")
-    child.run([HERE / "site", folder], log=BUILD / "site.log")
+    more = []
+    if any(job.proof for job in wanted(choice, where)):
+        packages.install("clients-proof")
+        debs = pathlib.Path(work, "debs")
+        debs.mkdir()
+        for each in minimal_system():
+            (debs / each.name).symlink_to(each)
+        more = [debs, kernels.get(debian.release().usual).vmlinuz]
+    child.run([HERE / "site", folder, *more], log=BUILD / "site.log")
     return folder
+
+
+def booted(choice, where, lines, files, report):
+    """The lines of the server's log say what iPXE fetched, whole and in order."""
+    name = f"clients/{where}/{LOGGED}"
+    if not any(job.name == "ipxe" for job in wanted(choice, where)):
+        return
+    lines = [line for line in lines if "/boot/" in line]
+    found = [each.groups() for each in (re.search(r'"GET /boot/(\S+?)(?: HTTP/1\.1)?" (\d+) (\d+)$', line)
+                                        for line in lines) if each]
+    expected = [(each, "200", str((files / "boot" / each).stat().st_size)) for each in BOOT]
+    text = "" if found == expected else "\n".join([f"expected: {expected}", "the log has:", *lines])
+    report.case(results.Case(name, "failed" if text else "passed", 0.0, text))
 
 
 def do(job, ports, files, work, where, report):
@@ -86,8 +136,7 @@ def do_all(choice, ports, files, work, where, report):
     """
     with concurrent.futures.ThreadPoolExecutor(3 - len(ports)) as pool:
         list(pool.map(lambda job: do(job, ports, files, work, where, report),
-                      [each for each in jobs() if choice.case(f"clients/{where}/{each.name}") and
-                       each.proxied == (len(ports) > 1)]))
+                      [each for each in wanted(choice, where) if each.proxied == (len(ports) > 1)]))
 
 
 def wait_for(port):
@@ -109,15 +158,17 @@ def with_program(choice):
             child.run(["make", "-s", "-C", TOP / "examples" / name, f"OUT={out}"])
         with tempfile.TemporaryDirectory(prefix="ktcp-clients.") as work:
             pathlib.Path(work).chmod(0o755)
-            files = site(work)
+            files = site(choice, "user-httpd", work)
             port, *behind = guest.free_ports(3)
             web = (f"--root={files}", *(f"--{each}" for each in PARAMETERS))
             proxied = ("--proxy_from=127.0.0.0/8", *(f"--{each}" for each in BEHIND))
-            servers = [child.Process([out / name, f"--port={at}", *more], stdout=child.PIPE,
-                                     stderr=child.STDOUT, text=True)
-                       for name, at, more in (("user-httpd", port, web),
-                                              ("user-httpd", behind[0], (*web, *proxied)),
-                                              ("user-echo-server", behind[1], proxied))]
+            log = BUILD / "user-httpd-access.log"
+            with log.open("wb") as said:
+                servers = [child.Process([out / name, f"--port={at}", *more], stdout=to, stderr=child.STDOUT)
+                           for name, at, more, to in (
+                               ("user-httpd", port, (*web, "--access_log=1"), said),
+                               ("user-httpd", behind[0], (*web, *proxied), subprocess.DEVNULL),
+                               ("user-echo-server", behind[1], proxied, subprocess.DEVNULL))]
             try:
                 wait_for(port)
                 do_all(choice, [port], files, work, "user-httpd", report)
@@ -125,6 +176,7 @@ def with_program(choice):
             finally:
                 for server in servers:
                     server.end(0)
+            booted(choice, "user-httpd", log.read_text(encoding="utf-8", errors="replace").splitlines(), files, report)
     return run_part
 
 
@@ -136,17 +188,19 @@ def with_module(choice, kernel_name):
         built = [module.build(kernel, TOP / "examples" / name) for name in ("khttpd", "kecho")]
         with tempfile.TemporaryDirectory(prefix="ktcp-clients.") as work:
             pathlib.Path(work).chmod(0o755)
-            files = site(work)
+            files = site(choice, kernel_name, work)
             image = guest.Session.image(kernel, files=built, folders=[files]).write(
                 pathlib.Path(work, "initramfs"))
             port, echo = guest.free_ports(2)
             report.say(f"booting Linux {kernel.release}")
             with guest.Session(kernel, image, BUILD / f"{kernel_name}-console.log", [(port, 8081), (echo, 12345)],
                                report.say) as session:
-                session.do(f"/sbin/insmod /khttpd.ko root=/site {' '.join(PARAMETERS)}",
+                # Some 20,000 lines, of a hundred bytes.
+                session.do(f"/sbin/insmod /khttpd.ko root=/site {' '.join(PARAMETERS)} access_log=2 access_log_kb=8192",
                            "khttpd could not be loaded")
                 wait_for(port)
                 do_all(choice, [port], files, work, kernel_name, report)
+                booted(choice, kernel_name, session.do("grep /boot/ /proc/net/khttpd/access_log || true"), files, report)
                 session.do("rmmod khttpd", "khttpd could not be unloaded")
                 # This machine is 10.0.2.2 to the guest.
                 proxied = f"proxy_from=10.0.2.2/32 {' '.join(BEHIND)}"
@@ -166,7 +220,8 @@ def with_module(choice, kernel_name):
 
 def parts(choice):
     def named(where, *more):
-        return tuple(f"clients/{where}/{each}" for each in (*(job.name for job in jobs()), *more))
+        here = [job.name for job in wanted(choice, where)]
+        return tuple(f"clients/{where}/{each}" for each in (*here, *([LOGGED] if "ipxe" in here else ()), *more))
 
     yield lanes.Part("clients/user-httpd", with_program(choice), tests=named("user-httpd"))
     # A guest more is for `make proof`, or who asks for it.
@@ -179,7 +234,7 @@ def command(arguments):
     """tests/clients/run's own option."""
     if arguments != ["--table"]:
         return None
-    for job in jobs():
+    for job in (*jobs(), *ELSEWHERE):
         version = packages.query(job.package, "${Version}") or "?"
-        print(f"| {job.package} {re.sub(r'^[0-9]+:|[-+].*$', '', version)} | {job.words} | done |")
+        print(f"| {job.package} {re.sub(r'^[0-9]+:|[-+].*$', '', version)} | {job.words} | {job.outcome} |")
     return 0

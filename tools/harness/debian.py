@@ -176,6 +176,8 @@ def groups(of):
         "clients": ["curl", "wget", "wget2", "aria2", "lftp", "rclone", "httpdirfs", "busybox-static",
                     "python3", "python3-pip", "apt", "dpkg-dev", "git", "zsync", "zchunk", "nginx",
                     "libnginx-mod-stream", "haproxy", "varnish", "squid", "apache2-utils", "openssl", "diffutils"],
+        # More of them, which are large or take long: for `make proof`.
+        "clients-proof": ["debootstrap", "xz-utils", "ffmpeg", "qemu-system-x86", "ipxe-qemu", "busybox-static", "cpio"],
         # Tests and checks in user space.
         "host": ["make", "cmake", "ccache", "git", of.cxx, "libgtest-dev", "libgmock-dev", "clang", f"clang-{of.clang}",
                  f"clang-{of.kcfi}", of.headers[of.usual],
