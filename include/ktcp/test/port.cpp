@@ -395,6 +395,17 @@ void ktcp_exact_timer_stop(struct ktcp_exact_timer *)
 {
 }
 
+/* There is no worker: run_blocking() calls its function at once. */
+void ktcp_init_work(struct work_struct *, void (*)(struct work_struct *))
+{
+}
+
+bool ktcp_queue_work(int, struct workqueue_struct *, struct work_struct *)
+{
+	require(false, "a work item was queued, and there is no worker");
+	return false;
+}
+
 uint32_t ktcp_random_u32(void)
 {
 	return 0xf00d;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* ktcp/test/stream.hpp: the example of its documentation, and what it sees of a handler. */
+#include <ktcp/run_blocking.hpp>
 #include <ktcp/test/stream.hpp>
 
 #include <gtest/gtest.h>
@@ -120,6 +121,22 @@ struct stubborn {
 			static_cast<void>(co_await peer.write("x"));
 	}
 };
+
+struct asker {
+	task operator()(connection &peer) const
+	{
+		const auto answer = [] { return 42; };
+		const auto got = co_await ktcp::run_blocking(peer, answer);
+
+		co_await peer.write(got && *got == 42 ? "called\n" : "not called\n");
+	}
+};
+
+TEST(stream, has_no_worker_and_calls_at_once)
+{
+	EXPECT_EQ(stream(asker{}).received(), "called\n");
+	EXPECT_EQ(stream(asker{}, place::softirq).received(), "called\n");
+}
 
 TEST(stream, ends_the_program_for_mistakes_that_ktcp_can_see)
 {
