@@ -14,8 +14,10 @@
 #include <utility>
 
 #include <ktcp/base/atomic.hpp>
+#include <ktcp/http/listing_place.hpp>
 #include <ktcp/kernel/buffer.hpp>
 #include <ktcp/kernel/file.hpp>
+#include <ktcp/net/endpoint.hpp>
 #include <ktcp/port/thread.h>
 
 namespace ktcp::http
@@ -34,9 +36,7 @@ class listing {
 	static constexpr std::size_t names_per_check = 64;
 	/** Entries are sorted if all of them take no more than so many times the memory there is. */
 	static constexpr std::size_t most_parts = 16;
-	/** So many listings are there at once, each for a client that may be slow to read it. */
-	static constexpr unsigned int most_listings = 512;
-	/** So many of them have the larger memory. */
+	/** So many have the larger memory at once. */
 	static constexpr unsigned int most_large = 4;
 
 	/** One entry, as the listing keeps it. */
@@ -49,13 +49,15 @@ class listing {
 		char name[]; /**< without a NUL */
 	};
 
-	/** Errors: ENOMEM, EAGAIN (there are most_listings). Process context. */
-	static result<listing> create() noexcept
+	/**
+	 * @param client  may be slow to read it.
+	 * Errors: ENOMEM, EAGAIN (there is no place), EDQUOT (this client's source has its share). Process context.
+	 */
+	static result<listing> create(const endpoint &client) noexcept
 	{
 		listing made;
 
-		if (!made.place_.take())
-			return errc::eagain;
+		KTCP_TRY(made.place_.take(client));
 		made.memory_ = KTCP_TRY(buffer::pages(memory_size));
 		return made;
 	}
@@ -182,23 +184,23 @@ class listing {
 		return (sizeof(entry) + name + 7) & ~std::size_t{ 7 };
 	}
 
-	/* One of so many memories. */
-	template <unsigned int Most>
-	class place {
+	/* The larger memory, one of so many. */
+	class large_memory {
 	    public:
-		place() noexcept = default;
+		large_memory() noexcept = default;
 
-		place(place &&other) noexcept : taken_(std::exchange(other.taken_, false))
+		large_memory(large_memory &&other) noexcept
+			: taken_(std::exchange(other.taken_, false))
 		{
 		}
 
-		place &operator=(place &&other) noexcept
+		large_memory &operator=(large_memory &&other) noexcept
 		{
 			std::swap(taken_, other.taken_);
 			return *this;
 		}
 
-		~place()
+		~large_memory()
 		{
 			if (taken_)
 				count_.fetch_sub(1, memory_order_relaxed);
@@ -207,7 +209,7 @@ class listing {
 		/* False: all are in use. */
 		bool take() noexcept
 		{
-			taken_ = count_.fetch_add(1, memory_order_relaxed) < Most;
+			taken_ = count_.fetch_add(1, memory_order_relaxed) < most_large;
 			if (!taken_)
 				count_.fetch_sub(1, memory_order_relaxed);
 			return taken_;
@@ -226,7 +228,7 @@ class listing {
 	/* Have more memory, without what is in it. */
 	bool grow() noexcept
 	{
-		place<most_large> one;
+		large_memory one;
 
 		if (!one.take())
 			return false;
@@ -387,8 +389,8 @@ class listing {
 	}
 
 	buffer memory_;
-	place<most_listings> place_;
-	place<most_large> large_;
+	listing_place place_;
+	large_memory large_;
 	std::size_t used_ = reserved;
 	std::uint32_t count_ = 0;
 	bool more_ = false;

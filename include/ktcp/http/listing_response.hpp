@@ -51,7 +51,7 @@ inline task_of<void> send_listing(request &asked, response &to, const file_root 
 	if (asked.method() == method::head)
 		co_return co_await to.write(std::string_view());
 
-	auto entries = listing::create();
+	auto entries = listing::create(asked.remote());
 	const auto read_next = [&] {
 		to.expect_more();
 		return entries->read_next(root, directory, path,

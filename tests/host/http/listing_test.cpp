@@ -135,12 +135,13 @@ TEST_F(http_files, more_listings_than_there_is_memory_for)
 {
 	std::vector<ktcp::http::listing> others;
 
-	while (others.size() < ktcp::http::listing::most_listings) {
-		auto one = ktcp::http::listing::create();
+	for (unsigned int i = 0; i < ktcp::http::listing_place::most; i++) {
+		auto one = ktcp::http::listing::create(other_client(i));
 
-		ASSERT_TRUE(one) << others.size();
+		ASSERT_TRUE(one) << i;
 		others.push_back(std::move(*one));
 	}
+	EXPECT_EQ(ktcp::http::listing::create(other_client(9999)).error(), ktcp::errc::eagain);
 	expect({ refusal(get("/"), 503) });
 	EXPECT_TRUE(answer(*service, get("/site/")).received.ends_with("<p>site"));
 	others.pop_back();
@@ -150,6 +151,39 @@ TEST_F(http_files, more_listings_than_there_is_memory_for)
 	file_faults.list = -EIO;
 	for (int i = 0; i < 3; i++)
 		expect({ refusal(get("/"), 500) });
+}
+
+/* One that takes all it can leaves the half to others, and they do so, too. */
+TEST_F(http_files, a_source_has_a_share_of_the_listings)
+{
+	std::vector<ktcp::http::listing> taken;
+	const auto take = [&](std::uint16_t source) {
+		unsigned int count = 0;
+
+		for (;; count++) {
+			auto one = ktcp::http::listing::create(other_client(source));
+
+			if (!one) {
+				EXPECT_EQ(one.error(), ktcp::errc::edquot);
+				return count;
+			}
+			taken.push_back(std::move(*one));
+		}
+	};
+	constexpr unsigned int share = ktcp::http::listing_place::most_per_source;
+
+	EXPECT_EQ(take(1), share);
+	EXPECT_TRUE(answer(*service, get("/")).received.starts_with("HTTP/1.1 200 "));
+	EXPECT_EQ(take(2), share / 2);
+	EXPECT_EQ(take(3), share / 4);
+	EXPECT_TRUE(answer(*service, get("/")).received.starts_with("HTTP/1.1 200 "));
+
+	/* It is the source of its address alone. */
+	taken.clear();
+	EXPECT_EQ(take(1), share);
+	EXPECT_EQ(ktcp::http::listing::create(ktcp::endpoint::ipv4(10, 0, 0, 1, 77)).error(),
+		  ktcp::errc::edquot);
+	EXPECT_TRUE(ktcp::http::listing::create(ktcp::endpoint::ipv6_loopback(77)));
 }
 
 TEST_F(http_files, a_listing_as_json)
@@ -281,7 +315,7 @@ TEST_F(http_files, a_huge_listing_is_whole_and_read_once)
 	EXPECT_TRUE(body.ends_with("</table>\n</html>\n"));
 
 	/* A check for each so many names that are read or looked up. */
-	auto entries = ktcp::http::listing::create();
+	auto entries = ktcp::http::listing::create(other_client());
 	auto directory = root.open_below("huge");
 	std::size_t checks = 0, parts = 0;
 
@@ -349,7 +383,7 @@ TEST_F(http_files, a_pass_over_a_folder_can_be_ended)
 	for (int i = 0; i < 500; i++)
 		write("some/" + std::to_string(i), "");
 
-	auto entries = ktcp::http::listing::create();
+	auto entries = ktcp::http::listing::create(other_client());
 	auto directory = root.open_below("some");
 	std::size_t checks = 0;
 	char path[512] = "some";

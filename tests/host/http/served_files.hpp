@@ -179,6 +179,13 @@ class http_files : public testing::Test {
 		return text;
 	}
 
+	/* A client beside the one that asks. */
+	static ktcp::endpoint other_client(unsigned int number = 0)
+	{
+		return ktcp::endpoint::ipv4(10, 0, static_cast<std::uint8_t>(number >> 8),
+					    static_cast<std::uint8_t>(number), 1234);
+	}
+
 	/* Listings of a large folder that have all of the larger memories. */
 	std::vector<ktcp::http::listing> large_listings(const std::string &of)
 	{
@@ -189,7 +196,7 @@ class http_files : public testing::Test {
 			auto directory = root.open_below(of.c_str());
 
 			std::snprintf(path, sizeof(path), "%s", of.c_str());
-			made.push_back(std::move(*ktcp::http::listing::create()));
+			made.push_back(std::move(*ktcp::http::listing::create(other_client())));
 			EXPECT_TRUE(made.back().read_next(root, *directory, path,
 							  [] { return ktcp::result<void>(); }));
 			EXPECT_GT(made.back().size(), 1000u) << "of 1 MiB";
