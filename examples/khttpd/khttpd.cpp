@@ -65,9 +65,11 @@ class khttpd_module {
 		{ .valid_ms = static_cast<unsigned int>(ktcp::params::cache_ms()),
 		  .most = static_cast<std::size_t>(ktcp::params::cache_kb()) << 10 }
 	};
+	ktcp::http::shared_listings listings_{ { .valid_ms = static_cast<unsigned int>(
+							 ktcp::params::cache_ms()) } };
 	ktcp::server_module<ktcp::http::service<khttpd::site>> server_{
-		ktcp::http::service<khttpd::site>(khttpd::site(root_, recent_, log_, log_file_),
-						  &options_)
+		ktcp::http::service<khttpd::site>(
+			khttpd::site(root_, recent_, listings_, log_, log_file_), &options_)
 	};
 };
 

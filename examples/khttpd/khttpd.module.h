@@ -13,7 +13,7 @@ KTCP_PARAM_INT(encoded_slash, 0, 0, 1,
 	       "1: %2f in a path is as good as a slash (npm's scoped packages), 0: it gets 400")
 KTCP_PARAM_INT(
 	cache_ms, 0, 0, 86400000,
-	"milliseconds in which the answer of a file of 8 KiB or less may be sent again without a look at the file, 0: never")
+	"milliseconds in which a listing, or the answer of a file of 8 KiB or less, may be sent again without a look at the file, 0: never")
 KTCP_PARAM_INT(cache_kb, 1024, 1, 4194304, "KiB of memory for the answers that cache_ms keeps")
 KTCP_PARAM_STRING(
 	default_type, "application/octet-stream",

@@ -20,7 +20,8 @@ class site {
 	static constexpr bool waits_for_others = false;
 
 	site(const ktcp::file_root &root, ktcp::http::answer_cache &recent,
-	     ktcp::http::access_log &log, ktcp_proc_file &log_file) noexcept
+	     ktcp::http::shared_listings &listings, ktcp::http::access_log &log,
+	     ktcp_proc_file &log_file) noexcept
 		: root_(root), log_(log), log_file_(log_file),
 		  files_(root, { .listing = ktcp::params::listing() != 0,
 				 .precompressed = ktcp::params::precompressed() != 0,
@@ -28,7 +29,8 @@ class site {
 				 .default_type = ktcp::params::default_type(),
 				 .fallback = ktcp::params::fallback(),
 				 .error_page = ktcp::params::error_page(),
-				 .recent = &recent })
+				 .recent = &recent,
+				 .listings = &listings })
 	{
 	}
 

@@ -47,6 +47,7 @@ inline unsigned int status_for_open(error_code why) noexcept
 	case errc::enomem:
 	case errc::enfile:
 	case errc::emfile:
+	case errc::edquot: /* the client's source has its share of what there is */
 		return 503;
 	default: /* it may be there: EIO, and ESTALE or ETIMEDOUT of a file system elsewhere */
 		return 500;

@@ -58,6 +58,9 @@ class file_service {
 		/** @} */
 		/** Where answers are kept for a while; nullptr: nowhere. It must outlive the service. */
 		answer_cache *recent = nullptr;
+		/** Where a folder is read once for all who ask at once; nullptr: each client has it
+		 * read. It must outlive the service. */
+		shared_listings *listings = nullptr;
 	};
 
 	/** @param root  must outlive this and every request. */
@@ -233,8 +236,9 @@ inline task_of<void> file_service::find(request &asked, response &to, keeping ke
 		if (!index && index.error() == errc::enoent) {
 			path[length] = '\0';
 			if (how_.listing)
-				co_return co_await detail::send_listing(
-					asked, to, *root_, std::move(*found), path, rest);
+				co_return co_await detail::send_listing(asked, to, *root_,
+									std::move(*found), path,
+									rest, how_.listings);
 			static_cast<void>(refuse(to, 403));
 			co_return result<void>();
 		}

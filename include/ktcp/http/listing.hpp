@@ -136,6 +136,12 @@ class listing {
 		return more_;
 	}
 
+	/** Has it one of most_large memories? */
+	bool is_large() const noexcept
+	{
+		return large_.is_taken();
+	}
+
     private:
 	/* Two entries to compare with lie at the beginning: the last one that was shown, and the last
 	 * one that is kept. */
@@ -212,6 +218,11 @@ class listing {
 			taken_ = count_.fetch_add(1, memory_order_relaxed) < most_large;
 			if (!taken_)
 				count_.fetch_sub(1, memory_order_relaxed);
+			return taken_;
+		}
+
+		bool is_taken() const noexcept
+		{
 			return taken_;
 		}
 

@@ -7,8 +7,10 @@
 #define KTCP_HTTP_LISTING_RESPONSE_HPP
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include <ktcp/base/result.hpp>
 #include <ktcp/base/text.hpp>
@@ -19,16 +21,123 @@
 #include <ktcp/http/parse/conditional.hpp>
 #include <ktcp/http/request.hpp>
 #include <ktcp/http/response.hpp>
+#include <ktcp/http/shared_listings.hpp>
 #include <ktcp/kernel/file.hpp>
 #include <ktcp/port/time.h>
+#include <ktcp/run_blocking.hpp>
 #include <ktcp/task.hpp>
 
 namespace ktcp::http::detail
 {
 
-/* @path: the directory's, below the root, with a NUL and room for a name. @memory: for the text. */
+/* A folder's names: a listing of its own, or its part in one of many clients'. */
+struct being_read {
+	std::optional<file> directory; /* while there is more */
+	std::optional<listing> own;
+	shared_listings::ticket shared;
+
+	listing &entries() noexcept
+	{
+		return own ? *own : shared.entries();
+	}
+};
+
+inline void let_others_ask() noexcept
+{
+}
+
+/* The next names. May sleep. */
+inline result<void> read_next(request &asked, response &to, const file_root &root,
+			      std::span<char> path, being_read &what) noexcept
+{
+	to.expect_more();
+	return what.own->read_next(root, *what.directory, path,
+				   [&] { return asked.peer().check(); });
+}
+
+/* The first names, for this client alone. May sleep. */
+inline result<void> read_alone(request &asked, response &to, const file_root &root,
+			       std::span<char> path, being_read &what) noexcept
+{
+	what.own = KTCP_TRY(listing::create(asked.remote()));
+	if (!what.directory)
+		what.directory = KTCP_TRY(root.open_below(path.data()));
+	return read_next(asked, to, root, path, what);
+}
+
+/*
+ * All names, or the first of very many, with others who ask for the same folder. The folder is opened again, for it
+ * may have become another one since the first of them asked.
+ */
+inline task_of<void> read_together(request &asked, response &to, const file_root &root,
+				   shared_listings &listings, std::span<char> path,
+				   being_read &what)
+{
+	using state = shared_listings::state;
+
+	auto &mine = what.shared;
+	auto became = state::given_up;
+
+	while (became == state::given_up) {
+		KTCP_CO_CHECK(co_await asked.peer().may_sleep());
+
+		auto joined = listings.join(path.data());
+
+		if (!joined)
+			co_return joined.error();
+		mine = std::move(*joined);
+		to.expect_more();
+		if (mine.leads())
+			break;
+
+		const auto over = co_await mine.over(asked.peer());
+
+		if (!over)
+			co_return over.error();
+		became = *over;
+	}
+	if (mine.leads()) {
+		/* Others may join: those who ask while another reading goes on, and whose turn is next. */
+		if (const auto before = mine.before()) {
+			if (const auto over = co_await before.over(asked.peer()); !over)
+				co_return over.error();
+		} else {
+			KTCP_CO_CHECK(co_await run_blocking(asked.peer(), let_others_ask));
+		}
+		KTCP_CO_CHECK(co_await asked.peer().may_sleep());
+		mine.begin();
+	} else if (became != state::too_large) {
+		co_return became == state::whole ? result<void>() : mine.why();
+	} else {
+		KTCP_CO_CHECK(co_await asked.peer().may_sleep());
+	}
+
+	const auto got = read_alone(asked, to, root, path, what);
+
+	if (!mine.leads())
+		co_return got;
+	if (got && what.own->more()) {
+		mine.end(state::too_large);
+	} else if (got) {
+		what.directory.reset();
+		mine.succeed(std::move(*what.own));
+		what.own.reset();
+	} else if (what.own && asked.peer().check()) {
+		mine.fail(got.error());
+	} else {
+		/* It is this client that has no place, or has left. */
+		mine.end(state::given_up);
+	}
+	co_return got;
+}
+
+/*
+ * @path: the directory's, below the root, with a NUL and room for a name. @memory: for the text.
+ * @listings: or nullptr.
+ */
 inline task_of<void> send_listing(request &asked, response &to, const file_root &root,
-				  file directory, std::span<char> path, std::span<char> memory)
+				  file directory, std::span<char> path, std::span<char> memory,
+				  shared_listings *listings)
 {
 	/* It has neither tag nor date: only conditions with a star can be met or not. */
 	const validators none = { {}, {}, ktcp_real_seconds() };
@@ -51,43 +160,45 @@ inline task_of<void> send_listing(request &asked, response &to, const file_root 
 	if (asked.method() == method::head)
 		co_return co_await to.write(std::string_view());
 
-	auto entries = listing::create(asked.remote());
-	const auto read_next = [&] {
-		to.expect_more();
-		return entries->read_next(root, directory, path,
-					  [&] { return asked.peer().check(); });
-	};
+	being_read what;
+	result<void> first;
 
-	if (const auto first = entries ? read_next() : result<void>(entries.error()); !first) {
-		/* There is no memory, or the time for a part is over: later it may be otherwise. */
-		const bool later = !entries || !asked.peer().check();
-
-		to.refuse(later ? 503 : status_for_read(first.error()));
+	if (listings) {
+		directory = file(); /* others may be waited for */
+		first = co_await read_together(asked, to, root, *listings, path, what);
+	} else {
+		what.directory = std::move(directory);
+		first = read_alone(asked, to, root, path, what);
+	}
+	if (!first) {
+		/* The time for a part is over: later it may be otherwise. */
+		to.refuse(asked.peer().check() ? status_for_open(first.error()) : 503);
 		co_return result<void>();
 	}
 
+	listing &entries = what.entries();
 	text_builder text(memory);
 
 	page.head(text, path.data());
 	for (;;) {
 		/* Still while it may sleep; the code below may go on anywhere. */
-		if (!entries->more())
-			directory = file();
-		for (std::uint32_t i = 0; i < entries->size(); i++) {
+		if (!entries.more())
+			what.directory.reset();
+		for (std::uint32_t i = 0; i < entries.size(); i++) {
 			/* The longest row has every byte of two names escaped. */
 			if (memory.size() - text.text().size() < 4096) {
 				if (const auto sent = co_await to.write(text.text()); !sent)
 					co_return sent;
 				text.cut(0);
 			}
-			if (entries->at(i).kind != KTCP_FILE_OTHER)
-				page.row(text, entries->at(i));
+			if (entries.at(i).kind != KTCP_FILE_OTHER)
+				page.row(text, entries.at(i));
 		}
-		if (!entries->more())
+		if (!entries.more())
 			break;
 		if (const auto ready = co_await asked.peer().may_sleep(); !ready)
 			co_return ready;
-		if (const auto next = read_next(); !next) {
+		if (const auto next = read_next(asked, to, root, path, what); !next) {
 			to.abandon(status_for_read(next.error()));
 			co_return next;
 		}

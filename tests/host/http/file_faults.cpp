@@ -29,6 +29,7 @@ int __wrap_ktcp_file_list(struct file *directory, bool first,
 			  bool (*each)(void *context, const char *name, size_t length, bool folder),
 			  void *context)
 {
+	file_faults.listed += first;
 	return file_faults.list ? file_faults.list :
 				  __real_ktcp_file_list(directory, first, each, context);
 }

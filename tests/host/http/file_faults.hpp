@@ -13,6 +13,7 @@ struct file_faults {
 	int open = 0; /**< of paths with this end: */
 	std::string of = "";
 	int list = 0;
+	unsigned int listed = 0; /**< times that a folder was read from its beginning */
 };
 
 extern struct file_faults file_faults;

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include <fcntl.h>
@@ -128,6 +130,173 @@ TEST_F(http_files, a_listing_with_links)
 	EXPECT_EQ(names(), "../ z/ b ");
 	open(true);
 	EXPECT_EQ(names(), "../ z/ a b c/ ");
+}
+
+namespace
+{
+
+bool lists(const std::string &received, std::string_view name)
+{
+	return received.starts_with("HTTP/1.1 200 ") && received.ends_with("0\r\n\r\n") &&
+	       received.find('"' + std::string(name) + '"') != received.npos;
+}
+
+} // namespace
+
+/* Those who ask while a folder is read share the next reading, which has all that was there when they asked. */
+TEST_F(http_files, a_folder_is_read_once_for_many)
+{
+	ktcp::http::shared_listings listings({});
+
+	how.listings = &listings;
+	open();
+	for (const char *each : { "a", "b", "c" })
+		write("list/" + std::string(each), "");
+
+	client first(*service), second(*service), third(*service), json(*service);
+
+	while_read(first, get("/list/"), [&] {
+		write("list/d", "");
+		second.send(get("/list/"));
+		third.send(get("/list/"));
+		json.send(get("/list/", "Accept: application/json\r\n"));
+	});
+	EXPECT_TRUE(lists(first.received(), "c"));
+	EXPECT_EQ(file_faults.listed, 1u);
+	EXPECT_EQ(second.received() + third.received() + json.received(), "");
+
+	second.go_on();
+	third.go_on();
+	json.go_on();
+	EXPECT_TRUE(lists(second.received(), "d"));
+	EXPECT_EQ(second.received(), third.received());
+	EXPECT_TRUE(lists(json.received(), "d"));
+	EXPECT_EQ(file_faults.listed, 2u);
+
+	/* Nothing of it is kept. */
+	write("list/e", "");
+	third.received().clear();
+	third.send(get("/list/"));
+	EXPECT_TRUE(lists(third.received(), "e"));
+	EXPECT_EQ(file_faults.listed, 3u);
+}
+
+/* The others need not know that the one that was to read for them has left, or had no time. */
+TEST_F(http_files, another_reads_the_folder_for_one_that_has_left)
+{
+	ktcp::http::shared_listings listings({});
+
+	how.listings = &listings;
+	open();
+	for (const char *each : { "a", "b", "c" })
+		write("list/" + std::string(each), "");
+
+	std::optional<client> leaves(std::in_place, *service);
+	client first(*service), second(*service), third(*service);
+
+	while_read(first, get("/list/"), [&] {
+		leaves->send(get("/list/"));
+		second.send(get("/list/"));
+		third.send(get("/list/"));
+	});
+	leaves->reset();
+	leaves->go_on();
+	leaves.reset();
+	second.go_on();
+	third.go_on();
+	second.go_on();
+	EXPECT_TRUE(lists(second.received(), "c"));
+	EXPECT_TRUE(lists(third.received(), "c"));
+}
+
+/* If the folder cannot be read, all are told so. */
+TEST_F(http_files, a_shared_reading_that_fails)
+{
+	ktcp::http::shared_listings listings({});
+
+	how.listings = &listings;
+	open();
+	write("list/a", "");
+
+	client first(*service), second(*service), third(*service);
+
+	while_read(first, get("/list/"), [&] {
+		second.send(get("/list/"));
+		third.send(get("/list/"));
+		file_faults.list = -EIO;
+	});
+	EXPECT_TRUE(lists(first.received(), "a"));
+	second.go_on();
+	file_faults.list = 0;
+	third.go_on();
+	EXPECT_TRUE(second.received().starts_with("HTTP/1.1 500 "));
+	EXPECT_TRUE(third.received().starts_with("HTTP/1.1 500 "));
+
+	/* A removed folder is not there. */
+	while_read(first, get("/list/"), [&] {
+		second.received().clear();
+		second.send(get("/list/"));
+		fs::remove_all(folder / "list");
+	});
+	second.go_on();
+	EXPECT_TRUE(second.received().starts_with("HTTP/1.1 404 "));
+}
+
+/* With more names than memory each reads on for itself. */
+TEST_F(http_files, a_folder_too_large_to_be_shared)
+{
+	ktcp::http::shared_listings listings({ .valid_ms = 1000 });
+
+	for (int i = 0; i < 3000; i++)
+		write("many/" + std::to_string(10'000 + i) + std::string(30, 'x'), "");
+	how.listings = &listings;
+	open();
+
+	const auto others = large_listings("many");
+	const std::string last = "12999" + std::string(30, 'x');
+	client first(*service), second(*service), third(*service);
+
+	while_read(first, get("/many/"), [&] {
+		second.send(get("/many/"));
+		third.send(get("/many/"));
+	});
+	second.go_on();
+	third.go_on();
+	EXPECT_TRUE(lists(first.received(), last));
+	EXPECT_EQ(first.received(), second.received());
+	EXPECT_EQ(first.received(), third.received());
+}
+
+/* With a time, it is kept so long from its begin. */
+TEST_F(http_files, a_listing_is_kept_for_a_while)
+{
+	ktcp::http::shared_listings listings({ .valid_ms = 1000 });
+
+	how.listings = &listings;
+	open();
+	write("list/a", "");
+	expect_listed("/list/", "a", 1);
+	write("list/b", "");
+	machine.now_ms += 999;
+	EXPECT_FALSE(lists(answer_once("/list/"), "b"));
+	EXPECT_EQ(file_faults.listed, 1u);
+	machine.now_ms++;
+	expect_listed("/list/", "b", 2);
+
+	/* The oldest give way to others. */
+	for (unsigned int i = 0; i < ktcp::http::shared_listings::most_kept; i++) {
+		write("other" + std::to_string(i) + "/x", "");
+		expect_listed("/other" + std::to_string(i) + "/", "x", 3 + i);
+	}
+	expect_listed("/other0/", "x", 2 + ktcp::http::shared_listings::most_kept);
+	expect_listed("/list/", "b", 3 + ktcp::http::shared_listings::most_kept);
+
+	/* A failure is not kept. */
+	write("new/x", "");
+	file_faults.list = -EIO;
+	EXPECT_TRUE(answer_once("/new/").starts_with("HTTP/1.1 500 "));
+	file_faults.list = 0;
+	EXPECT_TRUE(lists(answer_once("/new/"), "x"));
 }
 
 /* Each has memory for as long as its client takes to read it, so there is a bound. */

@@ -7,6 +7,7 @@
 #define KTCP_TESTS_HOST_HTTP_SERVED_FILES_HPP
 
 #include <cctype>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -16,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fcntl.h>
@@ -202,6 +204,36 @@ class http_files : public testing::Test {
 			EXPECT_GT(made.back().size(), 1000u) << "of 1 MiB";
 		}
 		return made;
+	}
+
+	/* A client asks; meanwhile, at the first name that the server looks up, something happens. */
+	template <class Function>
+	static void while_read(client &reader, const std::string &request, const Function &happens)
+	{
+		bool happened = false;
+
+		machine.rescheduled = [&] {
+			if (!std::exchange(happened, true))
+				happens();
+		};
+		reader.send(request);
+		machine.rescheduled = nullptr;
+		EXPECT_TRUE(happened);
+	}
+
+	std::string answer_once(const std::string &path)
+	{
+		return send_in_pieces(*service, { get(path) }, 1000).received;
+	}
+
+	/* The folder is shown with a name in it, and so many were read till then. */
+	void expect_listed(const std::string &path, const std::string &name, unsigned int read)
+	{
+		const std::string got = answer_once(path);
+
+		EXPECT_TRUE(got.starts_with("HTTP/1.1 200 "));
+		EXPECT_NE(got.find('"' + name + '"'), got.npos) << name;
+		EXPECT_EQ(file_faults.listed, read) << path;
 	}
 
 	void expect(std::initializer_list<row> rows)

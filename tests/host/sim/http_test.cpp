@@ -30,7 +30,8 @@ constexpr uint16_t port = 80;
 /* Files, but for POST, whose body comes back. */
 class site {
     public:
-	explicit site(const ktcp::file_root &root) noexcept : files_(root, {})
+	site(const ktcp::file_root &root, ktcp::http::shared_listings &listings) noexcept
+		: files_(root, { .listings = &listings })
 	{
 	}
 
@@ -96,8 +97,9 @@ class http_server {
 	}
 
 	ktcp::file_root root_;
+	ktcp::http::shared_listings listings_{ {} };
 	ktcp::server<ktcp::http::service<site>, ktcp::any_model> server_{ ktcp::http::service<site>(
-		site(root_)) };
+		site(root_, listings_)) };
 };
 
 /* The first response in the text, and what follows it; nothing if it is cut short. */
@@ -243,6 +245,54 @@ void fail_each_call(unsigned seeds, const char *model)
 		server.stop();
 		w.unload();
 	});
+}
+
+/*
+ * Clients who ask for a folder at once share a reading of it. But each is shown all that was there when it asked, so
+ * none may share one that had begun before.
+ */
+TEST_P(Http, ReadsAFolderOnceForMany)
+{
+	constexpr unsigned many = 5, seeds = 200;
+	const uint64_t before = sim::listed();
+	uint64_t answers = 0;
+	options how;
+
+	how.buffer_bytes = 3000;
+	how.time_limit_ms = 60000;
+	sim::explore(seeds, how, [this, &answers](world &w) {
+		http_server server;
+
+		sim::forget_files();
+		SIM_EXPECT(w, server.start(GetParam()));
+		for (unsigned i = 0; i < many; i++)
+			w.spawn("client", [&w, &answers, i] {
+				const std::string own = "new-" + std::to_string(i);
+				client c;
+
+				if (c.connect(sim::v4_loopback(port)))
+					return;
+				sim::make_file("folder/" + own);
+
+				std::string back =
+					c.exchange("GET /folder/ HTTP/1.1\r\nHost: a\r\n\r\n");
+				const auto got = take_answer(back);
+
+				SIM_EXPECT(w, got);
+				SIM_EXPECT_EQ(w, got->status, 200);
+				for (const std::string &name : { std::string("one"), own })
+					SIM_EXPECT(w, got->body.find("\"" + name + "\"") !=
+							      std::string::npos);
+				answers++;
+			});
+		w.join();
+		server.stop();
+		w.unload();
+	});
+	sim::forget_files();
+
+	EXPECT_GE(answers, seeds * many / 2);
+	EXPECT_LT(sim::listed() - before, answers * 9 / 10);
 }
 
 TEST_P(Http, SurvivesEveryFailure)

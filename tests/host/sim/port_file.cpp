@@ -58,9 +58,12 @@ int look_up(kernel &k, const std::string &path, ktcp_file_status *status, const 
 namespace sim
 {
 
-const std::map<std::string, std::string> &files()
+static std::set<std::string> made;
+static uint64_t lists;
+
+static std::map<std::string, std::string> &all_files()
 {
-	static const std::map<std::string, std::string> all = [] {
+	static std::map<std::string, std::string> all = [] {
 		std::string large;
 
 		for (unsigned i = 0; large.size() < 9000; i++)
@@ -72,6 +75,29 @@ const std::map<std::string, std::string> &files()
 	}();
 
 	return all;
+}
+
+const std::map<std::string, std::string> &files()
+{
+	return all_files();
+}
+
+void make_file(const std::string &path)
+{
+	made.insert(path);
+	all_files()[path];
+}
+
+void forget_files()
+{
+	for (const std::string &each : made)
+		all_files().erase(each);
+	made.clear();
+}
+
+uint64_t listed()
+{
+	return lists;
 }
 
 } // namespace sim
@@ -207,6 +233,7 @@ int ktcp_file_list(struct file *directory, bool first,
 		return -ENOTDIR;
 	if (k.fails("ktcp_file_list"))
 		return -EIO;
+	sim::lists += first;
 	for (const auto &[path, text] : sim::files())
 		if (path.starts_with(below))
 			names.insert(path.substr(below.size(),
