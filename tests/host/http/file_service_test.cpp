@@ -245,6 +245,28 @@ TEST_F(http_files, paths_that_are_too_long)
 	EXPECT_TRUE(answer(*service, get(more)).received.ends_with("<p>a page, at length"));
 }
 
+/* The table of docs/http.md: the last that is served, and the first that is not. */
+TEST_F(http_files, the_longest_path_of_a_file)
+{
+	constexpr std::size_t longest = 3838, part = 240;
+	fs::path in = folder;
+	std::string path;
+
+	while (path.size() + part + 1 < longest) {
+		path += std::string(part, 'n') + "/";
+		in /= std::string(part, 'n');
+	}
+	fs::create_directories(in);
+
+	const std::string name(longest - path.size(), 'f');
+
+	for (const std::string &each : { name, name + "f" })
+		write(path + each, "found");
+	EXPECT_EQ((path + name).size(), longest);
+	EXPECT_EQ(answer_once("/" + path + name).substr(0, 12), "HTTP/1.1 200");
+	EXPECT_EQ(answer_once("/" + path + name + "f").substr(0, 12), "HTTP/1.1 404");
+}
+
 TEST_F(http_files, a_file_without_permission)
 {
 	expect({
@@ -300,8 +322,9 @@ TEST_F(http_files, folders_have_a_slash)
 		moved(get("/site?\"<x>\\^`{|}\xc3%zz%41%"),
 		      "/site/?%22%3cx%3e%5c%5e%60%7b%7c%7d%c3%25zz%41%25"),
 	});
-	/* A path that would not fit when it is encoded. */
-	expect({ refusal(get("/site?" + std::string(1500, '"')), 414) });
+	/* One that is too long when it is encoded: the target of 6 + N has 7 + 3 N. */
+	EXPECT_TRUE(answer_once("/site?" + std::string(1023, '"')).starts_with("HTTP/1.1 301 "));
+	expect({ refusal(get("/site?" + std::string(1024, '"')), 414) });
 }
 
 TEST(http_media_types, by_the_end_of_a_name)

@@ -77,6 +77,8 @@ constexpr result<decoded_path> decode_path(std::string_view path, std::span<char
 				continue;
 			}
 		}
+		if (i == path.size()) /* the slash behind its end is ours */
+			break;
 		if (size + 1 >= out.size())
 			return errc::emsgsize;
 		out[size++] = c;
