@@ -360,6 +360,65 @@ TEST_F(http_service, refuses_with_the_proper_status_and_closes)
 	});
 }
 
+/* The table of docs/http.md: the last that is served, and the first that is not. */
+TEST(http_limits, are_those_of_the_page)
+{
+	const ktcp::http::service<pages> service{ pages() };
+	const auto status = [&](const std::string &asked) {
+		client one(service);
+
+		one.send(asked);
+
+		/* The last answer's: the first may be the echo's of a body that is refused later. */
+		const std::size_t at = one.received().rfind("HTTP/1.1 ");
+
+		return at == std::string::npos ? std::string("none") :
+						 one.received().substr(at + 9, 3);
+	};
+	const auto line = [](std::size_t bytes) {
+		return get("/" + std::string(bytes - sizeof("GET / HTTP/1.1\r"), 'x'));
+	};
+	const auto head = [](std::size_t bytes) {
+		return get("/",
+			   "A: " + std::string(bytes - get("/", "A: \r\n").size(), 'a') + "\r\n");
+	};
+	const auto fields = [](std::size_t count) {
+		std::string all;
+
+		for (std::size_t i = 1; i < count; i++) /* Host is one */
+			all += "A: b\r\n";
+		return get("/", all);
+	};
+	const auto length = [](std::size_t bytes) {
+		return request_of("POST", "/late",
+				  "Content-Length: " + std::to_string(bytes) + "\r\n");
+	};
+	const auto extension = [](std::size_t bytes) {
+		return post_chunks("/late", "1;a" + std::string(bytes, 'a') + "\r\nx\r\n0\r\n\r\n");
+	};
+
+	EXPECT_EQ(status(line(8192)), "200");
+	EXPECT_EQ(status(line(8193)), "414");
+	EXPECT_EQ(status(std::string(8193, 'x')), "501");
+	EXPECT_EQ(status(head(16384)), "200");
+	EXPECT_EQ(status(head(16385)), "431");
+	EXPECT_EQ(status(fields(100)), "200");
+	EXPECT_EQ(status(fields(101)), "431");
+	EXPECT_EQ(status(length(1 << 20)), "none") << "it is waited for";
+	EXPECT_EQ(status(length((1 << 20) + 1)), "413");
+	EXPECT_EQ(status(extension(16'000)), "200");
+	EXPECT_EQ(status(extension(16'384)), "431");
+
+	/* A body that the handler leaves. The connection goes on, or ends. */
+	for (const std::size_t bytes : { 16'384, 16'385 }) {
+		client one(service);
+
+		one.send(post("/", std::string(bytes, 'x')));
+		EXPECT_TRUE(one.received().starts_with("HTTP/1.1 200 ")) << bytes;
+		EXPECT_EQ(one.was_shut(), bytes > 16'384) << bytes;
+	}
+}
+
 TEST_F(http_service, passes_over_one_empty_line_before_a_request)
 {
 	expect({ ok("\r\n" + get("/"), "hello"), refused("\r\n\r\n" + get("/"), 400) });
