@@ -15,6 +15,7 @@
 	X(hook_hears_nothing_after_unhook)      \
 	X(hook_may_be_set_again)                \
 	X(hook_may_receive_and_send_in_softirq) \
+	X(hook_echoes_in_pieces_in_softirq)     \
 	X(hook_may_use_a_second_socket)         \
 	X(listener_hook_is_told_of_connections) \
 	X(listener_hook_is_told_of_first_data)  \
@@ -269,6 +270,38 @@ inline void hook_may_receive_and_send_in_softirq(context &context)
 		KTCP_CHECK(back[0] == 'p' && back[3] == 'g');
 		KTCP_CHECK(hook->echoed.reaches(4)); /* the bytes may be here before it is counted */
 		KTCP_CHECK_EQ(hook->echoed.get(), 4);
+	}
+	ktcp_sock_unhook(both->server.raw(), &*hook);
+}
+
+/* Each message is read in pieces. All that is sent back stays as it was until it is read. */
+inline void hook_echoes_in_pieces_in_softirq(context &context)
+{
+	constexpr int messages = 25;
+	box<pair> both;
+	box<echoing_hook> hook;
+	char text[40];
+
+	KTCP_REQUIRE(both && hook && hook->pages);
+	KTCP_REQUIRE_EQ(both->connect(), 0);
+	hook->on = both->server.raw();
+	::ktcp_sock_hook(both->server.raw(), &*hook);
+	for (int i = 0; i < messages; i++) {
+		for (char &each : text)
+			each = static_cast<char>('a' + i);
+		text[0] = '<';
+		text[sizeof(text) - 1] = '>';
+		KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), text, sizeof(text), 0),
+			      static_cast<long>(sizeof(text)));
+	}
+	/* As above: a port may have no softirq. */
+	while (hook->echoed.get() < messages * static_cast<int>(sizeof(text)) && !hook->left.get())
+		ktcp_msleep(1);
+	for (int i = 0; i < messages && !hook->left.get(); i++) {
+		KTCP_REQUIRE(both->client.recv_all(text, sizeof(text)));
+		KTCP_CHECK(text[0] == '<' && text[sizeof(text) - 1] == '>');
+		for (unsigned int at = 1; at < sizeof(text) - 1; at++)
+			KTCP_CHECK_EQ(text[at], 'a' + i);
 	}
 	ktcp_sock_unhook(both->server.raw(), &*hook);
 }

@@ -74,6 +74,10 @@ ASK { sk->sk_use_task_frag = false; }
 #line 1 "KTCP_HAVE_KERNEL_SENDPAGE"
 ASK { kernel_sendpage_locked(sk, NULL, 0, 0, MSG_SENDPAGE_NOTLAST); }
 
+/* May received bytes be copied first, and taken off the queue behind that? */
+#line 1 "KTCP_HAVE_TCP_READ_DONE"
+ASK { EXPORTED(tcp_read_done); tcp_read_done(sk, 0); }
+
 /* Is sk_user_data set with flags by a macro, or by hand? */
 #line 1 "KTCP_HAVE_SK_USER_DATA_FLAGS"
 ASK { __rcu_assign_sk_user_data_with_flags(sk, sk, SK_USER_DATA_NOCOPY); }

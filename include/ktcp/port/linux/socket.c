@@ -378,15 +378,48 @@ static int ktcp_take(read_descriptor_t *descriptor, struct sk_buff *skb, unsigne
 	return taken;
 }
 
+static noinline int ktcp_take_all(struct sock *sk, void *buffer, size_t size)
+{
+	struct ktcp_reading reading = { .buffer = buffer, .room = size };
+	read_descriptor_t descriptor = { .arg.data = &reading, .count = size };
+
+	return tcp_read_sock(sk, &descriptor, ktcp_take);
+}
+
+/*
+ * The same where the queue has one packet, which is the rule for short messages: tcp_read_sock() looks at the
+ * queue four times. 0: it has none, or several, or what is next is no plain data.
+ */
+static int ktcp_take_only(struct sock *sk, void *buffer, size_t size)
+{
+#ifdef KTCP_HAVE_TCP_READ_DONE
+	const struct tcp_sock *tp = tcp_sk(sk);
+	const struct sk_buff *skb = skb_peek(&sk->sk_receive_queue);
+	u32 offset;
+
+	if (!skb || !skb_queue_is_last(&sk->sk_receive_queue, skb) || tp->urg_data ||
+	    TCP_SKB_CB(skb)->tcp_flags & (TCPHDR_SYN | TCPHDR_FIN))
+		return 0;
+	offset = tp->copied_seq - TCP_SKB_CB(skb)->seq;
+	if (offset >= skb->len)
+		return 0;
+	size = min_t(size_t, size, skb->len - offset);
+	if (skb_copy_bits(skb, offset, buffer, size) < 0)
+		return -EFAULT;
+	tcp_read_done(sk, size);
+	return size;
+#else
+	return 0;
+#endif
+}
+
 /*
  * With lock_sock() held, or in softirq: takes bytes from the receive queue. -EINPROGRESS: an urgent
  * byte is next, which only tcp_recvmsg() steps over.
  */
 static long ktcp_recv_locked(struct sock *sk, void *buffer, size_t size)
 {
-	struct ktcp_reading reading = { .buffer = buffer, .room = size };
-	read_descriptor_t descriptor = { .arg.data = &reading, .count = size };
-	int got = tcp_read_sock(sk, &descriptor, ktcp_take);
+	long got = ktcp_take_only(sk, buffer, size) ?: ktcp_take_all(sk, buffer, size);
 
 	if (got)
 		return got;
