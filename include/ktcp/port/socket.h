@@ -359,16 +359,15 @@ struct ktcp_softirq_pages *ktcp_softirq_pages_create(void);
 void ktcp_softirq_pages_destroy(struct ktcp_softirq_pages *pages);
 
 /**
- * ktcp_sock_softirq_recv() - as ktcp_sock_recv(), by tcp_read_sock().
+ * ktcp_sock_softirq_recv() - as ktcp_sock_recv().
  * Return: as ktcp_sock_recv(); -EINPROGRESS when only ktcp_sock_recv() can go on (an
- *         urgent byte is next, which tcp_read_sock() never passes).
+ *         urgent byte is next, which tcp_recvmsg() alone passes).
  * Context: inside an event with KTCP_SOCK_SOFTIRQ, or under ktcp_sock_trylock_bh().
  */
 long ktcp_sock_softirq_recv(struct socket *sock, void *buffer, size_t size);
 
 /**
- * ktcp_sock_softirq_send() - as ktcp_sock_send(), by tcp_sendmsg_locked() with atomic
- * allocations.
+ * ktcp_sock_softirq_send() - as ktcp_sock_send(), with atomic allocations.
  * Return: as ktcp_sock_send(); -EINPROGRESS when there was no memory to be had without
  *         sleeping: ktcp_sock_send() may find some.
  * Context: inside an event with KTCP_SOCK_SOFTIRQ, or under ktcp_sock_trylock_bh().

@@ -497,21 +497,25 @@ static long ktcp_send_pages_locked(struct sock *sk, const struct ktcp_file_page 
 #endif
 }
 
+static long ktcp_send_buffer_locked(struct sock *sk, const void *data, size_t size, int msg_flags)
+{
+	struct page *head = virt_to_head_page(data);
+	const struct ktcp_file_page page = {
+		.page = head,
+		.offset = data - page_address(head),
+		.size = size,
+	};
+
+	return ktcp_send_pages_locked(sk, &page, 1, msg_flags);
+}
+
 static long ktcp_send_locked(struct sock *sk, const void *data, size_t size, unsigned int flags)
 {
 	struct msghdr message = { .msg_flags = ktcp_msg_flags(flags) };
 	struct kvec part = { .iov_base = (void *)data, .iov_len = size };
 
-	if (flags & KTCP_SEND_PAGES) {
-		struct page *head = virt_to_head_page(data);
-		const struct ktcp_file_page page = {
-			.page = head,
-			.offset = data - page_address(head),
-			.size = size,
-		};
-
-		return ktcp_send_pages_locked(sk, &page, 1, message.msg_flags);
-	}
+	if (flags & KTCP_SEND_PAGES)
+		return ktcp_send_buffer_locked(sk, data, size, message.msg_flags);
 	iov_iter_kvec(&message.msg_iter, ITER_SOURCE, &part, 1, size);
 	return tcp_sendmsg_locked(sk, &message, size);
 }
@@ -845,28 +849,76 @@ static bool ktcp_use_task_frag(struct sock *sk, bool use)
 	return use;
 }
 
-long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, unsigned int flags,
-			    struct ktcp_softirq_pages *pages)
+/* The socket borrows this CPU's fragment for the call; softirqs do not nest, so no other code has it. */
+static long ktcp_send_from_fragment(struct sock *sk, const void *data, size_t size,
+				    unsigned int flags, struct page_frag *fragment)
 {
-	struct sock *sk = sock->sk;
-	struct page_frag *fragment = ktcp_softirq_fragment(pages, size);
 	struct page_frag own = sk->sk_frag;
-	gfp_t allocation = sk->sk_allocation;
-	bool use_task_frag;
+	const bool use_task_frag = ktcp_use_task_frag(sk, false);
 	long sent;
 
-	/*
-	 * current is the interrupted task: neither its page fragment (6.12 would take that with any
-	 * sk_allocation) nor its right to sleep are ours. The socket borrows this CPU's fragment
-	 * for the call; softirqs do not nest, so no other code has it.
-	 */
-	sk->sk_allocation = GFP_ATOMIC;
-	use_task_frag = ktcp_use_task_frag(sk, false);
 	sk->sk_frag = *fragment;
 	sent = ktcp_send_locked(sk, data, size, flags);
 	*fragment = sk->sk_frag;
 	sk->sk_frag = own;
 	ktcp_use_task_frag(sk, use_task_frag);
+	return sent;
+}
+
+#ifdef KTCP_HAVE_KERNEL_SENDPAGE
+/*
+ * Without tcp_sendmsg_locked(), whose checks of a user's memory cost more than a short copy. We copy into the
+ * fragment, and TCP takes the page. No other code writes to these bytes, so they are not shared.
+ */
+static long ktcp_send_short(struct sock *sk, const void *data, size_t size, unsigned int flags,
+			    struct page_frag *fragment)
+{
+	const struct ktcp_file_page page = {
+		.page = fragment->page,
+		.offset = fragment->offset,
+		.size = size,
+	};
+	long sent;
+
+	memcpy(page_address(page.page) + page.offset, data, size);
+	sent = ktcp_send_pages_locked(sk, &page, 1, ktcp_msg_flags(flags) | MSG_NO_SHARED_FRAGS);
+	if (sent > 0)
+		fragment->offset += sent;
+	return sent;
+}
+#endif
+
+/* By TCP itself, from pages that it takes, or from a fragment that is this CPU's. */
+static long ktcp_softirq_send_locked(struct sock *sk, const void *data, size_t size,
+				     unsigned int flags, struct ktcp_softirq_pages *pages)
+{
+	/* Without SG it copies what is in pages, too. */
+	const bool takes_pages = sk->sk_route_caps & NETIF_F_SG;
+	struct page_frag *fragment;
+
+	if (takes_pages && flags & KTCP_SEND_PAGES)
+		return ktcp_send_buffer_locked(sk, data, size, ktcp_msg_flags(flags));
+	fragment = ktcp_softirq_fragment(pages, size);
+#ifdef KTCP_HAVE_KERNEL_SENDPAGE
+	if (takes_pages && size <= PAGE_SIZE && skb_page_frag_refill(size, fragment, GFP_ATOMIC))
+		return ktcp_send_short(sk, data, size, flags, fragment);
+#endif
+	return ktcp_send_from_fragment(sk, data, size, flags, fragment);
+}
+
+long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, unsigned int flags,
+			    struct ktcp_softirq_pages *pages)
+{
+	struct sock *sk = sock->sk;
+	gfp_t allocation = sk->sk_allocation;
+	long sent;
+
+	/*
+	 * current is the interrupted task: neither its page fragment (6.12 would take that with any
+	 * sk_allocation) nor its right to sleep are ours.
+	 */
+	sk->sk_allocation = GFP_ATOMIC;
+	sent = ktcp_softirq_send_locked(sk, data, size, flags, pages);
 	sk->sk_allocation = allocation;
 
 	if (sent == -EAGAIN && tcp_rtx_and_write_queues_empty(sk))
