@@ -22,7 +22,8 @@ struct ktcp_kept_pages {
 	local_lock_t lock; /* with bottom halves off */
 	unsigned int count;
 	unsigned int next; /* to be looked at by ktcp_page_pool_keep() */
-	void *buffers[KTCP_PAGES_KEPT];
+	struct page *
+		buffers[KTCP_PAGES_KEPT]; /* their heads: a look at one that TCP holds is short then */
 };
 
 struct ktcp_page_pool {
@@ -76,23 +77,50 @@ void ktcp_page_pool_destroy(struct ktcp_page_pool *pool)
 		struct ktcp_kept_pages *kept = per_cpu_ptr(pool->kept, cpu);
 
 		while (kept->count)
-			put_page(virt_to_page(kept->buffers[--kept->count]));
+			put_page(kept->buffers[--kept->count]);
 	}
 	free_percpu(pool->kept);
 	kfree(pool);
 }
 
+/*
+ * A CPU's stack, for one context at a time: bottom halves are off meanwhile. In a turn they are so before.
+ * Return: were they?
+ */
+static bool ktcp_kept_pages_enter(struct ktcp_page_pool *pool)
+{
+	const bool already = in_softirq();
+
+	if (!already)
+		local_bh_disable();
+	local_lock_nested_bh(&pool->kept->lock);
+	return already;
+}
+
+static void ktcp_kept_pages_leave(struct ktcp_page_pool *pool, bool already)
+{
+	local_unlock_nested_bh(&pool->kept->lock);
+	if (!already)
+		local_bh_enable();
+}
+
+/* Has it no other holder? It is the head of its pages, so page_count() need not look for that. */
+static bool ktcp_buffer_is_free(const struct page *buffer)
+{
+	return page_ref_count(buffer) == 1;
+}
+
 /* A buffer that has no other holder, the most recently used first. */
-static void *ktcp_page_pool_take(struct ktcp_kept_pages *kept)
+static struct page *ktcp_page_pool_take(struct ktcp_kept_pages *kept)
 {
 	unsigned int i;
 
 	for (i = kept->count; i-- > 0;) {
-		void *buffer = kept->buffers[i];
+		struct page *buffer = kept->buffers[i];
 
 		/* The last put_page() of TCP's was a full barrier; writing to the buffer
 		 * depends on this. */
-		if (page_count(virt_to_page(buffer)) == 1) {
+		if (ktcp_buffer_is_free(buffer)) {
 			kept->buffers[i] = kept->buffers[--kept->count];
 			return buffer;
 		}
@@ -100,19 +128,11 @@ static void *ktcp_page_pool_take(struct ktcp_kept_pages *kept)
 	return NULL;
 }
 
-void *ktcp_page_pool_get(struct ktcp_page_pool *pool, enum ktcp_gfp gfp)
+/* Out of the way of those that take a kept one. */
+static noinline void *ktcp_page_pool_alloc(struct ktcp_page_pool *pool, enum ktcp_gfp gfp)
 {
 	struct page *page;
-	void *buffer;
 
-	/* In softirq as in process context this CPU's stack is ours meanwhile. */
-	local_bh_disable();
-	local_lock_nested_bh(&pool->kept->lock);
-	buffer = ktcp_page_pool_take(this_cpu_ptr(pool->kept));
-	local_unlock_nested_bh(&pool->kept->lock);
-	local_bh_enable();
-	if (buffer)
-		return buffer;
 	if (atomic_long_inc_return(&pool->held) > READ_ONCE(pool->most)) {
 		atomic_long_inc(&pool->refused);
 		page = NULL;
@@ -124,38 +144,48 @@ void *ktcp_page_pool_get(struct ktcp_page_pool *pool, enum ktcp_gfp gfp)
 	return page ? page_address(page) : NULL;
 }
 
+void *ktcp_page_pool_get(struct ktcp_page_pool *pool, enum ktcp_gfp gfp)
+{
+	const bool already = ktcp_kept_pages_enter(pool);
+	struct page *buffer = ktcp_page_pool_take(this_cpu_ptr(pool->kept));
+
+	ktcp_kept_pages_leave(pool, already);
+	return buffer ? page_address(buffer) : ktcp_page_pool_alloc(pool, gfp);
+}
+
 /*
  * Keeps a buffer. Return: the one to give back instead; NULL: none. On a full stack a buffer that TCP still
  * holds makes room for one that can be had at once. Else a few slow readers would fill it, and others would
  * have no use of it. A look at one of them is enough, since each put takes the next.
  */
-static void *ktcp_page_pool_keep(struct ktcp_kept_pages *kept, unsigned int most, void *buffer)
+static struct page *ktcp_page_pool_keep(struct ktcp_kept_pages *kept, unsigned int most,
+					struct page *buffer)
 {
-	void **other;
+	struct page **other;
 
 	if (kept->count < most) {
 		kept->buffers[kept->count++] = buffer;
 		return NULL;
 	}
-	if (!kept->count || page_count(virt_to_page(buffer)) != 1)
+	if (!kept->count || !ktcp_buffer_is_free(buffer))
 		return buffer;
 	kept->next = kept->next + 1 < kept->count ? kept->next + 1 : 0;
 	other = &kept->buffers[kept->next];
-	if (page_count(virt_to_page(*other)) != 1)
+	if (!ktcp_buffer_is_free(*other))
 		swap(*other, buffer);
 	return buffer;
 }
 
 void ktcp_page_pool_put(struct ktcp_page_pool *pool, void *buffer)
 {
-	local_bh_disable();
-	local_lock_nested_bh(&pool->kept->lock);
-	buffer = ktcp_page_pool_keep(this_cpu_ptr(pool->kept), READ_ONCE(pool->keep), buffer);
-	local_unlock_nested_bh(&pool->kept->lock);
-	local_bh_enable();
-	if (buffer) {
+	const bool already = ktcp_kept_pages_enter(pool);
+	struct page *left = ktcp_page_pool_keep(this_cpu_ptr(pool->kept), READ_ONCE(pool->keep),
+						virt_to_page(buffer));
+
+	ktcp_kept_pages_leave(pool, already);
+	if (left) {
 		atomic_long_dec(&pool->held);
-		put_page(virt_to_page(buffer));
+		put_page(left);
 	}
 }
 
