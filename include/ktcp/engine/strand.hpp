@@ -160,7 +160,8 @@ class strand : public executor {
 	/** An operation of the turn's came to this. Returns it. */
 	outcome note(outcome what) noexcept
 	{
-		came_to_ |= bit(what);
+		if (what > outcome::wait) /* the others end no turn */
+			came_to_ |= bit(what);
 		return what;
 	}
 
@@ -168,6 +169,12 @@ class strand : public executor {
 	bool came_to(outcome what) const noexcept
 	{
 		return came_to_ & bit(what);
+	}
+
+	/** Did none of them end the turn? Then it waits. */
+	bool came_to_nothing() const noexcept
+	{
+		return !came_to_;
 	}
 
 	/** In softirq: the memory for sends. In process context: nullptr. */
@@ -263,10 +270,10 @@ class strand : public executor {
 	 */
 	bool take_retimed() noexcept
 	{
-		const bool was = retimed_;
-
+		if (!retimed_)
+			return false;
 		retimed_ = false;
-		return was;
+		return true;
 	}
 
 	/** @} */

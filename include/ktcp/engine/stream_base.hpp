@@ -213,10 +213,18 @@ class stream_base {
 	friend class stream_operation;
 
 	outcome attempt(stream_operation &op) noexcept;
+	bool may_begin(const stream_operation *other, stream_operation &op,
+		       outcome &if_not) noexcept;
+	outcome not_beside(stream_operation &op) noexcept;
+	outcome tell_why(stream_operation &op, int why) noexcept;
+	outcome attempt_other(stream_operation &op) noexcept;
 	outcome attempt_read(stream_operation &op) noexcept;
-	result<std::byte *> make_room(stream_operation &op) noexcept;
+	outcome receive(stream_operation &op) noexcept;
+	outcome attempt_read_more(read_more_operation &op) noexcept;
+	result<std::byte *> make_room(received &held) noexcept;
 	void move_to(std::byte *buffer, received &held) noexcept;
 	outcome failed_to_read(stream_operation &op, error_code why) noexcept;
+	errc no_buffer() const noexcept;
 	result<std::byte *> another_buffer() noexcept;
 	/* In stream_message.hpp: */
 	outcome attempt_message(stream_operation &one) noexcept;
@@ -224,6 +232,7 @@ class stream_base {
 	outcome hand_out(message_operation &op) noexcept;
 
 	outcome attempt_write(stream_operation &op) noexcept;
+	outcome write_on(stream_operation &op) noexcept;
 	outcome attempt_gather(gather &op) noexcept;
 	outcome attempt_finish(stream_operation &op) noexcept;
 	outcome wait_for(std::uint32_t event) noexcept;
@@ -235,7 +244,8 @@ class stream_base {
 
 	/* The one call or the other; EINPROGRESS: that must be in process context. */
 	template <class Softirq, class Process>
-	result<std::size_t> in_softirq_or(Softirq in_softirq, Process in_process) noexcept
+	[[gnu::always_inline]] result<std::size_t> in_softirq_or(Softirq in_softirq,
+								 Process in_process) noexcept
 	{
 		if (!strand_.in_softirq())
 			return in_process();
@@ -390,36 +400,80 @@ inline outcome stream_base::wait_for_room() noexcept
 	return wait_for(KTCP_SOCK_WRITABLE);
 }
 
-/* The outcome is noted for the turn's end. */
-inline outcome stream_base::attempt(stream_operation &op) noexcept
+inline outcome stream_base::not_beside(stream_operation &op) noexcept
 {
-	if (const stream_operation *const other = slot_of(op); other && other != &op) {
-		KTCP_WARN_ONCE("two coroutines read, or write, one stream at once");
-		op.fail(error_code(errc::ebusy).code());
-		return outcome::done;
+	KTCP_WARN_ONCE("two coroutines read, or write, one stream at once");
+	op.fail(error_code(errc::ebusy).code());
+	return outcome::done;
+}
+
+inline outcome stream_base::tell_why(stream_operation &op, int why) noexcept
+{
+	if (!strand_.tell())
+		return strand_.note(outcome::over);
+	op.fail(why);
+	return outcome::done;
+}
+
+/* With @p other in its slot: may it be tried? If not, what it came to. */
+[[gnu::always_inline]] inline bool stream_base::may_begin(const stream_operation *other,
+							  stream_operation &op,
+							  outcome &if_not) noexcept
+{
+	if (other && other != &op) {
+		if_not = not_beside(op);
+		return false;
 	}
 	if (const int why = strand_.to_tell()) {
-		if (!strand_.tell())
-			return strand_.note(outcome::over);
-		op.fail(why);
-		return outcome::done;
+		if_not = tell_why(op, why);
+		return false;
 	}
+	return true;
+}
+
+/*
+ * The outcome is noted for the turn's end. Each turn of an echo reads, writes and reads. So these are functions
+ * of their own, and an await calls its own at once, for its kind is known where it is compiled.
+ */
+[[gnu::always_inline]] inline outcome stream_base::attempt(stream_operation &op) noexcept
+{
 	switch (op.kind_) {
 	case stream_operation::kind::read:
+		return attempt_read(op);
+	case stream_operation::kind::write:
+	case stream_operation::kind::write_pages:
+		return attempt_write(op);
 	case stream_operation::kind::read_more:
-		return strand_.note(attempt_read(op));
+	case stream_operation::kind::message:
+	case stream_operation::kind::gather:
+	case stream_operation::kind::finish:
+		break;
+	}
+	return attempt_other(op);
+}
+
+inline outcome stream_base::attempt_other(stream_operation &op) noexcept
+{
+	outcome came = outcome::done;
+
+	if (!may_begin(slot_of(op), op, came))
+		return came;
+	switch (op.kind_) {
+	case stream_operation::kind::read_more:
+		return strand_.note(attempt_read_more(static_cast<read_more_operation &>(op)));
 	case stream_operation::kind::message:
 		return strand_.note(attempt_message(op));
 	case stream_operation::kind::gather:
 		return strand_.note(strand_.spend() ? attempt_gather(static_cast<gather &>(op)) :
 						      outcome::yield);
-	case stream_operation::kind::write:
-	case stream_operation::kind::write_pages:
-		return strand_.note(strand_.spend() ? attempt_write(op) : outcome::yield);
 	case stream_operation::kind::finish:
 		return strand_.note(strand_.spend() ? attempt_finish(op) : outcome::yield);
+	case stream_operation::kind::read:
+	case stream_operation::kind::write:
+	case stream_operation::kind::write_pages:
+		break; /* attempt() */
 	}
-	return outcome::done;
+	return came;
 }
 
 inline outcome stream_base::attempt_finish(stream_operation &op) noexcept
@@ -431,31 +485,32 @@ inline outcome stream_base::attempt_finish(stream_operation &op) noexcept
 }
 
 /* A buffer with room to receive into, at its end: the held one if it has any. */
-inline result<std::byte *> stream_base::make_room(stream_operation &op) noexcept
+inline result<std::byte *> stream_base::make_room(received &held) noexcept
 {
-	const std::size_t whole = buffers_.buffer_size();
-	received *const held = op.kind_ == stream_operation::kind::read_more ?
-				       &static_cast<read_more_operation &>(op).held_ :
-				       nullptr;
-
-	if (held && (held->peer_ != this || !held->data_)) {
+	if (held.peer_ != this || !held.data_) {
 		KTCP_WARN_ONCE("read_more(): no read() of this peer's brought what is held");
 		return errc::einval;
 	}
-	if (held && held->end_ < whole)
-		return held->data_;
-	if (held && held->begin_ == 0)
+	if (held.end_ < buffers_.buffer_size())
+		return held.data_;
+	if (held.begin_ == 0)
 		return errc::enobufs;
 	return another_buffer();
 }
 
 /* EINPROGRESS: there is no memory for one without sleeping. */
+inline errc stream_base::no_buffer() const noexcept
+{
+	return strand_.in_softirq() ? errc::einprogress : errc::enomem;
+}
+
+/* Errors: no_buffer(). */
 inline result<std::byte *> stream_base::another_buffer() noexcept
 {
 	auto *const buffer = static_cast<std::byte *>(buffers_.get(strand_.frame_flags()));
 
 	if (!buffer)
-		return strand_.in_softirq() ? errc::einprogress : errc::enomem;
+		return no_buffer();
 	return buffer;
 }
 
@@ -472,41 +527,72 @@ inline void stream_base::move_to(std::byte *buffer, received &held) noexcept
 
 inline outcome stream_base::attempt_read(stream_operation &op) noexcept
 {
+	outcome came = outcome::done;
+
+	if (!may_begin(reading_, op, came))
+		return came;
 	if (!readable())
 		return wait_for(KTCP_SOCK_READABLE);
 	if (!strand_.spend())
-		return outcome::yield;
-	if (kept_ && op.kind_ == stream_operation::kind::read) {
+		return strand_.note(outcome::yield);
+	if (kept_) {
 		lent_ = op.data_ = std::exchange(kept_, nullptr);
 		op.begin_ = kept_begin_;
 		op.size_ = kept_end_;
 		return outcome::done;
 	}
+	return receive(op);
+}
 
-	const auto room = make_room(op);
+/* Apart, for most turns end with an attempt that finds nothing to receive. */
+[[gnu::noinline]] inline outcome stream_base::receive(stream_operation &op) noexcept
+{
+	auto *const buffer = static_cast<std::byte *>(buffers_.get(strand_.frame_flags()));
+
+	if (!buffer)
+		return strand_.note(failed_to_read(op, no_buffer()));
+
+	const auto got = recv({ buffer, buffers_.buffer_size() });
+
+	if (got && *got) {
+		op.size_ = *got;
+		lent_ = op.data_ = buffer;
+		return outcome::done;
+	}
+	buffers_.put(buffer);
+	/* The end of the stream, or why not. */
+	return got ? outcome::done : strand_.note(failed_to_read(op, got.error()));
+}
+
+inline outcome stream_base::attempt_read_more(read_more_operation &op) noexcept
+{
+	received &held = op.held_;
+
+	if (!readable())
+		return wait_for(KTCP_SOCK_READABLE);
+	if (!strand_.spend())
+		return outcome::yield;
+
+	const auto room = make_room(held);
 
 	if (!room)
 		return failed_to_read(op, room.error());
 
-	received *const held = op.kind_ == stream_operation::kind::read_more ?
-				       &static_cast<read_more_operation &>(op).held_ :
-				       nullptr;
 	/* The held bytes move once new ones have come, and not before. */
-	const bool moves = held && held->data_ != *room;
-	const std::size_t used = !held ? 0 : moves ? (**held).size() : held->end_;
+	const bool moves = held.data_ != *room;
+	const std::size_t used = moves ? (*held).size() : held.end_;
 	const std::span into(*room + used, buffers_.buffer_size() - used);
 	const auto got = kept_ ? result<std::size_t>(take_kept(into)) : recv(into);
 
 	if (got && *got) {
 		if (moves)
-			move_to(*room, *held);
-		if (held)
-			held->end_ += static_cast<std::uint32_t>(*got);
+			move_to(*room, held);
+		held.end_ += static_cast<std::uint32_t>(*got);
 		op.size_ = *got;
 		lent_ = op.data_ = *room;
 		return outcome::done;
 	}
-	if (!held || moves)
+	if (moves)
 		buffers_.put(*room);
 	/* The end of the stream, or why not. */
 	return got ? outcome::done : failed_to_read(op, got.error());
@@ -523,6 +609,15 @@ inline outcome stream_base::failed_to_read(stream_operation &op, error_code why)
 }
 
 inline outcome stream_base::attempt_write(stream_operation &op) noexcept
+{
+	outcome came = outcome::done;
+
+	if (!may_begin(writing_, op, came))
+		return came;
+	return strand_.note(strand_.spend() ? write_on(op) : outcome::yield);
+}
+
+[[gnu::always_inline]] inline outcome stream_base::write_on(stream_operation &op) noexcept
 {
 	while (op.size_) {
 		const auto sent = send(op);
@@ -563,7 +658,8 @@ inline outcome stream_base::attempt_write(stream_operation &op) noexcept
 	return outcome::done;
 }
 
-inline result<std::size_t> stream_base::recv(std::span<std::byte> into) noexcept
+[[gnu::always_inline]] inline result<std::size_t>
+stream_base::recv(std::span<std::byte> into) noexcept
 {
 	auto got = in_softirq_or([&] { return socket_.softirq_recv(into); },
 				 [&] { return socket_.try_recv(into); });
@@ -589,13 +685,14 @@ inline std::size_t stream_base::take_kept(std::span<std::byte> into) noexcept
 inline outcome stream_base::attempt_gather(gather &op) noexcept
 {
 	do {
-		if (const outcome came = attempt_write(op); came != outcome::done)
+		if (const outcome came = write_on(op); came != outcome::done)
 			return came;
 	} while (!op.status_ && op.advance());
 	return outcome::done;
 }
 
-inline result<std::size_t> stream_base::send(const stream_operation &op) noexcept
+[[gnu::always_inline]] inline result<std::size_t>
+stream_base::send(const stream_operation &op) noexcept
 {
 	unsigned int flags = op.more_ ? KTCP_SEND_MORE : 0;
 
