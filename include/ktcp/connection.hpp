@@ -279,6 +279,8 @@ class connection : public strand, public stream {
 	bool start() noexcept;
 	void try_again(detail::stream_operation *of_old, unsigned int &resumes) noexcept;
 	void sleep_now(unsigned int &resumes) noexcept;
+	void try_others(unsigned int &resumes) noexcept;
+	void run_sources(unsigned int &resumes) noexcept;
 	outcome attempt_to_sleep(int &status) noexcept;
 	void look_at_sources() noexcept;
 	void try_seconds(unsigned int &resumes) noexcept;
@@ -387,7 +389,7 @@ inline connection::progress connection::advance_in_softirq(const softirq_pages &
 }
 
 /* False: there is no memory for the handler's frame. */
-inline bool connection::start() noexcept
+[[gnu::noinline]] inline bool connection::start() noexcept
 {
 	task made = handle_(handler_, *this);
 
@@ -451,18 +453,11 @@ inline connection::progress connection::go_on() noexcept
 		run(resumes); /* what the last turn's share was too small for */
 		try_again(old.reading, resumes);
 		try_again(old.writing, resumes);
-		try_seconds(resumes);
-		sleep_now(resumes);
-		if (more_)
-			more_->ready.splice_back(more_->later);
-		run(resumes);
+		if (more_ || sleepy_)
+			try_others(resumes);
 	}
-	while (more_ && !has_next()) {
-		look_at_sources();
-		if (!has_next())
-			break;
-		run(resumes);
-	}
+	if (more_)
+		run_sources(resumes);
 	if (has_next()) {
 		/* They await no operation that could fail, and so tell them of the end. */
 		note(why_ended() || tell() ? outcome::yield : outcome::over);
@@ -478,10 +473,32 @@ inline connection::progress connection::go_on() noexcept
 	/* No operation of its stream waits, so none would find that out. The next turn tells the others. */
 	if (!stream::waits() && socket().is_lost() && end(errc::econnreset))
 		return progress::yielded;
+	if (came_to_nothing())
+		return progress::waiting;
 	return came_to(outcome::sleep)	 ? progress::asked_to_sleep :
 	       came_to(outcome::process) ? progress::needs_process :
 	       came_to(outcome::yield)	 ? progress::yielded :
 					   progress::waiting;
+}
+
+/* It resumes those that wait for something else than the connection's own stream. */
+[[gnu::noinline]] inline void connection::try_others(unsigned int &resumes) noexcept
+{
+	try_seconds(resumes);
+	sleep_now(resumes);
+	if (more_)
+		more_->ready.splice_back(more_->later);
+	run(resumes);
+}
+
+[[gnu::noinline]] inline void connection::run_sources(unsigned int &resumes) noexcept
+{
+	while (!has_next()) {
+		look_at_sources();
+		if (!has_next())
+			break;
+		run(resumes);
+	}
 }
 
 inline detail::sources *connection::sources() noexcept
@@ -541,7 +558,7 @@ inline void connection::try_seconds(unsigned int &resumes) noexcept
 }
 
 /* At a turn's end: close those without a user, as far as this turn may. */
-inline void connection::let_seconds_go() noexcept
+[[gnu::noinline]] inline void connection::let_seconds_go() noexcept
 {
 	second_starved_ = false;
 	for (detail::second_stream **at = &more_->seconds; *at;) {

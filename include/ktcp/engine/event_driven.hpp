@@ -132,7 +132,7 @@ class event_session : public session, ktcp_sock_hook, work_base<event_session> {
 
 	static void on_event(struct ktcp_sock_hook *hook, unsigned int events)
 	{
-		event_session &self = *static_cast<event_session *>(hook);
+		event_session &self = static_cast<event_session &>(*hook);
 
 		if (events & KTCP_SOCK_SOFTIRQ && self.turns())
 			self.run_here(events);
