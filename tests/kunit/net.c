@@ -188,7 +188,7 @@ static enum hrtimer_restart ktcp_kunit_interrupt(struct hrtimer *timer)
 {
 	struct ktcp_kunit_interrupt *self = container_of(timer, struct ktcp_kunit_interrupt, timer);
 
-	self->hard = in_hardirq();
+	self->hard = in_hardirq() || IS_ENABLED(CONFIG_PREEMPT_RT);
 	self->function(self->context);
 	complete(&self->over);
 	return HRTIMER_NORESTART;
@@ -205,12 +205,12 @@ bool ktcp_kunit_in_hard_interrupt(void (*function)(void *context), void *context
 	self->context = context;
 	init_completion(&self->over);
 #ifdef KTCP_HAVE_HRTIMER_SETUP
-	hrtimer_setup(&self->timer, ktcp_kunit_interrupt, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
+	hrtimer_setup(&self->timer, ktcp_kunit_interrupt, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
 #else
-	hrtimer_init(&self->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
+	hrtimer_init(&self->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
 	self->timer.function = ktcp_kunit_interrupt;
 #endif
-	hrtimer_start(&self->timer, ns_to_ktime(NSEC_PER_MSEC), HRTIMER_MODE_REL_HARD);
+	hrtimer_start(&self->timer, ns_to_ktime(NSEC_PER_MSEC), HRTIMER_MODE_REL);
 	wait_for_completion(&self->over);
 	hrtimer_cancel(&self->timer); /* which waits for the callback's end */
 	hard = self->hard;

@@ -53,8 +53,8 @@ void ktcp_kunit_bind_to_device(struct socket *sock, int device);
 unsigned int ktcp_kunit_references(struct socket *sock);
 
 /*
- * Call a function in a hard interrupt, and return once it is over; false: it was in another context. In a kernel with
- * PREEMPT_RT timers have a thread.
+ * Call a function in a hard interrupt, and return once it is over; false: it was in another context. With PREEMPT_RT
+ * it is a thread's, as everything is that takes such a lock there.
  */
 bool ktcp_kunit_in_hard_interrupt(void (*function)(void *context), void *context);
 

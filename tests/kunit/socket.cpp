@@ -27,12 +27,15 @@ struct pair {
 	ktcp::socket server;
 };
 
-ktcp::result<ktcp::socket> listen_on(const endpoint &where, enum family family)
+ktcp::result<ktcp::socket> listen_on(const endpoint &where, enum family family,
+				     struct ktcp_sock_hook *hook = nullptr)
 {
 	ktcp::socket listener = KTCP_TRY(ktcp::socket::create(family));
 
 	listener.set_v6only(false);
 	KTCP_TRY(listener.bind(where));
+	if (hook)
+		KTCP_TRY(ktcp::result<void>::from(ktcp_sock_hook_listener(listener.raw(), hook)));
 	KTCP_TRY(listener.listen(16));
 	return listener;
 }
@@ -605,7 +608,7 @@ void local_peers_are_known(ktcp_test::context &context)
 void children_of_a_hook(ktcp_test::context &context)
 {
 	counting hook;
-	auto listener = listen_on(endpoint::ipv6_loopback(0), family::inet6);
+	auto listener = listen_on(endpoint::ipv6_loopback(0), family::inet6, &hook);
 	ktcp::socket clients[3];
 
 	KTCP_CHECK(listener);
@@ -618,8 +621,6 @@ void children_of_a_hook(ktcp_test::context &context)
 		if (!client)
 			return;
 		clients[i] = std::move(*client);
-		if (i == 0)
-			ktcp_sock_hook_listener(listener->raw(), &hook);
 		KTCP_CHECK(clients[i].connect(*listener->local()));
 		if (i == 0) {
 			KTCP_CHECK(hook.hears(KTCP_SOCK_READABLE | KTCP_SOCK_CONNECTED));
@@ -649,13 +650,12 @@ void poked_by_a_hard_interrupt(ktcp_test::context &context)
 		bool poked = false;
 	};
 	counting hook;
-	auto listener = listen_on(endpoint::ipv6_loopback(0), family::inet6);
+	auto listener = listen_on(endpoint::ipv6_loopback(0), family::inet6, &hook);
 	auto client = ktcp::socket::create(family::inet6);
 
 	KTCP_CHECK(listener && client);
 	if (!listener || !client)
 		return;
-	ktcp_sock_hook_listener(listener->raw(), &hook);
 	KTCP_CHECK(client->connect(*listener->local()));
 	KTCP_CHECK(hook.hears(KTCP_SOCK_READABLE | KTCP_SOCK_CONNECTED));
 	ktcp_sock_unhook_listener(listener->raw(), &hook);

@@ -331,7 +331,7 @@ void ktcp_sock_unhook(struct socket *sock, struct ktcp_sock_hook *hook);
  * there is another connection. KTCP_SOCK_STATE: it may not listen any more.
  * Its connections do not inherit the hook.
  * Return: 0; -ENOMEM.
- * Context: process. No client connects meanwhile: best before ktcp_sock_listen().
+ * Context: process, before ktcp_sock_listen().
  */
 int ktcp_sock_hook_listener(struct socket *sock, struct ktcp_sock_hook *hook);
 

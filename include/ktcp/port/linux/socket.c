@@ -1058,7 +1058,8 @@ int ktcp_sock_hook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
 
 	if (!waiter)
 		return -ENOMEM;
-	/* Before listen() the kernel leaves the lock alone. */
+	/* Before listen() the kernel leaves the lock alone. The class of one that is held may not change. */
+	WARN_ON_ONCE(sock->sk->sk_state == TCP_LISTEN);
 	lockdep_set_class_and_name(&sk_sleep(sock->sk)->lock, &ktcp_listener_queue_key,
 				   "ktcp_listener_queue");
 	waiter->sk = sock->sk;
