@@ -45,6 +45,7 @@ def folder(tmp_path_factory):
     (here / "cases.cpp").write_text(PROGRAM)
     subprocess.run([debian.release().cxx, "-g1", "-fsanitize=address,undefined",
                     "-fsanitize-undefined-trap-on-error", "-o", here / "program", here / "cases.cpp",
+                    TOP / "tests" / "host" / "sanitizers.cpp",
                     "-lgtest", "-lgtest_main", "-pthread"], check=True)
     lines = [f"add_test(plain/{name} {name})\n" for name in ("true", "false")]
     for each in subprocess.check_output([here / "program", "--gtest_list_tests"], text=True).splitlines():

@@ -24,10 +24,11 @@
 #ifdef SIM_ASAN
 #include <sanitizer/common_interface_defs.h>
 
-/* Large quarantines make millions of small allocations slow. */
+/* Large quarantines make millions of small allocations slow. ../sanitizers.cpp has what else is usual. */
 extern "C" const char *__asan_default_options()
 {
-	return "quarantine_size_mb=8:detect_stack_use_after_return=0:malloc_context_size=12";
+	return "handle_sigill=1:"
+	       "quarantine_size_mb=8:detect_stack_use_after_return=0:malloc_context_size=12";
 }
 #endif
 
