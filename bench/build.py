@@ -26,16 +26,16 @@ def programs():
 
 def modules(kernel, top=TOP):
     """kecho and khttpd of a tree."""
-    return {name: module.build(kernel, top / "examples" / name, elsewhere=place(top) / kernel.release)
+    return {name: module.build(kernel, top / "examples" / name, place(top) / kernel.release)[0]
             for name in EXAMPLES}
 
 
 def floor(kernel):
-    return module.build(kernel, HERE / "floor")
+    return module.build(kernel, HERE / "floor", BUILD / kernel.release)[0]
 
 
 def costs(kernel):
-    return module.build(kernel, HERE / "costs")
+    return module.build(kernel, HERE / "costs", BUILD / kernel.release)[0]
 
 
 def commit():

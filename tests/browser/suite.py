@@ -67,9 +67,9 @@ def web(work):
 
 def visit(kernel_name, say):
     kernel = kernels.get(kernel_name)
-    khttpd = module.build(kernel, TOP / "examples" / "khttpd")
+    khttpd = module.build(kernel, TOP / "examples" / "khttpd", BUILD / kernel_name)
     with tempfile.TemporaryDirectory() as work:
-        image = guest.Session.image(kernel, files=[khttpd], folders=[web(work)]).write(
+        image = guest.Session.image(kernel, files=khttpd, folders=[web(work)]).write(
             pathlib.Path(work, "initramfs"))
         port = guest.free_ports(1)[0]
         say(f"booting Linux {kernel.release}")

@@ -185,7 +185,8 @@ def with_module(choice, kernel_name):
         packages.install("build", "vm", "clients")
         BUILD.mkdir(parents=True, exist_ok=True)
         kernel = kernels.get(kernel_name)
-        built = [module.build(kernel, TOP / "examples" / name) for name in ("khttpd", "kecho")]
+        built = [file for name in ("khttpd", "kecho")
+                 for file in module.build(kernel, TOP / "examples" / name, BUILD / kernel_name)]
         with tempfile.TemporaryDirectory(prefix="ktcp-clients.") as work:
             pathlib.Path(work).chmod(0o755)
             files = site(choice, kernel_name, work)

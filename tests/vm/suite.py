@@ -36,20 +36,20 @@ def asked(name, usual, least, most):
     return given.number(os.environ.get(name) or str(usual), name, least, most)
 
 
-# The modules, and where each is.
-MODULES = {
-    "kecho": given.folder(os.environ.get("KECHO_DIR") or TOP / "examples" / "kecho"),
-    "drop-tcp-socket": TOP / "examples" / "drop-tcp-socket",
-    "khttpd": TOP / "examples" / "khttpd",
-    "ktcp_misuse": HERE / "misuse",
-    "kvd": HERE / "kvd",
-    "chat": HERE / "chat",
-    "pooled": HERE / "pooled",
-    "proxy": HERE / "proxy",
-    "rpc": HERE / "rpc",
-    "ticker": HERE / "ticker",
-    "api": HERE / "api",
-}
+# The folders of the modules.
+MODULES = (
+    given.folder(os.environ.get("KECHO_DIR") or TOP / "examples" / "kecho"),
+    TOP / "examples" / "drop-tcp-socket",
+    TOP / "examples" / "khttpd",
+    HERE / "misuse",
+    HERE / "kvd",
+    HERE / "chat",
+    HERE / "pooled",
+    HERE / "proxy",
+    HERE / "rpc",
+    HERE / "ticker",
+    HERE / "api",
+)
 # A kernel's lines about the module that makes mistakes: its tests look for these, and for no others.
 MISUSE = re.compile(r" ktcp_warn\+.*\[ktcp_misuse\]")
 
@@ -199,7 +199,7 @@ def left_out(kernel, names, cpus=2):
 
 def asks(choice):
     """Does somebody ask for something, other than for all that `make check` runs?"""
-    return choice.kernels or choice.all or choice.filter or choice.keyword
+    return choice.kernels or choice.boots or choice.all or choice.filter or choice.keyword
 
 
 def processors(boot, kernel_name, choice):
@@ -246,21 +246,16 @@ def build_foreign(kernel, report):
               log=BUILD / f"{out.name}.log")
 
 
-def folders(kernel):
-    """Each module that a kernel's guests have, and its folder."""
-    return {**MODULES, **({"ktcp_kunit": TOP / "tests" / "kunit"} if kernel.kunit else {})}
-
-
-def build_module(kernel, name, folder):
+def build_module(kernel, folder):
     """Besides what module.build() asks for, the finished module holds no COMDAT group and no run-time constructor."""
-    built = module.build(kernel, folder, name)
+    built, = module.build(kernel, folder, BUILD / kernel.name)
     wrong = [line for line in child.run(["readelf", "-gW", built]).splitlines() if "COMDAT" in line]
     # KASAN's own are there where the kernel has it.
     if not kernel.debug:
         wrong += [line for line in child.run(["readelf", "-SW", built]).splitlines()
                   if re.search(r"\.(init_array|fini_array|ctors|dtors)", line)]
     if wrong:
-        raise Problem(f"{name} does not build as it must for Linux {kernel.release}:\n" +
+        raise Problem(f"{built.name} does not build as it must for Linux {kernel.release}:\n" +
                       "\n".join(wrong))
 
 
@@ -270,16 +265,17 @@ def build_modules(kernel_name):
         report.say(f"{kernel.release} on {emulator.acceleration(kernel.vmlinuz, kernel.architecture)}, building the modules")
         if kernel.cross:
             build_foreign(kernel, report)
-        (BUILD / kernel_name).mkdir(exist_ok=True)
-        for name, folder in folders(kernel).items():
-            build_module(kernel, name, folder)
+        for old in (BUILD / kernel_name).glob("*.ko"):
+            old.unlink()
+        for folder in [*MODULES, *([TOP / "tests" / "kunit"] if kernel.kunit else [])]:
+            build_module(kernel, folder)
     return run
 
 
 # ---- running -----------------------------------------------------------------------------------
 
 def image(kernel, boot, command):
-    modules = [module.place(kernel, name) for name in folders(kernel)]
+    modules = sorted((BUILD / kernel.name).glob("*.ko"))
     return guest.Image(
         kernel, (HERE / "guest" / "job").read_text(),
         modules=("veth", "sch_netem", "tcp_diag", *boot.modules),

@@ -1,38 +1,42 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """Modules for guests. One of this tree is built once for a kernel: by the suite that wants it first, for all."""
 
+import pathlib
 import shutil
 
 from . import TOP, Problem, child, complaints, lanes
 from .cache import Lock
 
-
-def place(kernel, name):
-    """The file of this tree's module of that name."""
-    return TOP / "build" / "modules" / kernel.release / name / f"{name}.ko"
+BUILD = TOP / "build" / "modules"
 
 
-def build(kernel, folder, name=None, elsewhere=None):
+def build(kernel, folder, into):
     """
-    The module of a folder, its .ko file, without a word from compiler, objtool or modpost. A Problem says what
-    they had to say.
+    The modules of a folder, built without a word from compiler, objtool or modpost. A Problem repeats their words.
+    Gives the files: copies in the folder into, which no other build touches.
 
-    name: the module's, where it is not the folder's.
-    elsewhere: the folder in which a module is built that is none of our examples.
+    A folder that is not of this tree, or is below build/, has its objects in a folder of its name there.
     """
-    name = name or folder.name
-    file = place(kernel, name) if elsewhere is None or folder.parent == TOP / "examples" else \
-        elsewhere / name / f"{name}.ko"
-    out = file.parent
+    folder = folder.resolve()
+    shared = TOP in folder.parents and TOP / "build" not in folder.parents
+    out = (BUILD / kernel.release if shared else into) / folder.name
     out.mkdir(parents=True, exist_ok=True)
-    with Lock(out.with_name(f".{name}.lock"), f"{name}: waiting for another run that builds it"):
-        try:
-            said = child.run(kernel.make(folder, out, f"-j{lanes.PROCESSORS}"), log=out.with_name(f"{name}.log"))
-        except child.Failed as failed:
-            file.unlink(missing_ok=True)
-            raise Problem(f"{failed.text}\n{name} does not build for Linux {kernel.release} (see above)") from failed
-        if wrong := complaints.warnings(said):
-            # The next one who builds it is to see them as well.
+    into.mkdir(parents=True, exist_ok=True)
+    # The mark of a build that ended well, for this kernel's headers. The compiler warns once alone: a build that
+    # did not end well begins anew.
+    well, wanted = out.with_name(f".{out.name}.well"), f"{kernel.kdir} {kernel.vmlinuz} {folder}\n"
+    with Lock(out.with_name(f".{out.name}.lock"), f"{out.name}: waiting for another run that builds it"):
+        if not well.exists() or well.read_text() != wanted:
             shutil.rmtree(out)
-            raise Problem(f"{name} does not build as it must for Linux {kernel.release}:\n" + "\n".join(wrong))
-    return file
+            out.mkdir()
+        well.unlink(missing_ok=True)
+        try:
+            said = child.run(kernel.make(folder, out, f"-j{lanes.PROCESSORS}"), log=out.with_name(f"{out.name}.log"))
+        except child.Failed as failed:
+            raise Problem(f"{failed.text}\n{folder.name} does not build for Linux {kernel.release} "
+                          "(see above)") from failed
+        if wrong := complaints.warnings(said):
+            raise Problem(f"{folder.name} does not build as it must for Linux {kernel.release}:\n" + "\n".join(wrong))
+        well.write_text(wanted)
+        names = sorted(pathlib.Path(line).stem for line in (out / "modules.order").read_text().split())
+        return [pathlib.Path(shutil.copy2(out / f"{name}.ko", into)) for name in names]

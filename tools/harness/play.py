@@ -32,7 +32,7 @@ import tempfile
 import threading
 import urllib.request
 
-from . import TOP, Problem, child, given, guest, packages
+from . import TOP, Problem, given, guest, module, packages
 from . import kernel as kernels
 from .cache import Lock
 
@@ -108,7 +108,7 @@ class Play:
             # Two may run at once, on different ports; they build in one folder.
             with Lock(self.build / "lock", "run: waiting for another run that builds here"):
                 say(f"building {self._names()} for Linux {kernel.release}")
-                built = [module.build(kernel, each.folder, elsewhere=self.build) for each in self.modules]
+                built = [file for each in self.modules for file in module.build(kernel, each.folder, self.build)]
                 served = []
                 if any("root=/www" in each.words for each in self.modules):
                     # khttpd serves this project.
@@ -145,12 +145,12 @@ class Play:
                 for line in file:
                     print(f"  kernel: {line.rstrip()}", flush=True)
 
-    def load(self, module, model):
-        words = [f"port={module.inside}", *module.words, *([f"model={model}"] if model else [])]
+    def load(self, one, model):
+        words = [f"port={one.inside}", *one.words, *([f"model={model}"] if model else [])]
         # As one word each, or the guest's shell would act on what is in the parameters.
         given = "".join(" '" + each.replace("'", "'\\''") + "'" for each in self.parameters)
-        self.session.do(f"/sbin/insmod /{module.name}.ko {' '.join(words)}{given}",
-                        f"{module.name} could not be loaded with: {' '.join(words)}{given}")
+        self.session.do(f"/sbin/insmod /{one.name}.ko {' '.join(words)}{given}",
+                        f"{one.name} could not be loaded with: {' '.join(words)}{given}")
 
     def load_all(self, model):
         for each in self.modules:

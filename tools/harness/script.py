@@ -45,10 +45,10 @@ def say(text):
 
 
 def build(kernel, folder, out):
-    """The module of a folder, which may be a reader's own."""
+    """The modules of a folder, which may be a reader's own."""
     folder = pathlib.Path(folder).resolve()
     say(f"building {folder.name} for Linux {kernel.release}")
-    return module.build(kernel, folder, elsewhere=out)
+    return module.build(kernel, folder, out)
 
 
 def main(arguments):
@@ -82,7 +82,7 @@ def main(arguments):
     out.mkdir(parents=True, exist_ok=True)
     files = list(asked.file)
     for folder in asked.build:
-        files.append(build(kernel, folder, out))
+        files += build(kernel, folder, out)
     functions = "\n".join(f'{name}() {{ /sbin/{name} "$@"; }}' for name in
                           ["insmod", *(os.path.basename(each) for each in asked.program)])
     image = guest.Image(kernel, JOB.format(functions=functions, script=asked.script.read_text()),
