@@ -5,6 +5,7 @@
 
 #include "fixture.hpp"
 
+#include <fstream>
 #include <map>
 #include <optional>
 #include <sys/mount.h>
@@ -14,6 +15,18 @@ namespace vm
 {
 
 inline constexpr server_under_test khttpd{ "khttpd", 8081 };
+
+// Its counters, by name.
+inline std::map<std::string, unsigned long> khttpd_statistics()
+{
+	std::ifstream in("/proc/net/khttpd/statistics");
+	std::map<std::string, unsigned long> all;
+	std::string name;
+	unsigned long value;
+	while (in >> name >> value)
+		all[name] = value;
+	return all;
+}
 
 // A response as it came.
 struct reply {

@@ -631,6 +631,35 @@ TEST_P(http_changes, answers_are_kept_as_long_as_told)
 	EXPECT_EQ(get("/page").body, "second");
 }
 
+// Clients share the readings of a folder, but none sees one from before its request.
+TEST_P(http_changes, many_who_list_a_folder_see_their_own_files)
+{
+	constexpr int clients = 12, rounds = 4;
+	std::atomic<int> whole = 0;
+
+	for (int i = 0; i < 400; ++i)
+		root.file("many/" + std::string(40, 'n') + std::to_string(i), "");
+	load_root();
+	{
+		std::vector<std::jthread> all;
+
+		for (int i = 0; i < clients; ++i)
+			all.emplace_back([&, i] {
+				for (int round = 0; round < rounds; ++round) {
+					const std::string own = "own-" + std::to_string(i) + "-" +
+								std::to_string(round);
+
+					root.file("many/" + own, "");
+					const reply got = get("/many/");
+					whole += got.status == 200 && got.trouble.empty() &&
+						 got.body.find('"' + own + '"') != got.body.npos &&
+						 got.body.ends_with("</html>\n");
+				}
+			});
+	}
+	EXPECT_EQ(whole, clients * rounds);
+}
+
 TEST_P(http_changes, lists_the_files_of_a_folder)
 {
 	for (const char *name : { "b.txt", "a.txt", "<i>&\"'.html", "100%.txt", "a b", "ü", "-" })

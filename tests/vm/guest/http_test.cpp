@@ -419,6 +419,12 @@ TEST_P(http_limits, of_time)
 	others.join();
 	EXPECT_GT(served, 10);
 	EXPECT_EQ(get("/").status, 200);
+	// Each is counted by its own name. The one that was told, and does not close, has five seconds more.
+	auto now = khttpd_statistics();
+	EXPECT_EQ(now["timed_out_keep_alive"], 1u);
+	EXPECT_EQ(now["timed_out_head"], 2u);
+	EXPECT_EQ(now["timed_out_body"], 2u);
+	EXPECT_TRUE(eventually(30s, [] { return khttpd_statistics()["timed_out_end"] == 1u; }));
 }
 
 TEST_P(http_limits, a_client_that_reads_nothing_is_given_up)

@@ -14,17 +14,6 @@ namespace vm
 namespace
 {
 
-std::map<std::string, unsigned long> khttpd_statistics()
-{
-	std::ifstream in("/proc/net/khttpd/statistics");
-	std::map<std::string, unsigned long> all;
-	std::string name;
-	unsigned long value;
-	while (in >> name >> value)
-		all[name] = value;
-	return all;
-}
-
 // A row of the page: a reader, its way, and the outcome.
 struct row {
 	std::string reader;
