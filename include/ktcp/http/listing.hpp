@@ -14,10 +14,8 @@
 #include <utility>
 
 #include <ktcp/base/atomic.hpp>
-#include <ktcp/http/listing_place.hpp>
 #include <ktcp/kernel/buffer.hpp>
 #include <ktcp/kernel/file.hpp>
-#include <ktcp/net/endpoint.hpp>
 #include <ktcp/port/thread.h>
 
 namespace ktcp::http
@@ -49,15 +47,11 @@ class listing {
 		char name[]; /**< without a NUL */
 	};
 
-	/**
-	 * @param client  may be slow to read it.
-	 * Errors: ENOMEM, EAGAIN (there is no place), EDQUOT (this client's source has its share). Process context.
-	 */
-	static result<listing> create(const endpoint &client) noexcept
+	/** Errors: ENOMEM. Process context. A client's listing_place bounds how many there are. */
+	static result<listing> create() noexcept
 	{
 		listing made;
 
-		KTCP_TRY(made.place_.take(client));
 		made.memory_ = KTCP_TRY(buffer::pages(memory_size));
 		return made;
 	}
@@ -400,7 +394,6 @@ class listing {
 	}
 
 	buffer memory_;
-	listing_place place_;
 	large_memory large_;
 	std::size_t used_ = reserved;
 	std::uint32_t count_ = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /**
  * @file
- * The places that all listings of a module share, each with memory while its client reads it.
+ * The places that the clients of a module's listings share. Each may need memory while it reads its listing.
  *
  * @code
  * ktcp::http::listing_place place;

@@ -17,6 +17,7 @@
 #include <ktcp/http/file_body.hpp>
 #include <ktcp/http/listing.hpp>
 #include <ktcp/http/listing_page.hpp>
+#include <ktcp/http/listing_place.hpp>
 #include <ktcp/http/parse/accept.hpp>
 #include <ktcp/http/parse/conditional.hpp>
 #include <ktcp/http/request.hpp>
@@ -32,6 +33,7 @@ namespace ktcp::http::detail
 
 /* A folder's names: a listing of its own, or its part in one of many clients'. */
 struct being_read {
+	listing_place place; /* the client's, whoever reads the folder */
 	std::optional<file> directory; /* while there is more */
 	std::optional<listing> own;
 	shared_listings::ticket shared;
@@ -59,7 +61,7 @@ inline result<void> read_next(request &asked, response &to, const file_root &roo
 inline result<void> read_alone(request &asked, response &to, const file_root &root,
 			       std::span<char> path, being_read &what) noexcept
 {
-	what.own = KTCP_TRY(listing::create(asked.remote()));
+	what.own = KTCP_TRY(listing::create());
 	if (!what.directory)
 		what.directory = KTCP_TRY(root.open_below(path.data()));
 	return read_next(asked, to, root, path, what);
@@ -86,21 +88,23 @@ inline task_of<void> read_together(request &asked, response &to, const file_root
 		if (!joined)
 			co_return joined.error();
 		mine = std::move(*joined);
-		to.expect_more();
-		if (mine.leads())
-			break;
+		became = state::open;
+		while (!mine.leads() && (became == state::open || became == state::begun)) {
+			/* The reading before takes its time, and this one. */
+			to.expect_more();
 
-		const auto over = co_await mine.over(asked.peer());
+			const auto next = co_await mine.after(asked.peer(), became);
 
-		if (!over)
-			co_return over.error();
-		became = *over;
+			if (!next)
+				co_return next.error();
+			became = *next;
+		}
 	}
 	if (mine.leads()) {
 		/* Others may join: those who ask while another reading goes on, and whose turn is next. */
+		to.expect_more();
 		if (const auto before = mine.before()) {
-			if (const auto over = co_await before.over(asked.peer()); !over)
-				co_return over.error();
+			KTCP_CO_CHECK(co_await before.after(asked.peer(), state::begun));
 		} else {
 			KTCP_CO_CHECK(co_await run_blocking(asked.peer(), let_others_ask));
 		}
@@ -122,10 +126,10 @@ inline task_of<void> read_together(request &asked, response &to, const file_root
 		what.directory.reset();
 		mine.succeed(std::move(*what.own));
 		what.own.reset();
-	} else if (what.own && asked.peer().check()) {
+	} else if (asked.peer().check()) {
 		mine.fail(got.error());
 	} else {
-		/* It is this client that has no place, or has left. */
+		/* It is this client that has left. */
 		mine.end(state::given_up);
 	}
 	co_return got;
@@ -161,9 +165,11 @@ inline task_of<void> send_listing(request &asked, response &to, const file_root 
 		co_return co_await to.write(std::string_view());
 
 	being_read what;
-	result<void> first;
+	result<void> first = what.place.take(asked.remote());
 
-	if (listings) {
+	if (!first) {
+		/* No other is to wait for one that has none. */
+	} else if (listings) {
 		directory = file(); /* others may be waited for */
 		first = co_await read_together(asked, to, root, *listings, path, what);
 	} else {

@@ -154,7 +154,14 @@ class shared_listings {
 			destroy(*one);
 	}
 
-	/* It is over, and all who wait hear of it. */
+	/* All who wait hear of its new state: no more of them than there are places. With the table's lock held. */
+	static void change(reading &one, enum state to) noexcept
+	{
+		one.state = to;
+		for (const listener &each : one.listeners)
+			each.told.set();
+	}
+
 	void end(reading &one, enum state with) noexcept
 	{
 		readings gone;
@@ -163,9 +170,7 @@ class shared_listings {
 			const auto open = table_.lock();
 
 			readings::erase(one);
-			one.state = with;
-			for (const listener &each : one.listeners)
-				each.told.set();
+			change(one, with);
 			if (how_.valid_ms && with == state::whole && !one.entries->is_large()) {
 				one.users++;
 				open->kept.push_back(one);
@@ -248,7 +253,7 @@ class shared_listings::ticket {
 	{
 		const auto open = of_->table_.lock();
 
-		one_->state = state::begun;
+		change(*one_, state::begun);
 		one_->since_ms = ktcp_now_ms();
 	}
 
@@ -274,18 +279,20 @@ class shared_listings::ticket {
 	}
 
 	/**
-	 * `co_await here.over(peer)`: a result<enum state>, once the reading is over.
+	 * `co_await here.after(peer, known)`: a result<enum state>, the one that the reading has when it is another.
 	 * Errors: ENOMEM, and the connection's.
 	 */
-	task_of<enum state> over(connection &peer) const
+	task_of<enum state> after(connection &peer, enum state known) const
 	{
 		KTCP_CO_TRY(event told, event::create(peer));
 		const listening here(*this, told.get_setter());
+		auto now = state_now();
 
-		while (!is_over())
+		while (now == known) {
 			KTCP_CO_CHECK(co_await told.wait());
-		/* It stays so. */
-		co_return one_->state;
+			now = state_now();
+		}
+		co_return now;
 	}
 
 	/** Of a reading that failed. */
@@ -328,11 +335,11 @@ class shared_listings::ticket {
 		const ticket &on_;
 	};
 
-	bool is_over() const noexcept
+	enum state state_now() const noexcept
 	{
 		const auto open = of_->table_.lock();
 
-		return one_->state != state::open && one_->state != state::begun;
+		return one_->state;
 	}
 
 	ticket(shared_listings &of, reading &one, bool leads) noexcept

@@ -299,18 +299,12 @@ TEST_F(http_files, a_listing_is_kept_for_a_while)
 	EXPECT_TRUE(lists(answer_once("/new/"), "x"));
 }
 
-/* Each has memory for as long as its client takes to read it, so there is a bound. */
+/* Each may have memory for as long as its client takes to read it, so there is a bound. */
 TEST_F(http_files, more_listings_than_there_is_memory_for)
 {
-	std::vector<ktcp::http::listing> others;
+	auto others = all_places();
 
-	for (unsigned int i = 0; i < ktcp::http::listing_place::most; i++) {
-		auto one = ktcp::http::listing::create(other_client(i));
-
-		ASSERT_TRUE(one) << i;
-		others.push_back(std::move(*one));
-	}
-	EXPECT_EQ(ktcp::http::listing::create(other_client(9999)).error(), ktcp::errc::eagain);
+	EXPECT_EQ(others.size(), ktcp::http::listing_place::most);
 	expect({ refusal(get("/"), 503) });
 	EXPECT_TRUE(answer(*service, get("/site/")).received.ends_with("<p>site"));
 	others.pop_back();
@@ -325,19 +319,21 @@ TEST_F(http_files, more_listings_than_there_is_memory_for)
 /* One that takes all it can leaves the half to others, and they do so, too. */
 TEST_F(http_files, a_source_has_a_share_of_the_listings)
 {
-	std::vector<ktcp::http::listing> taken;
-	const auto take = [&](std::uint16_t source) {
-		unsigned int count = 0;
+	std::vector<ktcp::http::listing_place> taken;
+	const auto take_one = [&](const ktcp::endpoint &client) {
+		ktcp::http::listing_place one;
+		const auto status = one.take(client);
 
-		for (;; count++) {
-			auto one = ktcp::http::listing::create(other_client(source));
-
-			if (!one) {
-				EXPECT_EQ(one.error(), ktcp::errc::edquot);
+		if (status)
+			taken.push_back(std::move(one));
+		return status;
+	};
+	const auto take = [&](unsigned int source) {
+		for (unsigned int count = 0;; count++)
+			if (const auto status = take_one(other_client(source)); !status) {
+				EXPECT_EQ(status.error(), ktcp::errc::edquot);
 				return count;
 			}
-			taken.push_back(std::move(*one));
-		}
 	};
 	constexpr unsigned int share = ktcp::http::listing_place::most_per_source;
 
@@ -350,9 +346,89 @@ TEST_F(http_files, a_source_has_a_share_of_the_listings)
 	/* It is the source of its address alone. */
 	taken.clear();
 	EXPECT_EQ(take(1), share);
-	EXPECT_EQ(ktcp::http::listing::create(ktcp::endpoint::ipv4(10, 0, 0, 1, 77)).error(),
-		  ktcp::errc::edquot);
-	EXPECT_TRUE(ktcp::http::listing::create(ktcp::endpoint::ipv6_loopback(77)));
+	EXPECT_EQ(take_one(ktcp::endpoint::ipv4(10, 0, 0, 1, 77)).error(), ktcp::errc::edquot);
+	EXPECT_TRUE(take_one(ktcp::endpoint::ipv6_loopback(77)));
+}
+
+/* A client that reads a folder for others has one place. Each of them has its own while it reads the answer. */
+TEST_F(http_files, those_who_share_a_reading_have_a_place_each)
+{
+	ktcp::http::shared_listings listings({ .valid_ms = 1000 });
+	constexpr unsigned int most = ktcp::http::listing_place::most;
+
+	how.listings = &listings;
+	open();
+	write("list/a", "");
+
+	client first(*service), second(*service), third(*service);
+
+	while_read(first, get("/list/"), [&] {
+		second.send(get("/list/"));
+		third.send(get("/list/"));
+		EXPECT_EQ(all_places().size(), most - 3);
+	});
+	EXPECT_EQ(all_places().size(), most - 2);
+	second.go_on();
+	third.go_on();
+	EXPECT_TRUE(lists(third.received(), "a"));
+	/* A listing that is kept has no place. */
+	EXPECT_EQ(all_places().size(), most);
+}
+
+/* One that may not have a listing is told so at once: it would let those down who wait for it. */
+TEST_F(http_files, one_without_a_place_reads_for_nobody)
+{
+	ktcp::http::shared_listings listings({});
+
+	how.listings = &listings;
+	open();
+	write("list/a", "");
+
+	client first(*service), refused(*service), second(*service);
+
+	while_read(first, get("/list/"), [&] {
+		{
+			const auto others = all_places();
+
+			refused.send(get("/list/"));
+		}
+		EXPECT_TRUE(refused.received().starts_with("HTTP/1.1 503 "));
+		second.send(get("/list/"));
+	});
+	second.go_on();
+	EXPECT_TRUE(lists(second.received(), "a"));
+}
+
+/* A client's time is for the reading that goes on, and then for its own. */
+TEST_F(http_files, the_time_of_those_who_share_a_reading)
+{
+	ktcp::http::shared_listings listings({});
+
+	how.listings = &listings;
+	open();
+	write("list/a", "");
+
+	client first(*service), second(*service), third(*service);
+
+	while_read(first, get("/list/"), [&] {
+		second.send(get("/list/"));
+		third.send(get("/list/"));
+		machine.now_ms += 20'000;
+	});
+	bool happened = false;
+
+	machine.rescheduled = [&] {
+		if (std::exchange(happened, true))
+			return;
+		third.go_on();
+		machine.now_ms += 20'000;
+	};
+	second.go_on();
+	machine.rescheduled = nullptr;
+	EXPECT_TRUE(happened);
+	third.go_on();
+	EXPECT_TRUE(lists(second.received(), "a"));
+	EXPECT_TRUE(lists(third.received(), "a"));
 }
 
 TEST_F(http_files, a_listing_as_json)
@@ -484,7 +560,7 @@ TEST_F(http_files, a_huge_listing_is_whole_and_read_once)
 	EXPECT_TRUE(body.ends_with("</table>\n</html>\n"));
 
 	/* A check for each so many names that are read or looked up. */
-	auto entries = ktcp::http::listing::create(other_client());
+	auto entries = ktcp::http::listing::create();
 	auto directory = root.open_below("huge");
 	std::size_t checks = 0, parts = 0;
 
@@ -552,7 +628,7 @@ TEST_F(http_files, a_pass_over_a_folder_can_be_ended)
 	for (int i = 0; i < 500; i++)
 		write("some/" + std::to_string(i), "");
 
-	auto entries = ktcp::http::listing::create(other_client());
+	auto entries = ktcp::http::listing::create();
 	auto directory = root.open_below("some");
 	std::size_t checks = 0;
 	char path[512] = "some";

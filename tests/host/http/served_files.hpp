@@ -188,6 +188,20 @@ class http_files : public testing::Test {
 					    static_cast<std::uint8_t>(number), 1234);
 	}
 
+	/* All places for listings that are free, each of a source of its own. */
+	static std::vector<ktcp::http::listing_place> all_places()
+	{
+		std::vector<ktcp::http::listing_place> taken;
+
+		for (unsigned int i = 0;; i++) {
+			ktcp::http::listing_place one;
+
+			if (!one.take(other_client(i)))
+				return taken;
+			taken.push_back(std::move(one));
+		}
+	}
+
 	/* Listings of a large folder that have all of the larger memories. */
 	std::vector<ktcp::http::listing> large_listings(const std::string &of)
 	{
@@ -198,7 +212,7 @@ class http_files : public testing::Test {
 			auto directory = root.open_below(of.c_str());
 
 			std::snprintf(path, sizeof(path), "%s", of.c_str());
-			made.push_back(std::move(*ktcp::http::listing::create(other_client())));
+			made.push_back(std::move(*ktcp::http::listing::create()));
 			EXPECT_TRUE(made.back().read_next(root, *directory, path,
 							  [] { return ktcp::result<void>(); }));
 			EXPECT_GT(made.back().size(), 1000u) << "of 1 MiB";
