@@ -474,6 +474,23 @@ void urgent(ktcp_test::context &context)
 	KTCP_CHECK(received(made->server, 3) == 3);
 }
 
+/* TCP may have all three bytes in one packet. */
+void urgent_and_not_in_line(ktcp_test::context &context)
+{
+	auto made = connected();
+	const std::byte bytes[3] = { pattern(0), pattern(77), pattern(1) };
+
+	KTCP_CHECK(made);
+	if (!made)
+		return;
+	KTCP_CHECK(made->client.send_all({ bytes, 1 }));
+	KTCP_CHECK(ktcp_kunit_send_urgent(made->client.raw(), bytes + 1) == 1);
+	KTCP_CHECK(made->client.send_all({ bytes + 2, 1 }));
+	KTCP_CHECK(made->client.shutdown(ktcp::shutdown_how::wr));
+	KTCP_CHECK(ktcp_kunit_peer_has_all(made->client.raw()));
+	KTCP_CHECK(received(made->server, 2) == 2);
+}
+
 void inherited(ktcp_test::context &context)
 {
 	auto listener = ktcp::socket::create(family::inet6);
@@ -696,6 +713,7 @@ KTCP_SUITE(socket, { "both ends know both addresses", KTCP_CASE(addresses) },
 	     KTCP_CASE(closing_delivers_later) },
 	   { "closed sockets let their namespace go", KTCP_CASE(namespaces) },
 	   { "an urgent byte stays in the stream with oobinline", KTCP_CASE(urgent) },
+	   { "an urgent byte is left out without", KTCP_CASE(urgent_and_not_in_line) },
 	   { "a connection inherits its listener's options", KTCP_CASE(inherited) },
 	   { "a connection reset before it is accepted has a peer", KTCP_CASE(reset_before_accept) },
 	   { "a peer on this machine is known to be", KTCP_CASE(local_peers_are_known) },

@@ -5,7 +5,9 @@
 
 #include "fixture.hpp"
 
+#include <linux/ethtool.h>
 #include <linux/sockios.h>
+#include <net/if.h>
 #include <optional>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -54,6 +56,18 @@ class cable : public every_model {
 			peer.emplace(options{ .address = "10.9.0.1", .receive_buffer = 32768 });
 		});
 		return std::move(*peer);
+	}
+
+	// The server's end takes bytes in one piece, as a device without scatter and gather.
+	void take_one_piece()
+	{
+		ethtool_value off = { .cmd = ETHTOOL_SSG, .data = 0 };
+		ifreq request = {};
+		const int any = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		std::strcpy(request.ifr_name, "ktcp0");
+		request.ifr_data = reinterpret_cast<char *>(&off);
+		ASSERT_EQ(::ioctl(any, SIOCETHTOOL, &request), 0) << std::strerror(errno);
+		::close(any);
 	}
 
 	// The server's segments are lost. Those to it are not, so that it learns of the half-close.

@@ -130,5 +130,26 @@ TEST_P(cable, bytes_that_a_dead_link_held_up_arrive_even_after_unloading)
 	expect_no_orphans();
 }
 
+// There TCP copies what it would send as pages. In softirq the current task is anybody's, and so are its own pages.
+TEST_P(cable, over_a_device_without_scatter_and_gather)
+{
+	take_one_piece();
+	load_model();
+	std::atomic<bool> over = false;
+	std::string others;
+	std::thread beside([&] {
+		client other;
+		for (unsigned i = 0; !over && others.empty(); i++)
+			others = echo(other, pattern(3000, i));
+	});
+	client peer = connect();
+	for (std::size_t size : { 1, 64, 4095, 4096, 4097, 20000 })
+		for (unsigned i = 0; i < 10; i++)
+			EXPECT_EQ(echo(peer, pattern(size, i)), "") << size;
+	over = true;
+	beside.join();
+	EXPECT_EQ(others, "");
+}
+
 } // namespace
 } // namespace vm

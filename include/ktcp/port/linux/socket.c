@@ -854,14 +854,12 @@ static long ktcp_send_from_fragment(struct sock *sk, const void *data, size_t si
 				    unsigned int flags, struct page_frag *fragment)
 {
 	struct page_frag own = sk->sk_frag;
-	const bool use_task_frag = ktcp_use_task_frag(sk, false);
 	long sent;
 
 	sk->sk_frag = *fragment;
 	sent = ktcp_send_locked(sk, data, size, flags);
 	*fragment = sk->sk_frag;
 	sk->sk_frag = own;
-	ktcp_use_task_frag(sk, use_task_frag);
 	return sent;
 }
 
@@ -911,6 +909,7 @@ long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, 
 {
 	struct sock *sk = sock->sk;
 	gfp_t allocation = sk->sk_allocation;
+	bool use_task_frag;
 	long sent;
 
 	/*
@@ -918,7 +917,9 @@ long ktcp_sock_softirq_send(struct socket *sock, const void *data, size_t size, 
 	 * sk_allocation) nor its right to sleep are ours.
 	 */
 	sk->sk_allocation = GFP_ATOMIC;
+	use_task_frag = ktcp_use_task_frag(sk, false);
 	sent = ktcp_softirq_send_locked(sk, data, size, flags, pages);
+	ktcp_use_task_frag(sk, use_task_frag);
 	sk->sk_allocation = allocation;
 
 	if (sent == -EAGAIN && tcp_rtx_and_write_queues_empty(sk))
