@@ -83,6 +83,8 @@ class blocking_call : public signal, public work_base<blocking_call<Function>> {
 	/* In a turn of the strand's, once it holds something. */
 	outcome take() noexcept
 	{
+		/* Pairs with leave(). The coroutine looked without the lock, and may not have been fired. */
+		static_cast<void>(held.load(memory_order_acquire));
 		return std::move(*outcome_);
 	}
 
