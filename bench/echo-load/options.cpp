@@ -71,7 +71,7 @@ uint32_t options::source_addresses() const
 
 bool parse_number(std::string_view text, uint64_t least, uint64_t most, uint64_t &result)
 {
-	uint64_t value;
+	uint64_t value = 0;
 	const char *const end = text.data() + text.size();
 	const auto [stopped, error] = std::from_chars(text.data(), end, value);
 
