@@ -10,12 +10,14 @@ from .cache import Lock
 BUILD = TOP / "build" / "modules"
 
 
-def build(kernel, folder, into):
+def build(kernel, folder, into, show=None):
     """
     The modules of a folder, built without a word from compiler, objtool or modpost. A Problem repeats their words.
     Gives the files: copies in the folder into, which no other build touches.
 
     A folder that is not of this tree, or is below build/, has its objects in a folder of its name there.
+
+    show(line), if it is there, gets what the build says as it comes: each file that is made, too.
     """
     folder = folder.resolve()
     shared = TOP in folder.parents and TOP / "build" not in folder.parents
@@ -31,7 +33,8 @@ def build(kernel, folder, into):
             out.mkdir()
         well.unlink(missing_ok=True)
         try:
-            said = child.run(kernel.make(folder, out, f"-j{lanes.PROCESSORS}"), log=out.with_name(f"{out.name}.log"))
+            said = child.run(kernel.make(folder, out, f"-j{lanes.PROCESSORS}", quiet=show is None),
+                             log=out.with_name(f"{out.name}.log"), line=show)
         except child.Failed as failed:
             raise Problem(f"{failed.text}\n{folder.name} does not build for Linux {kernel.release} "
                           "(see above)") from failed

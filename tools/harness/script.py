@@ -48,7 +48,7 @@ def build(kernel, folder, out):
     """The modules of a folder, which may be a reader's own."""
     folder = pathlib.Path(folder).resolve()
     say(f"building {folder.name} for Linux {kernel.release}")
-    return module.build(kernel, folder, out)
+    return module.build(kernel, folder, out, lambda text: print(text, flush=True))
 
 
 def main(arguments):
