@@ -41,7 +41,7 @@ class acceptor {
 	{
 	}
 
-	/* As listeners::listen(). From here on connections are accepted, too, where it fails. */
+	/* As listeners::listen(). From here on connections may be accepted, even if it fails. */
 	result<void> listen() noexcept
 	{
 		KTCP_TRY(listeners_.listen());
@@ -220,7 +220,7 @@ class acceptor {
 	}
 
 	const bool at_once_;
-	setting<unsigned int> most_ = 0;
+	setting<unsigned int> most_ = 0; /* max_connections, which change() changes */
 	atomic<unsigned int> changed_ = 0; /* the accept work is to heed these */
 	admission &rules_;
 	session_table &sessions_;

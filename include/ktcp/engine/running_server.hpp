@@ -362,7 +362,7 @@ class running_server {
 
 	server_options options_;
 	const struct habits habits_;
-	setting<unsigned int> drain_ms_;
+	setting<unsigned int> drain_ms_; /* of the options, but for change() */
 	admission admission_;
 	session::handler_function handle_client_ = nullptr; /* behind a proxy … */
 	const void *client_handler_ = nullptr; /* … with this */

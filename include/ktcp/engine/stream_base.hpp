@@ -36,7 +36,7 @@ namespace detail
 
 class message_operation;
 
-/** A socket that a strand's coroutines read and write. */
+/** A turn's view of a stream: its slots, and the buffers that it lends. */
 class stream_base {
     public:
 	stream_base(const stream_base &) = delete;

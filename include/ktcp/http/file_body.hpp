@@ -29,7 +29,7 @@
 namespace ktcp::http::detail
 {
 
-/* Only of a name that certainly is no file's there is another answer (fallback), which is kept. */
+/* 404 is for a name that certainly is no file's: file_service has another answer for it (fallback). */
 inline unsigned int status_for_open(error_code why) noexcept
 {
 	switch (why.value()) {
