@@ -148,10 +148,7 @@ TEST_F(http_files, a_folder_is_read_once_for_many)
 {
 	ktcp::http::shared_listings listings({});
 
-	how.listings = &listings;
-	open();
-	for (const char *each : { "a", "b", "c" })
-		write("list/" + std::string(each), "");
+	share(listings, { "a", "b", "c" });
 
 	client first(*service), second(*service), third(*service), json(*service);
 
@@ -186,10 +183,7 @@ TEST_F(http_files, another_reads_the_folder_for_one_that_has_left)
 {
 	ktcp::http::shared_listings listings({});
 
-	how.listings = &listings;
-	open();
-	for (const char *each : { "a", "b", "c" })
-		write("list/" + std::string(each), "");
+	share(listings, { "a", "b", "c" });
 
 	std::optional<client> leaves(std::in_place, *service);
 	client first(*service), second(*service), third(*service);
@@ -214,9 +208,7 @@ TEST_F(http_files, a_shared_reading_that_fails)
 {
 	ktcp::http::shared_listings listings({});
 
-	how.listings = &listings;
-	open();
-	write("list/a", "");
+	share(listings, { "a" });
 
 	client first(*service), second(*service), third(*service);
 
@@ -272,9 +264,7 @@ TEST_F(http_files, a_listing_is_kept_for_a_while)
 {
 	ktcp::http::shared_listings listings({ .valid_ms = 1000 });
 
-	how.listings = &listings;
-	open();
-	write("list/a", "");
+	share(listings, { "a" });
 	expect_listed("/list/", "a", 1);
 	write("list/b", "");
 	machine.now_ms += 999;
@@ -356,9 +346,7 @@ TEST_F(http_files, those_who_share_a_reading_have_a_place_each)
 	ktcp::http::shared_listings listings({ .valid_ms = 1000 });
 	constexpr unsigned int most = ktcp::http::listing_place::most;
 
-	how.listings = &listings;
-	open();
-	write("list/a", "");
+	share(listings, { "a" });
 
 	client first(*service), second(*service), third(*service);
 
@@ -380,9 +368,7 @@ TEST_F(http_files, one_without_a_place_reads_for_nobody)
 {
 	ktcp::http::shared_listings listings({});
 
-	how.listings = &listings;
-	open();
-	write("list/a", "");
+	share(listings, { "a" });
 
 	client first(*service), refused(*service), second(*service);
 
@@ -404,9 +390,7 @@ TEST_F(http_files, the_time_of_those_who_share_a_reading)
 {
 	ktcp::http::shared_listings listings({});
 
-	how.listings = &listings;
-	open();
-	write("list/a", "");
+	share(listings, { "a" });
 
 	client first(*service), second(*service), third(*service);
 

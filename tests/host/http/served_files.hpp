@@ -188,6 +188,15 @@ class http_files : public testing::Test {
 					    static_cast<std::uint8_t>(number), 1234);
 	}
 
+	/* Readings of folders are shared, and there is one, list/, with empty files of these names. */
+	void share(ktcp::http::shared_listings &listings, std::initializer_list<const char *> names)
+	{
+		how.listings = &listings;
+		open();
+		for (const char *each : names)
+			write("list/" + std::string(each), "");
+	}
+
 	/* All places for listings that are free, each of a source of its own. */
 	static std::vector<ktcp::http::listing_place> all_places()
 	{
