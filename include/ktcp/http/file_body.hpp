@@ -17,6 +17,7 @@
 #include <ktcp/base/error.hpp>
 #include <ktcp/base/result.hpp>
 #include <ktcp/base/text.hpp>
+#include <ktcp/http/file_status.hpp>
 #include <ktcp/http/parse/range.hpp>
 #include <ktcp/http/representation.hpp>
 #include <ktcp/http/request.hpp>
@@ -28,37 +29,6 @@
 
 namespace ktcp::http::detail
 {
-
-/* 404 is for a name that certainly is no file's: file_service has another answer for it (fallback). */
-inline unsigned int status_for_open(error_code why) noexcept
-{
-	switch (why.value()) {
-	case errc::enoent:
-	case errc::enotdir:
-	case errc::einval: /* a name that this file system cannot have */
-	case errc::enametoolong:
-	case errc::exdev: /* out of the root, which is the same to a client */
-	case errc::eloop:
-		return 404;
-	case errc::eperm:
-	case errc::eacces:
-		return 403;
-	case errc::eagain:
-	case errc::enomem:
-	case errc::enfile:
-	case errc::emfile:
-	case errc::edquot: /* the client's source has its share of what there is */
-		return 503;
-	default: /* it may be there: EIO, and ESTALE or ETIMEDOUT of a file system elsewhere */
-		return 500;
-	}
-}
-
-/* Of a file that was opened: there is no memory, or it cannot be read. */
-inline unsigned int status_for_read(error_code why) noexcept
-{
-	return status_for_open(why) == 503 ? 503 : 500;
-}
 
 /*
  * It has another time, and its size as before: an append is under way, perhaps. That sets the time before the size

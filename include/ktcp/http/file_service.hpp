@@ -23,6 +23,7 @@
 
 #include <ktcp/http/answer_cache.hpp>
 #include <ktcp/http/file_body.hpp>
+#include <ktcp/http/file_status.hpp>
 #include <ktcp/http/listing_response.hpp>
 #include <ktcp/http/parse/coding.hpp>
 #include <ktcp/http/parse/conditional.hpp>

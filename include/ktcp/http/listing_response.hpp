@@ -14,7 +14,7 @@
 
 #include <ktcp/base/result.hpp>
 #include <ktcp/base/text.hpp>
-#include <ktcp/http/file_body.hpp>
+#include <ktcp/http/file_status.hpp>
 #include <ktcp/http/listing.hpp>
 #include <ktcp/http/listing_page.hpp>
 #include <ktcp/http/listing_place.hpp>
@@ -165,14 +165,13 @@ inline task_of<void> send_listing(request &asked, response &to, const file_root 
 		co_return co_await to.write(std::string_view());
 
 	being_read what;
+	/* Before it joins others: they would wait for a client that has none. */
 	result<void> first = what.place.take(asked.remote());
 
-	if (!first) {
-		/* No other is to wait for one that has none. */
-	} else if (listings) {
+	if (first && listings) {
 		directory = file(); /* others may be waited for */
 		first = co_await read_together(asked, to, root, *listings, path, what);
-	} else {
+	} else if (first) {
 		what.directory = std::move(directory);
 		first = read_alone(asked, to, root, path, what);
 	}
