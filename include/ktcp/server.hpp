@@ -35,6 +35,7 @@
 
 #include <ktcp/connection.hpp>
 #include <ktcp/engine/event_driven.hpp>
+#include <ktcp/engine/habits.hpp>
 #include <ktcp/engine/model.hpp>
 #include <ktcp/engine/running_server.hpp>
 #include <ktcp/engine/session.hpp>

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string_view>
 #include <utility>
 
@@ -18,6 +17,7 @@
 #include <ktcp/engine/acceptor.hpp>
 #include <ktcp/engine/admission.hpp>
 #include <ktcp/engine/engine.hpp>
+#include <ktcp/engine/habits.hpp>
 #include <ktcp/engine/model.hpp>
 #include <ktcp/engine/proxied.hpp>
 #include <ktcp/engine/server_files.hpp>
@@ -35,13 +35,6 @@
 
 namespace ktcp::detail
 {
-
-/* The properties that a handler's type may declare. */
-struct habits {
-	bool may_sleep;
-	bool speaks_first;
-	std::span<const char *const> counters = {};
-};
 
 /* "name-suffix", cut to what a workqueue or a cache shows. */
 class joined_name {
