@@ -233,45 +233,6 @@ TEST_F(server_test, one_peer_has_no_more_than_its_share)
 	EXPECT_EQ(sessions(), 2u);
 }
 
-TEST_F(server_test, serves)
-{
-	ktcp::server<echo> server;
-	std::string sent;
-
-	EXPECT_CALL(port, sock_softirq_recv(_, _, 16384))
-		.WillOnce(Return(-EAGAIN))
-		.WillOnce(receive("ping"))
-		.WillOnce(Return(0));
-	EXPECT_CALL(port, sock_softirq_send(_, _, _, _, _)).WillOnce(take(sent, 4));
-	EXPECT_TRUE(server.start(plain));
-	connect(1);
-	port.fake.run_all();
-	port.fake.announce(accepted[0], KTCP_SOCK_READABLE);
-	port.fake.run_all();
-	EXPECT_EQ(sent, "ping");
-	EXPECT_EQ(sessions(), 0u);
-}
-
-TEST_F(server_test, a_handler_keeps_its_state)
-{
-	struct greets {
-		std::string greeting;
-
-		ktcp::task operator()(ktcp::connection &peer) const
-		{
-			static_cast<void>(co_await peer.write(greeting));
-		}
-	};
-	ktcp::server<greets> server(greets{ "welcome" });
-	std::string sent;
-
-	EXPECT_CALL(port, sock_softirq_send(_, _, _, _, _)).WillOnce(take(sent, 100));
-	EXPECT_TRUE(server.start(plain));
-	connect(1);
-	port.fake.run_all();
-	EXPECT_EQ(sent, "welcome");
-}
-
 /* ---- listeners that are lost -------------------------------------------------------------------- */
 
 TEST_F(server_test, a_connection_that_bpf_took_is_refused_and_counted)

@@ -146,6 +146,45 @@ TEST_F(server_test, starts_once_and_again_after_a_stop)
 	EXPECT_TRUE(server.start(plain));
 }
 
+TEST_F(server_test, serves)
+{
+	ktcp::server<echo> server;
+	std::string sent;
+
+	EXPECT_CALL(port, sock_softirq_recv(_, _, 16384))
+		.WillOnce(Return(-EAGAIN))
+		.WillOnce(receive("ping"))
+		.WillOnce(Return(0));
+	EXPECT_CALL(port, sock_softirq_send(_, _, _, _, _)).WillOnce(take(sent, 4));
+	EXPECT_TRUE(server.start(plain));
+	connect(1);
+	port.fake.run_all();
+	port.fake.announce(accepted[0], KTCP_SOCK_READABLE);
+	port.fake.run_all();
+	EXPECT_EQ(sent, "ping");
+	EXPECT_EQ(sessions(), 0u);
+}
+
+TEST_F(server_test, a_handler_keeps_its_state)
+{
+	struct greets {
+		std::string greeting;
+
+		ktcp::task operator()(ktcp::connection &peer) const
+		{
+			static_cast<void>(co_await peer.write(greeting));
+		}
+	};
+	ktcp::server<greets> server(greets{ "welcome" });
+	std::string sent;
+
+	EXPECT_CALL(port, sock_softirq_send(_, _, _, _, _)).WillOnce(take(sent, 100));
+	EXPECT_TRUE(server.start(plain));
+	connect(1);
+	port.fake.run_all();
+	EXPECT_EQ(sent, "welcome");
+}
+
 TEST_F(server_test, is_stopped_by_its_destructor)
 {
 	{
