@@ -69,7 +69,7 @@ KTCP_PARAM_INT(keepalive_interval_s, 0, 0, 32767,
 	       "number of seconds between two probes, 0: the system's")
 KTCP_PARAM_INT(keepalive_probes, 0, 0, 127,
 	       "number of probes without an answer that end a connection, 0: the system's")
-KTCP_PARAM_INT(mark, 0, 0, 2147483647, "number of the mark of packets (SO_MARK), 0: none")
+KTCP_PARAM_INT(mark, 0, 0, 4294967295, "number of the mark of packets (SO_MARK), 0: none")
 KTCP_PARAM_INT(tos, 0, 0, 255, "number of the type of service or traffic class, 0: none")
 KTCP_PARAM_INT(rcvbuf, 0, 0, 1073741823,
 	       "bytes that TCP may hold for the server (SO_RCVBUF), 0: as many as TCP finds good")
