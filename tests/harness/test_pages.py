@@ -30,6 +30,69 @@ def test_the_cookbook_has_ten_recipes_of_20_lines(page):
         assert len(code) <= 20, block.labels["file"]
 
 
+def section(file, title):
+    """A page's part below that heading."""
+    return re.search(rf"^#+ {re.escape(title)}\n(.*?)(?=^#|\Z)", (TOP / file).read_text(), re.M | re.S)[1]
+
+
+def first_cells(text):
+    """The names in the first column of a part's tables."""
+    return re.findall(r"`(\w+)`", "".join(re.findall(r"^\|([^|]*)\|", text, re.M)))
+
+
+def test_the_page_has_each_counter_and_each_column_of_a_server():
+    files = (TOP / "include/ktcp/engine/server_files.hpp").read_text()
+    lines = re.findall(r'\{ "(\w+)", \w+', files)
+    columns = re.search(r'"(peer .*?)\\n"', re.sub(r'"\s+"', "", files))[1].split()
+    assert len(lines) > 20 and len(columns) == 6
+    told = first_cells(section("docs/modules.md", "What a server tells"))
+    assert sorted(told) == sorted(lines + columns)
+
+
+def test_the_page_has_each_counter_of_http():
+    stream = (TOP / "include/ktcp/http/stream.hpp").read_text()
+    counters = re.findall(r'"(\w+)"', re.search(r"wait_counters\[\] = \{(.*?)\}", stream, re.S)[1])
+    assert counters and set(counters) <= set(first_cells(section("docs/http.md", "Slow readers")))
+
+
+def test_the_counters_to_watch_are_there():
+    watched = re.findall(r"`([a-z_]+)`", "".join(re.findall(r"^\|([^|]*)\|", section("docs/scaling.md", "What to watch"), re.M)))
+    assert set(watched) - {"max_connections", "nstat"} <= set(first_cells(section("docs/modules.md", "What a server tells")))
+
+
+@pytest.fixture
+def lists(page, tmp_path, monkeypatch):
+    """A copy of the parameters' lists and of their page."""
+    for each in ("docs/modules.md", *page.LISTS):
+        (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(TOP / each, tmp_path / each)
+    monkeypatch.setattr(page, "TOP", tmp_path)
+    assert page.parameters(False) == []
+    return tmp_path
+
+
+@pytest.mark.parametrize("file, old, new, said", [
+    ("include/ktcp/server_params.h", "(drain_ms, 0", "(drain_s, 0", "drain_ms is no parameter"),
+    ("include/ktcp/server_params.h", "backlog, 1024, 1,", "backlog, 512, 1,", "backlog: its default in"),
+    ("include/ktcp/server_params.h", "backlog, 1024, 1,", "backlog, 1024, 2,", "backlog: .* allows '2 to 65535'"),
+    ("include/ktcp/server_params.h", "LIVE_INT(backlog", "INT(backlog", "backlog may not change"),
+    ("include/ktcp/server_params.h", "PARAM_INT(mark", "PARAM_LIVE_INT(mark", "mark may change"),
+    ("docs/modules.md", "| `tos` |", "| tos |", "no row for tos"),
+])
+def test_a_parameter_that_the_page_has_otherwise_is_noticed(page, lists, file, old, new, said):
+    text = re.sub(r"\(\s+", "(", (lists / file).read_text())
+    assert text.count(old) == 1
+    (lists / file).write_text(text.replace(old, new))
+    assert any(re.search(said, each) for each in page.parameters(False))
+
+
+def test_another_range_is_mended(page, lists):
+    file = lists / "include/ktcp/server_params.h"
+    file.write_text(file.read_text().replace("backlog, 1024, 1, 65535", "backlog, 1024, 2, 9"))
+    assert page.parameters(True) == [] and page.parameters(False) == []
+    assert "| `backlog` | 1024 | 2 to 9 |" in (lists / "docs/modules.md").read_text()
+
+
 @pytest.mark.parametrize("tool", ["ktcp-top", "khttpd-log"])
 def test_the_manual_has_each_option(tool):
     said = subprocess.run([TOP / "tools" / tool, "--help"], stdout=subprocess.PIPE, text=True, check=True).stdout
@@ -53,7 +116,7 @@ def test_another_version_in_one_place_is_noticed(page, tmp_path, monkeypatch, fi
 @pytest.fixture
 def pages(page, tmp_path, monkeypatch):
     """A copy of the pages that are compared with each other."""
-    for each in ("README.md", "README.zh-TW.md", "docs/benchmarks.md", "docs/figures/cost.svg"):
+    for each in ("README.md", "README.zh-TW.md", "docs/benchmarks.md", "docs/scaling.md", "docs/figures/cost.svg"):
         (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(TOP / each, tmp_path / each)
     shutil.copytree(TOP / "docs/learn", tmp_path / "docs/learn", ignore=shutil.ignore_patterns("modules", "programs"))
@@ -92,3 +155,12 @@ def test_another_figure_is_noticed_and_mended(page, pages):
         ["docs/figures/cost.svg", "README.md", "README.zh-TW.md"]
     assert page.figures(True) == [] and page.figures(False) == []
     assert ">0.12<" in (pages / "docs/figures/cost.svg").read_text()
+
+
+def test_another_cost_of_a_connection_is_noticed_and_mended(page, pages):
+    file = pages / "docs/benchmarks.md"
+    file.write_text(re.sub(r"^(kecho-event .*) [\d,]+$", r"\g<1> 150,123", file.read_text(), flags=re.M))
+    assert [each.partition(":")[0] for each in page.figures(False)] == ["docs/scaling.md"]
+    assert page.figures(True) == [] and page.figures(False) == []
+    made = (pages / "docs/scaling.md").read_text()
+    assert "costs 150,000 instructions" in made and "some 20,000 a second" in made and "| 50 s of" in made
