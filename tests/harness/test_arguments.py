@@ -102,6 +102,7 @@ tools/deb nonsense
 tools/deps nonsense
 tools/deps | usage
 tools/drop-tcp --nonsense
+tools/drop-tcp -n
 tools/drop-tcp - nonsense
 tools/editor --check nonsense
 tools/editor nonsense

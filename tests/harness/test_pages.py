@@ -93,12 +93,43 @@ def test_another_range_is_mended(page, lists):
     assert "| `backlog` | 1024 | 2 to 9 |" in (lists / "docs/modules.md").read_text()
 
 
-@pytest.mark.parametrize("tool", ["ktcp-top", "khttpd-log"])
-def test_the_manual_has_each_option(tool):
+COMMANDS = {"ktcp-top": "ktcp-top.1", "khttpd-log": "khttpd-log.1", "ktcp-new": "ktcp-new.1", "drop-tcp": "drop-tcp.8"}
+
+
+def test_each_command_that_is_installed_is_known():
+    built = (TOP / "CMakeLists.txt").read_text()
+    programs = re.findall(r"install\(PROGRAMS (.*) DESTINATION \$\{CMAKE_INSTALL_S?BINDIR\}\)", built)
+    installed = {pathlib.Path(each).name for line in programs for each in line.split()} | \
+        set(re.findall(r"\$\{bin\}/([\w-]+)", built))
+    assert installed == set(COMMANDS)
+    pages = set(re.findall(r"docs/man/(\S+)", built))
+    assert pages == set(COMMANDS.values()) == {each.name for each in (TOP / "docs/man").iterdir()}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("file, place", [
+    ("docs/building.md", r"The tools are ([^;]*);"), ("debian/control", r"(?s)^Description: (.*)"), ("Makefile", r"'make install (.*)'")])
+def test_each_command_is_named(command, file, place):
+    assert command in re.search(place, (TOP / file).read_text(), re.M)[1]
+
+
+@pytest.mark.parametrize("tool", ["ktcp-top", "khttpd-log", "drop-tcp"])
+def test_the_manual_has_each_option_and_range(tool):
     said = subprocess.run([TOP / "tools" / tool, "--help"], stdout=subprocess.PIPE, text=True, check=True).stdout
-    usage = set(re.findall(r"--(\w+)", said))
-    manual = re.findall(r"^\.It Fl -(\w+)", (TOP / f"docs/man/{tool}.1").read_text(), re.M)
-    assert usage and usage | {"help"} == set(manual)
+    manual = (TOP / "docs/man" / COMMANDS[tool]).read_text()
+    options = re.findall(r"^\.It Fl -(\w+)", manual, re.M)
+    assert set(re.findall(r"--(\w+)", said)) | {"help"} == set(options)
+    for each in re.findall(r"\d+ to \d+", said):
+        assert each in manual
+
+
+@pytest.mark.parametrize("page_of", sorted(COMMANDS.values()))
+def test_the_manual_leads_to_pages_that_are_there(page_of):
+    text = (TOP / "docs/man" / page_of).read_text()
+    for name in re.findall(r"^\.Pa (docs/\S+)", text, re.M):
+        assert (TOP / name).is_file()
+    for name, number in re.findall(r"^\.Xr (\S+) (\d)", text, re.M):
+        assert f"{name}.{number}" in COMMANDS.values() or name in ("insmod", "modinfo", "modprobe", "ss")
 
 
 @pytest.mark.parametrize("file", ["CHANGELOG.md", "debian/changelog", "include/ktcp/version.h"])
