@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * The floor: the least that an echo in the kernel can do with TCP as it is.
+ * The floor: about the least that an echo in the kernel can do with TCP as it is.
  *
  * Bare TCP in sk_data_ready, in softirq: received bytes go back through one buffer, larger ones as
  * the page fragments that they came in. A thread accepts and closes, several at a time. There is no

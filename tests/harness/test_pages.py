@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from harness import TOP
+from harness import TOP, given
 
 
 @pytest.fixture
@@ -195,3 +195,26 @@ def test_another_cost_of_a_connection_is_noticed_and_mended(page, pages):
     assert page.figures(True) == [] and page.figures(False) == []
     made = (pages / "docs/scaling.md").read_text()
     assert "costs 150,000 instructions" in made and "some 20,000 a second" in made and "| 50 s of" in made
+
+
+def strange_commits(text):
+    """The commits that a page names, and that this repository does not have; none where the page says so."""
+    older = "".join(re.findall(r"The commits? [^.]* (?:is|are) of an older history", text))
+    named = set(re.findall(r"\b(?=\d*[a-f])(?=[a-f]*\d)[0-9a-f]{7}\b", text)) | \
+        set(re.findall(r"\bcommits?:? (\d{7})\b", text))
+    return sorted(each for each in named - set(re.findall(r"\w+", older))
+                  if given.git("cat-file", "-e", each + "^{commit}", quiet=True) is None)
+
+
+@pytest.mark.skipif(given.git("rev-parse", "--is-shallow-repository", quiet=True) != "false\n", reason="there is no whole history here")
+@pytest.mark.parametrize("file", [*sorted(TOP.glob("docs/**/*.md")), TOP / "docs/reliability.csv", TOP / "README.md",
+                                  TOP / "README.zh-TW.md", TOP / "CHANGELOG.md"], ids=lambda file: str(file.relative_to(TOP)))
+def test_each_commit_that_a_page_names_is_there(file):
+    assert strange_commits(file.read_text()) == []
+
+
+@pytest.mark.parametrize("text, found", [
+    ("as of 0a1b2c3 it was", ["0a1b2c3"]), ("commit: 7654321", ["7654321"]), ("1511518 schedules, deadbee, effaced", []),
+    ("- commit: 0a1b2c3\n\nThe commits 0a1b2c3 and\n7654321 are of an older history.", [])])
+def test_a_commit_that_is_not_there_is_noticed(text, found):
+    assert strange_commits(text) == found
