@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from harness import TOP, given
+from harness import TOP, check, given
 
 
 @pytest.fixture
@@ -26,8 +26,11 @@ def test_the_cookbook_has_ten_recipes_of_20_lines(page):
                if block.labels.get("file", "").endswith(".cpp")]
     assert len(recipes) == 10
     for block in recipes:
-        code = [line for line in block.lines if not re.fullmatch(r"(?:#include|//|KTCP_\w+\().*|[{};\s]*", line)]
+        code = [line for line in block.lines if not re.fullmatch(r"(?:#include|//|KTCP_(?:SERVER_MODULE|MODULE_OBJECT)\().*|[{};\s]*", line)]
         assert len(code) <= 20, block.labels["file"]
+        # One that writes before it awaits anything of its peer says so.
+        first = re.search(r"co_await peer\.(\w+)", re.sub(r"co_await peer\.may_sleep\(\)", "", block.text))
+        assert ("speaks_first = true" in block.text) == (first is not None and first[1] == "write"), block.labels["file"]
 
 
 def section(file, title):
@@ -91,6 +94,20 @@ def test_another_range_is_mended(page, lists):
     file.write_text(file.read_text().replace("backlog, 1024, 1, 65535", "backlog, 1024, 2, 9"))
     assert page.parameters(True) == [] and page.parameters(False) == []
     assert "| `backlog` | 1024 | 2 to 9 |" in (lists / "docs/modules.md").read_text()
+
+
+TERMS = re.findall(r"^\*\*(.+?)\*\*:", (TOP / "docs/glossary.md").read_text(), re.M)
+
+
+def test_the_glossary_is_in_order():
+    assert len(TERMS) > 30 and TERMS == sorted(TERMS, key=str.lower)
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_a_page_has_each_word_of_the_glossary(term):
+    pages = [*TOP.glob("docs/*.md"), *TOP.glob("docs/learn/*.md"), TOP / "README.md"]
+    text = " ".join(each.read_text() for each in pages if each.name != "glossary.md")
+    assert re.search(rf"\b{term}s?\b".replace(" ", r"\s+"), text, re.I), "no page has it: leave it out"
 
 
 COMMANDS = {"ktcp-top": "ktcp-top.1", "khttpd-log": "khttpd-log.1", "ktcp-new": "ktcp-new.1", "drop-tcp": "drop-tcp.8"}
@@ -218,3 +235,33 @@ def test_each_commit_that_a_page_names_is_there(file):
     ("- commit: 0a1b2c3\n\nThe commits 0a1b2c3 and\n7654321 are of an older history.", [])])
 def test_a_commit_that_is_not_there_is_noticed(text, found):
     assert strange_commits(text) == found
+
+
+@pytest.mark.parametrize("file, place", [("Makefile", r"'make check    (.*?)(?=@echo 'make)"), ("docs/testing.md", r"(.*)")])
+def test_each_suite_is_named(file, place):
+    text = re.search(place, (TOP / file).read_text(), re.S)[1]
+    assert [each for each in check.SUITES if each not in text and not (each == "harness" and "of what runs them" in text)] == []
+
+
+PATH = re.compile(r"(?<![\w/.{<$\"'-])((?:docs|tools|tests|bench|examples|findings|templates|include/ktcp)/[\w./-]*\w)|<(ktcp/[\w./-]+)>")
+NOT_THERE = {"bench/results", "bench/results-hardware",   # a run makes them
+             "include/ktcp/none.h"}   # a test wants it to be missing
+
+
+def absent(file, text):
+    """The paths in ktcp's tree that a source or a comment names, and that are not there."""
+    named = {inside or f"include/{header}" for inside, header in PATH.findall(text)} - NOT_THERE
+    return sorted(each for each in named if not (TOP / each).exists() and not (file.parent / each).exists())
+
+
+def test_each_path_that_a_source_names_is_there():
+    listed = subprocess.run([TOP / "tools/files"], cwd=TOP, stdout=subprocess.PIPE, check=True).stdout.decode().split("\0")
+    skipped = re.compile(r"\.(md|txt|png|svg|csv|patch)$|(^|/)(corpus|LICENSES)/|^debian/changelog$|^tests/harness/test_pages\.py$")
+    files = [TOP / each for each in listed if each and not skipped.search(each) and (TOP / each).is_file()]
+    assert len(files) > 300
+    wrong = {str(file.relative_to(TOP)): absent(file, file.read_text(errors="replace")) for file in files}
+    assert {name: paths for name, paths in wrong.items() if paths} == {}
+
+
+def test_a_path_that_is_not_there_is_noticed():
+    assert absent(TOP / "Kbuild", "// See docs/nothing.md, docs/http.md, <ktcp/none.hpp>.") == ["docs/nothing.md", "include/ktcp/none.hpp"]
