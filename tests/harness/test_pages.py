@@ -237,6 +237,20 @@ def test_a_commit_that_is_not_there_is_noticed(text, found):
     assert strange_commits(text) == found
 
 
+@pytest.mark.parametrize("file, bound, page_of, said", [
+    ("include/ktcp/port/linux/module.c", r"KTCP_PARAM_TEXT_MOST = (\d+)", "docs/modules.md", "A text has {} characters at most"),
+    ("include/ktcp/net/prefix.hpp", r"size_t most = (\d+)", "docs/modules.md", "Up to {} of them"),
+    ("include/ktcp/engine/cpu_list.hpp", r"size_t most = (\d+)", "docs/modules.md", "{} numbers and ranges at most"),
+    ("examples/drop-tcp-socket/drop-tcp-socket.cpp", r"longest_line = (\d+)", "docs/modules.md", "A line has {} bytes at most"),
+    ("examples/drop-tcp-socket/drop-tcp-socket.cpp", r"longest_line = (\d+)", "docs/man/drop-tcp.8", "A line has {} bytes at most"),
+    ("packaging/modprobe.conf", r"options kecho (.*)", "docs/modules.md", "`{}`"),
+    ("packaging/modprobe.conf", r"options khttpd (.*)", "docs/building.md", "`{}`"),
+])
+def test_a_page_has_the_bound_of_the_code(file, bound, page_of, said):
+    found = re.search(bound, (TOP / file).read_text())
+    assert said.format(found[1]) in (TOP / page_of).read_text().replace("\n", " ")
+
+
 @pytest.mark.parametrize("file, place", [("Makefile", r"'make check    (.*?)(?=@echo 'make)"), ("docs/testing.md", r"(.*)")])
 def test_each_suite_is_named(file, place):
     text = re.search(place, (TOP / file).read_text(), re.S)[1]
