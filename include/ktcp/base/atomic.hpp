@@ -7,8 +7,8 @@
  * operation is a point at which the simulated port may run somebody else. A variable
  * is either one of these or the kernel's atomic_t, never both.
  *
- * Kernel: Documentation/atomic_t.txt; the orders are those of C++, which on every
- * architecture with ktcp compile to barriers at least as strong as the kernel's.
+ * Kernel: Documentation/atomic_t.txt. The orders are those of C++. No operation here is an
+ * smp_mb(), not even with seq_cst: the kernel's that return a value are stronger on arm64.
  */
 #ifndef KTCP_BASE_ATOMIC_HPP
 #define KTCP_BASE_ATOMIC_HPP
@@ -48,49 +48,49 @@ class atomic {
 	/** Make it @p value. Any context. */
 	void store(T value, std::memory_order order) noexcept
 	{
-		KTCP_SCHED_POINT();
+		KTCP_WRITE_POINT(&value_, sizeof(value_), order == memory_order_relaxed);
 		value_.store(value, order);
 	}
 
 	/** Each returns the value before. */
 	T exchange(T value, std::memory_order order) noexcept
 	{
-		KTCP_SCHED_POINT();
+		KTCP_WRITE_POINT(&value_, sizeof(value_), false);
 		return value_.exchange(value, order);
 	}
 
 	/** Set bits; the value before. Any context. */
 	T fetch_or(T bits, std::memory_order order) noexcept
 	{
-		KTCP_SCHED_POINT();
+		KTCP_WRITE_POINT(&value_, sizeof(value_), false);
 		return value_.fetch_or(bits, order);
 	}
 
 	/** Keep these bits alone; the value before. Any context. */
 	T fetch_and(T bits, std::memory_order order) noexcept
 	{
-		KTCP_SCHED_POINT();
+		KTCP_WRITE_POINT(&value_, sizeof(value_), false);
 		return value_.fetch_and(bits, order);
 	}
 
 	/** Add; the value before. Any context. */
 	T fetch_add(T amount, std::memory_order order) noexcept
 	{
-		KTCP_SCHED_POINT();
+		KTCP_WRITE_POINT(&value_, sizeof(value_), false);
 		return value_.fetch_add(amount, order);
 	}
 
 	/** Subtract; the value before. Any context. */
 	T fetch_sub(T amount, std::memory_order order) noexcept
 	{
-		KTCP_SCHED_POINT();
+		KTCP_WRITE_POINT(&value_, sizeof(value_), false);
 		return value_.fetch_sub(amount, order);
 	}
 
 	/** If it is @p expected, make it @p desired; else put what it is in @p expected. */
 	bool compare_exchange(T &expected, T desired, std::memory_order order) noexcept
 	{
-		KTCP_SCHED_POINT();
+		KTCP_WRITE_POINT(&value_, sizeof(value_), false);
 		return value_.compare_exchange_strong(expected, desired, order,
 						      memory_order_relaxed);
 	}

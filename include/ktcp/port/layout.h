@@ -18,6 +18,8 @@
  *
  *   KTCP_SCHED_POINT()        runs at every operation on a ktcp::atomic; the
  *                             simulated port interleaves other contexts there
+ *   KTCP_WRITE_POINT(address, size, relaxed)  the same, before each write to one;
+ *                             the simulated port lets others see a relaxed store late
  *   KTCP_NOTE_FRAME_SIZE(n)   runs where a coroutine frame of n bytes is allocated;
  *                             the kernel's build collects the sizes and prints them
  */
@@ -28,6 +30,10 @@
 
 #ifndef KTCP_SCHED_POINT
 #define KTCP_SCHED_POINT() ((void)0)
+#endif
+
+#ifndef KTCP_WRITE_POINT
+#define KTCP_WRITE_POINT(address, size, relaxed) KTCP_SCHED_POINT()
 #endif
 
 #ifndef KTCP_NOTE_FRAME_SIZE

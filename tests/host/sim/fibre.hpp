@@ -39,6 +39,12 @@ class fibre {
 	 */
 	void bury();
 
+	/* Is that on its stack? */
+	bool has(const void *address) const
+	{
+		return address >= bottom_ && address < static_cast<const char *>(bottom_) + size_;
+	}
+
     private:
 	static void entry();
 	void build();

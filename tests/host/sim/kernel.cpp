@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "memory.hpp"
 #include "network.hpp"
@@ -48,7 +49,7 @@ std::string format(const char *text, va_list arguments)
 } // namespace
 
 kernel::kernel(uint64_t seed, const options &options_)
-	: how(options_), chance(seed), net(std::make_unique<network>(*this)),
+	: how(options_), chance(seed), holds_back(~seed), net(std::make_unique<network>(*this)),
 	  heap(std::make_unique<memory>(*this)), queues(std::make_unique<workqueues>(*this))
 {
 	static constexpr uint32_t preempt_chances[] = { 0, 200, 1000, 4000, 16000, 32000 };
@@ -86,6 +87,7 @@ kernel &kernel::enter_any(const char *function)
 {
 	kernel &k = now(function);
 
+	k.show_stores();
 	k.point();
 	return k;
 }
@@ -95,6 +97,7 @@ kernel &kernel::enter_process(const char *function)
 	kernel &k = now(function);
 
 	k.must_be_able_to_sleep(function);
+	k.show_stores();
 	k.point();
 	return k;
 }
@@ -166,6 +169,7 @@ void kernel::finished()
 		leave();
 		return; /* in another run, which uses this stack again */
 	}
+	show_stores();
 	if (t.in_callback || t.in_module)
 		fail("the simulation lost count of its callbacks");
 	if (t.kind == context::client && --clients_ == 0)
@@ -193,8 +197,47 @@ void kernel::switch_to(task &next)
 
 	note(next.id);
 	steps_in_a_row_ = 0;
+	if (!self.held.empty())
+		trace("%zu of its stores are not seen yet", self.held.size());
+	hide_stores(self);
 	current_ = &next;
 	self.stack->switch_to(*next.stack);
+	/* Back again, perhaps for another task of another run. */
+	the->hide_stores(*the->current_);
+}
+
+void kernel::hide_stores(task &t)
+{
+	for (held_store &each : t.held)
+		std::swap_ranges(each.value, each.value + each.size,
+				 static_cast<unsigned char *>(each.at));
+}
+
+void kernel::before_write(void *address, size_t size, bool relaxed)
+{
+	task &self = *current_;
+
+	if (!relaxed) {
+		show_stores();
+		point();
+		return;
+	}
+	point();
+	/* No other CPU looks at its own stack, whose frames go without a call of the port. */
+	if (self.stack->has(address))
+		return;
+
+	const auto earlier =
+		std::find_if(self.held.begin(), self.held.end(),
+			     [=](const held_store &each) { return each.at == address; });
+
+	if (holds_back.coin()) {
+		if (earlier != self.held.end())
+			self.held.erase(earlier);
+	} else if (earlier == self.held.end()) {
+		memcpy(self.held.emplace_back(held_store{ address, size, {} }).value, address,
+		       size);
+	}
 }
 
 /* Choosing */
@@ -360,6 +403,7 @@ void kernel::block(const void *key, const char *why)
 {
 	task &self = *current_;
 
+	show_stores();
 	self.now = task::state::blocked;
 	self.waits_for = key;
 	self.why = why;
@@ -672,6 +716,12 @@ report run(uint64_t seed, const options &how, const std::function<void(world &)>
 }
 
 } // namespace sim
+
+extern "C" void ktcp_sim_write_point(void *address, size_t size, bool relaxed)
+{
+	if (sim::kernel *k = sim::kernel::current_or_null())
+		k->before_write(address, size, relaxed);
+}
 
 extern "C" void ktcp_sim_sched_point(void)
 {

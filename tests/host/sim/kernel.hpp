@@ -31,6 +31,17 @@ class workqueues;
 
 enum class context { main, client, worker, thread, softirq };
 
+/*
+ * A relaxed store that other fibres do not see yet, as on a processor that makes its stores visible in any
+ * order. While its fibre runs, the value is in its place and this has the one that others see. While
+ * others run it is the other way about.
+ */
+struct held_store {
+	void *at;
+	size_t size;
+	unsigned char value[8];
+};
+
 /* A fibre, and what the scheduler knows of it. */
 struct task {
 	enum class state { ready, blocked, finished };
@@ -50,6 +61,7 @@ struct task {
 	void *here = nullptr; /* see port/turns.h: its CPU's memory … */
 	int here_depth = 0; /* … how deep it is … */
 	uint64_t here_serial = 0; /* … and how often it entered */
+	std::vector<held_store> held;
 };
 
 class kernel {
@@ -80,6 +92,14 @@ class kernel {
 	void point();
 	/* The same, where there is always a choice to be made. */
 	void yield();
+
+	/* Before a write to an atomic: a relaxed store may be held back until the next that is not relaxed. */
+	void before_write(void *address, size_t size, bool relaxed);
+	/* From here on others see all stores of the fibre's, as at each call of the port. */
+	void show_stores()
+	{
+		current_->held.clear();
+	}
 
 	/* Sleep until wake(@key), or until @deadline_ms: then false. The caller tests again. */
 	void block(const void *key, const char *why);
@@ -132,6 +152,7 @@ class kernel {
 
 	const options how;
 	random chance;
+	random holds_back; /* its own, so that it takes no choice from the other */
 	std::unique_ptr<network> net;
 	std::unique_ptr<memory> heap;
 	std::unique_ptr<workqueues> queues;
@@ -161,6 +182,7 @@ class kernel {
 	void finished();
 	void finish();
 	void switch_to(task &next);
+	void hide_stores(task &t);
 	void leave();
 	std::string whereabouts() const;
 

@@ -176,6 +176,34 @@ TEST(Simulation, FindsALostUpdate)
 	EXPECT_SAYS("counter", complaint_of_some(200, racy));
 }
 
+/* One context tells another of a number. @order: of the store that tells. */
+std::string complaint_of_a_message(std::memory_order order)
+{
+	return complaint_of_some(1000, [order](world &w) {
+		ktcp::atomic<int> number = 0;
+		ktcp::atomic<bool> told = false;
+
+		w.spawn("teller", [&] {
+			number.store(7, ktcp::memory_order_relaxed);
+			told.store(true, order);
+			/* Both are seen behind a call of the port. */
+			w.point();
+		});
+		w.spawn("listener", [&] {
+			if (told.load(ktcp::memory_order_acquire))
+				SIM_EXPECT_EQ(w, number.load(ktcp::memory_order_relaxed), 7);
+		});
+		w.join();
+		SIM_EXPECT_EQ(w, number.load(ktcp::memory_order_relaxed), 7);
+	});
+}
+
+TEST(Simulation, ShowsRelaxedStoresInAnyOrder)
+{
+	EXPECT_SAYS("number.load", complaint_of_a_message(ktcp::memory_order_relaxed));
+	EXPECT_EQ(complaint_of_a_message(ktcp::memory_order_release), "nothing");
+}
+
 /* Mistakes with memory */
 
 TEST(Detects, LeakedMemory)

@@ -86,6 +86,7 @@ void take(kernel &k, ktcp_turns::cpu &cpu)
 
 void give_back(kernel &k, ktcp_turns::cpu &cpu)
 {
+	k.show_stores();
 	k.current().in_callback--;
 	k.current().here_depth = 0;
 	k.current().here = nullptr;
