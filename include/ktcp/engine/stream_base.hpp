@@ -151,7 +151,8 @@ class stream_base {
 	/** Does it wait for its peer to take bytes? A hint, from any context. */
 	bool writing() const noexcept
 	{
-		return wanted_.load(memory_order_relaxed) & KTCP_SOCK_WRITABLE;
+		/* Pairs with change(): a context that sees that it waits sees since when. */
+		return wanted_.load(memory_order_acquire) & KTCP_SOCK_WRITABLE;
 	}
 
 	/** Did sends fail for want of memory, with nothing queued? No event of TCP's comes then. */
@@ -329,8 +330,9 @@ class stream_base {
 	{
 		const std::uint8_t was = wanted_.load(memory_order_relaxed);
 
+		/* Pairs with writing(), whose context may have no claim: waits_since_ comes first. */
 		wanted_.store(static_cast<std::uint8_t>((was & ~clear) | set),
-			      memory_order_relaxed);
+			      memory_order_release);
 	}
 	const bool outgoing_ : 1; /* its lock is not the one that a turn in softirq holds */
 	bool reset_at_end_ : 1 = false;

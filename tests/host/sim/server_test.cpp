@@ -737,6 +737,38 @@ TEST_P(Server, GivesUpPeersThatTakeNothing)
 }
 
 /*
+ * A peer is quiet for longer than a write may wait. Then a look comes just when a write begins to wait for memory:
+ * the write has not waited all that time.
+ */
+TEST_P(Server, GivesEachWriteItsTime)
+{
+	options how;
+
+	how.scarce_memory = true;
+	sim::explore(6000, how, [this](world &w) {
+		echo_server server;
+		auto with = settings();
+		client c;
+
+		with.placement = ktcp::placement::anywhere;
+		with.timeouts.write_ms = 1000;
+		SIM_EXPECT(w, server.start(with));
+		SIM_EXPECT_EQ(w, c.connect(sim::v4_loopback(port)), 0);
+		for (unsigned int i = 0; i < 8; i++) {
+			w.sleep_ms(1100);
+			/* Each connection is looked at in the wheel's next tick, of 32 ms. */
+			with.timeouts.write_ms = 1001 + i;
+			SIM_EXPECT(w, server.change(with));
+			w.sleep_ms(32 - static_cast<unsigned>(w.now_ms() % 32));
+			SIM_EXPECT_EQ(w, c.send("x"), 0);
+			SIM_EXPECT(w, c.receive_exactly(1) == "x");
+		}
+		server.stop();
+		w.unload();
+	});
+}
+
+/*
  * A peer that takes some bytes now and then is served to the end. Its steps are smaller than the third
  * of the send buffer that has to be free before the server is told of room.
  */
