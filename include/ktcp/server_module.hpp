@@ -117,14 +117,6 @@ class server_module {
 		{
 		}
 
-		~local_server()
-		{
-			const auto held = running->local_.lock();
-
-			if (node.linked())
-				servers::erase(*this);
-		}
-
 		/* A namespace that the server cannot be in is made all the same; the initial one tells. */
 		result<void> start() noexcept
 		{
@@ -156,6 +148,7 @@ class server_module {
 
 		void pre_exit() noexcept
 		{
+			delist(); /* no change() beside what follows */
 			server_.begin_stop();
 		}
 
@@ -175,6 +168,14 @@ class server_module {
 
 			held->push_back(*this);
 			static_cast<void>(change()); /* it has what it started with */
+		}
+
+		void delist() noexcept
+		{
+			const auto held = running->local_.lock();
+
+			if (node.linked())
+				servers::erase(*this);
 		}
 
 		struct net *net_;

@@ -399,6 +399,30 @@ TEST_F(server_in_each_namespace, all_heed_changed_parameters)
 	port.fake.remove_net(two);
 }
 
+/* A parameter is written while a namespace ends: nothing is queued for the server that is stopping. */
+TEST_F(server_in_each_namespace, one_that_stops_heeds_no_change)
+{
+	unsigned int queued = 0, of_change = 0;
+
+	EXPECT_EQ(port.fake.add_net(one), 0);
+	EXPECT_EQ(ktcp_module_start(), 0);
+	port.fake.run_all();
+	ON_CALL(port, queue_work(_, _, _)).WillByDefault([&](int cpu, auto *queue, auto *work) {
+		queued++;
+		return port.fake.queue_work(cpu, queue, work);
+	});
+	EXPECT_CALL(port, sock_unhook_listener(_, _)).WillOnce([&](::socket *sock, auto *hook) {
+		queued = 0;
+		EXPECT_EQ(ktcp_module_change(), 0);
+		of_change = queued;
+		port.fake.sock_unhook_listener(sock, hook);
+	});
+	port.fake.remove_net(one);
+	EXPECT_EQ(of_change, 1u) << "the initial namespace's accept work";
+	Mock::VerifyAndClearExpectations(&port);
+	ktcp_module_stop();
+}
+
 TEST_F(server_in_each_namespace, the_initial_one_that_cannot_fails_the_load)
 {
 	EXPECT_CALL(port, sock_bind(_, _)).WillOnce(Return(-EADDRINUSE));
