@@ -933,8 +933,11 @@ void ktcp_sock_softirq_finish(struct socket *sock)
 
 	if (!skb_queue_empty(&sk->sk_receive_queue))
 		return;
-	/* As inet_shutdown(); tcp_send_fin() allocates atomically wherever it is. */
-	sk->sk_shutdown |= SEND_SHUTDOWN;
+	/*
+	 * As inet_shutdown(); tcp_send_fin() allocates atomically wherever it is. tcp_poll() and
+	 * ktcp_sock_readable() look without the lock.
+	 */
+	WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | SEND_SHUTDOWN);
 	sk->sk_prot->shutdown(sk, SEND_SHUTDOWN);
 }
 
