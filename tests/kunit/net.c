@@ -171,6 +171,17 @@ bool ktcp_kunit_has_own_callbacks(struct socket *sock)
 	       sk->sk_write_space == KTCP_KUNIT_FUNCTION(sk_stream_write_space);
 }
 
+bool ktcp_kunit_newest_is_locked(struct socket *listener)
+{
+	const struct request_sock_queue *queue = &inet_csk(listener->sk)->icsk_accept_queue;
+
+	if (!READ_ONCE(queue->rskq_accept_head))
+		return false;
+	/* A spinlock of one processor's knows no state, but with DEBUG_SPINLOCK. */
+	return (!IS_ENABLED(CONFIG_SMP) && !IS_ENABLED(CONFIG_DEBUG_SPINLOCK)) ||
+	       spin_is_locked(&queue->rskq_accept_tail->sk->sk_lock.slock);
+}
+
 unsigned int ktcp_kunit_references(struct socket *sock)
 {
 	return refcount_read(&sock->sk->sk_refcnt);

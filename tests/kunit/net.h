@@ -46,6 +46,9 @@ bool ktcp_kunit_has_keepalive(struct socket *sock);
 /* Are the socket's callbacks the kernel's own? */
 bool ktcp_kunit_has_own_callbacks(struct socket *sock);
 
+/* Is the newest connection in the listener's backlog locked? */
+bool ktcp_kunit_newest_is_locked(struct socket *listener);
+
 /* It is bound to the device of that number, which need not be there; 0: to none. */
 void ktcp_kunit_bind_to_device(struct socket *sock, int device);
 

@@ -529,7 +529,8 @@ void inherited(ktcp_test::context &context)
 
 /* A hook that counts; C++ objects derive from it as the models' do. */
 struct counting : ktcp_sock_hook {
-	counting() noexcept : ktcp_sock_hook{ on_event, {} }
+	explicit counting(void (*told)(struct ktcp_sock_hook *, unsigned int) = on_event) noexcept
+		: ktcp_sock_hook{ told, {} }
 	{
 	}
 
@@ -659,6 +660,40 @@ void children_of_a_hook(ktcp_test::context &context)
 	ktcp_synchronize_rcu();
 }
 
+/* No data comes to a connection while the port looks for some (ktcp_listener_watch()). */
+void newest_is_locked(ktcp_test::context &context)
+{
+	struct looking : counting {
+		looking() noexcept : counting(look)
+		{
+		}
+
+		static void look(struct ktcp_sock_hook *hook, unsigned int events)
+		{
+			looking &self = *static_cast<looking *>(hook);
+
+			if (!ktcp_kunit_newest_is_locked(self.listener))
+				self.unlocked.fetch_add(1, ktcp::memory_order_relaxed);
+			on_event(hook, events);
+		}
+
+		::socket *listener = nullptr;
+		ktcp::atomic<unsigned int> unlocked = 0;
+	} hook;
+	auto listener = listen_on(endpoint::ipv6_loopback(0), family::inet6, &hook);
+	auto client = ktcp::socket::create(family::inet6);
+
+	KTCP_CHECK(listener && client);
+	if (!listener || !client)
+		return;
+	hook.listener = listener->raw();
+	KTCP_CHECK(client->connect(*listener->local()));
+	KTCP_CHECK(hook.hears(KTCP_SOCK_READABLE | KTCP_SOCK_CONNECTED));
+	KTCP_CHECK(hook.unlocked.load(ktcp::memory_order_relaxed) == 0);
+	ktcp_sock_unhook_listener(listener->raw(), &hook);
+	ktcp_synchronize_rcu();
+}
+
 /* Lockdep says if the interrupt could meet what the listener's callback holds. */
 void poked_by_a_hard_interrupt(ktcp_test::context &context)
 {
@@ -719,5 +754,6 @@ KTCP_SUITE(socket, { "both ends know both addresses", KTCP_CASE(addresses) },
 	   { "a peer on this machine is known to be", KTCP_CASE(local_peers_are_known) },
 	   { "unhooking puts the kernel's own callbacks back", KTCP_CASE(hooks_restored) },
 	   { "accepted connections never carry a hook", KTCP_CASE(children_of_a_hook) },
+	   { "a connection is locked while its listener is told", KTCP_CASE(newest_is_locked) },
 	   { "a hard interrupt wakes who waits on a connection",
 	     KTCP_CASE(poked_by_a_hard_interrupt) });

@@ -998,9 +998,10 @@ struct ktcp_listener_waiter {
 #define KTCP_LISTENER_MANY 64
 
 /*
- * Give the newest connection the wait queue, then look for its data; sock_def_readable() queues data
- * and then looks for the wait queue. So one of the two sees the other. Another CPU may have added a
- * connection meanwhile: then that one gets the queue twice, and this one's hint is lost.
+ * Give the newest connection the wait queue, and look for its data. No data comes between the two: the CPU that adds
+ * a connection holds its lock until this wake-up returns (tcp_child_process(), tcp_conn_request(),
+ * inet_csk_listen_stop()). Later data finds the queue. Another CPU may have added a connection meanwhile: then that
+ * one gets the queue twice, and this one's hint is lost.
  * Return: the event to tell.
  */
 static unsigned int ktcp_listener_watch(struct ktcp_listener_waiter *waiter)
@@ -1018,7 +1019,6 @@ static unsigned int ktcp_listener_watch(struct ktcp_listener_waiter *waiter)
 	if (queue->rskq_accept_head) {
 		child = queue->rskq_accept_tail->sk;
 		rcu_assign_pointer(child->sk_wq, &waiter->children);
-		smp_mb(); /* pairs with the one in skwq_has_sleeper() */
 		if (skb_queue_empty_lockless(&child->sk_receive_queue) &&
 		    READ_ONCE(child->sk_state) == TCP_ESTABLISHED)
 			event = KTCP_SOCK_CONNECTED;
