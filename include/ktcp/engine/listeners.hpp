@@ -164,7 +164,7 @@ class listeners {
 		/* It listens, so this only gives it another backlog. */
 		if (const auto status = at.socket_.listen(backlog_); !status)
 			KTCP_LOG_WARN_RATELIMITED("port %u: the backlog stays as it was (error %d)",
-						  port_, status.error().code());
+						  port(), status.error().code());
 	}
 
 	/*
@@ -200,7 +200,7 @@ class listeners {
 	void say_port_in_use() const noexcept;
 
 	const server_options &options_;
-	std::uint16_t port_;
+	setting<std::uint16_t> port_; /* the accept work may ask while listen() finds it out */
 	setting<int> backlog_;
 	setting<unsigned int> user_timeout_ms_;
 	const bool speaks_first_;
@@ -236,7 +236,7 @@ inline result<void> listeners::listen_at(std::string_view address) noexcept
 		say_port_in_use();
 	} else {
 		KTCP_LOG_ERR_RATELIMITED(
-			"cannot listen on port %u (error %d); choose another with port=", port_,
+			"cannot listen on port %u (error %d); choose another with port=", port(),
 			listening.error().code());
 	}
 	return listening;
@@ -344,7 +344,7 @@ inline void listeners::say_port_in_use() const noexcept
 		KTCP_LOG_ERR_RATELIMITED(
 			"port %u is in use: the module %s listens at %s, a server of ktcp's; "
 			"unload it, or choose another with port= or address=",
-			port_, ours.found.module,
+			port(), ours.found.module,
 			endpoint_text(endpoint(ours.found.local)).c_str());
 		return;
 	}
@@ -360,13 +360,13 @@ inline void listeners::say_port_in_use() const noexcept
 		KTCP_LOG_ERR_RATELIMITED(
 			"port %u is in use: %s listens, of user %u, inode %lu (ss -ltnpe); stop "
 			"it, or choose another with port= or address=",
-			port_, endpoint_text(endpoint(holder.local)).c_str(), holder.user,
+			port(), endpoint_text(endpoint(holder.local)).c_str(), holder.user,
 			holder.inode);
 	else
 		KTCP_LOG_ERR_RATELIMITED(
 			"port %u is in use; stop the program that has it (ss -tanp), or choose "
 			"another with port= or address=",
-			port_);
+			port());
 }
 
 inline bool listeners::listen_again(listener &at) noexcept
@@ -379,7 +379,7 @@ inline bool listeners::listen_again(listener &at) noexcept
 		KTCP_LOG_WARN_RATELIMITED(
 			"port %u: the listening socket was ended from outside (ss -K, perhaps); "
 			"listening again",
-			port_);
+			port());
 		close(at);
 		at.retry_ms_ = first_retry_ms;
 	}
@@ -389,12 +389,12 @@ inline bool listeners::listen_again(listener &at) noexcept
 	if (listening) {
 		show(at, at.socket_.local());
 		if (!just_lost)
-			KTCP_LOG_NOTE_RATELIMITED("listening on port %u again", port_);
+			KTCP_LOG_NOTE_RATELIMITED("listening on port %u again", port());
 		return true;
 	}
 	if (just_lost)
 		KTCP_LOG_WARN_RATELIMITED(
-			"cannot listen on port %u again (error %d%s); trying until it can", port_,
+			"cannot listen on port %u again (error %d%s); trying until it can", port(),
 			listening.error().code(),
 			listening.error() == errc::eaddrinuse ? ", it is in use: see ss -ltn" : "");
 	at.retry_at_ms_ = ktcp_now_ms() + at.retry_ms_;
