@@ -60,6 +60,7 @@ class channel_state : public signal {
 		if (!self)
 			return errc::epipe;
 
+		/* Written under the lock alone. holds() reads it outside, and take() locks again. */
 		const unsigned int count = held.load(memory_order_relaxed);
 
 		if (count == capacity_)

@@ -44,7 +44,7 @@ class event_state : public signal {
 
 		if (!self)
 			return false;
-		held.store(1, memory_order_release);
+		held.store(1, memory_order_release); /* pairs with the exchange in reset() */
 		self.fire();
 		return true;
 	}

@@ -119,6 +119,7 @@ class blocking_call : public signal, public work_base<blocking_call<Function>> {
 		if (!self)
 			return;
 		outcome_.emplace(std::move(what));
+		/* Pairs with the load in take(), for a coroutine that was not fired. */
 		held.store(1, memory_order_release);
 		self.fire();
 	}

@@ -43,6 +43,7 @@ const T *llist_add(atomic<T *> &list, T &one, T *T::*next) noexcept
 template <class T>
 T *llist_del_all(atomic<T *> &list) noexcept
 {
+	/* Relaxed, as a hint: code that sends the taker here does so behind llist_add(). */
 	return list.load(memory_order_relaxed) ? list.exchange(nullptr, memory_order_acquire) :
 						 nullptr;
 }

@@ -69,7 +69,7 @@ class accept_rate {
 		return {};
 	}
 
-	/** Is there a limit? Any context. */
+	/** Is there a limit? A hint: admit() looks again under the lock. Any context. */
 	bool limits() const noexcept
 	{
 		return per_second_;

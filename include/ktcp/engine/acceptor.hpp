@@ -76,6 +76,7 @@ class acceptor {
 	{
 		const bool of_listener = listeners_.change(wanted);
 
+		/* Pairs with accept(): a run that takes the bits sees the new settings and rules. */
 		changed_.fetch_or(of_listener ? heed_listeners | heed_rules : heed_rules,
 				  memory_order_release);
 		accept_now();
@@ -127,6 +128,7 @@ class acceptor {
 
 	void accept_is_due() noexcept
 	{
+		/* Pairs with accept_soon(): a callback that found it set had queued its connection before. */
 		accepting_soon_.exchange(false, memory_order_acq_rel);
 		accept_now();
 	}

@@ -66,6 +66,7 @@ class blocking_session : public session {
 	{
 		auto &session = static_cast<blocking_session &>(self);
 
+		/* Pairs with finds_no_room(): the poke is a release, and the end of a wait a full barrier. */
 		session.woken_.store(true, memory_order_relaxed);
 		session.socket().poke(session.poked_);
 	}

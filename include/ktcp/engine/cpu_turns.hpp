@@ -165,6 +165,7 @@ class cpu_turns {
 
 	void let_go_later(strand &over) noexcept
 	{
+		/* Before the work is queued: this run of let_go() or the next takes it. */
 		many_over_ = llist_add(over_, over, &strand::next_) ? many_over_ + 1 : 1;
 		ktcp_turns_later(this, many_over_ == most_over);
 	}

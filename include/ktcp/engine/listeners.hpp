@@ -115,6 +115,7 @@ class listeners {
 			KTCP_TRY(listen_at(slice(all, at, end - at)));
 			at = end + 1;
 		}
+		/* Release: a run that sees it sees all_ and count_. accept_now() behind this has the work look again. */
 		complete_.store(true, memory_order_release);
 		return {};
 	}

@@ -265,12 +265,14 @@ inline void outgoing_stream::connect_on() noexcept
 		if (!reuse())
 			status = begin();
 	} else {
+		/* Pairs with on_event(). An event that this misses claims the strand's next turn. */
 		if (!told_.load(memory_order_acquire))
 			return;
 		if (by.in_softirq()) {
 			by.note(outcome::process);
 			return;
 		}
+		/* connected() takes the lock that the hook is told under: a later outcome sets it again. */
 		told_.store(false, memory_order_relaxed);
 		status = socket().connected();
 	}

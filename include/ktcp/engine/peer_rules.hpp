@@ -68,6 +68,10 @@ class peer_rules {
 	/** Is @p peer served? */
 	bool admit(const endpoint &peer) const noexcept
 	{
+		/*
+		 * Relaxed. A peer that an old value admits is found later: the accept work acquires the new one,
+		 * and then ends those that are denied (acceptor::accept()).
+		 */
 		if (!any())
 			return true;
 

@@ -41,6 +41,7 @@ struct outgoing_room {
 	/* One more, if there may be. Any context. */
 	bool enter() noexcept
 	{
+		/* Relaxed, as in leave(): a bound, and nothing else. */
 		if (count.fetch_add(1, memory_order_relaxed) < most)
 			return true;
 		leave();

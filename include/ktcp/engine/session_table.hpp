@@ -133,6 +133,7 @@ class session_table {
 			return;
 		use_.timeouts = those;
 		use_.outgoing.change_write_timeout(those.write_ms);
+		/* Before each wheel's lock: a keep_time() that places behind us sees it. */
 		changes_.fetch_add(1, memory_order_release);
 		for (unsigned int i = 0; i < shard_count_; i++) {
 			auto live = shards_[i]->live.lock();
@@ -397,9 +398,11 @@ class session_table {
 		const unsigned int changes = changes_.load(memory_order_acquire);
 		const std::uint64_t next = self.next_look_ms(use_.timeouts, ktcp_now_ms());
 
+		/* Perhaps stale. But those without the claim place it earlier, or look at it soon. */
 		if (self.placed_by(next))
 			return;
 		self.shard_.times.look_at(self, next);
+		/* Relaxed: the wheel's lock has ordered it. */
 		if (changes_.load(memory_order_relaxed) != changes)
 			self.shard_.times.look_at(self, 0);
 	}
@@ -445,6 +448,7 @@ class session_table {
 		made.of_a_proxy_.store(use_.behind_proxies, memory_order_relaxed);
 		if (!made.is_of_a_proxy())
 			KTCP_TRY(sources_.enter(made.remote()));
+		/* Relaxed: the table's own count keeps the shard open. drop() orders the end. */
 		home.count.fetch_add(1, memory_order_relaxed);
 		{
 			auto live = home.live.lock();

@@ -40,6 +40,7 @@ class signal {
 	/* One reference more. */
 	void hold() noexcept
 	{
+		/* Relaxed: the caller has a reference, so the count cannot be 0. */
 		known_.fetch_add(1, memory_order_relaxed);
 	}
 
@@ -63,6 +64,7 @@ class signal {
 	/* Is anything there? */
 	bool holds() const noexcept
 	{
+		/* A hint without the lock. The coroutine that takes the value acquires it: reset(), take(). */
 		return held.load(memory_order_relaxed);
 	}
 
@@ -127,7 +129,10 @@ inline void signal::take(atomic<signal *> &fired, strand &self) noexcept
 	while (next) {
 		signal &one = *std::exchange(next, next->next_);
 
-		/* From here on a setter adds it again. A setter that did not had set the value before. */
+		/*
+		 * From here on a setter adds it again. A setter that did not had set the value before. Pairs
+		 * with the exchange in fire(): `next_` was read before, and such a setter writes there.
+		 */
 		one.queued_.exchange(false, memory_order_acq_rel);
 		/* The value may have been taken meanwhile. From here on it is the waiting one's. */
 		if (one.waiting && !one.waiting->is_ready && one.holds())
@@ -145,7 +150,7 @@ inline void signal::detach(sources &of) noexcept
 		was = std::exchange(to_, nullptr);
 		of_ = nullptr;
 	}
-	/* It may still be in the list, where no setter adds it any more. */
+	/* It may still be in the list, where no setter adds it any more. Relaxed: they do so under the lock. */
 	if (was && queued_.load(memory_order_relaxed))
 		take(of.fired, *was);
 	/* Another coroutine's wait outlives it: that is over. */

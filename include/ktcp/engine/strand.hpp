@@ -195,6 +195,7 @@ class strand : public executor {
 	{
 		std::uint8_t none = 0;
 
+		/* The reason is all that is told. The wake-up behind it is what a waiting turn sees. */
 		return ended_.compare_exchange(none, static_cast<std::uint8_t>(why),
 					       memory_order_release);
 	}
@@ -322,6 +323,7 @@ class strand : public executor {
 	/** Clear the events. Later ones are seen by give_up_claim(). With the claim. */
 	void take_events() noexcept
 	{
+		/* Acquire: the turn sees the work before each event that it clears, and looks behind this. */
 		state_.fetch_and(claimed, memory_order_acq_rel);
 	}
 
@@ -333,7 +335,10 @@ class strand : public executor {
 		do {
 			if (seen & interest)
 				return false;
-			/* Bits of no interest are dropped: a later operation tries before it waits. */
+			/*
+			 * Bits of no interest are dropped: a later operation tries before it waits. The exchange
+			 * reads the last event, so the next claimant sees the work before these, too.
+			 */
 		} while (!state_.compare_exchange(seen, 0, memory_order_acq_rel));
 		return true;
 	}

@@ -46,7 +46,7 @@ class timer_wheel {
 	    public:
 		/**
 		 * Would place() for @p due_ms change nothing, or put it later than it is? Also without
-		 * the wheel's lock.
+		 * the wheel's lock; it may be stale then.
 		 */
 		bool placed_by(std::uint64_t due_ms) const noexcept
 		{
