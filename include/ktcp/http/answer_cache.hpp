@@ -149,6 +149,7 @@ class answer_cache {
 
 		if (!one || ktcp_now_ms() - one->since_ms >= how_.valid_ms)
 			return {};
+		/* Relaxed: under the shelf's lock the shelf's own reference is there. */
 		one->users.fetch_add(1, memory_order_relaxed);
 		return held(one);
 	}

@@ -101,6 +101,7 @@ class date_clock {
 		std::uint64_t words[word_count] = {};
 
 		std::memcpy(words, text, date_size);
+		/* Release, each: a reader of a new word sees the odd version, too. */
 		second_.store(second, memory_order_release);
 		for (std::size_t i = 0; i < word_count; i++)
 			words_[i].store(words[i], memory_order_release);

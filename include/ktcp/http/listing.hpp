@@ -209,6 +209,7 @@ class listing {
 		/* False: all are in use. */
 		bool take() noexcept
 		{
+			/* Relaxed, each: a bound, and nothing else. */
 			taken_ = count_.fetch_add(1, memory_order_relaxed) < most_large;
 			if (!taken_)
 				count_.fetch_sub(1, memory_order_relaxed);

@@ -58,6 +58,7 @@ class listing_place {
 
 	~listing_place()
 	{
+		/* Relaxed: a place guards no memory. */
 		if (taken_)
 			taken_->source.store(0, memory_order_relaxed);
 	}
