@@ -138,7 +138,8 @@ static struct kmem_cache *ktcp_frame_caches[ARRAY_SIZE(ktcp_frame_classes)];
 /*
  * The frame of each class that was freed last on this CPU. A frame that lives from a request to its
  * response then costs no more than the exchange of a pointer. That saves a hundredth of the whole
- * way. Where KASAN watches, it is to see the end of each.
+ * way. Where KASAN watches, it is to see the end of each. this_cpu_xchg() is no barrier on arm64. A spare frame
+ * stays on its CPU, so the order of the program is enough.
  */
 struct ktcp_spare_frames {
 	void *of[ARRAY_SIZE(ktcp_frame_classes)];

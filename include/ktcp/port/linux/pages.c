@@ -118,8 +118,8 @@ static struct page *ktcp_page_pool_take(struct ktcp_kept_pages *kept)
 	for (i = kept->count; i-- > 0;) {
 		struct page *buffer = kept->buffers[i];
 
-		/* The last put_page() of TCP's was a full barrier; writing to the buffer
-		 * depends on this. */
+		/* The last put_page() of TCP's was a full barrier. The branch orders our stores behind
+		 * the look: a control dependency, as in skb_page_frag_refill(). */
 		if (ktcp_buffer_is_free(buffer)) {
 			kept->buffers[i] = kept->buffers[--kept->count];
 			return buffer;
@@ -167,6 +167,7 @@ static struct page *ktcp_page_pool_keep(struct ktcp_kept_pages *kept, unsigned i
 		kept->buffers[kept->count++] = buffer;
 		return NULL;
 	}
+	/* The counts are hints: ktcp_page_pool_take() looks again. */
 	if (!kept->count || !ktcp_buffer_is_free(buffer))
 		return buffer;
 	kept->next = kept->next + 1 < kept->count ? kept->next + 1 : 0;

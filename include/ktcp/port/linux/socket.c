@@ -354,6 +354,7 @@ bool ktcp_sock_readable(const struct socket *sock)
 {
 	const struct sock *sk = sock->sk;
 
+	/* A hint without the lock. Later bytes call ktcp_data_ready(), whose event no turn misses. */
 	return !skb_queue_empty_lockless(&sk->sk_receive_queue) || READ_ONCE(sk->sk_backlog.tail) ||
 	       READ_ONCE(sk->sk_state) != TCP_ESTABLISHED || READ_ONCE(sk->sk_err) ||
 	       READ_ONCE(sk->sk_shutdown);
@@ -629,7 +630,10 @@ bool ktcp_sock_is_local(const struct socket *sock)
 
 /* ---- how the peer does ------------------------------------------------------- */
 
-/* As tcp_inq(), without the lock. A FIN takes a place in the sequence, and is no byte. */
+/*
+ * As tcp_inq(), without the lock. A FIN takes a place in the sequence, and is no byte. The loads may be of two
+ * moments: the difference is signed, and a wrong answer lasts until the next question.
+ */
 bool ktcp_sock_has_unread(const struct socket *sock)
 {
 	const struct tcp_sock *tp = tcp_sk(sock->sk);
@@ -823,6 +827,7 @@ static struct page_frag *ktcp_softirq_fragment(struct ktcp_softirq_pages *pages,
 	struct ktcp_softirq_fragments *fragments = this_cpu_ptr(pages->fragments);
 	struct page_frag *fragment = &fragments->ring[fragments->at];
 
+	/* The counts are hints: skb_page_frag_refill() looks itself before it begins a page anew. */
 	if (fragment->page && fragment->size - fragment->offset < min(size, PAGE_SIZE) &&
 	    page_ref_count(fragment->page) != 1) {
 		fragments->at = (fragments->at + 1) % ARRAY_SIZE(fragments->ring);
@@ -1114,7 +1119,10 @@ int ktcp_sock_accept(struct socket *listener, struct socket **out)
 	struct socket *child;
 	int error;
 
-	/* kernel_accept() would allocate a socket before it looks. */
+	/*
+	 * kernel_accept() would allocate a socket before it looks. A connection that comes behind this look is
+	 * told to the hook.
+	 */
 	if (ktcp_sock_listening(listener) &&
 	    reqsk_queue_empty(&inet_csk(listener->sk)->icsk_accept_queue))
 		return -EAGAIN;

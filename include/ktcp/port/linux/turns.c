@@ -26,7 +26,10 @@
 #define KTCP_MODULE_NAME "ktcp"
 #endif
 
-/* Written on its CPU, with bottom halves off. */
+/*
+ * Written on its CPU, with bottom halves off. The poll of a dead CPU is another one's (dev_cpu_dead()); nothing runs
+ * on the dead one meanwhile.
+ */
 struct ktcp_turns_cpu {
 	struct napi_struct napi;
 	struct delayed_work later;
@@ -64,6 +67,10 @@ static int ktcp_turns_poll(struct napi_struct *napi, int budget)
 
 void ktcp_turns_raise(void *cpu)
 {
+	/*
+	 * Also from a task with interrupts off: ____napi_schedule() raises by raise_softirq_irqoff(), which
+	 * wakes ksoftirqd then. Kernels without that leave it to the next interrupt.
+	 */
 	napi_schedule(&ktcp_turns_cpu_of(cpu)->napi);
 }
 
@@ -71,6 +78,7 @@ void ktcp_turns_raise(void *cpu)
 
 static int ktcp_turns_should_run(unsigned int cpu)
 {
+	/* Pairs with ktcp_turns_wake(): smpboot_thread_fn() sets its state before this look. */
 	return READ_ONCE(per_cpu_ptr(ktcp_turns->cpus, cpu)->work);
 }
 
@@ -121,6 +129,7 @@ static struct smp_hotplug_thread ktcp_turns_threads = {
 
 void ktcp_turns_wake(void *cpu)
 {
+	/* Pairs with ktcp_turns_should_run(): wake_up_process() looks at the state behind a full barrier. */
 	WRITE_ONCE(ktcp_turns_cpu_of(cpu)->work, true);
 	wake_up_process(this_cpu_read(ktcp_turns_thread));
 }
@@ -139,6 +148,7 @@ void ktcp_turns_later(void *cpu, bool now)
 {
 	struct delayed_work *later = &ktcp_turns_cpu_of(cpu)->later;
 
+	/* A work that is pending sees what was added before: test_and_set_bit() is a full barrier. */
 	if (now)
 		mod_delayed_work_on(smp_processor_id(), ktcp_turns->later, later, 0);
 	else

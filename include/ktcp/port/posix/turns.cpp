@@ -84,6 +84,7 @@ int ktcp_turns_get(size_t size, const struct ktcp_turns_ops *ops, struct ktcp_tu
 		if (!made->cpu)
 			return -ENOMEM;
 		turns_of_all = made.get();
+		/* Without its lock: enable() reads it behind raise() alone, and no drain is raised yet. */
 		the_bottom_halves.drain = [] { turns_of_all->ops->drain(turns_of_all->cpu.get()); };
 		if (!ktcp_posix_start(made->thread, [] { turns_of_all->run(); })) {
 			the_bottom_halves.drain = nullptr;
