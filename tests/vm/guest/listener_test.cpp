@@ -2,6 +2,7 @@
 //
 // The administrator's choices: where a server listens, and the options of its connections.
 #include "fixture.hpp"
+#include "link_local.hpp"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -67,7 +68,7 @@ TEST_F(listening, at_one_address)
 
 TEST_F(listening, at_several_addresses)
 {
-	ASSERT_TRUE(shell("/sbin/ip -6 addr add fe80::77/64 dev lo nodad"));
+	const link_local added;
 	load("address=127.0.0.1,127.0.0.3,::1,fe80::77%lo");
 	for (const char *address : { "127.0.0.1", "127.0.0.3", "::1" })
 		for (int i = 0; i < 3; ++i) {
@@ -95,7 +96,6 @@ TEST_F(listening, at_several_addresses)
 		  EINVAL);
 	load("address=127.0.0.1,127.0.0.2,127.0.0.3,127.0.0.4,127.0.0.5,127.0.0.6,127.0.0.7,127.0.0.8");
 	EXPECT_EQ(connect_error("127.0.0.8"), 0);
-	EXPECT_TRUE(shell("/sbin/ip -6 addr del fe80::77/64 dev lo"));
 }
 
 // The turns are work items there: a connection's worker, which is blocked in the work model, tells its CPU.
@@ -135,7 +135,7 @@ TEST_F(listening, for_some_CPUs)
 
 TEST_F(listening, at_a_link_local_address_with_its_zone_and_at_no_other_with_one)
 {
-	ASSERT_TRUE(shell("/sbin/ip -6 addr add fe80::77/64 dev lo nodad"));
+	const link_local added;
 	load("address=fe80::77%lo");
 	EXPECT_EQ(connect_error("::1"), ECONNREFUSED);
 	unload();
@@ -155,7 +155,6 @@ TEST_F(listening, at_a_link_local_address_with_its_zone_and_at_no_other_with_one
 			  ": only a link-local address|cannot listen");
 		EXPECT_EQ(load_module(std::string("address=") + each), EINVAL) << each;
 	}
-	EXPECT_TRUE(shell("/sbin/ip -6 addr del fe80::77/64 dev lo"));
 }
 
 TEST_F(listening, beside_another_program_at_another_address)
