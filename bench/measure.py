@@ -12,7 +12,17 @@ from guest import say
 
 MEMORY = 2048          # MiB of the guest; the sizes of TCP's tables depend on it
 IDLE_MEMORY = 4096
+MILLION_MEMORY = 17 * 1024
 HTTP_PROGRAMS = ["wrk", "ab", "h2load", "ss"]
+
+
+def enough_memory(mib):
+    """Ends the run with one line where this machine has not so much to spare for a guest."""
+    with open("/proc/meminfo", encoding="ascii") as file:
+        free = next(int(line.split()[1]) >> 10 for line in file if line.startswith("MemAvailable:"))
+    if free < mib:
+        guest.stop(f"a guest of {mib} MiB is wanted, and this machine has {free} MiB to spare: "
+                   f"end what takes its memory, or leave this section out")
 
 
 @dataclass(frozen=True)
@@ -24,6 +34,7 @@ class Machine:
     memory: int = MEMORY
     warmup: str = "100ms"
     duration: str = "300ms"
+    patience: int = 60         # seconds of the host for each measurement
     strings: bool = False      # the processor copies by `rep movsb`, and each byte counts
     modules: tuple = ()        # of the kernel's own, loaded first
     files: tuple = ()          # more of them
@@ -67,7 +78,7 @@ def run(machine, name, pairs, programs, done):
     started = time.time()
     guest.run(machine.kernel, folder, HERE / "guest-job", files, needed, line, how=machine.how,
               cpus=machine.cpus, memory=machine.memory, strings=machine.strings,
-              modules=machine.modules, devices=machine.devices, limit=120 + 60 * len(pairs))
+              modules=machine.modules, devices=machine.devices, limit=120 + machine.patience * len(pairs))
     for server, workload in waiting:
         done(server, workload, {"failed": f"the guest ended (see {folder}/guest.console)"})
     say(f"{machine.kernel.name} {name}: {time.time() - started:.0f} s")

@@ -68,19 +68,22 @@ class Workload:
         if self.per_request:
             words.append("--per-request")
         if self.idle:
-            words.append(f"--idle {self.idle} --memory --idle-echo")
-        if self.section == "idle":
+            words.append(f"--idle {self.idle} --memory")
+        if self.section == "idle" and self.idle:
+            words.append("--idle-echo")
+        if self.section in ("idle", "million"):
             words.append("--watch 10s")
         return " ".join(word for word in words + self.extra if word)
 
 
 ECHO_LOAD = "/echo-load --quiet --wait 10s"
-UNLIMITED = 1_000_000
+UNLIMITED = 1_001_000        # a million idle connections, and others beside them
 BODIES = ["page", "12", "4K", "64K", "1M"]
 LONG = ["--duration 1s"]     # where a request is long
 SIZES = ["1", "64", "4K", "16K", "64K", "1M"]
 CONNECTIONS = [1, 16, 128, 1024, 10_000]
 IDLE = [0, 10_000, 100_000]
+MILLION = 1_000_000
 
 
 MODELS = {"event": "event-driven",
@@ -105,7 +108,7 @@ def kernel_servers(name, module, **others):
     """A module of ours, in each of its models; or that of another commit, called base-NAME."""
     # In the guest every module is in the root folder. The model softirq is event's functions by another name.
     return [Server(f"{name}-{model}",
-                   f"/{name}.ko model={model} backlog=4096 max_connections=1000000", [str(module)],
+                   f"/{name}.ko model={model} backlog=4096 max_connections={UNLIMITED}", [str(module)],
                    MOST.get(model, UNLIMITED), f"{name}, {MODELS[model]}",
                    **{"quick": model != "softirq", **others})
             for model in models_of(module)]
@@ -190,7 +193,7 @@ def user_servers(folder):
         return Server(name, f"/echo-{name}", [f"{folder}/echo-{name}"], most, what, idle)
 
     return [
-        Server("user-echo-server", "/user-echo-server --backlog=4096 --max_connections=1000000",
+        Server("user-echo-server", f"/user-echo-server --backlog=4096 --max_connections={UNLIMITED}",
                [f"{folder}/user-echo-server"], UNLIMITED,
                "kecho's source as a program (user-echo-server)"),
         replace(reference("epoll", "one thread, epoll"), quick=True),
@@ -267,6 +270,16 @@ def http():
 
 def idle(largest):
     return [Workload("idle", 1, per_request=True, idle=each) for each in IDLE if each <= largest]
+
+
+def million():
+    """As many as anybody asks for, and the module unloaded beneath them."""
+    return [unload("million", MILLION)]
+
+
+def unload(section, connections):
+    """The end of the module beneath so many idle connections, behind a moment of one client's."""
+    return Workload(section, 1, per_request=True, idle=connections, extra=["--unload kecho"])
 
 
 def serves(server, workload):

@@ -7,7 +7,8 @@ import json
 FIELDS = ["kernel", "section", "server", "strings", "cpus", "turn", "connections", "size",
           "per_request", "idle", "beside", "client", "ns_per_request", "requests", "seconds",
           "requests_per_s", "mib_per_s", "p50_ns", "p90_ns", "p99_ns", "p99.9_ns", "p99.99_ns",
-          "max_ns", "cpu_idle_percent", "watched_ns_per_s", "fresh_bytes", "fresh_slab", "echoed_bytes", "echoed_slab",
+          "max_ns", "cpu_idle_percent", "watched_ns_per_s", "unloaded_s",
+          "fresh_bytes", "fresh_slab", "echoed_bytes", "echoed_slab",
           "failed"]
 TEXTS = ("kernel", "section", "server", "size", "client", "failed")
 WHOLE = ("strings", "cpus", "turn", "connections", "idle", "per_request", "beside")
@@ -56,7 +57,8 @@ def describe(result):
         return text + result["failed"]
     if result["idle"]:
         return text + f"p50 {result['latency_ns']['p50'] / 1e3:,.1f} us, " \
-            f"{result['memory'][-1]['available']:,.0f} B each"
+            f"{result['memory'][-1]['available']:,.0f} B each" + \
+            (f", unloaded in {result['unloaded_s']:.1f} s" if "unloaded_s" in result else "")
     if "ns_per_request" not in result:
         latency = result["latency_ns"]
         return text + f"p50 {latency['p50'] / 1e3:,.0f} us, p99 {latency['p99'] / 1e3:,.0f} us, " \

@@ -65,7 +65,7 @@ def latency(name):
 
 
 # Sections with tables of their own: by clocks, or of another boot than the others.
-NOT_COUNTED = ("wall", "idle", "decisions", "beside", "copies", "costs")
+NOT_COUNTED = ("wall", "idle", "decisions", "beside", "copies", "costs", "million")
 STANDARD = [workload(1), workload(16), workload(128), workload(16, "16K"), workload(16, per_request=True)]
 CONNECTIONS = [workload(each) for each in (1, 16, 128, 1024, 10_000)]
 SIZES = [workload(16, each) for each in ("1", "64", "4K", "16K", "64K", "1M")]
@@ -152,6 +152,15 @@ def costs(results):
     return grid(["", "instructions"], rows) if rows else ""
 
 
+def million(results):
+    """A million idle connections, and their end: a row for each server."""
+    rows = [[result["server"], f"{result['p50_ns'] / 1e3:,.0f}", f"{result['watched_ns_per_s']:,.0f}",
+             f"{result['fresh_bytes']:,.0f}", f"{result['unloaded_s']:.1f}"]
+            for result in results if result["section"] == "million" and "failed" not in result]
+    return grid(["server", "a new client's request, p50, us", "instructions a second", "bytes each, both ends",
+                 "unloading, s of instructions"], rows) if rows else ""
+
+
 def latencies(results, section):
     """p50 and p99, and the longest, with ratios to epoll's."""
     found = {(result["server"], key(result)): result for result in results
@@ -205,6 +214,7 @@ def counted_parts(results):
          by_workload(idle, IDLE[1:], lambda each: f"{each['fresh_bytes']:,.0f}"), "idle-memory"),
         ("The same once each has echoed a message",
          by_workload(idle, IDLE[1:], lambda each: f"{each['echoed_bytes']:,.0f}"), ""),
+        (f"{plan.MILLION:,} idle connections in one guest", million(results), ""),
         ("Guest instructions per HTTP request, the client's included, keep-alive",
          by_workload(counted, HTTP[16], instructions), "http"),
         ("The same, a connection per request", by_workload(counted, HTTP_SHORT, instructions), ""),

@@ -41,6 +41,7 @@ struct outcome {
 				negative: not asked for */
 	uint64_t idle_lost = 0; /* idle connections that did not stay */
 	std::vector<memory_cost> memory;
+	double unloaded = -1; /* seconds that removing the module took; negative: not asked for */
 
 	double per_second() const
 	{

@@ -3,6 +3,7 @@
  * echo-load: load for a TCP echo server. `echo-load --help`.
  */
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +16,7 @@
 #include <memory>
 #include <thread>
 
+#include "../profile/mark.h"
 #include "http.hpp"
 #include "load.hpp"
 
@@ -87,6 +89,7 @@ class run {
 	int echo_idle();
 	memory_cost cost(const char *when, const memory &before) const;
 	double watch() const;
+	int unload();
 	void tick(int64_t time);
 	void progress(const char *format, double value) const;
 
@@ -194,6 +197,21 @@ double run::watch() const
 	return busy_per_second(before, read_cpu_time());
 }
 
+/* The server's part of the end of all connections that are still open: see delete_module(2). */
+int run::unload()
+{
+	const int64_t begin = now();
+
+	if (asked_.mark)
+		PROFILE_MARK(PROFILE_BEGIN);
+	if (syscall(SYS_delete_module, asked_.unload.c_str(), 0))
+		return give_up("--unload %s: %s", asked_.unload.c_str(), strerror(errno));
+	if (asked_.mark)
+		PROFILE_MARK(PROFILE_END);
+	result_.unloaded = static_cast<double>(now() - begin) / 1e9;
+	return 0;
+}
+
 /* By the first worker's thread, some ten times a second. */
 void run::tick(int64_t time)
 {
@@ -297,6 +315,9 @@ int run::operator()()
 		if (recv(each, &byte, 1, MSG_DONTWAIT | MSG_PEEK) >= 0 || errno != EAGAIN)
 			result_.idle_lost++;
 	}
+	if (!asked_.unload.empty())
+		if (const int status = unload())
+			return status;
 	fputs(report(asked_, result_).c_str(), stdout);
 	return result_.failures.all() || result_.idle_lost || !result_.latencies.count() ? 1 : 0;
 }

@@ -43,6 +43,8 @@ error, in the closed loop too: those under way at the end are waited for.
   --memory            what each idle connection costs the whole machine, both ends
   --watch TIME        leave the machine alone for that long before the load: how much
                       of the time its CPUs are busy with the idle connections (0)
+  --unload MODULE     at the end remove this kernel module, with all idle connections
+                      still open, and say how long that took
   --timeout TIME      for connecting and for each reply (10s)
   --wait TIME         try to connect for that long while nobody listens (0)
 
@@ -51,7 +53,8 @@ error, in the closed loop too: those under way at the end are waited for.
   --no-header         CSV without its first line
   --progress          a line each second, to stderr; default on a terminal
   --quiet             no progress
-  --mark              execute what bench/profile's emulator begins and ends its count by
+  --mark              execute what bench/profile's emulator begins and ends its count by:
+                      around the load, or around --unload
   --help              this text
 
 Ends with 0 if all went well, 1 if there were errors, 2 if it was called wrongly.
@@ -291,6 +294,7 @@ command_line parse(const std::vector<std::string> &arguments)
 		flag("idle-echo", o.idle_echo),
 		flag("memory", o.memory),
 		time("watch", o.watch),
+		text("unload", "the name of a kernel module", o.unload),
 		time("timeout", o.timeout),
 		time("wait", o.wait),
 		flag("text", o.output, format::text),

@@ -39,6 +39,7 @@ struct options {
 	bool idle_echo = false;
 	bool memory = false;
 	int64_t watch = 0; /* 0: not */
+	std::string unload; /* the kernel module to remove at the end; empty: none */
 	int64_t timeout = 10'000'000'000;
 	int64_t wait = 0;
 	format output = format::text;

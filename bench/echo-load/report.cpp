@@ -84,6 +84,8 @@ std::string text(const options &asked, const outcome &result)
 	if (result.watched >= 0)
 		print(out, "  before the load the CPUs were busy for %.3f ms a second\n",
 		      result.watched / 1e6);
+	if (result.unloaded >= 0)
+		print(out, "  %s was removed in %.3f s\n", asked.unload.c_str(), result.unloaded);
 	if (result.idle_lost)
 		print(out, "  %llu idle connections were lost\n",
 		      static_cast<unsigned long long>(result.idle_lost));
@@ -177,6 +179,8 @@ std::string json(const options &asked, const outcome &result)
 		print(out, "  \"cpu_idle_percent\": %.2f,\n", result.idle_percent);
 	if (result.watched >= 0)
 		print(out, "  \"watched_ns_per_s\": %.0f,\n", result.watched);
+	if (result.unloaded >= 0)
+		print(out, "  \"unloaded_s\": %.3f,\n", result.unloaded);
 	print(out, "  \"idle_lost\": %llu\n}\n", static_cast<unsigned long long>(result.idle_lost));
 	return out;
 }

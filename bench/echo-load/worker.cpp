@@ -59,8 +59,9 @@ worker::worker(const options &all, const endpoint &server, const unsigned char *
 	       unsigned number, const std::vector<message> &messages)
 	: options_(all), server_(server), pattern_(pattern), messages_(messages),
 	  fixed_size_(all.sizes.size() == 1 ? all.sizes[0].size : 0),
-	  marks_(all.mark && number == 0), connections_(part(all.connections, all.threads, number)),
-	  random_(number + 1), phase_(static_cast<double>(number) / all.threads),
+	  marks_(all.mark && all.unload.empty() && number == 0),
+	  connections_(part(all.connections, all.threads, number)), random_(number + 1),
+	  phase_(static_cast<double>(number) / all.threads),
 	  share_(part(all.requests, all.threads, number)),
 	  buffer_(std::make_unique<unsigned char[]>(buffer_size))
 {

@@ -45,6 +45,8 @@ TEST(Options, WatchForATime)
 {
 	EXPECT_EQ(parse({ "--idle", "3", "--watch", "10s" }).values.watch, 10'000'000'000);
 	EXPECT_EQ(parse({}).values.watch, 0);
+	EXPECT_EQ(parse({ "--unload", "kecho" }).values.unload, "kecho");
+	EXPECT_EQ(parse({}).values.unload, "");
 }
 
 TEST(Options, TakePaths)
