@@ -6,6 +6,7 @@ argument. The programs that a command would call are not there: one in the place
 
 import os
 import pathlib
+import re
 import shlex
 import subprocess
 
@@ -218,8 +219,23 @@ def test_a_bad_argument_is_named_before_anything_begins(line, instead, tmp_path)
     assert not begun.exists(), begun.read_text()
 
 
+def commands():
+    """The programs that people call."""
+    return {str(each.relative_to(TOP)) for pattern in COMMANDS for each in TOP.glob(pattern)
+            if each.is_file() and os.access(each, os.X_OK) and pathlib.Path(each).read_bytes()[:2] == b"#!"}
+
+
+@pytest.mark.parametrize("command", sorted(each for each in commands() if '/harness" ' in (TOP / each).read_text()))
+def test_a_command_of_the_harness_says_what_it_does(command, instead, tmp_path):
+    begun = tmp_path / "begun"
+    done = subprocess.run([TOP / command, "--help"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          env={**os.environ, "PATH": f"{instead}:{os.environ['PATH']}", "BEGUN": str(begun)},
+                          text=True, check=False, timeout=60)
+    assert done.returncode == 0 and not begun.exists(), done.stdout
+    assert re.search(r"usage: |takes no arguments|^    tools/", done.stdout, re.M), done.stdout
+
+
 def test_every_command_is_tried():
-    there = {str(each.relative_to(TOP)) for pattern in COMMANDS for each in TOP.glob(pattern)
-             if each.is_file() and os.access(each, os.X_OK) and pathlib.Path(each).read_bytes()[:2] == b"#!"}
+    there = commands()
     tried = {word for line in LINES for word in shlex.split(line.partition(" | ")[0])}
     assert there - tried - {"tests/vm/init"} == set()

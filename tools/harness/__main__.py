@@ -85,20 +85,26 @@ def suite(name):
     def command(*arguments):
         from harness import check
         return check.suite(name, list(arguments))
+    command.helps = True
     return command
 
 
-def other(module, function="main"):
-    """One of the package's modules, which is imported only when it is needed."""
+def other(module, function="main", helps=False):
+    """One of the package's modules, which is imported only when it is needed. helps: it knows --help by itself."""
     def command(*arguments):
-        return getattr(importlib.import_module(f"harness.{module}"), function)(list(arguments))
+        there = importlib.import_module(f"harness.{module}")
+        if arguments[:1] and arguments[0] in given.HELP and not helps:
+            print(there.__doc__.strip())
+            return 0
+        return getattr(there, function)(list(arguments))
+    command.helps = True
     return command
 
 
 COMMANDS = {
-    "check": other("check"),
+    "check": other("check", helps=True),
     "run": other("play"),
-    "script": other("script"),
+    "script": other("script", helps=True),
     "proof": other("proof"),
     "matrix": other("proof", "matrix"),
     "headers": other("headers"),
@@ -120,6 +126,9 @@ COMMANDS = {
 
 def run(command, *arguments):
     function = COMMANDS[given.one_of(command, COMMANDS, "command")]
+    if arguments[:1] and arguments[0] in given.HELP and not getattr(function, "helps", False):
+        print(given.usage(command, function))
+        return 0
     given.fitting(command, function, arguments)
     return function(*arguments)
 

@@ -15,18 +15,33 @@ import sys
 from . import TOP, Problem
 
 
+HELP = ("-h", "--help")
+"""A command whose first word is one of these says what it does, and does nothing."""
+
+
+def shown(function):
+    """The words that a command's function takes, as a person is told of them."""
+    def name(parameter):
+        return parameter.name.upper().rstrip("_")
+    return [f"[{name(each)}...]" if each.kind is each.VAR_POSITIONAL else
+            name(each) if each.default is each.empty else f"[{name(each)}]"
+            for each in inspect.signature(function).parameters.values()]
+
+
+def usage(who, function):
+    """The one line about the words of a command's function."""
+    return " ".join(["usage:", who, *shown(function)]) if shown(function) else f"{who} takes no arguments"
+
+
 def fitting(who, function, arguments):
     """A Problem unless a command's function takes so many words."""
-    takes = inspect.signature(function)
     try:
-        takes.bind(*arguments)
+        inspect.signature(function).bind(*arguments)
     except TypeError:
-        known = list(takes.parameters.values())
-        shown = [f"[{each.name.upper()}...]" if each.kind is each.VAR_POSITIONAL else
-                 each.name.upper() if each.default is each.empty else f"[{each.name.upper()}]" for each in known]
-        wrong = f"'{arguments[len(known)]}' is one word too many" if len(arguments) > len(known) else \
-            f"{shown[len(arguments)]} is missing"
-        raise Problem(f"{wrong}: {' '.join(['usage:', who, *shown]) if shown else f'{who} takes no arguments'}") from None
+        words = shown(function)
+        wrong = f"'{arguments[len(words)]}' is one word too many" if len(arguments) > len(words) else \
+            f"{words[len(arguments)]} is missing"
+        raise Problem(f"{wrong}: {usage(who, function)}") from None
 
 
 def one_of(word, allowed, what):
