@@ -104,8 +104,11 @@ static void ktcp_kept_pages_leave(struct ktcp_page_pool *pool, bool already)
 		local_bh_enable();
 }
 
-/* Has it no other holder? It is the head of its pages, so page_count() need not look for that. */
-static bool ktcp_buffer_is_free(const struct page *buffer)
+/*
+ * Has it no other holder? It is the head of its pages, so page_count() need not look for that. The
+ * page_ref_count() of 5.10 takes no const page.
+ */
+static bool ktcp_buffer_is_free(struct page *buffer)
 {
 	return page_ref_count(buffer) == 1;
 }
