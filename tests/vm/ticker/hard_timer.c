@@ -19,7 +19,7 @@ static enum hrtimer_restart hard_timer_fire(struct hrtimer *timer)
 {
 	struct hard_timer *self = container_of(timer, struct hard_timer, timer);
 
-	WARN_ON_ONCE(!IS_ENABLED(CONFIG_PREEMPT_RT) && !in_hardirq());
+	WARN_ON_ONCE(!IS_ENABLED(CONFIG_PREEMPT_RT) && !hardirq_count());
 	if (!self->function(self->context))
 		return HRTIMER_NORESTART;
 	hrtimer_forward_now(timer, self->period);
