@@ -77,14 +77,17 @@ where it came from. Take ktcp::bounded_text or std::array" ;;
 done
 if echo "$sections" | grep -q '\.ktcp\.frames'; then
 	# SIZE FUNCTION, the largest first: a note is the address where the frame is allocated, which a
-	# relocation holds, and its size.
+	# relocation holds, and its size. LLVM's objcopy puts a file in the place of what it writes to, so it gets
+	# no /dev/stdout.
+	notes=$object.frames
+	${OBJCOPY:-objcopy} -O binary --only-section=.ktcp.frames --set-section-flags .ktcp.frames=alloc \
+		"$object" "$notes"
 	frames=$({
 		${OBJDUMP:-objdump} -t -C "$object"
 		echo '== relocations'
-		${OBJDUMP:-objdump} -r -j .ktcp.frames "$object"
+		${READELF:-readelf} -rW "$object"
 		echo '== sizes'
-		${OBJCOPY:-objcopy} -O binary --only-section=.ktcp.frames --set-section-flags \
-			.ktcp.frames=alloc "$object" /dev/stdout | od -An -v -w16 -tu8
+		od -An -v -w16 -tu8 "$notes"
 	} | awk '
 		function number(hex,    i, n) {
 			for (i = 1; i <= length(hex); i++)
@@ -111,19 +114,17 @@ if echo "$sections" | grep -q '\.ktcp\.frames'; then
 			}
 			names[functions] = name
 		}
-		part == "relocations" && $2 ~ /(_64|_ABS64)$/ {
-			place = substr($0, index($0, $3))
-			offset = 0
-			if (match(place, /\+0x[0-9a-f]+$/)) {
-				offset = number(substr(place, RSTART + 3))
-				place = substr(place, 1, RSTART - 1)
-			}
+		/^Relocation section / { ours = index($3, ".rela.ktcp.frames") }
+		part == "relocations" && ours && $3 ~ /(_64|_ABS64)$/ {
+			place = $5
+			offset = number($7)
 			at[++notes] = "?"
 			for (i = 1; i <= functions; i++)
 				if (section[i] == place && from[i] <= offset && offset < to[i])
 					at[notes] = names[i]
 		}
 		part == "sizes" { print $2, at[++sizes] }' | sort -k 1nr -u)
+	rm -f "$notes"
 	if [ -n "$frames" ]; then
 		echo "  FRAMES  $object:"
 		echo "$frames" | sed 's/^\([0-9]*\) /          \1 bytes  /'
