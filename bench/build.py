@@ -5,7 +5,7 @@ import pathlib
 import shutil
 import subprocess
 
-from guest import TOP, Problem, command, given, module, say
+from guest import TOP, Wrong, command, given, module, say
 
 HERE = TOP / "bench"
 BUILD = TOP / "build" / "bench"
@@ -76,7 +76,7 @@ def peer(path):
     known = subprocess.run(["/sbin/modinfo", "-F", "name", path], stdin=subprocess.DEVNULL, check=False,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     if not path.endswith(".ko") or not pathlib.Path(path).is_file() or known.returncode:
-        raise Problem(f"PEER={path} is not a module: the .ko file, built for the measured kernel (one "
+        raise Wrong(f"PEER={path} is not a module: the .ko file, built for the measured kernel (one "
                       f"--kernel), is needed")
     BUILD.mkdir(parents=True, exist_ok=True)
     return str(shutil.copy(path, BUILD / "peer.ko"))

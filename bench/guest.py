@@ -13,7 +13,8 @@ import threading
 TOP = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TOP / "tools"))
 
-from harness import Problem, child, debian, emulator, given, module     # noqa: E402
+import harness     # noqa: E402
+from harness import Problem, Wrong, child, debian, emulator, given, module     # noqa: E402
 from harness import guest as machines            # noqa: E402
 from harness import kernel as kernels            # noqa: E402
 

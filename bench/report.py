@@ -1,13 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-"""
-Tables and figures from the results of a run.
-
-    python3 bench/report.py FOLDER [PAGE.md]
-
-prints the tables of an earlier run, whose results.csv is in FOLDER, and draws its figures again.
-A page gets both between its lines "<!-- results -->" and "<!-- end of results -->"; its figures
-go to the folder figures/ beside it. docs/benchmarks.md then also makes the README's tables and picture.
-"""
+"""Tables and figures from the results of a run."""
 
 import pathlib
 import subprocess
@@ -25,6 +17,11 @@ from harness import given    # noqa: E402
 
 
 def main(folder, page=None):
+    """
+    Prints the tables of an earlier run, whose results.csv is in FOLDER, and draws its figures again.
+    A page gets both between its lines "<!-- results -->" and "<!-- end of results -->"; its figures
+    go to the folder figures/ beside it. docs/benchmarks.md then also makes the README's tables and picture.
+    """
     source = given.file(pathlib.Path(folder, "results.csv")).parent
     page = page and given.marked(page, *tables.MARKS)
     told = results.conditions(source)
@@ -37,4 +34,4 @@ def main(folder, page=None):
 
 
 if __name__ == "__main__":
-    harness.main("report", main, *sys.argv[1:])
+    harness.main("report", given.fitted(main), sys.argv[1:])

@@ -231,11 +231,10 @@ def parts(choice):
                          tests=named(kernel, "the-kernel-is-silent"))
 
 
-def command(arguments):
-    """tests/clients/run's own option."""
-    if arguments != ["--table"]:
-        return None
+def table(_):
     for job in (*jobs(), *ELSEWHERE):
         version = packages.query(job.package, "${Version}") or "?"
         print(f"| {job.package} {re.sub(r'^[0-9]+:|[-+].*$', '', version)} | {job.words} | {job.outcome} |")
-    return 0
+
+
+OWN = {"--table": ("show the lines of docs/http.md's table, for the packages that are installed", table)}

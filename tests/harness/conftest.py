@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """The harness's tests share these: the package itself, and a machine that is none."""
 
+import importlib.machinery
+import importlib.util
 import pathlib
 import signal
 import subprocess
@@ -24,6 +26,14 @@ def log(text):
 def say(text):
     print(text, flush=True)
 """
+
+
+def script(path):
+    """A script of this tree as a module: path is below its folder."""
+    loader = importlib.machinery.SourceFileLoader(pathlib.PurePath(path).name, str(TOP / path))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """
-A command that is given a bad argument ends before it begins anything. It fails, and its words name the
-argument. The programs that a command would call are not there: one in the place of each notes the call.
+A command that is given a bad argument, or is asked for help, ends before it begins anything. A bad argument is exit
+code 2 and one line that names it. --help is the usage first, and 0. The programs that a command would call are not
+there: one in the place of each notes the call.
 """
 
 import os
-import pathlib
 import re
 import shlex
 import subprocess
@@ -50,8 +50,10 @@ python3 bench/report.py | FOLDER
 python3 bench/report.py nofolder
 python3 bench/report.py nofolder README.md more
 tests/browser/run --figure nonsense
+tests/browser/run --kernel
 tests/browser/run --kernel 9.9
 tests/clients/run --kernel 9.9
+tests/clients/run --table nonsense
 tests/clients/run nonsense
 tests/docs/interactive nonsense
 tests/docs/run --collect-only --kernel 6.1 | --kernel
@@ -60,7 +62,7 @@ tests/harness/names --compare
 tests/harness/names --compare nothing
 tests/harness/names --nonsense
 tests/harness/names nothing
-tests/harness/names one two
+tests/harness/names one two | one
 tests/harness/net nonsense
 tests/host/cases --nonsense
 tests/host/cases nonsense
@@ -69,6 +71,8 @@ tests/host/run --only
 tests/host/run --only unit,nonsense | nonsense
 tests/host/run nonsense
 tests/kunit/run --collect-only --boot tests | --boot
+tests/kunit/run --print --prepare | --prepare
+tests/kunit/run --print nonsense
 tests/kunit/run nonsense
 tests/mutants/run nonsense
 tests/package/fresh --release nonsense
@@ -101,13 +105,14 @@ tools/coverage --nonsense
 tools/coverage nonsense
 tools/deb nonsense
 tools/deps nonsense
-tools/deps | usage
+tools/deps | GROUP
 tools/drop-tcp --nonsense
 tools/drop-tcp -n
 tools/drop-tcp - nonsense
 tools/editor --check nonsense
 tools/editor nonsense
 tools/emulator nonsense
+tools/fetch --nonsense | PACKAGE
 tools/fetch one two
 tools/fetch | PACKAGE
 tools/figures --check nofile
@@ -145,17 +150,17 @@ tools/prose nofile
 tools/python nofile
 tools/python tools/harness formatter nonsense
 tools/python tools/harness nonsense
-tools/python tools/harness | COMMAND
+tools/python tools/harness | command
 tools/reference nonsense
 tools/release CC nonsense
 tools/release nonsense
-tools/run --demo nonsense
+tools/run --demo nonsense | FOLDER
 tools/run nonsense
 tools/same-code HEAD HEAD --kernel 9.9
 tools/same-code HEAD HEAD nonsense
 tools/same-code HEAD nothing
 tools/same-code nothing
-tools/same-code | before
+tools/same-code | BEFORE
 tools/site --look README.md
 tools/site --serve 99999
 tools/site nonsense
@@ -167,7 +172,7 @@ make bench PEER=nothing | nothing
 make demo KERNEL=9.9 | 9.9
 make install PREFIX=
 make kecho KDIR=nofolder | nofolder
-make new NAME=
+make new NAME= | NAME
 make new NAME=Nonsense | Nonsense
 make new NAME=one DIR=README.md | README.md
 make nonsense
@@ -179,9 +184,13 @@ make run KECHO_DIR=nofolder | nofolder
 make run MODEL=none
 """
 
-LINES = CASES.strip().splitlines()
 COMMANDS = ("tools/*", "tests/*/run", "tests/package/[fs]*", "tests/vm/*", "tests/harness/n*", "tests/docs/interactive",
             "docs/*/run", "bench/run", "bench/real-hardware", "bench/profile/run", ".ci/run")
+# The machine's first process is none of a person's commands.
+THERE = sorted({str(each.relative_to(TOP)) for pattern in COMMANDS for each in TOP.glob(pattern)
+                if each.is_file() and os.access(each, os.X_OK) and each.read_bytes()[:2] == b"#!"} - {"tests/vm/init"})
+LINES = CASES.strip().splitlines()
+INSTALLED = ("drop-tcp", "khttpd-log", "ktcp-top")
 BEGUN = ("make", "cmake", "ctest", "apt-get", "debootstrap", "doxygen", "dot", "gnuplot", "chroot", "insmod",
          "qemu-system-x86_64")
 
@@ -199,43 +208,71 @@ def instead(tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def tried(instead, tmp_path):
+    """tried(WORDS) runs a command, which begins nothing."""
+    def run(words):
+        begun = tmp_path / "begun"
+        alone = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+        # One that has begun something after all is not waited for.
+        done = subprocess.run(["timeout", "-k", "5", "60", *words], cwd=TOP, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              env={**alone, "PATH": f"{instead}:{os.environ['PATH']}", "BEGUN": str(begun)},
+                              text=True, errors="replace", check=False)
+        assert not begun.exists(), begun.read_text()
+        return done
+    return run
+
+
 @pytest.mark.parametrize("line", LINES)
-def test_a_bad_argument_is_named_before_anything_begins(line, instead, tmp_path):
+def test_a_bad_argument_is_named_before_anything_begins(line, tried):
     command, _, word = line.partition(" | ")
     words = shlex.split(command)
-    begun = tmp_path / "begun"
-    if words[0] == "make":
-        words = ["/usr/bin/make", "--no-print-directory", *words[1:]]
-    alone = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-    # One that has begun something after all is not waited for.
-    done = subprocess.run(["timeout", "-k", "5", "60", *words], cwd=TOP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          env={**alone, "PATH": f"{instead}:{os.environ['PATH']}", "BEGUN": str(begun)},
-                          text=True, errors="replace", check=False)
-    said = done.stdout
-    assert done.returncode not in (0, 124, 137), said
+    made = words[0] == "make"
+    done = tried(["/usr/bin/make", "--no-print-directory", *words[1:]] if made else words)
+    said = done.stdout + done.stderr
+    assert done.returncode == 2, said
     assert (word.strip() or words[-1]) in said, said
     assert "Traceback" not in said and "INTERNALERROR" not in said and "unbound variable" not in said, said
-    assert len(said.splitlines()) <= 12, said
-    assert not begun.exists(), begun.read_text()
+    # make says as well what it was at.
+    assert len(said.splitlines()) <= (12 if made else 1), said
 
 
-def commands():
-    """The programs that people call."""
-    return {str(each.relative_to(TOP)) for pattern in COMMANDS for each in TOP.glob(pattern)
-            if each.is_file() and os.access(each, os.X_OK) and pathlib.Path(each).read_bytes()[:2] == b"#!"}
+@pytest.mark.parametrize("command", THERE)
+def test_help_is_the_usage_first(command, tried):
+    done = tried([command, "--help"])
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    # Those that are installed are called by their names.
+    assert re.match(rf"usage: ({re.escape(command)}|{'|'.join(INSTALLED)})( |\n)", done.stdout), done.stdout
+    assert "Traceback" not in done.stdout and len(done.stdout.splitlines()) > 1, done.stdout
 
 
-@pytest.mark.parametrize("command", sorted(each for each in commands() if '/harness" ' in (TOP / each).read_text()))
-def test_a_command_of_the_harness_says_what_it_does(command, instead, tmp_path):
-    begun = tmp_path / "begun"
-    done = subprocess.run([TOP / command, "--help"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          env={**os.environ, "PATH": f"{instead}:{os.environ['PATH']}", "BEGUN": str(begun)},
-                          text=True, check=False, timeout=60)
-    assert done.returncode == 0 and not begun.exists(), done.stdout
-    assert re.search(r"usage: |takes no arguments|^    tools/", done.stdout, re.M), done.stdout
+def test_a_command_by_another_name_is_called_so(tried, tmp_path):
+    """As the package has tools/new: ktcp-new."""
+    (tmp_path / "ktcp-new").symlink_to(TOP / "tools/new")
+    assert tried([tmp_path / "ktcp-new", "--help"]).stdout.startswith("usage: ktcp-new NAME [FOLDER]\n")
+    done = tried([tmp_path / "ktcp-new", "Nonsense"])
+    assert done.returncode == 2 and done.stderr.startswith("ktcp-new: 'Nonsense' "), done.stderr
+    assert done.stderr.endswith("; usage: ktcp-new NAME [FOLDER]\n"), done.stderr
 
 
 def test_every_command_is_tried():
-    there = commands()
     tried = {word for line in LINES for word in shlex.split(line.partition(" | ")[0])}
-    assert there - tried - {"tests/vm/init"} == set()
+    assert set(THERE) - tried == set()
+
+
+def test_every_argparse_is_the_one_parser():
+    """An argument that is wrong is one line only where the parser is harness.given's."""
+    listed = subprocess.run([TOP / "tools/files"], stdout=subprocess.PIPE, check=True).stdout.decode().split("\0")
+    found = {name for name in listed if name and (TOP / name).is_file() and not name.startswith("docs/")
+             and re.search(rb"^(?:import|from) argparse\b", (TOP / name).read_bytes(), re.M)}
+    assert found == {"tools/harness/given.py"}
+
+
+@pytest.mark.parametrize("command, options", [
+    ("tests/kunit/run", "--prepare --print"), ("tests/browser/run", "--figure --kernel"),
+    ("tests/clients/run", "--table --all"), ("tests/vm/run", "--boot"),
+])
+def test_the_help_of_a_suite_has_its_own_options(command, options, tried):
+    said = tried([command, "--help"]).stdout
+    assert set(options.split()) <= set(re.findall(r"^ +(--\w+)", said, re.M)), said

@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """GoogleTest's cases, many in a process: each has a verdict and its name, also where the process dies."""
 
-import importlib.machinery
-import importlib.util
 import subprocess
 
 import pytest
 
 from harness import debian, packages, results
 
-from conftest import TOP
+from conftest import TOP, script
 
 PROGRAM = """
 #include <gtest/gtest.h>
@@ -27,14 +25,6 @@ TEST(c, is_skipped) { GTEST_SKIP(); }
 TEST(d, hangs) { for (;;) pause(); }
 TEST(d, passes) {}
 """
-
-
-def load():
-    """The script, which has no ending of Python's."""
-    loader = importlib.machinery.SourceFileLoader("cases", str(TOP / "tests" / "host" / "cases"))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("cases", loader))
-    loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +50,7 @@ def folder(tmp_path_factory):
 
 
 def run(folder, monkeypatch, capsys, *arguments):
-    module = load()
+    module = script("tests/host/cases")
     monkeypatch.setattr(module, "BUILD", folder)
     monkeypatch.setattr(module, "RESULTS", folder / "results.xml")
     monkeypatch.setenv("JOBS", "1")

@@ -18,7 +18,7 @@ from harness import check, child, debian, packages
 from harness.check import Choice
 from harness.lanes import Part
 
-from conftest import TOP
+from conftest import TOP, script
 
 SUITE = """
 import os, signal, threading, time
@@ -210,3 +210,12 @@ def test_a_part_is_kept_whose_tests_may_be_meant():
     assert may("6.1 and not unloading", "vm/6.1/tests")
     assert not may("6.1 and unloading", "vm/6.12/tests")
     assert may("top", "docs/top", "docs/top") and not may("top", "docs/demo", "docs/demo")
+
+
+def test_each_suite_has_a_defect_that_can_be_put_in():
+    """tests/harness/net makes one assertion of each suite fail."""
+    net = script("tests/harness/net")
+    assert set(net.DEFECTS) == set(check.SUITES)
+    for name, old, new, _, _ in net.DEFECTS.values():
+        was, defect = net.defective(TOP / name, old, new)
+        assert was != defect, name

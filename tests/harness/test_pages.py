@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """Promises of pages about themselves: the cookbook's length, the manual's options, one version everywhere."""
 
-import importlib.machinery
-import importlib.util
 import pathlib
 import re
 import shutil
@@ -12,13 +10,12 @@ import pytest
 
 from harness import TOP, check, given
 
+from conftest import script
+
 
 @pytest.fixture
 def page():
-    loader = importlib.machinery.SourceFileLoader("page", str(TOP / "tools/page"))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("page", loader))
-    loader.exec_module(module)
-    return module
+    return script("tools/page")
 
 
 def test_the_cookbook_has_ten_recipes_of_20_lines(page):

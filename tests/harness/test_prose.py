@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """tools/prose: one long sentence or indefinite subject put in on purpose fails, by file and line."""
 
-import importlib.machinery
-import importlib.util
 import re
 import subprocess
 
 import pytest
 
-from harness import TOP
+from harness import TOP, Wrong
+
+from conftest import script
 
 LONG = "The server " + "very " * 22 + "slowly closes."
 GOOD = "The server closes its listener first.\n"
@@ -17,9 +17,7 @@ GOOD = "The server closes its listener first.\n"
 @pytest.fixture
 def prose(tmp_path, monkeypatch):
     """The program, for a tree of its own with the rules of ours and nothing held."""
-    loader = importlib.machinery.SourceFileLoader("prose", str(TOP / "tools/prose"))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("prose", loader))
-    loader.exec_module(module)
+    module = script("tools/prose")
     (tmp_path / "tools").mkdir()
     (tmp_path / "tools/prose.toml").write_text((TOP / "tools/prose.toml").read_text())
     (tmp_path / "tools/prose.held").write_text("")
@@ -160,11 +158,10 @@ def test_a_release_has_no_commits(prose, capsys):
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (["none.md"], "there is no file none.md"),
-    (["--at", "none"], "this repository has no commit none"),
+    (["none.md"], "there is no file 'none.md'"),
+    (["--at", "none"], "this repository has no commit 'none'"),
     (["--at", "--worst"], "expected one argument"),
 ])
-def test_what_is_not_there_is_named(prose, capsys, arguments, words):
-    with pytest.raises(SystemExit) as ended:
+def test_what_is_not_there_is_named(prose, arguments, words):
+    with pytest.raises(Wrong, match=words):
         prose.main(["--rules", str(prose.TOP / "tools/prose.toml"), *arguments])
-    assert words in f"{ended.value.code}{capsys.readouterr().err}"

@@ -146,12 +146,17 @@ def parts(choice):
     yield lanes.Part("kunit", run(choice), after=("kunit/kernel",))
 
 
-def command(arguments):
-    """tests/kunit/run's own options."""
-    if arguments == ["--prepare"]:
-        with check.lock("kunit"):
-            prepare(lambda text: say("kunit", text))
-    elif arguments != ["--print"]:
-        return None
+def show(_):
     print(shlex.join(map(str, line(source()))))
-    return 0
+
+
+def prepare_alone(_):
+    with check.lock("kunit"):
+        prepare(lambda text: say("kunit", text))
+    show(_)
+
+
+OWN = {
+    "--prepare": ("build the kernel, in build/kunit/kernel, and run nothing", prepare_alone),
+    "--print": ("show the plain kunit.py line, which works after --prepare", show),
+}

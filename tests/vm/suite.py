@@ -22,7 +22,7 @@ import re
 import shlex
 import subprocess
 
-from harness import (TOP, Problem, child, complaints, debian, emulator, given, guest, lanes, module,
+from harness import (TOP, Problem, Wrong, child, complaints, debian, emulator, given, guest, lanes, module,
                      packages, results)
 from harness import kernel as kernels
 
@@ -384,8 +384,8 @@ def parts(choice):
         boots, names = [SMOKE], names[:1]
     for each in choice.boots or ():
         if each not in [boot.name for boot in boots] + ["kunit"]:
-            raise Problem(f"no boot is called {each}: "
-                          f"{' '.join(boot.name for boot in BOOTS)} kunit, or {SMOKE.name} alone")
+            raise Wrong(f"no boot is called {each}: "
+                        f"{' '.join(boot.name for boot in BOOTS)} kunit, or {SMOKE.name} alone")
     yield lanes.Part("vm/guest_tests", build_tests, lane="build", cases=False)
     for kernel in names:
         yield lanes.Part(f"vm/{kernel}/modules", build_modules(kernel), lane="build", cases=False)

@@ -20,6 +20,13 @@ TOOLS = TOP / "tools"
 
 class Problem(Exception):
     """A reason why a command cannot do its work. The text says what happened and what to do."""
+    code = 1
+    """The command's exit code."""
+
+
+class Wrong(Problem):
+    """A word that a person gave to a command, or a variable of the environment, cannot be used: one line."""
+    code = 2
 
 
 def no_space(error):
@@ -41,9 +48,9 @@ def main(who, function, *arguments):
     """
     Runs a command's function and ends the process with what it returns (None: 0).
 
-    A Problem is said without a traceback: exit code 1. So is a number of words that the function does not
-    take, and a file that a word names and that cannot be used (harness.given). SIGTERM, SIGHUP and ^C unwind the stack, so
-    that each `with` gives back what it holds: exit code 128 + the signal.
+    A Problem is said without a traceback: exit code 1. A Wrong is 2, and so is a file that a word names and that
+    cannot be used (harness.given). SIGTERM, SIGHUP and ^C unwind the stack, so that each `with` gives back what it
+    holds: exit code 128 + the signal.
     """
     def end(number, _):
         # A second one must not cut short what the first has begun.
@@ -63,14 +70,16 @@ def main(who, function, *arguments):
     os.environ.setdefault("CCACHE_SLOPPINESS", "pch_defines,time_macros,include_file_mtime,include_file_ctime")
     from . import given
     try:
-        given.fitting(who, function, arguments)
         code = function(*arguments)
     except Problem as problem:
         say(who, problem)
-        code = 1
+        code = problem.code
     except OSError as error:
-        if not (text := no_space(error) or given.unusable(error)):
+        if text := no_space(error):
+            code = 1
+        elif text := given.unusable(error):
+            code = Wrong.code
+        else:
             raise
         say(who, text)
-        code = 1
     sys.exit(code or 0)

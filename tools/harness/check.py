@@ -5,7 +5,6 @@ becomes one of pytest's reports, and pytest chooses (-k), stops (-x, --maxfail),
 JUnit's XML. The time of every part is compared with the run before.
 """
 
-import argparse
 import collections
 import dataclasses
 import functools
@@ -16,7 +15,7 @@ import re
 import sys
 import time
 
-from . import TOP, Problem, child, lanes, packages
+from . import TOP, Problem, Wrong, child, given, lanes, packages
 from . import kernel as kernels
 from .cache import Lock
 
@@ -108,8 +107,8 @@ def choice_of(suites, known):
     try:
         expression = Expression.compile(known.k) if known.k else None
     except ParseError as error:
-        raise Problem(f"-k '{known.k}' cannot be read ({error}): parts of names, with and, or, not and "
-                      "brackets between them") from None
+        raise Wrong(f"-k '{known.k}' cannot be read ({error}): parts of names, with and, or, not and "
+                    "brackets between them") from None
     return Choice(tuple(suites), known.kernel, known.boot, known.filter, known.all, expression, known.k or "")
 
 
@@ -292,39 +291,52 @@ def lock(name):
     return Lock(TOP / "build" / name / "lock", f"{name}: another run is going on in this tree; waiting for it")
 
 
-def suite(name, arguments):
-    """A suite's own run: with what it offers beside (its command(arguments)), or all of it."""
-    own = getattr(load(name), "command", None)
-    code = own(arguments) if own else None
-    return main(arguments, [name]) if code is None else code
+# Of guests: a suite has those that its own OPTIONS names.
+OPTIONS = {
+    "kernel": {"action": "append", "metavar": "KERNEL", "help": "of the guests"},
+    "boot": {"action": "append", "metavar": "BOOT", "help": "of a guest's kernel"},
+    "all": {"action": "store_true", "help": "also what is left to make proof"},
+    "filter": {"metavar": "FILTER", "help": "GoogleTest's, of the guests' tests"},
+}
 
 
-def main(arguments=None, suites=None):
-    """tools/check and the suites' own run: the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="tools/check" if suites is None else f"tests/{suites[0]}/run",
-        description="Runs test suites side by side; see tools/harness/check.py.")
+def parser_of(suites):
+    """The options of all suites (None), or of one: its OWN are {option: (what it does, its function)}."""
+    parser = given.Parser(load(suites[0]).__doc__ if suites else "Runs test suites side by side, and sums them up.")
     if suites is None:
         parser.add_argument("suite", nargs="*", metavar="SUITE", help=" ".join(SUITES))
     parser.add_argument("-k", metavar="EXPRESSION", help="only tests of such names, as pytest has it")
     parser.add_argument("-x", action="store_true", help="end with the first that fails")
     parser.add_argument("-v", action="store_true", help="show those that pass as well")
     parser.add_argument("--collect-only", action="store_true", help="show the parts, and run nothing")
-    parser.add_argument("--kernel", action="append", metavar="KERNEL", help="of the guests")
-    parser.add_argument("--boot", action="append", metavar="BOOT", help="of a guest's kernel")
-    parser.add_argument("--all", action="store_true", help="also what is left to make proof")
-    parser.add_argument("--filter", metavar="FILTER", help="GoogleTest's, of the guests' tests")
-    known = parser.parse_args(arguments)
+    for name, form in OPTIONS.items():
+        if suites is None or name in takes(suites[0]):
+            parser.add_argument(f"--{name}", **form)
+    if own := suites and getattr(load(suites[0]), "OWN", None):
+        one = parser.add_mutually_exclusive_group()
+        for option, (what, function) in own.items():
+            one.add_argument(option, action="store_const", const=function, dest="own", help=what)
+    parser.set_defaults(own=None, **{name: None for name in OPTIONS})
+    return parser
+
+
+def main(arguments=None, suites=None):
+    """tools/check and the suites' own run: the exit code."""
+    known = parser_of(suites).parse_args(arguments)
     suites = suites or known.suite or list(SUITES)
     for each in suites:
-        if each not in SUITES:
-            raise Problem(f"no suite is called {each}: {' '.join(SUITES)}")
-    for name in ("kernel", "boot", "filter", "all"):
+        given.one_of(each, SUITES, "suite")
+    for name in OPTIONS:
         if getattr(known, name) and not any(name in takes(each) for each in suites):
             able = [each for each in SUITES if name in takes(each)]
-            raise Problem(f"{' '.join(suites)}: --{name} means nothing there; it is for {', '.join(able)}")
+            raise Wrong(f"{' '.join(suites)}: --{name} means nothing there; it is for {', '.join(able)}")
     for each in known.kernel or ():
         kernels.known(each)
+    return known.own(lambda: run(suites, known)) if known.own else run(suites, known)
+
+
+def run(suites, known):
+    """Runs suites as the words ask for: the exit code."""
     words = [word for word, on in (("-x", known.x), ("--collect-only", known.collect_only)) if on]
 
     # A make above this one has options and a job server of its own.

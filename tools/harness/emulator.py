@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import time
 
-from . import Problem, cache, debian, packages, process, say
+from . import Wrong, cache, debian, packages, process, say
 
 OLDEST = {"amd64": (8, 1), "arm64": (9, 1)}
 """The oldest QEMU that emulates several processors rightly: see qemu(). arm64's gives a guest two serial ports."""
@@ -42,7 +42,7 @@ def acceleration(vmlinuz, architecture="amd64"):
         return "tcg"
     given = os.environ.get("KTCP_ACCEL", "")
     if given not in ("", "kvm", "tcg"):
-        raise Problem(f"KTCP_ACCEL={given} is not known: kvm or tcg")
+        raise Wrong(f"KTCP_ACCEL={given} is not known: kvm or tcg")
     if given == "kvm" or not given and not (why := _no_kvm(vmlinuz)):
         return "kvm"
     if not given:

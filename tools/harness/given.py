@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """
 The words that a person gave to a command, and the variables in the environment. A check gives the value, or a
-Problem that names the bad word and says what is allowed. A command checks all before it builds anything.
+Wrong that names the bad word and says what is allowed. A command checks all before it builds anything.
 """
 
 import argparse
@@ -12,49 +12,70 @@ import re
 import subprocess
 import sys
 
-from . import TOP, Problem
+from . import TOP, Wrong
 
 
-HELP = ("-h", "--help")
-"""A command whose first word is one of these says what it does, and does nothing."""
+def called():
+    """The path in this tree of the command that runs, or the name of one that is elsewhere."""
+    path = pathlib.Path(sys.argv[0])
+    full = path.resolve()
+    return str(full.relative_to(TOP)) if full.is_relative_to(TOP) else path.name
 
 
-def shown(function):
-    """The words that a command's function takes, as a person is told of them."""
-    def name(parameter):
-        return parameter.name.upper().rstrip("_")
-    return [f"[{name(each)}...]" if each.kind is each.VAR_POSITIONAL else
-            name(each) if each.default is each.empty else f"[{name(each)}]"
-            for each in inspect.signature(function).parameters.values()]
+class Parser(argparse.ArgumentParser):
+    """
+    The words of every command in Python. A wrong word is one line, a Wrong. --help gives the usage first, then the
+    command's docstring and the options. Shell scripts have the same by tools/given.sh.
+    """
+
+    def __init__(self, description=None, *, prog=None, **more):
+        super().__init__(prog=prog or called(), description=description, add_help=False,
+                         formatter_class=argparse.RawDescriptionHelpFormatter, **more)
+        self.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
+
+    def error(self, message):
+        raise Wrong(f"{message}; {' '.join(self.format_usage().split())}")
+
+    def parse_known_args(self, args=None, namespace=None):
+        asked, rest = super().parse_known_args(args, namespace)
+        # By the usage of the form that it was given to: parse_args() knows the whole command's alone.
+        if rest:
+            self.error(f"'{rest[0]}' is not known")
+        return asked, rest
 
 
-def usage(who, function):
-    """The one line about the words of a command's function."""
-    return " ".join(["usage:", who, *shown(function)]) if shown(function) else f"{who} takes no arguments"
+def fitted(function):
+    """A command of a function: main(arguments), which takes so many words as the function does."""
+    known = list(inspect.signature(function).parameters.values())
+    every = [each.name for each in known if each.kind is each.VAR_POSITIONAL]
 
+    def shown(each):
+        name = each.name.strip("_").upper()
+        return f"[{name}...]" if each.name in every else name if each.default is each.empty else f"[{name}]"
 
-def fitting(who, function, arguments):
-    """A Problem unless a command's function takes so many words."""
-    try:
-        inspect.signature(function).bind(*arguments)
-    except TypeError:
-        words = shown(function)
-        wrong = f"'{arguments[len(words)]}' is one word too many" if len(arguments) > len(words) else \
-            f"{words[len(arguments)]} is missing"
-        raise Problem(f"{wrong}: {usage(who, function)}") from None
+    def main(arguments):
+        parser = Parser(inspect.getdoc(function), usage=" ".join([called(), *map(shown, known)]))
+        for each in known:
+            nargs = argparse.REMAINDER if each.name in every else None if each.default is each.empty else "?"
+            parser.add_argument(each.name, metavar=each.name.strip("_").upper(), help=argparse.SUPPRESS, nargs=nargs,
+                                default=None if each.default is each.empty else each.default)
+        asked = vars(parser.parse_args(arguments))
+        return function(*(asked[each.name] for each in known if each.name not in every),
+                        *(word for name in every for word in asked[name]))
+    return main
 
 
 def one_of(word, allowed, what):
     """A word of those that are allowed."""
     if word not in allowed:
-        raise Problem(f"there is no {what} '{word}': {', '.join(allowed)}")
+        raise Wrong(f"there is no {what} '{word}': {', '.join(allowed)}")
     return word
 
 
 def number(text, what, least, most=None):
     """A whole number, least to most."""
     if not re.fullmatch(r"\d{1,9}", text) or int(text) < least or most is not None and int(text) > most:
-        raise Problem(f"{what} cannot be '{text}': a whole number, {least} "
+        raise Wrong(f"{what} cannot be '{text}': a whole number, {least} "
                       f"{'or more' if most is None else f'to {most}'}")
     return int(text)
 
@@ -76,7 +97,7 @@ def commit(name, top=TOP):
     found = git("rev-parse", "-q", "--short", "--verify", "--end-of-options", f"{name}^{{commit}}", quiet=True,
                 top=top)
     if not found:
-        raise Problem(f"this repository has no commit '{name}': a hash, a branch or a tag of it "
+        raise Wrong(f"this repository has no commit '{name}': a hash, a branch or a tag of it "
                       "(git log --oneline shows them)")
     return found.strip()
 
@@ -84,7 +105,7 @@ def commit(name, top=TOP):
 def file(name):
     """The path of a file that is there."""
     if not pathlib.Path(name).is_file():
-        raise Problem(f"there is no file '{name}': the path of one that is there is needed")
+        raise Wrong(f"there is no file '{name}': the path of one that is there is needed")
     return pathlib.Path(name)
 
 
@@ -92,14 +113,14 @@ def marked(name, begin, end):
     """The path of a page with these two lines in it, between which a command is to write."""
     text = file(name).read_text(encoding="utf-8", errors="replace")
     if end not in text.partition(begin)[2]:
-        raise Problem(f"'{name}' has no lines {begin.strip()} and {end.strip()}: put them where the text is to stand")
+        raise Wrong(f"'{name}' has no lines {begin.strip()} and {end.strip()}: put them where the text is to stand")
     return pathlib.Path(name)
 
 
 def folder(name):
     """The path of a folder that is there."""
     if not pathlib.Path(name).is_dir():
-        raise Problem(f"there is no folder '{name}': the path of one that is there is needed")
+        raise Wrong(f"there is no folder '{name}': the path of one that is there is needed")
     return pathlib.Path(name)
 
 
@@ -107,18 +128,13 @@ def output(name):
     """The path of a folder to write to, which need not be there."""
     path = pathlib.Path(name).absolute()
     if not next(each for each in (path, *path.parents) if each.exists()).is_dir():
-        raise Problem(f"'{name}' cannot be a folder, for a file is there: name another")
+        raise Wrong(f"'{name}' cannot be a folder, for a file is there: name another")
     return pathlib.Path(name)
 
 
 def option(check, *more):
-    """A check as the type of one of argparse's options."""
-    def typed(text):
-        try:
-            return check(text, *more)
-        except Problem as problem:
-            raise argparse.ArgumentTypeError(problem) from None
-    return typed
+    """A check as the type of one of a Parser's words."""
+    return lambda text: check(text, *more)
 
 
 def unusable(error):

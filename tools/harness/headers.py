@@ -11,7 +11,7 @@ that the kernel answers with yes.
 
 import re
 
-from . import TOP, child, kernel, lanes
+from . import TOP, child, given, kernel, lanes
 
 MODULES = ("kecho", "khttpd", "drop-tcp-socket")
 OUT = TOP / "build" / "headers"
@@ -57,4 +57,7 @@ def headers(name):
 
 def main(arguments):
     """tools/headers."""
-    return 0 if all([headers(each) for each in [kernel.known(each) for each in arguments] or ["backports"]]) else 1
+    parser = given.Parser(__doc__)
+    parser.add_argument("kernels", nargs="*", type=kernel.known, metavar="KERNEL")
+    asked = parser.parse_args(arguments)
+    return 0 if all([headers(each) for each in asked.kernels or ["backports"]]) else 1

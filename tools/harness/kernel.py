@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 
-from . import TOP, Problem, cache, debian, packages, process, say
+from . import TOP, Problem, Wrong, cache, debian, packages, process, say
 from .root import within
 
 
@@ -102,10 +102,10 @@ class Kernel:
 
 
 def known(name):
-    """The name of a kernel, if there is one of it here; a Problem if not."""
+    """The name of a kernel, if there is one of it here; a Wrong if not."""
     of = debian.release()
     if name not in of.kernels:
-        raise Problem(f"there is no kernel {name} here: {of} has {', '.join(of.kernels)}")
+        raise Wrong(f"there is no kernel {name} here: {of} has {', '.join(of.kernels)}")
     return name
 
 

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 
-from . import Problem, debian, process, say
+from . import Problem, Wrong, debian, process, say
 from .cache import Lock
 
 # As root, apt would hand the download to a user who may not write everywhere, and complain.
@@ -34,7 +34,7 @@ def install(*names):
     groups = debian.groups(debian.release())
     for name in names:
         if name not in groups:
-            raise Problem(f"unknown group '{name}'; there are: {' '.join(groups)}")
+            raise Wrong(f"unknown group '{name}'; there are: {' '.join(groups)}")
     wanted = sorted({package for name in names for package in groups[name]})
     if not _missing(wanted):
         return

@@ -32,7 +32,7 @@ import tempfile
 import threading
 import urllib.request
 
-from . import TOP, Problem, given, guest, module, packages
+from . import TOP, Problem, Wrong, given, guest, module, packages
 from . import kernel as kernels
 from .cache import Lock
 
@@ -64,7 +64,7 @@ class Play:
         self.kernel_name = kernels.known(environment["KERNEL"]) if environment.get("KERNEL") else None
         self.model = environment.get("MODEL") or ("" if folder else "event")
         if self.model and self.model not in MODELS:
-            raise Problem(f"MODEL={self.model} is not known: event, softirq, work or thread")
+            raise Wrong(f"MODEL={self.model} is not known: event, softirq, work or thread")
         self.parameters = (environment.get("PARAMS") or "").split()
         if folder:
             place = given.folder(folder).resolve()
@@ -80,14 +80,14 @@ class Play:
                 Module("khttpd", TOP / "examples" / "khttpd", self._port(environment, "HTTP_PORT", "8081"),
                        "HTTP_PORT", 8081, ("root=/www",)))
             if self.modules[0].port == self.modules[1].port:
-                raise Problem(f"HOST_PORT and HTTP_PORT are both {self.modules[0].port}")
+                raise Wrong(f"HOST_PORT and HTTP_PORT are both {self.modules[0].port}")
         self.session, self.www = None, None
 
     @staticmethod
     def _port(environment, name, usual):
         text = environment.get(name) or usual
         if not re.fullmatch("[1-9][0-9]{0,4}", text) or int(text) > 65535:
-            raise Problem(f"{name}={text} is not a port: 1 to 65535")
+            raise Wrong(f"{name}={text} is not a port: 1 to 65535")
         return int(text)
 
     @contextlib.contextmanager
@@ -267,13 +267,15 @@ class Play:
 
 def main(arguments):
     """tools/run."""
-    if len(arguments) > 1 or arguments and arguments[0].startswith("-") and arguments[0] != "--demo":
-        raise Problem(f"'{' '.join(arguments)}' is not known; usage: tools/run [--demo | FOLDER]")
+    parser = given.Parser(__doc__)
+    one = parser.add_mutually_exclusive_group()
+    one.add_argument("--demo", action="store_true", help="a scripted conversation, and a verdict")
+    one.add_argument("folder", nargs="?", metavar="FOLDER", help="of a module of one's own")
+    asked = parser.parse_args(arguments)
     for each in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
         os.environ.pop(each, None)
-    folder = next((each for each in arguments if each != "--demo"), None)
-    play = Play(os.environ, folder)
-    if "--demo" in arguments or not folder and not sys.stdin.isatty():
+    play = Play(os.environ, asked.folder)
+    if asked.demo or not asked.folder and not sys.stdin.isatty():
         play.demo()
     else:
         play.interactive()

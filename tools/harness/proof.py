@@ -24,21 +24,14 @@ The kernels are those of this release of Debian (harness/debian.py).
 
 A part without a variant is all of its variants; nothing is everything. The table is made of what the parts
 run here found (build/proof), and of what is kept of the others: a row is PART|WHAT|HOW MANY|OUTCOME|COMMIT.
-
-    tools/matrix [--write] [KERNEL...] [-- ARGUMENT...]
-
-builds each module for every stock kernel without a warning, by the compiler that goes with it. Then it runs all
-tests of tests/vm on it, or those that the arguments ask tests/vm/run for; the row says so. The table is kept in
-build/matrix/table.md, with the runs' words beside it.
-
-  --write     put the rows that were run here into docs/kernels.csv, and the table of all into docs/building.md
 """
 
+import inspect
 import os
 import re
 import subprocess
 
-from . import TOP, Problem, check, child, debian, given, lanes, packages, results
+from . import TOP, Wrong, check, child, debian, given, lanes, packages, results
 from . import kernel as kernels
 
 OUT = TOP / "build" / "proof"
@@ -143,12 +136,22 @@ def matrix_row(kernel_name, log, *arguments):
 
 
 def matrix(arguments):
-    """tools/matrix."""
+    """
+    tools/matrix [--write] [KERNEL...] [-- ARGUMENT...]
+
+    builds each module for every stock kernel without a warning, by the compiler that goes with it. Then it runs all
+    tests of tests/vm on it, or those that the arguments ask tests/vm/run for; the row says so. The table is kept in
+    build/matrix/table.md, with the runs' words beside it.
+    """
     of = debian.release()
-    write = "--write" in arguments
-    options = arguments[arguments.index("--") + 1:] if "--" in arguments else []
-    names = [each for each in arguments[:len(arguments) - len(options)] if each not in ("--write", "--")]
-    chosen = [kernels.known(each) for each in names] or every_kernel(of)
+    mine = arguments.index("--") if "--" in arguments else len(arguments)
+    options = arguments[mine + 1:]
+    parser = given.Parser(inspect.getdoc(matrix))
+    parser.add_argument("--write", action="store_true", help="put the rows that were run here into docs/kernels.csv, "
+                        "and the table of all into docs/building.md")
+    parser.add_argument("kernels", nargs="*", type=kernels.known, metavar="KERNEL")
+    asked = parser.parse_args(arguments[:mine])
+    chosen = asked.kernels or every_kernel(of)
     out = TOP / "build" / "matrix"
     out.mkdir(parents=True, exist_ok=True)
     rows, good = [], True
@@ -159,7 +162,7 @@ def matrix(arguments):
     text = markdown(rows)
     (out / "table.md").write_text(text)
     print(text, end="")
-    if write:
+    if asked.write:
         # A row replaces the one of the same kernel and release of Debian.
         lines = MATRIX.read_text().splitlines()[1:] if MATRIX.exists() else []
         kept = {tuple(line.split("|")[::8]): line.split("|") for line in lines}
@@ -319,13 +322,17 @@ def table(lines):
 
 def main(arguments):
     """tools/proof."""
-    write, every = "--write" in arguments, parts_of(debian.release())
-    names = [each for each in arguments if each != "--write"]
+    every = parts_of(debian.release())
+    parser = given.Parser(__doc__)
+    parser.add_argument("--write", action="store_true",
+                        help="keep what was found in docs/reliability.csv, and put the table into docs/reliability.md")
+    parser.add_argument("names", nargs="*", metavar="PART", help="PART or PART:VARIANT")
+    asked = parser.parse_args(arguments)
     parts = []
-    for name in names:
+    for name in asked.names:
         found = [each for each in every if name in (each, each.split(":")[0])]
         if not found:
-            raise Problem(f"no part is called {name}: {' '.join(every)}")
+            raise Wrong(f"no part is called '{name}': {' '.join(every)}")
         parts += found
     # `--write` alone makes the page of what there is.
     if not arguments:
@@ -344,7 +351,7 @@ def main(arguments):
     text = table(lines)
     (OUT / "table.md").write_text(text)
     print(f"=== table (build/proof/table.md)\n{text}", end="")
-    if write:
+    if asked.write:
         KEPT.write_text("\n".join([HEAD, *lines]) + "\n")
         put_table(PAGE, "<!-- made by tools/proof", text)
     return 0 if good else 1

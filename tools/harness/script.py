@@ -12,7 +12,6 @@ In the environment: KTCP_ACCEL (kvm or tcg), KTCP_VM_MEMORY in MiB, KTCP_VM_CPUS
 a word until the guest is given up (300).
 """
 
-import argparse
 import os
 import pathlib
 
@@ -52,8 +51,7 @@ def build(kernel, folder, out):
 
 
 def main(arguments):
-    parser = argparse.ArgumentParser(prog="tests/vm/script", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = given.Parser(__doc__)
     parser.add_argument("--out", required=True, type=given.option(given.output), metavar="FOLDER",
                         help="where to build, and where the guest's log goes")
     parser.add_argument("--kernel", type=given.option(kernels.known), metavar="KERNEL", help="which to boot")
