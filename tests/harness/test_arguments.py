@@ -113,6 +113,7 @@ tools/editor --check nonsense
 tools/editor nonsense
 tools/emulator nonsense
 tools/fetch --nonsense | PACKAGE
+tools/fetch Nonsense
 tools/fetch one two
 tools/fetch | PACKAGE
 tools/figures --check nofile

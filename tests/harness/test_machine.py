@@ -8,7 +8,7 @@ import textwrap
 
 import pytest
 
-from harness import Problem, emulator, guest, packages
+from harness import Problem, Wrong, emulator, guest, packages
 
 from conftest import TOP
 
@@ -50,6 +50,25 @@ def test_with_all_installed_nothing_is_asked(commands):
     commands("dpkg-query", "echo installed")
     commands("apt-get", "echo asked >&2; exit 100")
     packages.install("python", "vm")
+
+
+@pytest.mark.parametrize("package, file", [
+    ("one", "one_1.0-1_all.deb"), ("one=1:1.0-1+b2", "one_1%3a1.0-1+b2_amd64.deb"), ("two:arm64", "two_2_arm64.deb")])
+def test_a_package_that_is_there_already_is_given_back(commands, tmp_path, package, file):
+    """apt-get downloads it, or leaves what is there as it is."""
+    for name in (file, "one-more_1.0-1_all.deb", "one_0.9_all.deb"):
+        (tmp_path / name).touch()
+    os.utime(tmp_path / "one_0.9_all.deb", (0, 0))
+    commands("apt-get", "exit 0")
+    assert packages.fetch(package, tmp_path) == tmp_path / file
+
+
+@pytest.mark.parametrize("word", ["--help", "-q", "", "One", "one=", "one two", "../one", "one*"])
+def test_what_is_no_packages_name_is_not_asked_for(commands, tmp_path, word):
+    commands("apt-get", f"touch {tmp_path}/asked")
+    with pytest.raises(Wrong, match="is no package's name"):
+        packages.fetch(word, tmp_path)
+    assert not (tmp_path / "asked").exists()
 
 
 @pytest.mark.parametrize("exists, allowed, boots, says", [

@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -95,7 +96,10 @@ def _apt(command, hint):
 
 def fetch(package, folder):
     """Downloads a package, or PACKAGE=VERSION, into a folder without installing it; the file."""
-    before = set(pathlib.Path(folder).glob("*.deb"))
+    # apt-get would take another word as an option, or as a pattern of many names.
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]*(:[a-z0-9]+)?(=[A-Za-z0-9.+:~-]+)?", package):
+        raise Wrong(f"'{package}' is no package's name: Debian's have small letters, digits and . + -, and =VERSION "
+                    "may stand behind one")
     command = ["apt-get", *DOWNLOAD, "download", package]
 
     def download():
@@ -112,7 +116,10 @@ def fetch(package, folder):
         done = download()
     if done.returncode:
         raise Problem(f"{done.stdout}cannot fetch {package} (see above): is Debian's archive reachable?")
-    return (set(pathlib.Path(folder).glob("*.deb")) - before).pop()
+    # Where it is there already, apt-get leaves it as it is. A version's : is %3a in the file's name.
+    name, _, version = package.partition("=")
+    files = pathlib.Path(folder).glob(f"{name.partition(':')[0]}_{version.replace(':', '%3a') or '*'}_*.deb")
+    return max(files, key=lambda each: each.stat().st_mtime)
 
 
 def unpack(package, folder):
