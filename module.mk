@@ -20,7 +20,7 @@ ktcp-headers := $(abspath $(dir $(lastword $(MAKEFILE_LIST))))/include
 # gcc, with its checks woven in, takes much for uninitialised that is not.
 ktcp-unit-flags = -std=gnu++20 -O1 -g -pthread -Wall -Wextra -Wno-maybe-uninitialized -fsanitize=address,undefined \
 	-I. -I$(ktcp-headers) -I$(ktcp-headers)/ktcp/port/posix/include \
-	-DKTCP_MODULE_NAME='"$(notdir $(CURDIR))"' -DKTCP_MODULE_LIST='"$(notdir $(wildcard *.module.h))"'
+	-DKTCP_MODULE_NAME='"$(patsubst %.module.h,%,$(wildcard *.module.h))"' -DKTCP_MODULE_LIST='"$(wildcard *.module.h)"'
 
 ktcp-folder := $(CURDIR)
 # Behind $(MAKE), which stands in each recipe's own text: make looks for it there when it decides

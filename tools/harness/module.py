@@ -4,10 +4,18 @@
 import pathlib
 import shutil
 
-from . import TOP, Problem, child, complaints, lanes
+from . import TOP, Problem, Wrong, child, complaints, lanes
 from .cache import Lock
 
 BUILD = TOP / "build" / "modules"
+
+
+def name(folder):
+    """The name of the module that a folder has the sources of: NAME.module.h says it, and not the folder."""
+    lists = sorted(folder.glob("*.module.h"))
+    if len(lists) != 1:
+        raise Wrong(f"{folder} has {len(lists)} files NAME.module.h: a folder of make new has one, which names the module")
+    return lists[0].name.removesuffix(".module.h")
 
 
 def build(kernel, folder, into, show=None):

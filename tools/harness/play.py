@@ -71,7 +71,7 @@ class Play:
             # Beside the module: the folder of an installed ktcp is root's.
             self.build = place / "build" / "run"
             port = self._port(environment, "HOST_PORT", "7000")
-            self.modules = (Module(place.name, place, port, "HOST_PORT", port),)
+            self.modules = (Module(module.name(place), place, port, "HOST_PORT", port),)
         else:
             self.build = TOP / "build" / "run"
             kecho = given.folder(environment.get("KECHO_DIR") or TOP / "examples" / "kecho")
