@@ -15,6 +15,7 @@
 #
 # Ends with 0 while that is so, with 1 when it is not. Seen: 3999 ended with 1000, 0 with 100000.
 set -euo pipefail
+[[ $# -eq 0 ]] || { echo "${0##*/}: '$1' is not known: it takes no arguments, and its head says what it shows" >&2; exit 2; }
 qemu=1:7.2+dfsg-7+deb12u18
 packages=("qemu-system-x86=$qemu+b3" "qemu-system-common=$qemu+b3" "qemu-system-data=$qemu" seabios
           linux-image-6.1.0-57-cloud-amd64 busybox-static python3.11-minimal libpython3.11-minimal

@@ -11,6 +11,7 @@
 #
 # Ends with 0 while that is so, with 1 when it is not. Seen: get_fs_type in both lists, put_filesystem in none.
 set -euo pipefail
+[[ $# -eq 0 ]] || { echo "${0##*/}: '$1' is not known: it takes no arguments, and its head says what it shows" >&2; exit 2; }
 packages=(linux-headers-6.1.0-57-cloud-amd64 linux-headers-6.12.117+deb12-cloud-amd64)
 
 work=$(mktemp -d)

@@ -13,6 +13,7 @@
 #
 # Ends with 0 while that is so, with 1 when it is not.
 set -euo pipefail
+[[ $# -eq 0 ]] || { echo "${0##*/}: '$1' is not known: it takes no arguments, and its head says what it shows" >&2; exit 2; }
 version=1:7.2+dfsg-7+deb12u18
 packages=("qemu-system-x86=$version+b3" "qemu-system-common=$version+b3" "qemu-system-data=$version" seabios)
 

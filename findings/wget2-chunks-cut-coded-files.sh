@@ -14,6 +14,7 @@
 # Needs Debian 12, python3, and its archive for the package and its libraries, which are unpacked and not installed.
 # Fails if the behaviour has changed.
 set -euo pipefail
+[[ $# -eq 0 ]] || { echo "${0##*/}: '$1' is not known: it takes no arguments, and its head says what it shows" >&2; exit 2; }
 version=1.99.1-2.2
 work=$(mktemp -d)
 server=

@@ -13,6 +13,7 @@
 # Needs Debian 12, python3, and its archive for the package, which is unpacked and not installed.
 # Fails if the behaviour has changed.
 set -euo pipefail
+[[ $# -eq 0 ]] || { echo "${0##*/}: '$1' is not known: it takes no arguments, and its head says what it shows" >&2; exit 2; }
 version=4.1.0-3+b2
 work=$(mktemp -d)
 server=

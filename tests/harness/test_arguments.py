@@ -190,7 +190,9 @@ COMMANDS = ("tools/*", "tests/*/run", "tests/package/[fs]*", "tests/vm/*", "test
 # The machine's first process is none of a person's commands.
 THERE = sorted({str(each.relative_to(TOP)) for pattern in COMMANDS for each in TOP.glob(pattern)
                 if each.is_file() and os.access(each, os.X_OK) and each.read_bytes()[:2] == b"#!"} - {"tests/vm/init"})
-LINES = CASES.strip().splitlines()
+# They run without this tree, so they have no help but their heads.
+FINDINGS = sorted(f"{each.relative_to(TOP)} --help" for each in TOP.glob("findings/*.sh"))
+LINES = CASES.strip().splitlines() + FINDINGS
 INSTALLED = ("drop-tcp", "khttpd-log", "ktcp-top")
 BEGUN = ("make", "cmake", "ctest", "apt-get", "debootstrap", "doxygen", "dot", "gnuplot", "chroot", "insmod",
          "qemu-system-x86_64")
