@@ -20,6 +20,7 @@
 #define KTCP_CONNECTION_HPP
 
 #include <algorithm>
+#include <bit>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -53,8 +54,9 @@ class connect_operation;
  * beside each other. A coroutine waits for one operation at a time; one may read while another
  * writes. An operation fails with ETIMEDOUT when the peer was idle for too long, and with ESHUTDOWN
  * while the server is being stopped. All of a connection's waits fail with ECONNRESET once its peer has reset it,
- * where no coroutine reads or writes. Bytes that were not read are lost then. A handler should return then. The server destroys one that awaits some sixteen
- * times more.
+ * where no coroutine reads or writes. Bytes that were not read are lost then. They fail with EDQUOT where the
+ * connection waits with buffers, and its source holds its share of them (engine/buffer_shares.hpp). A handler
+ * should return then. The server destroys one that awaits some sixteen times more.
  */
 class connection : public strand, public stream {
     public:
@@ -159,7 +161,7 @@ class connection : public strand, public stream {
 	{
 		const std::uint64_t now_ms = ktcp_now_ms();
 
-		accepted_high_ = static_cast<std::uint16_t>(now_ms >> 32);
+		accepted_high_ = static_cast<std::uint8_t>(now_ms >> 32);
 		accepted_low_ = static_cast<std::uint32_t>(now_ms);
 	}
 
@@ -219,7 +221,9 @@ class connection : public strand, public stream {
 	/** Milliseconds since it was accepted. */
 	std::uint64_t age_ms(std::uint64_t now_ms) const noexcept
 	{
-		return now_ms - (std::uint64_t{ accepted_high_ } << 32 | accepted_low_);
+		constexpr std::uint64_t known = (1ull << 40) - 1; /* 34 years */
+
+		return (now_ms - (std::uint64_t{ accepted_high_ } << 32 | accepted_low_)) & known;
 	}
 
 	/** The CPU that handled its last packet, a hint; -1 if none did. */
@@ -268,8 +272,8 @@ class connection : public strand, public stream {
 	friend class detail::connect_operation;
 
 	/* A turn's share: enough to amortise the way here, too little to starve others. */
-	static constexpr unsigned short budget_per_turn = 64;
-	static constexpr unsigned short budget_per_softirq = 8;
+	static constexpr std::uint8_t budget_per_turn = 64;
+	static constexpr std::uint8_t budget_per_softirq = 8;
 	/* Coroutines that await each other move nothing, so they are counted apart. */
 	static constexpr unsigned int resumes_per_turn = 1024;
 	/* The time that a peer has to take its last bytes when the connection was ended. */
@@ -285,6 +289,19 @@ class connection : public strand, public stream {
 	void look_at_sources() noexcept;
 	void try_seconds(unsigned int &resumes) noexcept;
 	void let_seconds_go() noexcept;
+	bool settle() noexcept;
+
+	/* In counted_: the number of buffers, up to the next power of two. */
+	static unsigned int buffers_of(unsigned int counted) noexcept
+	{
+		return counted ? 1u << (counted - 1) : 0;
+	}
+
+	/* Are there buffers that settle() has to count, or has counted? */
+	bool holds_buffers() const noexcept
+	{
+		return held_buffers() || counted_ || second_streams();
+	}
 
 	detail::second_stream *second_streams() const noexcept
 	{
@@ -302,9 +319,8 @@ class connection : public strand, public stream {
 				  !more_->timers.empty() || !more_->later.empty()));
 	}
 
-	std::uint16_t accepted_high_; /* when: 48 bits of ktcp_now_ms(), in what is free */
 	endpoint remote_;
-	std::uint32_t accepted_low_;
+	std::uint32_t accepted_low_; /* when: with accepted_high_ 40 bits of ktcp_now_ms() */
 	/* Until the first turn, the maker of the coroutine; from then on … */
 	union {
 		handler_function handle_;
@@ -474,11 +490,34 @@ inline connection::progress connection::go_on() noexcept
 	if (!stream::waits() && socket().is_lost() && end(errc::econnreset))
 		return progress::yielded;
 	if (came_to_nothing())
-		return progress::waiting;
+		return !holds_buffers() || settle() ? progress::waiting : progress::yielded;
 	return came_to(outcome::sleep)	 ? progress::asked_to_sleep :
 	       came_to(outcome::process) ? progress::needs_process :
 	       came_to(outcome::yield)	 ? progress::yielded :
 					   progress::waiting;
+}
+
+/*
+ * It waits, and others have none of the buffers that it holds meanwhile. False: its source may hold no more, and
+ * so it has been ended. A buffer that is given back within the turn is not counted.
+ */
+[[gnu::noinline]] inline bool connection::settle() noexcept
+{
+	unsigned int holds = held_buffers();
+
+	if (!counts_buffers())
+		return true;
+	for (auto *each = second_streams(); each; each = each->next_one)
+		holds += each->held_buffers();
+
+	const auto now = static_cast<std::uint8_t>(holds ? std::bit_width(holds - 1) + 1 : 0);
+
+	if (now == counted_)
+		return true;
+	if (!hold(buffers_of(counted_), buffers_of(now)))
+		return !end(errc::edquot);
+	counted_ = now;
+	return true;
 }
 
 /* It resumes those that wait for something else than the connection's own stream. */
@@ -641,6 +680,8 @@ inline void connection::close() noexcept
 		more_->seconds = first.next_one;
 		first.let_go(linger_ms);
 	}
+	if (counted_)
+		hold(buffers_of(counted_), 0);
 	if (is_reset_at_end())
 		socket().abort();
 	else

@@ -51,7 +51,7 @@ KTCP_PARAM_INT(
 	"1: a server in every network namespace, which ends with it, and drain_ms is not heeded; 0: only in the first namespace")
 KTCP_PARAM_LIVE_INT(
 	buffer_mb, 0, 0, 1048576,
-	"number of MiB that buffers may take, which hold bytes under way; a connection that needs one more is ended, 0: an eighth of the memory")
+	"number of MiB that buffers may take, which hold bytes under way, and a source has a share of them; a connection that needs one more is ended, 0: an eighth of the memory")
 KTCP_PARAM_INT(
 	memory_cgroup, 1, 0, 1,
 	"1: sessions and buffers are charged to the memory cgroup that loads the module, 0: to none")

@@ -173,13 +173,13 @@ class stream : public detail::stream_base {
 	}
 
 	/**
-	 * Lend the handler one of the buffers that read() fills, for its own use.
+	 * Lend the handler one of the buffers that read() fills, for its own use. It goes before the stream does.
 	 * Errors: ENOMEM. In softirq the kernel does not reclaim memory for it, so ENOMEM is more
 	 * likely there. After may_sleep() the kernel does.
 	 */
 	result<buffer> borrow() noexcept
 	{
-		return buffer::from(buffers(), owner().frame_flags());
+		return buffer::from<stream_base>(*this, owner().frame_flags());
 	}
 
 	/**

@@ -134,6 +134,12 @@ inline constexpr strand::operations blocking_session::how = {
 		[](strand &self, unsigned int which) {
 			static_cast<blocking_session &>(self).table().count_for_handler(which);
 		},
+	.hold =
+		[](strand &self, unsigned int before, unsigned int now) {
+			auto &session = static_cast<blocking_session &>(self);
+
+			return session.table().hold(session, before, now);
+		},
 };
 /** @endcond */
 

@@ -148,6 +148,7 @@ class second_stream : public stream {
 		how_.let_go(*this, linger_ms);
 	}
 
+	using stream::held_buffers;
 	using stream::starved;
 	using stream::unpark;
 	using stream::waits;

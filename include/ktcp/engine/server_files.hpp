@@ -107,6 +107,7 @@ class server_files {
 				{ "refused_proxy", now.refused_proxy },
 				{ "timed_out_idle", now.timed_out_idle },
 				{ "timed_out_write", now.timed_out_write },
+				{ "refused_share", now.refused_share },
 			};
 
 			for (const auto &each : lines)

@@ -25,6 +25,7 @@
 #include <utility>
 
 #include <ktcp/base/atomic.hpp>
+#include <ktcp/engine/buffer_shares.hpp>
 #include <ktcp/engine/loose_counters.hpp>
 #include <ktcp/engine/model.hpp>
 #include <ktcp/engine/session.hpp>
@@ -96,6 +97,7 @@ class session_table {
 	result<void> make_shards() noexcept
 	{
 		KTCP_TRY(loose_.make());
+		KTCP_TRY(shares_.make());
 
 		const unsigned int cpus = ktcp_nr_cpus();
 
@@ -275,6 +277,7 @@ class session_table {
 		const auto held = self.shard_.live.lock(); /* of those that list it */
 
 		self.of_a_proxy_.store(false, memory_order_relaxed);
+		self.counted_ = 0; /* the proxy's were not */
 		self.set_remote(peer);
 		return {};
 	}
@@ -292,6 +295,17 @@ class session_table {
 	void count(std::uint64_t statistics::*what, int cpu = -1) noexcept
 	{
 		shard_of(cpu).live.lock()->counted.*what += 1;
+	}
+
+	/** As strand::operations::hold. A proxy is no source. */
+	bool hold(session &self, unsigned int before, unsigned int now) noexcept
+	{
+		if (self.is_of_a_proxy())
+			return true;
+		if (now > before)
+			return shares_.take(self.remote(), now - before, use_.buffers);
+		shares_.give_back(self.remote(), before - now);
+		return true;
 	}
 
 	/** As loose_counters::count_for_handler(). Any context. */
@@ -519,6 +533,8 @@ class session_table {
 			return &statistics::timed_out;
 		if (why.error() == errc::eacces)
 			return &statistics::refused_denied;
+		if (why.error() == errc::edquot)
+			return &statistics::refused_share;
 		return why.error() == errc::enomem ? &statistics::refused_memory :
 						     &statistics::stopped;
 	}
@@ -539,6 +555,7 @@ class session_table {
 	unsigned int shard_count_ = 0;
 	guarded<counting> counting_; /* of count_all() */
 	source_table sources_;
+	buffer_shares shares_;
 	atomic<unsigned int> changes_ = 0; /* of the timeouts */
 	/* Only for the context that accepts: */
 	std::size_t room_ = 0, room_of_ = 0; /* what is left, of how many */

@@ -46,6 +46,7 @@ struct statistics {
 	std::uint64_t refused_denied = 0; /**< the rules of the server do not admit that peer */
 	std::uint64_t refused_rate = 0; /**< accept_rate of that peer came in a second */
 	std::uint64_t refused_proxy = 0; /**< no trusted proxy, or no header; these were accepted */
+	std::uint64_t refused_share = 0; /**< ended: its source had its share of the buffers */
 	std::uint64_t closed = 0; /**< the handler returned */
 	std::uint64_t timed_out = 0; /**< the peer was quiet for too long, the sum of … */
 	std::uint64_t timed_out_idle = 0; /**< … session_timeouts::idle_ms … */
@@ -68,6 +69,7 @@ struct statistics {
 		refused_denied += more.refused_denied;
 		refused_rate += more.refused_rate;
 		refused_proxy += more.refused_proxy;
+		refused_share += more.refused_share;
 		closed += more.closed;
 		timed_out += more.timed_out;
 		timed_out_idle += more.timed_out_idle;

@@ -82,6 +82,12 @@ class strand : public executor {
 		workqueue *(*sleepers)(strand &self) = nullptr;
 		/** Count one for a counter of the handler's. */
 		void (*count)(strand &self, unsigned int which) = nullptr;
+		/**
+		 * It waits, and holds so many of its server's buffers meanwhile; it was counted with
+		 * @p before. Return: false if its source may hold no more, and nothing was counted.
+		 * Any context. nullptr: it may hold any number.
+		 */
+		bool (*hold)(strand &self, unsigned int before, unsigned int now) = nullptr;
 	};
 
 	strand(const strand &) = delete;
@@ -115,7 +121,7 @@ class strand : public executor {
 	/** @{ */
 
 	/** It begins, with so many operations for its share. @param pages  in softirq: to send from. */
-	void begin_turn(unsigned short budget, const softirq_pages *pages) noexcept
+	void begin_turn(std::uint8_t budget, const softirq_pages *pages) noexcept
 	{
 		softirq_ = pages;
 		set_frame_flags(pages ? gfp::atomic : gfp::kernel);
@@ -143,9 +149,13 @@ class strand : public executor {
 	/** And so are the bytes that it moved. */
 	void charge(std::size_t bytes) noexcept
 	{
-		const std::size_t cost = bytes / bytes_per_budget;
+		charge_operations(bytes / bytes_per_budget);
+	}
 
-		budget_ = budget_ > cost ? static_cast<unsigned short>(budget_ - cost) : 0;
+	/** And so are operations that cannot wait. */
+	void charge_operations(std::size_t cost) noexcept
+	{
+		budget_ = budget_ > cost ? static_cast<std::uint8_t>(budget_ - cost) : 0;
 	}
 
 	/** May this turn sleep? If not, so may the next. */
@@ -312,6 +322,18 @@ class strand : public executor {
 			how_.count(*this, which);
 	}
 
+	/** As operations::hold. */
+	bool hold(unsigned int before, unsigned int now) noexcept
+	{
+		return how_.hold(*this, before, now);
+	}
+
+	/** Does its kind count the buffers that it holds? */
+	bool counts_buffers() const noexcept
+	{
+		return how_.hold;
+	}
+
 	/** Leave events. Return: true if the next turn is the caller's. Any context. */
 	bool claim(std::uint32_t events) noexcept
 	{
@@ -394,6 +416,7 @@ class strand : public executor {
 	bool may_sleep_ : 1 = false; /**< in this turn */
 	bool asked_to_sleep_ : 1 = false; /**< in this turn, and so it will in the next */
 	bool second_starved_ : 1 = false; /**< a second stream is starved() */
+	std::uint8_t counted_ : 5 = 0; /**< buffers that it waits with: see connection::settle() */
 
     private:
 	atomic<std::uint32_t> state_ = claimed;
@@ -405,9 +428,10 @@ class strand : public executor {
 
     protected:
 	atomic<bool> of_a_proxy_ = false; /**< its peer is one that has named no client (yet) */
+	std::uint8_t accepted_high_ = 0; /**< of a connection, in what is free */
 
     private:
-	unsigned short budget_ = 0; /* of who advances: what is left of the turn's share */
+	std::uint8_t budget_ = 0; /* of who advances: what is left of the turn's share */
 };
 
 /** @cond for doxygen, which takes the initializers for members */

@@ -197,6 +197,40 @@ class stream_base {
 		return borrowers_;
 	}
 
+	/** The number of buffers that it, and those who read from it, hold. */
+	unsigned int held_buffers() const noexcept
+	{
+		return borrowers_ + (kept_ != nullptr);
+	}
+
+	/** @name A pool of buffers, for buffer::from() */
+	/** @{ */
+
+	/** As page_pool::get(). In the strand's turns. */
+	[[nodiscard]] void *get(gfp flags) noexcept
+	{
+		void *const buffer = buffers_.get(flags);
+
+		if (buffer)
+			lend();
+		return buffer;
+	}
+
+	/** As page_pool::put(). The same. */
+	void put(void *buffer) noexcept
+	{
+		take_back();
+		give_back(static_cast<std::byte *>(buffer));
+	}
+
+	/** As page_pool::buffer_size(). */
+	std::size_t buffer_size() const noexcept
+	{
+		return buffers_.buffer_size();
+	}
+
+	/** @} */
+
 	/** Reset the connection when it is closed. */
 	void reset_at_end() noexcept
 	{
@@ -211,6 +245,7 @@ class stream_base {
 
     private:
 	friend class ktcp::borrowed_bytes;
+	friend class ktcp::buffer;
 	friend class stream_operation;
 
 	outcome attempt(stream_operation &op) noexcept;
@@ -264,7 +299,7 @@ class stream_base {
 		return outcome;
 	}
 
-	static constexpr unsigned int many_borrowers = 63;
+	static constexpr unsigned int many_borrowers = UINT16_MAX;
 
 	void lend() noexcept
 	{
@@ -336,7 +371,7 @@ class stream_base {
 	}
 	const bool outgoing_ : 1; /* its lock is not the one that a turn in softirq holds */
 	bool reset_at_end_ : 1 = false;
-	std::uint8_t borrowers_ : 6 = 0; /* holders of read bytes; 63 are many, and stay many */
+	std::uint16_t borrowers_ = 0; /* holders of buffers; many_borrowers stay as many */
 };
 
 inline bool stream_operation::await_ready() noexcept

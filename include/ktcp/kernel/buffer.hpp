@@ -56,14 +56,16 @@ class buffer {
 			&cache);
 	}
 
-	/** One buffer of @p pool, which must outlive it. Errors: ENOMEM. */
-	static result<buffer> from(page_pool &pool, gfp flags = gfp::kernel) noexcept
+	/**
+	 * One buffer of @p pool, which must outlive it. It is a page_pool, or lends that one's and counts them.
+	 * Errors: ENOMEM.
+	 */
+	template <class Pool>
+	static result<buffer> from(Pool &pool, gfp flags = gfp::kernel) noexcept
 	{
 		return owning(
 			pool.get(flags), pool.buffer_size(),
-			[](buffer &self) {
-				static_cast<page_pool *>(self.origin_)->put(self.data_);
-			},
+			[](buffer &self) { static_cast<Pool *>(self.origin_)->put(self.data_); },
 			&pool);
 	}
 

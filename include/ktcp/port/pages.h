@@ -53,6 +53,8 @@ void ktcp_page_pool_put(struct ktcp_page_pool *pool, void *buffer);
 struct ktcp_page_pool_stats {
 	unsigned long long bytes; /* of all its buffers just now */
 	unsigned long long refused; /* how often ktcp_page_pool_get() found the pool at its most */
+	unsigned long long buffers; /* how many they are, … */
+	unsigned long long most; /* … and how many they may be */
 };
 
 /** ktcp_page_pool_count() - of a pool. Context: any. */

@@ -370,7 +370,8 @@ void *fake_port::page_pool_get(ktcp_page_pool *pool, ktcp_gfp)
 
 struct ktcp_page_pool_stats fake_port::page_pool_count(const ktcp_page_pool *pool)
 {
-	return { pool->buffers.size() * pool->size, pool->refused };
+	return { pool->buffers.size() * pool->size, pool->refused, pool->buffers.size(),
+		 pool->most ? pool->most / pool->size : SIZE_MAX };
 }
 
 void fake_port::page_pool_put(ktcp_page_pool *pool, void *buffer)

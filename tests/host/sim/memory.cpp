@@ -289,8 +289,10 @@ void *ktcp_page_pool_get(struct ktcp_page_pool *pool, enum ktcp_gfp gfp)
 
 void ktcp_page_pool_count(const struct ktcp_page_pool *pool, struct ktcp_page_pool_stats *to)
 {
-	*to = { pool->size * static_cast<unsigned int>(pool->buffers),
-		static_cast<unsigned int>(pool->refused) };
+	const auto buffers = static_cast<unsigned int>(pool->buffers);
+
+	*to = { pool->size * buffers, static_cast<unsigned int>(pool->refused), buffers,
+		pool->most ? pool->most / pool->size : SIZE_MAX };
 }
 
 void ktcp_page_pool_put(struct ktcp_page_pool *pool, void *buffer)

@@ -81,7 +81,8 @@ TEST_F(server_files_test, numbers_one_a_line)
 				      "refused_rate 0\n"
 				      "refused_proxy 0\n"
 				      "timed_out_idle 0\n"
-				      "timed_out_write 0\n");
+				      "timed_out_write 0\n"
+				      "refused_share 0\n");
 	Mock::VerifyAndClearExpectations(&port);
 	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(Return(0));
 	port.fake.announce(raw, KTCP_SOCK_READABLE);

@@ -55,7 +55,8 @@ TEST_F(server_test, stops_in_this_order)
 	/* … the files, which showed whom it waited for … */
 	EXPECT_CALL(port, proc_rmdir(NotNull()));
 	/* … and the lights. */
-	EXPECT_CALL(port, kfree(NotNull())).Times(3); /* the shards, and their list */
+	/* the shards, their list, and the shares of buffers */
+	EXPECT_CALL(port, kfree(NotNull())).Times(4);
 	EXPECT_CALL(port, destroy_workqueue(control));
 	EXPECT_CALL(port, destroy_workqueue(sleepers));
 	EXPECT_CALL(port, destroy_workqueue(queue));

@@ -93,7 +93,8 @@ TEST_F(server_test, starts_in_this_order)
 	{
 		InSequence order;
 
-		EXPECT_CALL(port, kmalloc(_, KTCP_GFP_KERNEL)).Times(1 + 1 + 2); /* two shards */
+		/* The server, the shares of buffers, and two shards. */
+		EXPECT_CALL(port, kmalloc(_, KTCP_GFP_KERNEL)).Times(1 + 1 + 1 + 2);
 		EXPECT_CALL(port, kmem_cache_create("unit_session",
 						    ktcp::event_driven::table.session_size));
 		EXPECT_CALL(port, page_pool_create(16384, 0));

@@ -23,8 +23,8 @@ TEST(statistics, begin_at_zero)
 	EXPECT_EQ(numbers.accepted + numbers.active + numbers.refused_full +
 			  numbers.refused_source + numbers.refused_memory + numbers.refused_taken +
 			  numbers.refused_denied + numbers.refused_rate + numbers.refused_proxy +
-			  numbers.closed + numbers.timed_out + numbers.stopped +
-			  numbers.relistened + numbers.moved.bytes_in + numbers.moved.bytes_out +
-			  numbers.moved.turns + numbers.moved.exhausted,
+			  numbers.refused_share + numbers.closed + numbers.timed_out +
+			  numbers.stopped + numbers.relistened + numbers.moved.bytes_in +
+			  numbers.moved.bytes_out + numbers.moved.turns + numbers.moved.exhausted,
 		  0u);
 }

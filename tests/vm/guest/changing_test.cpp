@@ -149,7 +149,7 @@ TEST_P(changing, the_memory_of_buffers)
 		for (std::size_t i = 0; i < count; ++i)
 			peers.emplace_back(options{ .receive_buffer = 4096, .send_buffer = 4096 });
 		send_until_all_blocked(peers);
-		return statistic("refused_buffers");
+		return statistic("refused_share");
 	};
 	EXPECT_EQ(refused_with(100), 0);
 	change("buffer_mb", 1);

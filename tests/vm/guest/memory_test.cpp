@@ -18,10 +18,11 @@ namespace
 // echo.
 class stalled {
     public:
-	explicit stalled(std::size_t count)
+	explicit stalled(std::size_t count, const std::string &address = "::1")
 	{
 		for (std::size_t i = 0; i < count; ++i)
-			peers_.emplace_back(options{ .receive_buffer = 4096, .send_buffer = 4096 });
+			peers_.emplace_back(options{
+				.address = address, .receive_buffer = 4096, .send_buffer = 4096 });
 		send_until_all_blocked(peers_);
 	}
 
@@ -57,16 +58,20 @@ FOR_EVERY_MODEL(memory);
 
 TEST_P(memory, buffers_have_a_bound_and_connections_beyond_it_are_ended)
 {
-	constexpr long most = 1 << 20;
+	constexpr long most = 1 << 20, share = most / 16384 * 7 / 16;
 	load_model("buffer_mb=1");
 	{
 		const stalled peers(100);
-		EXPECT_GT(statistics()["refused_buffers"], 0);
+		EXPECT_GT(statistics()["refused_share"], 0);
 		EXPECT_LE(statistics()["buffer_bytes"], most);
-		EXPECT_GE(statistics()["buffer_bytes"], most / 2);
-		// Those that have one keep it; the others were ended.
-		EXPECT_LE(statistics()["active"], most / 16384);
-		EXPECT_GE(statistics()["active"], most / 16384 / 2);
+		// Those of its share keep theirs; the others were ended.
+		const long kept = statistics()["active"];
+		EXPECT_LE(kept, share);
+		EXPECT_GE(kept, share / 2);
+		const stalled others(4, "127.0.0.1");
+		EXPECT_EQ(statistics()["active"], kept + 4) << "another source has a share, too";
+		EXPECT_EQ(statistics()["refused_buffers"], 0);
+		EXPECT_LE(statistics()["buffer_bytes"], most);
 	}
 	expect_service();
 	EXPECT_LE(statistics()["buffer_bytes"], most);

@@ -195,8 +195,10 @@ void ktcp_page_pool_put(struct ktcp_page_pool *pool, void *buffer)
 
 void ktcp_page_pool_count(const struct ktcp_page_pool *pool, struct ktcp_page_pool_stats *to)
 {
-	to->bytes = (unsigned long long)atomic_long_read(&pool->held) << (PAGE_SHIFT + pool->order);
+	to->buffers = atomic_long_read(&pool->held);
+	to->bytes = to->buffers << (PAGE_SHIFT + pool->order);
 	to->refused = atomic_long_read(&pool->refused);
+	to->most = READ_ONCE(pool->most);
 }
 
 void ktcp_put_page(struct page *page)

@@ -58,5 +58,5 @@ void ktcp_page_pool_put(struct ktcp_page_pool *pool, void *buffer)
 
 void ktcp_page_pool_count(const struct ktcp_page_pool *pool, struct ktcp_page_pool_stats *to)
 {
-	*to = { pool->held, pool->refused };
+	*to = { pool->held, pool->refused, pool->held / pool->size, pool->most / pool->size };
 }

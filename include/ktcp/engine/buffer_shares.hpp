@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * How many of a pool's buffers each source's connections hold while they wait, and how many they may.
+ *
+ * @code
+ * ktcp::buffer_shares shares;			// KTCP_TRY(shares.make())
+ * if (!shares.take(peer, 1, pool))		// it waits with a buffer …
+ *	...
+ * shares.give_back(peer, 1);			// … and goes on
+ * @endcode
+ *
+ * A source may hold as many buffers as are free, and an eighth of all is for turns that give theirs back. So
+ * one source has 7/16 of them at most, and of n sources that take what they can each has 7/8 / (n + 1). As much
+ * as one of them has is left for others. Precedent: dynamic thresholds of switches (Choudhury and Hahne, 1998).
+ *
+ * A turn in softirq counts, so there is no lock, and no memory for each source. A source has a place in each of
+ * four rows, and its number is the least of the four (a count-min sketch). Another source may have one of the
+ * places, too. Beside a thousand sources with their whole share, one in fifty has no place of its own.
+ */
+#ifndef KTCP_ENGINE_BUFFER_SHARES_HPP
+#define KTCP_ENGINE_BUFFER_SHARES_HPP
+
+#include <algorithm>
+#include <climits>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+
+#include <ktcp/base/atomic.hpp>
+#include <ktcp/base/result.hpp>
+#include <ktcp/kernel/memory.hpp>
+#include <ktcp/net/endpoint.hpp>
+#include <ktcp/net/source_key.hpp>
+#include <ktcp/port/random.h>
+
+namespace ktcp
+{
+
+/** Of one server. Any context, but for what says otherwise. Sources are told apart as net/source_key.hpp says. */
+class buffer_shares {
+    public:
+	buffer_shares() noexcept = default;
+	buffer_shares(const buffer_shares &) = delete;
+	buffer_shares &operator=(const buffer_shares &) = delete;
+
+	~buffer_shares()
+	{
+		ktcp_kfree(counts_);
+	}
+
+	/** Before the first take(). Process context. Errors: ENOMEM. */
+	result<void> make() noexcept
+	{
+		auto *const made = static_cast<counter *>(
+			ktcp_kmalloc(rows * places * sizeof(counter), KTCP_GFP_KERNEL));
+
+		if (!made)
+			return errc::enomem;
+		for (std::size_t i = 0; i < rows * places; i++)
+			new (made + i) counter;
+		counts_ = made;
+		return {};
+	}
+
+	/**
+	 * The source of @p peer holds so many buffers more, which it got before. Return: false if it may not,
+	 * and then they are not counted.
+	 */
+	bool take(const endpoint &peer, unsigned int buffers, const page_pool &from) noexcept
+	{
+		/* Relaxed, as all of them: they count and nothing else. Each adds before it looks, so two that take
+		 * the last one at once may both fail, and never both have it. */
+		unsigned int holds = UINT_MAX;
+
+		for_each_place(peer, [&](counter &each) {
+			holds = std::min(holds,
+					 each.number.fetch_add(buffers, memory_order_relaxed) +
+						 buffers);
+		});
+
+		const auto pool = from.count();
+
+		if (pool.buffers + pool.most / 8 + holds <= pool.most)
+			return true;
+		give_back(peer, buffers);
+		return false;
+	}
+
+	/** It holds so many of them no more. */
+	void give_back(const endpoint &peer, unsigned int buffers) noexcept
+	{
+		for_each_place(peer, [&](counter &each) {
+			each.number.fetch_sub(buffers, memory_order_relaxed);
+		});
+	}
+
+    private:
+	/* 32 KiB. */
+	static constexpr std::size_t rows = 4, places = 2048;
+
+	struct counter {
+		atomic<std::uint32_t> number = 0;
+	};
+
+	template <class Each>
+	void for_each_place(const endpoint &peer, Each each) noexcept
+	{
+		const source_key key = source_key::of(peer);
+
+		for (std::size_t row = 0; row < rows; row++)
+			each(counts_[row * places + key.hash(secrets_[row]) % places]);
+	}
+
+	counter *counts_ = nullptr;
+	const std::uint32_t secrets_[rows] = { ktcp_random_u32(), ktcp_random_u32(),
+					       ktcp_random_u32(), ktcp_random_u32() };
+};
+
+} // namespace ktcp
+
+#endif
