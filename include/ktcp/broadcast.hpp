@@ -11,6 +11,8 @@
  *
  * while (auto next = co_await inbox.receive())
  *	KTCP_CO_CHECK(co_await peer.write(*next));
+ * ...
+ * room.send(peer, words("hello"));		// each has it, or misses it
  * @endcode
  *
  * It never waits: a subscriber whose channel is full misses the value.
@@ -22,6 +24,8 @@
 
 #include <ktcp/base/list.hpp>
 #include <ktcp/channel.hpp>
+#include <ktcp/connection.hpp>
+#include <ktcp/engine/wait.hpp>
 #include <ktcp/kernel/sync.hpp>
 
 namespace ktcp
@@ -41,21 +45,45 @@ class broadcast {
 	broadcast &operator=(const broadcast &) = delete;
 
 	/**
-	 * Send @p value to each subscriber. Returns how many missed it.
-	 * Context: process or softirq, also under a spin_guarded lock. Cost: a channel's send() for each, under one lock, with
-	 * bottom halves off.
+	 * Send @p value to each subscriber, from code that is no handler. Returns how many missed it.
+	 * Context: process or softirq, also under a spin_guarded lock. Cost: a channel's send() for each, under
+	 * one lock, with bottom halves off.
 	 */
 	std::size_t send(const T &value) noexcept
 	{
-		auto held = places_.lock();
-		std::size_t missed = 0;
+		return send_to_all(value).missed;
+	}
 
-		for (const place &each : *held)
-			missed += !each.to.send(value);
+	/**
+	 * The same from a handler. Each subscriber is an operation of its turn's share. So a member of a large
+	 * room goes on behind the other connections of its CPU, and keeps them waiting for one value at most.
+	 * @param by  its coroutine sends.
+	 */
+	std::size_t send(connection &by, const T &value) noexcept
+	{
+		const auto [subscribers, missed] = send_to_all(value);
+
+		detail::wait::charge(by, subscribers);
 		return missed;
 	}
 
     private:
+	struct count {
+		std::size_t subscribers = 0, missed = 0;
+	};
+
+	count send_to_all(const T &value) noexcept
+	{
+		auto held = places_.lock();
+		count all;
+
+		for (const place &each : *held) {
+			all.subscribers++;
+			all.missed += !each.to.send(value);
+		}
+		return all;
+	}
+
 	struct place {
 		typename channel<T>::sender to;
 		list_node node;

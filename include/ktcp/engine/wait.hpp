@@ -64,6 +64,12 @@ class wait : public timer {
 		return by.sources();
 	}
 
+	/* So many operations are part of the turn's share, although none of them was awaited. */
+	static void charge(connection &by, std::size_t operations) noexcept
+	{
+		by.charge_operations(operations);
+	}
+
 	/* Have a task run that tells a joint of its end. It needs has_room(). */
 	template <class T>
 	static void begin(connection &by, basic_task<T> &task, joint &whom, waiter &start) noexcept

@@ -2,6 +2,7 @@
 /* ktcp/broadcast.hpp: values to all who listen. */
 #include <ktcp/broadcast.hpp>
 
+#include <list>
 #include <memory>
 #include <string>
 
@@ -65,4 +66,28 @@ TEST_F(broadcast_test, one_that_left_gets_none)
 	EXPECT_EQ(one.use_count(), 1);
 	EXPECT_EQ(room.send(one), 0u);
 	EXPECT_EQ(one.use_count(), 1);
+}
+
+/* A member of a large room goes on behind the others of its CPU, and does not send once more before. */
+TEST_F(broadcast_test, a_handler_pays_for_each_subscriber)
+{
+	constexpr unsigned int subscribers = 200; /* a turn has 64 operations */
+	unsigned int sent = 0;
+
+	serve([this, &sent](ktcp::connection &peer) -> task {
+		auto inbox = ktcp::channel<value>::create(peer, 1);
+		std::list<broadcast::subscription> all;
+
+		for (unsigned int i = 0; i < subscribers; i++)
+			all.emplace_back(room, *inbox);
+		for (sent = 0; sent < 5; sent++) {
+			EXPECT_EQ(room.send(peer, std::make_shared<int>(1)), subscribers - 1);
+			static_cast<void>(co_await inbox->receive());
+		}
+	});
+	for (unsigned int turn = 0; turn < 5; turn++) {
+		EXPECT_EQ(peer->advance(), progress::yielded);
+		EXPECT_EQ(sent, turn) << "one a turn";
+	}
+	EXPECT_EQ(peer->advance(), progress::finished);
 }

@@ -57,7 +57,7 @@ struct handler {
 		of.to.status(number && *number < 100 ? 204 : 404);
 		if (of.to.status() == 204) {
 			(*all->notes.lock())[*number] = note(body);
-			static_cast<void>(all->changes.send(*number));
+			static_cast<void>(all->changes.send(of.asked.peer(), *number));
 		}
 		co_return ktcp::result<void>();
 	}

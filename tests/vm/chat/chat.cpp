@@ -16,7 +16,7 @@ using inbox = ktcp::channel<words>;
 ktcp::task listen(ktcp::connection &peer, room &all)
 {
 	while (auto said = co_await peer.read_line(128))
-		static_cast<void>(all.send(words(*said)));
+		static_cast<void>(all.send(peer, words(*said)));
 }
 
 ktcp::task deliver(ktcp::connection &peer, inbox &from)
