@@ -29,8 +29,8 @@
  *		backend.keep(10'000);	// for the next one
  * @endcode
  *
- * The server keeps up to 64, which end at the latest with it. One is taken only if it shows no byte, no FIN
- * and no reset. Bytes on their way do not show: a target may say something of its own and close. So the
+ * The server keeps up to 64, which end at the latest with it. One is taken only if it shows no byte, also none
+ * that came before its time, no FIN and no reset. Bytes on their way do not show: a target may say something of its own and close. So the
  * first bytes need not be the answer, and a target that died in silence says nothing. within() bounds the
  * wait.
  *
@@ -112,7 +112,8 @@ class [[nodiscard]] outgoing {
 	 * options of its own is never kept. The server keeps 64, which count no more towards max_outgoing. One
 	 * more takes the place of one that has ended, or of the oldest.
 	 *
-	 * @param ms  milliseconds that it is kept for, at most. Less than the target keeps an idle connection.
+	 * @param ms  milliseconds that it is kept for, at most, and a suspend counts, too. Less than the target
+	 *            keeps an idle connection.
 	 */
 	void keep(unsigned int ms) noexcept
 	{

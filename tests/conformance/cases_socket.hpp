@@ -23,6 +23,7 @@
 	X(socket_carries_all_bytes_both_ways)      \
 	X(socket_recv_writes_only_received_bytes)  \
 	X(socket_readable_tells_when_to_recv)      \
+	X(socket_is_clean_until_something_comes)   \
 	X(socket_send_stops_and_goes_on)           \
 	X(socket_sends_pages_as_they_were)         \
 	X(socket_wait_times_out)                   \
@@ -267,6 +268,24 @@ inline void socket_readable_tells_when_to_recv(context &context)
 	KTCP_CHECK_EQ(ktcp_sock_shutdown(both->client.raw(), KTCP_SHUT_WR), 0);
 	KTCP_CHECK_EQ(ktcp_sock_wait(both->server.raw(), KTCP_SOCK_READABLE, patience_ms), 0);
 	KTCP_CHECK(ktcp_sock_readable(both->server.raw()));
+}
+
+inline void socket_is_clean_until_something_comes(context &context)
+{
+	box<pair> both;
+	char byte;
+
+	KTCP_REQUIRE(both);
+	KTCP_REQUIRE_EQ(both->connect(), 0);
+	KTCP_CHECK(ktcp_sock_is_clean(both->server.raw()));
+	KTCP_CHECK_EQ(ktcp_sock_send(both->client.raw(), "a", 1, 0), 1);
+	KTCP_CHECK_EQ(ktcp_sock_wait(both->server.raw(), KTCP_SOCK_READABLE, patience_ms), 0);
+	KTCP_CHECK(!ktcp_sock_is_clean(both->server.raw()));
+	KTCP_CHECK_EQ(ktcp_sock_recv(both->server.raw(), &byte, 1), 1);
+	KTCP_CHECK(ktcp_sock_is_clean(both->server.raw()));
+	KTCP_CHECK_EQ(ktcp_sock_shutdown(both->client.raw(), KTCP_SHUT_WR), 0);
+	KTCP_CHECK_EQ(ktcp_sock_wait(both->server.raw(), KTCP_SOCK_READABLE, patience_ms), 0);
+	KTCP_CHECK(!ktcp_sock_is_clean(both->server.raw()));
 }
 
 /* A buffer may be put as soon as it was taken; the pool's next one is another's. */

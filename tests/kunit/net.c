@@ -153,6 +153,19 @@ int ktcp_kunit_send_urgent(struct socket *sock, const void *byte)
 	return kernel_sendmsg(sock, &message, &part, 1, 1);
 }
 
+int ktcp_kunit_send_out_of_order(struct socket *sock)
+{
+	struct tcp_sock *tp = tcp_sk(sock->sk);
+	struct msghdr message = { .msg_flags = MSG_NOSIGNAL };
+	struct kvec part = { .iov_base = "x", .iov_len = 1 };
+
+	/* A place in the sequence that no packet has. */
+	lock_sock(sock->sk);
+	WRITE_ONCE(tp->write_seq, tp->write_seq + 1);
+	release_sock(sock->sk);
+	return kernel_sendmsg(sock, &message, &part, 1, 1);
+}
+
 bool ktcp_kunit_has_nodelay(struct socket *sock)
 {
 	return tcp_sk(sock->sk)->nonagle & TCP_NAGLE_OFF;

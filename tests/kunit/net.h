@@ -39,6 +39,9 @@ bool ktcp_kunit_peer_has_all(struct socket *sock);
 /* Send one byte with MSG_OOB, which the boundary does not offer. */
 int ktcp_kunit_send_urgent(struct socket *sock, const void *byte);
 
+/* Send one byte, and lose the one before it: it stays out of order with the peer. */
+int ktcp_kunit_send_out_of_order(struct socket *sock);
+
 /* Is TCP_NODELAY, SO_KEEPALIVE set? */
 bool ktcp_kunit_has_nodelay(struct socket *sock);
 bool ktcp_kunit_has_keepalive(struct socket *sock);

@@ -491,6 +491,26 @@ void urgent_and_not_in_line(ktcp_test::context &context)
 	KTCP_CHECK(received(made->server, 2) == 2);
 }
 
+/* It has nothing to be read, and is not as a new one. */
+void out_of_order(ktcp_test::context &context)
+{
+	auto made = connected();
+
+	KTCP_CHECK(made);
+	if (!made)
+		return;
+	KTCP_CHECK(made->server.is_clean());
+	KTCP_CHECK(ktcp_kunit_send_out_of_order(made->client.raw()) == 1);
+
+	unsigned int left_ms = patience_ms;
+
+	for (; made->server.is_clean() && left_ms; left_ms--)
+		ktcp_msleep(1);
+	KTCP_CHECK(!made->server.is_clean());
+	KTCP_CHECK(!made->server.readable());
+	made->client.abort();
+}
+
 void inherited(ktcp_test::context &context)
 {
 	auto listener = ktcp::socket::create(family::inet6);
@@ -749,6 +769,8 @@ KTCP_SUITE(socket, { "both ends know both addresses", KTCP_CASE(addresses) },
 	   { "closed sockets let their namespace go", KTCP_CASE(namespaces) },
 	   { "an urgent byte stays in the stream with oobinline", KTCP_CASE(urgent) },
 	   { "an urgent byte is left out without", KTCP_CASE(urgent_and_not_in_line) },
+	   { "a byte out of order is no byte, and leaves no clean connection",
+	     KTCP_CASE(out_of_order) },
 	   { "a connection inherits its listener's options", KTCP_CASE(inherited) },
 	   { "a connection reset before it is accepted has a peer", KTCP_CASE(reset_before_accept) },
 	   { "a peer on this machine is known to be", KTCP_CASE(local_peers_are_known) },

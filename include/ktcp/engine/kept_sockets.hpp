@@ -11,6 +11,9 @@
  * No callback tells of what happens to a kept socket. It is looked at when it is taken: bytes, a FIN and a
  * reset are each a reason to close it. A work item closes the others when their time is over, and with them
  * those that have ended.
+ *
+ * The time is ktcp_boottime_ms()'s, since the peer's server counts on while this machine sleeps. The work item's
+ * timer does not. So none is taken whose time is over, and the work item may close it later.
  */
 #ifndef KTCP_ENGINE_KEPT_SOCKETS_HPP
 #define KTCP_ENGINE_KEPT_SOCKETS_HPP
@@ -69,7 +72,8 @@ class kept_sockets {
 			if (held->count == most)
 				gone = remove(*held, least(*held));
 
-			auto &made = *::new (memory) entry(std::move(one), to, ktcp_now_ms() + ms);
+			auto &made = *::new (memory)
+					     entry(std::move(one), to, ktcp_boottime_ms() + ms);
 
 			held->sockets.push_back(made);
 			held->count++;
@@ -80,14 +84,16 @@ class kept_sockets {
 		return true;
 	}
 
-	/* The one to @to that was kept last; no socket: there is none. It may have ended meanwhile. */
+	/* The one to @to that was kept last, and its time is not over; no socket: there is none. It may have
+	 * ended meanwhile. */
 	ktcp::socket take(const endpoint &to) noexcept
 	{
+		const std::uint64_t now = ktcp_boottime_ms();
 		auto held = all_.lock();
 		entry *found = nullptr;
 
 		for (entry &each : held->sockets)
-			if (each.to == to)
+			if (each.to == to && each.until_ms > now)
 				found = &each;
 		return found ? remove(*held, *found) : ktcp::socket();
 	}
@@ -115,14 +121,15 @@ class kept_sockets {
 	struct state {
 		list<entry, &entry::node> sockets; /* in the order in which they were kept */
 		unsigned int count = 0;
-		std::uint64_t looks_at = UINT64_MAX; /* when work_ is to run */
+		std::uint64_t looks_at =
+			UINT64_MAX; /* when work_ is to run, of ktcp_boottime_ms() */
 	};
 
 	/* Of some: the first that has ended or has a byte, or else the oldest. */
 	static entry &least(state &held) noexcept
 	{
 		for (entry &each : held.sockets)
-			if (each.socket.readable())
+			if (!each.socket.is_clean())
 				return each;
 		return *held.sockets.begin();
 	}
@@ -143,7 +150,7 @@ class kept_sockets {
 		if (when_ms >= held.looks_at)
 			return;
 
-		const std::uint64_t now = ktcp_now_ms();
+		const std::uint64_t now = ktcp_boottime_ms();
 
 		held.looks_at = when_ms;
 		work_.queue_in(*queue_,
@@ -160,7 +167,7 @@ class kept_sockets {
 				auto held = all_.lock();
 
 				for (entry &each : held->sockets)
-					if (each.until_ms <= ms || each.socket.readable()) {
+					if (each.until_ms <= ms || !each.socket.is_clean()) {
 						over = remove(*held, each);
 						break;
 					}
@@ -178,7 +185,7 @@ class kept_sockets {
 
 			held->looks_at = UINT64_MAX;
 		}
-		close_until(ktcp_now_ms());
+		close_until(ktcp_boottime_ms());
 
 		auto held = all_.lock();
 

@@ -144,7 +144,7 @@ class outgoing_stream : public second_stream, ktcp_sock_hook {
 		room.closing(open_);
 		if (socket()) {
 			const bool whole = keep_ms_ && is_plain() && !is_reset_at_end() &&
-					   is_quiet() && !readable();
+					   is_quiet() && is_clean();
 
 			::ktcp_sock_unhook(socket().raw(), this);
 			drop_kept();
@@ -222,7 +222,7 @@ inline bool outgoing_stream::reuse() noexcept
 {
 	while (how_.reuse && is_plain() && (socket() = room_.kept.take(to_))) {
 		::ktcp_sock_hook(socket().raw(), this);
-		if (!socket().readable()) {
+		if (socket().is_clean()) {
 			reused_ = true;
 			return true;
 		}

@@ -191,7 +191,13 @@ class stream_base {
 		return kept_ || socket_.readable();
 	}
 
-	/** Does a coroutine still hold bytes that it read? */
+	/** Has nothing come that no read has taken? */
+	bool is_clean() const noexcept
+	{
+		return !kept_ && socket_.is_clean();
+	}
+
+	/** Does a coroutine still hold bytes that it read, or a buffer of its own? */
 	bool has_lent() const noexcept
 	{
 		return borrowers_;

@@ -281,6 +281,12 @@ class socket {
 		return ktcp_sock_readable(socket_);
 	}
 
+	/** As ktcp_sock_is_clean(). Any context. */
+	bool is_clean() const noexcept
+	{
+		return ktcp_sock_is_clean(socket_);
+	}
+
 	/**
 	 * Receive up to @p into.size() bytes, without waiting; 0 at the end of the stream.
 	 * Errors: EAGAIN (nothing yet), ECONNRESET, ETIMEDOUT …

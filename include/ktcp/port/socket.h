@@ -147,6 +147,14 @@ int ktcp_sock_connected(struct socket *sock);
 bool ktcp_sock_readable(const struct socket *sock);
 
 /**
+ * ktcp_sock_is_clean() - may a new exchange begin on this connection? Only if nothing has come behind the last
+ * one: no byte, in its place or before its time (out_of_order_queue), no end and no error.
+ * Return: false if something has. User space does not see bytes that are out of order.
+ * Context: any.
+ */
+bool ktcp_sock_is_clean(const struct socket *sock);
+
+/**
  * ktcp_sock_recv() - receive what is there, without waiting, by tcp_read_sock(); an urgent byte
  * is passed over, by tcp_recvmsg().
  * @buffer: at least @size bytes; only as many as are returned have been written.

@@ -12,10 +12,17 @@ struct ktcp_exact_timer;
 
 /**
  * ktcp_now_ms() - milliseconds since boot, as coarse as the kernel's tick (1 to
- * 10 ms) and as cheap as reading a variable. Never 0.
+ * 10 ms) and as cheap as reading a variable. Those of a suspend are not among them. Never 0.
  * Context: any.
  */
 uint64_t ktcp_now_ms(void);
+
+/**
+ * ktcp_boottime_ms() - the same with the time in which the machine was suspended (CLOCK_BOOTTIME), and exact. For
+ * what a peer on another machine counts by its own clock. Never 0.
+ * Context: any.
+ */
+uint64_t ktcp_boottime_ms(void);
 
 /** ktcp_real_seconds() - seconds since 1970, UTC, as ktime_get_real_seconds(). Context: any. */
 uint64_t ktcp_real_seconds(void);

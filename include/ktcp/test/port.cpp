@@ -253,6 +253,11 @@ bool ktcp_sock_readable(const struct socket *sock)
 	return sock->seems_readable || sock->error || !sock->arriving.empty();
 }
 
+bool ktcp_sock_is_clean(const struct socket *sock)
+{
+	return !ktcp_sock_readable(sock);
+}
+
 long ktcp_sock_recv(struct socket *sock, void *buffer, size_t size)
 {
 	if (sock->arriving.empty())
@@ -370,6 +375,11 @@ void ktcp_sock_release(struct socket *sock)
 /* ---- time, chance, the log ------------------------------------------------------------------- */
 
 uint64_t ktcp_now_ms(void)
+{
+	return ktcp::test::machine.now_ms;
+}
+
+uint64_t ktcp_boottime_ms(void)
 {
 	return ktcp::test::machine.now_ms;
 }

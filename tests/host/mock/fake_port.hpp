@@ -243,6 +243,8 @@ class fake_port {
 	std::map<std::string, std::uint32_t> devices;
 	/** The result of ktcp_now_ms(). */
 	std::uint64_t now = 1000;
+	/** How much larger that of ktcp_boottime_ms() is. */
+	std::uint64_t suspended_ms = 0;
 	/** The result of ktcp_turns_clock(). */
 	std::uint64_t clock_ns = 1'000'000'000;
 	/** Locks that switched interrupts off. */

@@ -161,6 +161,9 @@ void basic_mock_port<One>::fall_back_to_fake()
 	ON_CALL(*this, nr_cpus).WillByDefault(Return(2));
 	ON_CALL(*this, next_online_cpu).WillByDefault([](int cpu, bool) { return (cpu + 1) % 4; });
 	ON_CALL(*this, sock_readable).WillByDefault(Return(true));
+	ON_CALL(*this, sock_is_clean).WillByDefault([this](const ::socket *sock) {
+		return !sock_readable(sock);
+	});
 	ON_CALL(*this, sock_softirq_recv).WillByDefault(Return(-EAGAIN));
 	ON_CALL(*this, sock_softirq_send)
 		.WillByDefault([](::socket *, const void *, std::size_t size, auto...) {
@@ -170,6 +173,7 @@ void basic_mock_port<One>::fall_back_to_fake()
 	ON_CALL(*this, kthread_most).WillByDefault(Return(16384));
 	ON_CALL(*this, kthread_should_stop).WillByDefault([this] { return fake.should_stop; });
 	ON_CALL(*this, now_ms).WillByDefault([this] { return fake.now; });
+	ON_CALL(*this, boottime_ms).WillByDefault([this] { return fake.now + fake.suspended_ms; });
 	ON_CALL(*this, msleep).WillByDefault([this](unsigned int ms) { fake.advance_ms(ms); });
 	/* Where a test expects one, that comes before this. */
 	EXPECT_CALL(*this, warn).Times(0);
@@ -557,6 +561,11 @@ uint64_t ktcp_now_ms()
 	return port().now_ms();
 }
 
+uint64_t ktcp_boottime_ms()
+{
+	return port().boottime_ms();
+}
+
 uint64_t ktcp_real_seconds()
 {
 	return port().fake.real_seconds;
@@ -690,6 +699,11 @@ bool ktcp_sock_listening(const struct socket *sock)
 bool ktcp_sock_readable(const struct socket *sock)
 {
 	return port().sock_readable(sock);
+}
+
+bool ktcp_sock_is_clean(const struct socket *sock)
+{
+	return port().sock_is_clean(sock);
 }
 
 long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned int flags)

@@ -183,6 +183,7 @@ class basic_mock_port {
 
 	/* time.h */
 	MOCK_METHOD(std::uint64_t, now_ms, ());
+	MOCK_METHOD(std::uint64_t, boottime_ms, ());
 	MOCK_METHOD(void, msleep, (unsigned int ms));
 
 	/* socket.h */
@@ -195,6 +196,7 @@ class basic_mock_port {
 	MOCK_METHOD(int, sock_connected, (::socket * sock));
 	MOCK_METHOD(bool, sock_listening, (const ::socket *sock));
 	MOCK_METHOD(bool, sock_readable, (const ::socket *sock));
+	MOCK_METHOD(bool, sock_is_clean, (const ::socket *sock));
 	MOCK_METHOD(long, sock_recv, (::socket * sock, void *buffer, std::size_t size));
 	MOCK_METHOD(long, sock_send,
 		    (::socket * sock, const void *data, std::size_t size, unsigned int flags));

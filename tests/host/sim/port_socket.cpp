@@ -230,6 +230,11 @@ bool ktcp_sock_readable(const struct socket *sock)
 	return k.net->readable(*sock->sk);
 }
 
+bool ktcp_sock_is_clean(const struct socket *sock)
+{
+	return !ktcp_sock_readable(sock); /* its bytes come in their order */
+}
+
 long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned int flags)
 {
 	locked_call c(sock, "ktcp_sock_send");

@@ -17,6 +17,11 @@ uint64_t ktcp_now_ms(void)
 }
 
 /* The simulation begins at the start of 2024. */
+uint64_t ktcp_boottime_ms(void)
+{
+	return kernel::now("ktcp_boottime_ms").now_ms(); /* it never sleeps */
+}
+
 uint64_t ktcp_real_seconds(void)
 {
 	return 1704067200 + kernel::now("ktcp_real_seconds").now_ms() / 1000;

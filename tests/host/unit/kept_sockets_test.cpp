@@ -133,6 +133,37 @@ TEST_F(kept, closes_those_whose_time_is_over)
 	EXPECT_EQ(take(1), longest);
 }
 
+/* The timer of the work item does not count a suspend, and the target does. */
+TEST_F(kept, gives_none_whose_time_is_over_by_the_clock_of_its_target)
+{
+	::socket *const long_kept = keep(1, 10000);
+
+	keep(1, 1000);
+	port.fake.suspended_ms = 5000;
+	EXPECT_EQ(take(1), long_kept);
+	EXPECT_EQ(take(1), nullptr);
+	EXPECT_CALL(port, sock_release(_)).Times(1);
+	port.fake.advance_ms(1001);
+	port.fake.run_all();
+	testing::Mock::VerifyAndClearExpectations(&port);
+}
+
+/* A byte that is out of order is in no queue that a read looks at. */
+TEST_F(kept, makes_room_by_one_with_a_byte_that_cannot_be_read_yet)
+{
+	::socket *unclean = nullptr;
+
+	for (unsigned int i = 0; i < ktcp::detail::kept_sockets::most; i++)
+		unclean = keep(1);
+	ON_CALL(port, sock_is_clean(_)).WillByDefault([&](const ::socket *raw) {
+		return raw != unclean;
+	});
+	EXPECT_CALL(port, sock_release(_)).Times(0);
+	EXPECT_CALL(port, sock_release(unclean)).Times(1);
+	keep(2);
+	testing::Mock::VerifyAndClearExpectations(&port);
+}
+
 TEST_F(kept, closes_all_at_the_end)
 {
 	keep(1);

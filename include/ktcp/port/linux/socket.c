@@ -360,6 +360,13 @@ bool ktcp_sock_readable(const struct socket *sock)
 	       READ_ONCE(sk->sk_shutdown);
 }
 
+/* Without the socket's lock. The first node alone says whether the tree is empty. */
+bool ktcp_sock_is_clean(const struct socket *sock)
+{
+	return !ktcp_sock_readable(sock) &&
+	       !READ_ONCE(tcp_sk(sock->sk)->out_of_order_queue.rb_node);
+}
+
 struct ktcp_reading {
 	char *buffer;
 	size_t room;

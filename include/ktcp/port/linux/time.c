@@ -3,6 +3,7 @@
 #include <linux/delay.h>
 #include <linux/hrtimer.h>
 #include <linux/jiffies.h>
+#include <linux/math64.h>
 #include <linux/preempt.h>
 #include <linux/processor.h>
 #include <linux/timekeeping.h>
@@ -12,6 +13,11 @@
 uint64_t ktcp_now_ms(void)
 {
 	return jiffies64_to_msecs(get_jiffies_64() - INITIAL_JIFFIES) + 1;
+}
+
+uint64_t ktcp_boottime_ms(void)
+{
+	return div_u64(ktime_get_boottime_ns(), NSEC_PER_MSEC) + 1;
 }
 
 uint64_t ktcp_real_seconds(void)

@@ -421,6 +421,13 @@ bool ktcp_sock_readable(const struct socket *)
 	return true; /* asking costs as much as trying */
 }
 
+bool ktcp_sock_is_clean(const struct socket *sock)
+{
+	pollfd there = { .fd = sock->fd, .events = POLLIN | POLLRDHUP, .revents = 0 };
+
+	return !sock->lost && poll(&there, 1, 0) == 0;
+}
+
 /* The error of a call, as it returns it. The system tells of a reset once, and then of an end of the stream. */
 static long told(const struct socket *sock, int error)
 {

@@ -21,6 +21,14 @@ uint64_t ktcp_now_ms(void)
 	return static_cast<uint64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1000000 + 1;
 }
 
+uint64_t ktcp_boottime_ms(void)
+{
+	timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return static_cast<uint64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1000000 + 1;
+}
+
 uint64_t ktcp_real_seconds(void)
 {
 	timespec now;
