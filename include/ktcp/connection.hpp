@@ -288,6 +288,7 @@ class connection : public strand, public stream {
 	outcome attempt_to_sleep(int &status) noexcept;
 	void look_at_sources() noexcept;
 	void try_seconds(unsigned int &resumes) noexcept;
+	bool try_without_share(std::coroutine_handle<> who) noexcept;
 	void let_seconds_go() noexcept;
 	bool settle() noexcept;
 
@@ -594,6 +595,18 @@ inline void connection::try_seconds(unsigned int &resumes) noexcept
 			run(resumes);
 		}
 	}
+}
+
+/* The operation of a stream's that this coroutine waits for. Is it over now? Then the coroutine may go on. */
+inline bool connection::try_without_share(std::coroutine_handle<> who) noexcept
+{
+	begin_one_more();
+	if (stream::try_of(who))
+		return true;
+	for (auto *each = second_streams(); each; each = each->next_one)
+		if (each->try_of(who))
+			return true;
+	return false;
 }
 
 /* At a turn's end: close those without a user, as far as this turn may. */

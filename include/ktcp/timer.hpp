@@ -176,7 +176,7 @@ class [[gnu::warn_unused]] within_task : public wait {
 /**
  * `co_await ktcp::within(peer, ms, peer.read())`: the operation's result, or its error ETIMEDOUT once
  * @p ms milliseconds are over. The coroutine goes on then. A write may have sent a part.
- * With 0 the operation is tried once.
+ * With 0 the operation is tried once, in the third turn at the latest.
  * @param operation  of a stream, an event or a channel, or sleep_for().
  * Errors: ETIMEDOUT, ENOMEM, and the operation's.
  */
@@ -189,7 +189,8 @@ template <detail::timed_operation Operation>
 
 /**
  * The same for a task. It is destroyed where it waits then, and its destructors have run when this
- * returns.
+ * returns. With 0 it has the rest of this turn's share, and then another turn's. Where others use those up, it
+ * may not have been tried.
  */
 template <class T>
 [[nodiscard]] detail::within_task<T> within(connection &peer, unsigned int ms,

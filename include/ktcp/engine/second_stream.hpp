@@ -150,6 +150,7 @@ class second_stream : public stream {
 
 	using stream::held_buffers;
 	using stream::starved;
+	using stream::try_of;
 	using stream::unpark;
 	using stream::waits;
 

@@ -146,6 +146,12 @@ class strand : public executor {
 		return true;
 	}
 
+	/** With nothing left of the share, one attempt more. */
+	void begin_one_more() noexcept
+	{
+		budget_ = std::max<std::uint8_t>(budget_, 1);
+	}
+
 	/** And so are the bytes that it moved. */
 	void charge(std::size_t bytes) noexcept
 	{

@@ -110,6 +110,9 @@ class stream_base {
 	/** Try the operation of this slot again. Return: the coroutine to resume, if it is over. */
 	std::coroutine_handle<> try_again(stream_operation *of_old) noexcept;
 
+	/** Try the operation that this coroutine waits for. Return: there is one, and it is over. */
+	bool try_of(std::coroutine_handle<> who) noexcept;
+
 	/** This coroutine will not be resumed any more. */
 	void unpark(std::coroutine_handle<> who) noexcept;
 
@@ -411,6 +414,14 @@ inline std::coroutine_handle<> stream_base::try_again(stream_operation *op) noex
 
 	op->peer_ = this;
 	return who;
+}
+
+inline bool stream_base::try_of(std::coroutine_handle<> who) noexcept
+{
+	for (stream_operation *each : { reading_, writing_ })
+		if (each && each->waiting_ == who.address())
+			return static_cast<bool>(try_again(each));
+	return false;
 }
 
 inline void stream_base::unpark(std::coroutine_handle<> who) noexcept

@@ -8,6 +8,7 @@
 
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <new>
 
 #include <ktcp/connection.hpp>
@@ -110,17 +111,23 @@ class wait : public timer {
 	}
 
 	/*
-	 * Its time is over, and it had none. If this turn may not do more, another comes at once, and tries it first.
-	 * So it does once.
+	 * Its time is over, and it had none. If this turn may not do more, another comes at once. Where others have
+	 * that one's share, too, it is tried all the same. If it has to be somewhere else, the third turn is there.
+	 * True: it waits for that, or is over and goes on.
 	 */
 	bool tries_again(unsigned int ms) noexcept
 	{
-		const bool goes_on = by_.came_to(outcome::yield) || by_.came_to(outcome::process) ||
-				     by_.came_to(outcome::sleep);
+		const bool elsewhere = by_.came_to(outcome::process) || by_.came_to(outcome::sleep);
 
-		if (ms || !goes_on || again_)
+		if (ms || !(elsewhere || by_.came_to(outcome::yield)))
 			return false;
-		again_ = true;
+		if (tries_ && by_.try_without_share(who)) {
+			go_on();
+			return true;
+		}
+		if (tries_ && !(tries_ == 1 && elsewhere))
+			return false;
+		tries_++;
 		park(1, who);
 		return true;
 	}
@@ -196,7 +203,7 @@ class wait : public timer {
     private:
 	bool later_ = false;
 	bool gone_ = false;
-	bool again_ = false;
+	std::uint8_t tries_ = 0; /* turns that it was put off to */
 };
 
 /* The await on a signal: until it holds something. One coroutine at a time. */

@@ -228,6 +228,38 @@ TEST_F(timer_test, without_time_it_is_tried_though_the_share_is_used_up)
 	EXPECT_EQ(reads, 200);
 }
 
+/* Also behind others who use up the share of each turn. */
+TEST_F(timer_test, without_time_it_is_tried_though_others_use_up_every_share)
+{
+	struct work {
+		static ktcp::task_of<void> reads_all(ktcp::connection &peer)
+		{
+			while (const auto got = co_await peer.read())
+				;
+			co_return ktcp::result<void>();
+		}
+
+		static ktcp::task_of<void> writes_one(ktcp::connection &peer, std::string &said)
+		{
+			const auto sent = co_await within(peer, 0, peer.write("x"));
+
+			said = sent ? "sent" : "late";
+			co_return sent;
+		}
+	};
+
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillRepeatedly(receive("x"));
+	EXPECT_CALL(port, sock_send(_, _, 1, _)).WillOnce(Return(1));
+	serve([this](ktcp::connection &peer) -> task {
+		static_cast<void>(
+			co_await ktcp::all(work::reads_all(peer), work::writes_one(peer, said)));
+	});
+	EXPECT_EQ(peer->advance(), progress::yielded);
+	EXPECT_EQ(said, "");
+	EXPECT_EQ(later(1), progress::yielded);
+	EXPECT_EQ(said, "sent");
+}
+
 /* The same of a task. */
 TEST_F(timer_test, without_time_a_task_is_tried_though_the_share_is_used_up)
 {
