@@ -37,7 +37,8 @@ class acceptor {
 	acceptor(const server_options &options, bool at_once, admission &rules,
 		 session_table &sessions) noexcept
 		: at_once_(at_once), rules_(rules), sessions_(sessions),
-		  listeners_(options, at_once, on_connection, this)
+		  listeners_(options, at_once, on_connection, this),
+		  user_timeout_ms_(options.user_timeout_ms)
 	{
 	}
 
@@ -144,10 +145,8 @@ class acceptor {
 		std::uint64_t retry_at = UINT64_MAX;
 		bool more = false;
 
-		if (heeds & heed_listeners) {
-			sessions_.change_user_timeout(listeners_.user_timeout_ms());
-			listeners_changed_ = true;
-		}
+		if (heeds & heed_listeners)
+			heed_user_timeout(listeners_.user_timeout_ms());
 		for (listener &each : listeners_.all()) {
 			if (each.listens()) {
 				if (heeds & heed_listeners)
@@ -171,6 +170,16 @@ class acceptor {
 		}
 		if (more)
 			accept_now();
+	}
+
+	/* Of the sessions, too. A listener's other options are none of theirs. */
+	void heed_user_timeout(unsigned int ms) noexcept
+	{
+		if (ms == user_timeout_ms_)
+			return;
+		user_timeout_ms_ = ms;
+		user_timeout_changed_ = true;
+		sessions_.change_user_timeout(ms);
 	}
 
 	/* True: there may be more. */
@@ -214,8 +223,8 @@ class acceptor {
 			sessions_.refuse(std::move(*accepted), &statistics::refused_full);
 			return true;
 		}
-		if (listeners_changed_)
-			accepted->set_user_timeout(listeners_.user_timeout_ms());
+		if (user_timeout_changed_)
+			accepted->set_user_timeout(user_timeout_ms_);
 		/* A refused peer has been reset and counted; nothing is left to be done. */
 		static_cast<void>(sessions_.add(std::move(*accepted)));
 		return true;
@@ -231,8 +240,9 @@ class acceptor {
 	delayed_work<acceptor> accept_timer_{ *this, [](acceptor &self) { self.accept_is_due(); } };
 	/* For listeners that are lost. */
 	delayed_work<acceptor> listen_timer_{ *this, [](acceptor &self) { self.accept_now(); } };
-	/* Of the accept work: a connection that waits in a backlog may have the old options. */
-	bool listeners_changed_ = false;
+	/* Of the accept work: a connection that waits in a backlog may have an older one. */
+	unsigned int user_timeout_ms_;
+	bool user_timeout_changed_ = false;
 	atomic<bool> accepting_soon_ = false; /* accept_timer_ is set for it */
 	atomic<bool> unlistening_ = false; /* accepting is over */
 };

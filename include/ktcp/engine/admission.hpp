@@ -79,9 +79,15 @@ class admission {
 		return !has_rules() || peers_->admit(client);
 	}
 
-	/* End those that the rules do not admit any more. The rules are for clients. */
+	/* End those that the rules do not admit any more, if the rules are others. They are for clients. */
 	void end_denied(session_table &sessions) noexcept
 	{
+		/* First: those that come while we look are heeded by the next call. */
+		const unsigned int changes = peers_ ? peers_->changes() : 0;
+
+		if (heeded_ == changes)
+			return;
+		heeded_ = changes;
 		if (has_rules())
 			sessions.end_if(errc::eacces, [&](const session &each) {
 				return !each.is_of_a_proxy() && !peers_->admit(each.remote());
@@ -96,6 +102,7 @@ class admission {
 
 	const peer_rules *const peers_;
 	const prefix_list *const proxies_;
+	unsigned int heeded_ = 0; /* changes of the rules */
 	accept_rate rate_;
 };
 

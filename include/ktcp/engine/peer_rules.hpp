@@ -53,10 +53,19 @@ class peer_rules {
 	{
 		auto held = lists_.lock();
 
+		if (held->allow.has_just(allow) && held->deny.has_just(deny))
+			return {};
 		KTCP_TRY(read_prefixes("allow", allow, held->allow));
 		KTCP_TRY(read_prefixes("deny", deny, held->deny));
 		any_ = !held->allow.empty() || !held->deny.empty();
+		changes_ = changes_ + 1;
 		return {};
+	}
+
+	/** How often they have become others. Any context. */
+	unsigned int changes() const noexcept
+	{
+		return changes_;
 	}
 
 	/** Is any peer refused? Any context. */
@@ -88,6 +97,7 @@ class peer_rules {
 
 	guarded<lists> lists_;
 	setting<bool> any_ = false;
+	setting<unsigned int> changes_ = 0;
 };
 
 } // namespace ktcp

@@ -69,6 +69,8 @@ class prefix {
 		return true;
 	}
 
+	friend constexpr bool operator==(const prefix &, const prefix &) noexcept = default;
+
 	/** Bits of the prefix that IPv4-mapped addresses are in. */
 	static constexpr unsigned int mapped_bits = 96;
 
@@ -130,6 +132,17 @@ class prefix_list {
 		}));
 		count_ = read.value;
 		return read;
+	}
+
+	/** Would assign() leave the list as it is, since the text has the same prefixes? */
+	constexpr bool has_just(std::string_view text) const noexcept
+	{
+		bool same = true;
+		const auto read = for_each(text, [&](std::size_t at, const prefix &each) {
+			same = same && at < count_ && prefixes_[at] == each;
+		});
+
+		return read && same && read.value == count_;
 	}
 
 	/** Is the endpoint's address in one of them? */

@@ -233,6 +233,34 @@ TEST_F(server_test, one_peer_has_no_more_than_its_share)
 	EXPECT_EQ(sessions(), 2u);
 }
 
+/* ---- options that change ------------------------------------------------------------------------ */
+
+/* Only a changed user timeout is the connections', too. */
+TEST_F(server_test, another_backlog_is_the_listeners_alone)
+{
+	ktcp::server<echo> server;
+	auto options = plain;
+
+	EXPECT_TRUE(server.start(options));
+	connect(2);
+	port.fake.run_all();
+	EXPECT_CALL(port, sock_set_user_timeout(_, _)).Times(testing::AnyNumber());
+	EXPECT_CALL(port, sock_set_user_timeout(accepted[0], _)).Times(0);
+	EXPECT_CALL(port, sock_set_user_timeout(accepted[1], _)).Times(0);
+	EXPECT_CALL(port, sock_listen(listener, 9)).Times(1);
+	options.backlog = 9;
+	EXPECT_TRUE(server.change(options));
+	port.fake.run_all();
+	testing::Mock::VerifyAndClearExpectations(&port);
+
+	EXPECT_CALL(port, sock_set_user_timeout(_, 1234)).Times(testing::AnyNumber());
+	EXPECT_CALL(port, sock_set_user_timeout(accepted[0], 1234)).Times(1);
+	options.user_timeout_ms = 1234;
+	EXPECT_TRUE(server.change(options));
+	port.fake.run_all();
+	testing::Mock::VerifyAndClearExpectations(&port);
+}
+
 /* ---- listeners that are lost -------------------------------------------------------------------- */
 
 TEST_F(server_test, a_connection_that_bpf_took_is_refused_and_counted)

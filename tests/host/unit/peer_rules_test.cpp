@@ -73,3 +73,18 @@ TEST_F(peer_rules_test, a_text_that_is_none_is_refused_with_a_line)
 	EXPECT_TRUE(rules.admit(ten));
 	EXPECT_FALSE(rules.admit(other));
 }
+
+/* Those who have heeded them need not look at each peer again. */
+TEST_F(peer_rules_test, the_same_again_are_no_change)
+{
+	ASSERT_TRUE(rules.set("10.0.0.0/8", "10.6.0.0/16"));
+
+	const unsigned int changes = rules.changes();
+
+	ASSERT_TRUE(rules.set("10.0.0.0/8", "10.6.0.0/16"));
+	EXPECT_EQ(rules.changes(), changes);
+	ASSERT_TRUE(rules.set("10.0.0.0/8", "10.6.0.0/16,10.7.0.0/16"));
+	EXPECT_NE(rules.changes(), changes);
+	ASSERT_TRUE(rules.set("", ""));
+	EXPECT_FALSE(rules.any());
+}
