@@ -96,6 +96,7 @@ class server_module {
 		KTCP_TRY(read_prefixes("proxy_from", params::proxy_from(), proxies_));
 		running = this;
 		detail::server_heeds = [] { return running->parameters_changed(); };
+		say_what_has_no_effect();
 		if (params::memory_cgroup())
 			ktcp_memory_charge();
 		if (params::netns_all())
@@ -236,6 +237,36 @@ class server_module {
 			.proc_group = number(params::proc_group()),
 			.own_file = own_file(running->handler_),
 		};
+	}
+
+	/* Parameters that others leave without effect. The server refuses those that it cannot heed at all. */
+	static void say_what_has_no_effect() noexcept
+	{
+		const bool threads = params::model() == "thread";
+		const bool cpus = !params::cpus().empty();
+		const unsigned int idle_ms = number(params::idle_timeout_ms());
+		const unsigned int probe_s = number(params::keepalive_idle_s());
+
+		if (threads && (params::unbound() || params::spread() || cpus))
+			KTCP_LOG_NOTE_RATELIMITED(
+				"%s has no effect with model=thread, where the scheduler chooses the CPU; "
+				"leave out one",
+				cpus		  ? "cpus=" :
+				params::unbound() ? "unbound=1" :
+						    "spread=1");
+		else if (params::unbound() && params::spread())
+			KTCP_LOG_NOTE_RATELIMITED(
+				"spread=1 has no effect with unbound=1, where the scheduler chooses the CPU; "
+				"leave out one");
+		if (probe_s && idle_ms && probe_s >= idle_ms / 1000)
+			KTCP_LOG_NOTE_RATELIMITED(
+				"keepalive_idle_s=%u has no effect with idle_timeout_ms=%u, which ends a "
+				"silent peer before; give a smaller one, or a longer timeout",
+				probe_s, idle_ms);
+		if (params::netns_all() && params::drain_ms())
+			KTCP_LOG_NOTE_RATELIMITED(
+				"drain_ms=%u has no effect with netns_all=1; leave out one",
+				number(params::drain_ms()));
 	}
 
 	static server_file own_file(const Handler &handler) noexcept

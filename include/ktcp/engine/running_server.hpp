@@ -7,6 +7,7 @@
 #define KTCP_ENGINE_RUNNING_SERVER_HPP
 
 #include <algorithm>
+#include <climits>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -262,12 +263,28 @@ class running_server {
 
 		if (of_a_peer >= all && of_a_peer < wanted.max_connections)
 			of_a_peer = (all + 1) / 2;
+		say_if_one_may_have_all(wanted);
 		acceptor_.limit(all);
 		sessions_.change_per_source(of_a_peer);
 		if (wanted.max_outgoing)
 			use.outgoing.most = wanted.max_outgoing;
 		else
 			use.outgoing.most = all;
+	}
+
+	/* Once for each pair of numbers. 0, and a module's UINT_MAX for it, say that this is meant. */
+	void say_if_one_may_have_all(const server_options &wanted) noexcept
+	{
+		const unsigned int all = wanted.max_connections, of_a_peer = wanted.max_per_source;
+
+		if (of_a_peer < all || of_a_peer == UINT_MAX ||
+		    (said_.all == all && said_.of_a_peer == of_a_peer))
+			return;
+		said_ = { all, of_a_peer };
+		KTCP_LOG_NOTE_RATELIMITED(
+			"max_per_source=%u: one source may have all of max_connections=%u; give a smaller "
+			"number to leave room for others, or 0 for any number",
+			of_a_peer, all);
 	}
 
 	result<void> publish() noexcept
@@ -363,6 +380,9 @@ class running_server {
 	server_files files_; /* while there are sessions: during a drain, they show which are left */
 	acceptor acceptor_;
 	bool stopping_ = false; /* begin_stop() was called */
+	struct {
+		unsigned int all, of_a_peer;
+	} said_ = {}; /* that one source may have all of them */
 };
 
 } // namespace ktcp::detail

@@ -267,6 +267,41 @@ TEST_F(server_module_test, spreads_and_drains_and_limits_each_peer)
 	ktcp_param_write_timeout_ms.value = ktcp::defaults::write_timeout_ms;
 }
 
+TEST_F(server_module_test, says_which_parameters_have_no_effect)
+{
+	char thread[] = "thread";
+	char *const model_before = ktcp_param_model;
+
+	EXPECT_CALL(port, printk_ratelimited(_, _)).Times(0);
+	EXPECT_EQ(ktcp_module_start(), 0);
+	ktcp_module_stop();
+	Mock::VerifyAndClearExpectations(&port);
+
+	ktcp_param_spread.value = 1;
+	ktcp_param_unbound.value = 1;
+	ktcp_param_keepalive_idle_s.value = 600;
+	EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_INFO, HasSubstr("spread=1 has no effect")))
+		.Times(1);
+	EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_INFO,
+					     HasSubstr("keepalive_idle_s=600 has no effect")))
+		.Times(1);
+	EXPECT_EQ(ktcp_module_start(), 0);
+	ktcp_module_stop();
+	Mock::VerifyAndClearExpectations(&port);
+
+	ktcp_param_model = thread;
+	ktcp_param_keepalive_idle_s.value = 599;
+	EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_INFO, HasSubstr("unbound=1 has no effect")))
+		.Times(1);
+	EXPECT_EQ(ktcp_module_start(), 0);
+	ktcp_module_stop();
+
+	ktcp_param_model = model_before;
+	ktcp_param_spread.value = 0;
+	ktcp_param_unbound.value = 0;
+	ktcp_param_keepalive_idle_s.value = 0;
+}
+
 TEST_F(server_module_test, a_port_in_use_fails_the_load)
 {
 	EXPECT_CALL(port, sock_bind(_, _)).WillOnce(Return(-EADDRINUSE));

@@ -548,6 +548,37 @@ TEST_F(server_test, the_limit_is_kept_where_the_model_can_serve_it)
 	EXPECT_EQ(threaded.max_connections(), 16384u) << "half of the threads that there can be";
 }
 
+/* 0 says that this is meant. */
+TEST_F(server_test, says_once_that_one_source_may_have_all)
+{
+	ktcp::server<echo> server;
+	auto options = plain;
+
+	options.max_connections = 100;
+	options.max_per_source = 100;
+	EXPECT_CALL(port,
+		    printk_ratelimited(KTCP_LOG_INFO, AllOf(HasSubstr("max_per_source=100"),
+							    HasSubstr("max_connections=100"))))
+		.Times(1);
+	EXPECT_TRUE(server.start(options));
+	options.drain_ms = 1;
+	EXPECT_TRUE(server.change(options));
+	Mock::VerifyAndClearExpectations(&port);
+
+	EXPECT_CALL(port, printk_ratelimited(_, _)).Times(0);
+	options.max_per_source = 99;
+	EXPECT_TRUE(server.change(options));
+	options.max_per_source = 0;
+	EXPECT_TRUE(server.change(options));
+	Mock::VerifyAndClearExpectations(&port);
+
+	EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_INFO, HasSubstr("max_connections=98")))
+		.Times(1);
+	options.max_connections = 98;
+	options.max_per_source = 99;
+	EXPECT_TRUE(server.change(options));
+}
+
 /* ---- time ----------------------------------------------------------------------------------------- */
 
 TEST_F(server_test, idle_connections_are_closed)
