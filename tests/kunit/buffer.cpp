@@ -116,6 +116,16 @@ void cache(ktcp_test::context &context)
 	/* Destroying the cache with an object left would be a splat in the log. */
 }
 
+void sizes(ktcp_test::context &context)
+{
+	/* The caches', both sides of each, and pages behind them. */
+	for (std::size_t size = 1; size <= 40000; size += size < 300 ? 1 : size / 64)
+		KTCP_CHECK(ktcp_kunit_kmalloc_took(size) == ktcp::kmalloc_size(size));
+	for (std::size_t power = 256; power <= 32768; power *= 2)
+		for (std::size_t size : { power, power + 1 })
+			KTCP_CHECK(ktcp_kunit_kmalloc_took(size) == ktcp::kmalloc_size(size));
+}
+
 void slow_readers(ktcp_test::context &context)
 {
 	KTCP_CHECK(ktcp_kunit_pool_allocates(0, 2) == 0);
@@ -132,4 +142,5 @@ KTCP_SUITE(buffer, { "kmalloc gives every byte asked for", KTCP_CASE(kmalloc) },
 	   { "too much is ENOMEM without a word in the log", KTCP_CASE(no_memory) },
 	   { "moving takes the memory along, reset gives it back", KTCP_CASE(ownership) },
 	   { "a slab cache gives separate objects", KTCP_CASE(cache) },
+	   { "an allocation takes what kmalloc_size() says", KTCP_CASE(sizes) },
 	   { "buffers that TCP holds make room for free ones", KTCP_CASE(slow_readers) });

@@ -2,8 +2,10 @@
 /* pages.h over a pool of the boundary's. */
 #include <linux/cpumask.h>
 #include <linux/kernel.h>
+#include <linux/kfence.h>
 #include <linux/mm.h>
 #include <linux/preempt.h>
+#include <linux/slab.h>
 
 #include <ktcp/port/pages.h>
 
@@ -52,4 +54,15 @@ int ktcp_kunit_pool_allocates(unsigned int held, unsigned int free)
 	migrate_enable();
 	ktcp_page_pool_destroy(pool);
 	return allocated;
+}
+
+size_t ktcp_kunit_kmalloc_took(size_t size)
+{
+	void *memory = ktcp_kmalloc(size, KTCP_GFP_KERNEL);
+	/* KFENCE's samples lie in pages of its own, and it says the bytes that were asked for. */
+	const size_t took = memory && is_kfence_address(memory) ? ktcp_kmalloc_size(size) :
+								  ksize(memory);
+
+	ktcp_kfree(memory);
+	return took;
 }

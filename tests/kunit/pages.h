@@ -13,6 +13,9 @@ KTCP_PORT_BEGIN
  */
 int ktcp_kunit_pool_allocates(unsigned int held, unsigned int free);
 
+/* The bytes that the allocator took for @size of them (ksize()); 0: there was no memory. In process context. */
+size_t ktcp_kunit_kmalloc_took(size_t size);
+
 KTCP_PORT_END
 
 #endif

@@ -31,13 +31,11 @@ enum class gfp {
 
 /**
  * The bytes that kmalloc() takes for an allocation of so many, as kmalloc_size_roundup(). For who promises a
- * bound. The sizes are those of x86; some architectures have fewer. Any context.
+ * bound. Any context.
  */
-constexpr std::size_t kmalloc_size(std::size_t size) noexcept
+inline std::size_t kmalloc_size(std::size_t size) noexcept
 {
-	return size > 64 && size <= 96	 ? 96 :
-	       size > 128 && size <= 192 ? 192 :
-					   std::bit_ceil(size < 8 ? 8 : size);
+	return ktcp_kmalloc_size(size);
 }
 
 /**

@@ -38,6 +38,27 @@ void ktcp_memory_charge(void);
 void *ktcp_kmalloc(size_t size, enum ktcp_gfp gfp);
 
 /**
+ * ktcp_kmalloc_size() - the bytes that ktcp_kmalloc() takes for @size of them, as kmalloc_size_roundup(). They
+ * depend on the architecture: where devices want it, the smallest object of arm64 has 64 or 128.
+ * Context: any.
+ */
+size_t ktcp_kmalloc_size(size_t size);
+
+/* The same where the smallest object has @least bytes, by kmalloc_info and KMALLOC_MIN_SIZE. */
+static inline size_t ktcp_kmalloc_size_from(size_t least, size_t size)
+{
+	size_t taken = least;
+
+	if (least <= 32 && size > 64 && size <= 96)
+		return 96;
+	if (least <= 64 && size > 128 && size <= 192)
+		return 192;
+	while (taken < size)
+		taken *= 2;
+	return taken;
+}
+
+/**
  * ktcp_kfree() - give back what ktcp_kmalloc() returned; NULL is ignored.
  * Context: any.
  */

@@ -141,6 +141,11 @@ static void *ktcp_test_allocate(size_t size, enum ktcp_gfp gfp = KTCP_GFP_KERNEL
 	return std::malloc(size);
 }
 
+size_t ktcp_kmalloc_size(size_t size)
+{
+	return ktcp_kmalloc_size_from(8, size);
+}
+
 /* Its size lies before it. */
 constexpr size_t ktcp_test_before = alignof(std::max_align_t);
 
@@ -150,8 +155,8 @@ void *ktcp_kmalloc(size_t size, enum ktcp_gfp gfp)
 
 	if (!memory)
 		return nullptr;
-	*static_cast<size_t *>(memory) = ktcp::kmalloc_size(size);
-	ktcp::test::machine.kmalloc_bytes += ktcp::kmalloc_size(size);
+	*static_cast<size_t *>(memory) = ktcp_kmalloc_size(size);
+	ktcp::test::machine.kmalloc_bytes += ktcp_kmalloc_size(size);
 	return static_cast<char *>(memory) + ktcp_test_before;
 }
 

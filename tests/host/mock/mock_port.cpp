@@ -556,6 +556,11 @@ void ktcp_cond_resched()
 	port().cond_resched();
 }
 
+size_t ktcp_kmalloc_size(size_t size)
+{
+	return ktcp_kmalloc_size_from(8, size);
+}
+
 uint64_t ktcp_now_ms()
 {
 	return port().now_ms();

@@ -229,6 +229,11 @@ void *ktcp_alloc_pages(size_t size, enum ktcp_gfp gfp)
 	return k.heap->allocate(size, memory::source::pages, nullptr);
 }
 
+size_t ktcp_kmalloc_size(size_t size)
+{
+	return ktcp_kmalloc_size_from(8, size);
+}
+
 void ktcp_free_pages(void *pages, size_t size)
 {
 	kernel &k = kernel::enter_any("ktcp_free_pages");

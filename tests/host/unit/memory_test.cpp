@@ -20,6 +20,17 @@ static_assert(std::is_nothrow_move_constructible_v<ktcp::kmem_cache>);
 static_assert(static_cast<ktcp_gfp>(gfp::kernel) == KTCP_GFP_KERNEL);
 static_assert(static_cast<ktcp_gfp>(gfp::atomic) == KTCP_GFP_ATOMIC);
 
+/* Of arm64, as devices want it: 64 from Linux 6.5 on, and 128 before. */
+TEST(kmalloc, takes_no_less_than_the_smallest_object)
+{
+	EXPECT_EQ(ktcp_kmalloc_size_from(64, 1), 64u);
+	EXPECT_EQ(ktcp_kmalloc_size_from(64, 65), 128u) << "there are no 96 then";
+	EXPECT_EQ(ktcp_kmalloc_size_from(64, 129), 192u);
+	EXPECT_EQ(ktcp_kmalloc_size_from(128, 1), 128u);
+	EXPECT_EQ(ktcp_kmalloc_size_from(128, 129), 256u) << "nor 192";
+	EXPECT_EQ(ktcp_kmalloc_size_from(128, 300), 512u);
+}
+
 /* As kmalloc_info of mm/slab_common.c has them; beyond the largest, pages of a power of two. */
 TEST(kmalloc, takes_the_next_larger_size)
 {

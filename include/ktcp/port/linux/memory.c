@@ -80,6 +80,15 @@ void *ktcp_kmalloc(size_t size, enum ktcp_gfp gfp)
 	return KTCP_CHARGED(kmalloc(size, ktcp_gfp_flags(gfp)));
 }
 
+size_t ktcp_kmalloc_size(size_t size)
+{
+#ifdef KTCP_HAVE_KMALLOC_SIZE_ROUNDUP
+	return kmalloc_size_roundup(size);
+#else
+	return ktcp_kmalloc_size_from(KMALLOC_MIN_SIZE, size);
+#endif
+}
+
 void ktcp_kfree(void *object)
 {
 	kfree(object);

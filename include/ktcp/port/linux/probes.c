@@ -144,6 +144,10 @@ ASK { pde_data(file_inode(file)); }
 #line 1 "KTCP_HAVE_INT_ACTIVE_MEMCG"
 ASK { EXPORTED(int_active_memcg); set_active_memcg((struct mem_cgroup *)NULL); }
 
+/* Does the kernel say how much an allocation takes? Before 6.1 its smallest size is known to the compiler. */
+#line 1 "KTCP_HAVE_KMALLOC_SIZE_ROUNDUP"
+ASK { EXPORTED(kmalloc_size_roundup); (void)kmalloc_size_roundup(1); }
+
 /* Is an exact timer given its function when it is set up? */
 #line 1 "KTCP_HAVE_HRTIMER_SETUP"
 static enum hrtimer_restart ktcp_ask_timer(struct hrtimer *timer);

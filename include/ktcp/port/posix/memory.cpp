@@ -20,6 +20,12 @@ void *ktcp_kmalloc(size_t size, enum ktcp_gfp)
 	return malloc(size);
 }
 
+/* As in a kernel of the same processor: a program promises the same bounds. */
+size_t ktcp_kmalloc_size(size_t size)
+{
+	return ktcp_kmalloc_size_from(8, size);
+}
+
 void ktcp_kfree(void *object)
 {
 	free(object);
