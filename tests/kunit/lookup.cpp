@@ -107,6 +107,45 @@ void a_device_that_has_gone(ktcp_test::context &context)
 	ktcp_kunit_bind_to_device(both.server.raw(), 0);
 }
 
+/* To the kernel, the one that is bound to none fits each device. It was made last, so it comes first. */
+void one_that_is_bound_is_found_behind_one_that_is_not(ktcp_test::context &context)
+{
+	constexpr int loopback = 1, elsewhere = 4711;
+	ktcp_test::pair both;
+	ktcp_test::sock client, server;
+	tcp_sock room[4];
+
+	KTCP_REQUIRE_EQ(both.connect(), 0);
+
+	ktcp_endpoint local = ktcp_test::loopback4(both.listener.port());
+	const ktcp_endpoint remote = ktcp_test::loopback4(both.client.port());
+	const auto found = [&] {
+		return ktcp::lookup_established(nullptr, ktcp::endpoint(local),
+						ktcp::endpoint(remote), room)
+			.size();
+	};
+
+	/* The second one may have the same ends while the first is bound elsewhere. */
+	ktcp_kunit_bind_to_device(both.server.raw(), elsewhere);
+	ktcp_kunit_bind_to_device(both.client.raw(), elsewhere);
+	ktcp_sock_set_reuseaddr(both.client.raw());
+	KTCP_REQUIRE_EQ(client.create(KTCP_INET), 0);
+	ktcp_sock_set_reuseaddr(client.raw());
+	KTCP_REQUIRE_EQ(ktcp_sock_bind(client.raw(), &remote), 0);
+	KTCP_REQUIRE_EQ(client.connected(ktcp_sock_connect(client.raw(), &local)), 0);
+	KTCP_REQUIRE_EQ(server.accept(both.listener), 0);
+	KTCP_CHECK_EQ(found(), 2u);
+	ktcp_kunit_bind_to_device(both.server.raw(), loopback);
+	KTCP_CHECK_EQ(found(), 2u);
+	local.scope_id = loopback;
+	KTCP_CHECK_EQ(found(), 1u);
+	local.scope_id = elsewhere;
+	KTCP_CHECK_EQ(found(), 0u);
+	/* The end of one could reach the other of the same ends. */
+	for (const ktcp_test::sock *each : { &both.server, &both.client, &server, &client })
+		ktcp_sock_no_linger(each->raw());
+}
+
 /* A reset behind the peer's end is no loss. This is. */
 void one_that_is_dropped_behind_its_peers_end_is_lost(ktcp_test::context &context)
 {
@@ -136,5 +175,7 @@ KTCP_SUITE(lookup,
 	   { "TIME-WAIT ends", KTCP_CASE(time_wait_ends) },
 	   { "a socket is found by the number of a device that has gone",
 	     KTCP_CASE(a_device_that_has_gone) },
+	   { "a bound socket is found behind one of the same ends that is not",
+	     KTCP_CASE(one_that_is_bound_is_found_behind_one_that_is_not) },
 	   { "a socket that is dropped behind its peer's end is lost",
 	     KTCP_CASE(one_that_is_dropped_behind_its_peers_end_is_lost) });

@@ -47,8 +47,8 @@ struct ktcp_tcp_identity {
  * ktcp_tcp_lookup_established() - the sockets of a connection, as __inet_lookup_established():
  * in any state but closed, and never a listener.
  * @local: with scope_id, one that is bound to this device, which may have gone since; else any,
- *         bound or not: there may be several, each bound to another device or VRF. Those that are
- *         bound to a device that has gone are not among them.
+ *         bound or not: there may be several, each bound to another device or VRF. Where all are
+ *         bound to devices that have gone, none is found.
  * @batch: gets references, for ktcp_tcp_put().
  * @most: how many there is room for.
  * Return: how many were found.

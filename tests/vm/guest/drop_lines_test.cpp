@@ -265,6 +265,38 @@ TEST_F(drop_lines, a_socket_bound_to_a_device_without_its_zone)
 	EXPECT_EQ(read_error(bound), -ECONNRESET);
 }
 
+// To the kernel the one that is bound to none fits each device. It comes first, since it was made last.
+TEST_F(drop_lines, a_bound_socket_and_one_that_is_not_with_the_same_ends)
+{
+	in_new_namespace([&] {
+		ASSERT_TRUE(shell("/sbin/ip link add ktcp0 type veth peer name ktcp1 && "
+				  "/sbin/ip addr add 10.9.9.1/24 dev ktcp0 && "
+				  "/sbin/ip link set ktcp0 up && /sbin/ip link set ktcp1 up"));
+		std::vector<owned> both;
+		sockaddr_storage from, to;
+		fill_address(AF_INET, "10.9.9.1", 4321, from);
+		fill_address(AF_INET, "10.9.9.2", 9, to);
+		for (const char *device : { "ktcp0", "" }) {
+			const int on = 1;
+			both.emplace_back(
+				::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+			const owned &made = both.back();
+			ASSERT_EQ(::setsockopt(made, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), 0);
+			ASSERT_EQ(::setsockopt(made, SOL_SOCKET, SO_BINDTODEVICE, device,
+					       std::strlen(device)),
+				  0);
+			ASSERT_EQ(::bind(made, reinterpret_cast<sockaddr *>(&from), sizeof from), 0)
+				<< std::strerror(errno);
+			ASSERT_EQ(::connect(made, reinterpret_cast<sockaddr *>(&to), sizeof to),
+				  -1);
+			ASSERT_EQ(errno, EINPROGRESS);
+		}
+		ASSERT_EQ(count_state(9, "02"), 2);
+		EXPECT_GT(write_once("10.9.9.1:4321 10.9.9.2:9\n"), 0);
+		EXPECT_EQ(count_state(9, "02"), 0);
+	});
+}
+
 // TCP keeps the number of a device that has gone. A connection that is not answered stays for minutes.
 TEST_F(drop_lines, a_socket_bound_to_a_device_that_has_gone)
 {

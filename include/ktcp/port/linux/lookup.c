@@ -56,47 +56,6 @@ static struct sock *ktcp_tcp_lookup(struct net *net, const struct ktcp_endpoint 
 	return sk;
 }
 
-/* The one that is bound to this device alone, or, for 0, to none: how many there are. */
-static size_t ktcp_tcp_lookup_bound(struct net *net, const struct ktcp_endpoint *local,
-				    const struct ktcp_endpoint *remote, int device,
-				    struct sock **out)
-{
-	struct sock *sk = ktcp_tcp_lookup(net, local, remote, device);
-
-	if (!sk)
-		return 0;
-	if (READ_ONCE(sk->sk_bound_dev_if) != device) {
-		sock_gen_put(sk);
-		return 0;
-	}
-	*out = sk;
-	return 1;
-}
-
-size_t ktcp_tcp_lookup_established(struct net *net, const struct ktcp_endpoint *local,
-				   const struct ktcp_endpoint *remote, struct sock **batch,
-				   size_t most)
-{
-	struct net_device *device;
-	size_t found;
-
-	net = net ? net : &init_net;
-	if (!most)
-		return 0;
-	rcu_read_lock();
-	/* The device may have gone: its sockets have its number still. */
-	found = ktcp_tcp_lookup_bound(net, local, remote, local->scope_id, batch);
-	/* A socket that is bound to a device or VRF is found with that device alone. */
-	for_each_netdev_rcu(net, device)
-	{
-		if (found == most || local->scope_id)
-			break;
-		found += ktcp_tcp_lookup_bound(net, local, remote, device->ifindex, batch + found);
-	}
-	rcu_read_unlock();
-	return found;
-}
-
 /* As inet_diag asks: a connection without an owner has no inode any more. */
 static void ktcp_tcp_owner(struct sock *sk, struct ktcp_tcp_identity *to)
 {
@@ -139,6 +98,73 @@ static void ktcp_tcp_identify(struct sock *sk, struct ktcp_tcp_identity *to)
 		to->state = READ_ONCE(inet_twsk(sk)->tw_substate);
 	if (sk_fullsock(sk))
 		ktcp_tcp_owner(sk, to);
+}
+
+/* One that has these ends, bound to a device or not, with a reference; NULL: there is none. Under RCU. */
+static struct sock *ktcp_tcp_lookup_any(struct net *net, const struct ktcp_endpoint *local,
+					const struct ktcp_endpoint *remote)
+{
+	/* The device may have gone: its sockets have its number still. */
+	struct sock *sk = ktcp_tcp_lookup(net, local, remote, local->scope_id);
+	struct net_device *device;
+
+	/* A socket that is bound to a device or VRF is found with that device alone. */
+	for_each_netdev_rcu(net, device)
+	{
+		if (sk || local->scope_id)
+			break;
+		sk = ktcp_tcp_lookup(net, local, remote, device->ifindex);
+	}
+	return sk;
+}
+
+static bool ktcp_tcp_has_ends(struct sock *sk, const struct ktcp_endpoint *local,
+			      const struct ktcp_endpoint *remote)
+{
+	struct ktcp_tcp_identity identity;
+
+	ktcp_tcp_identify(sk, &identity);
+	return (!local->scope_id || local->scope_id == identity.local.scope_id) &&
+	       local->port == identity.local.port && remote->port == identity.remote.port &&
+	       !memcmp(local->address, identity.local.address, sizeof(local->address)) &&
+	       !memcmp(remote->address, identity.remote.address, sizeof(remote->address));
+}
+
+/*
+ * A look-up with a device gives the first that fits, and one that is bound to none fits each device. So it may hide
+ * another. But sockets of the same ends have the same hash: those beside the first are all there are.
+ */
+size_t ktcp_tcp_lookup_established(struct net *net, const struct ktcp_endpoint *local,
+				   const struct ktcp_endpoint *remote, struct sock **batch,
+				   size_t most)
+{
+	struct inet_hashinfo *table;
+	const struct hlist_nulls_node *node;
+	struct sock *first, *sk;
+	spinlock_t *lock;
+	size_t found = 0;
+
+	net = net ? net : &init_net;
+	table = ktcp_hashinfo(net);
+	rcu_read_lock();
+	first = ktcp_tcp_lookup_any(net, local, remote);
+	rcu_read_unlock();
+	if (!first)
+		return 0;
+	lock = inet_ehash_lockp(table, first->sk_hash);
+	spin_lock_bh(lock);
+	sk_nulls_for_each(sk, node, &inet_ehash_bucket(table, first->sk_hash)->chain)
+	{
+		if (found == most)
+			break;
+		/* Not if it is being freed, or not wholly in the table yet. */
+		if (sk->sk_hash == first->sk_hash && net_eq(sock_net(sk), net) &&
+		    ktcp_tcp_has_ends(sk, local, remote) && refcount_inc_not_zero(&sk->sk_refcnt))
+			batch[found++] = sk;
+	}
+	spin_unlock_bh(lock);
+	sock_gen_put(first);
+	return found;
 }
 
 long ktcp_tcp_collect_established(struct net *net, unsigned int *place,
