@@ -14,6 +14,7 @@
 #include <utility>
 
 #include <ktcp/base/atomic.hpp>
+#include <ktcp/http/file_status.hpp>
 #include <ktcp/kernel/buffer.hpp>
 #include <ktcp/kernel/file.hpp>
 #include <ktcp/port/thread.h>
@@ -63,7 +64,7 @@ class listing {
 	 *              more; changed, and given back as it was.
 	 * @param check  `result<void> check()`, called once for each names_per_check names; an error
 	 *               ends it.
-	 * Errors: check()'s, ENOTDIR, EIO …
+	 * Errors: check()'s, ENOTDIR, EIO, ENOMEM …
 	 */
 	template <class Check>
 	result<void> read_next(const file_root &root, const file &directory, std::span<char> path,
@@ -97,6 +98,9 @@ class listing {
 				one.size = status->size;
 				one.mtime = status->mtime;
 				one.kind = static_cast<std::uint8_t>(status->kind);
+			} else if (detail::status_for_open(status.error()) == 503) {
+				checked = status.error(); /* it may well be there */
+				break;
 			} else {
 				one.kind = KTCP_FILE_OTHER;
 			}

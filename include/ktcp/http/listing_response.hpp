@@ -151,7 +151,7 @@ inline task_of<void> send_listing(request &asked, response &to, const file_root 
 		to.refuse(412);
 		co_return result<void>();
 	case condition::not_modified:
-		to.status(304);
+		to.status(304).field("Vary", "Accept");
 		co_return result<void>();
 	case condition::proceed:
 		break;

@@ -13,6 +13,8 @@ extern "C" {
 
 int __real_ktcp_file_open(struct ktcp_file_root *root, const char *path, struct file **out,
 			  struct ktcp_file_status *status);
+int __real_ktcp_file_stat(struct ktcp_file_root *root, const char *path,
+			  struct ktcp_file_status *status);
 int __real_ktcp_file_list(struct file *directory, bool first,
 			  bool (*each)(void *context, const char *name, size_t length, bool folder),
 			  void *context);
@@ -23,6 +25,14 @@ int __wrap_ktcp_file_open(struct ktcp_file_root *root, const char *path, struct 
 	if (file_faults.open && std::string_view(path).ends_with(file_faults.of))
 		return file_faults.open;
 	return __real_ktcp_file_open(root, path, out, status);
+}
+
+int __wrap_ktcp_file_stat(struct ktcp_file_root *root, const char *path,
+			  struct ktcp_file_status *status)
+{
+	if (file_faults.stat && std::string_view(path).ends_with(file_faults.of))
+		return file_faults.stat;
+	return __real_ktcp_file_stat(root, path, status);
 }
 
 int __wrap_ktcp_file_list(struct file *directory, bool first,

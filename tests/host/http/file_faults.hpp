@@ -12,6 +12,7 @@
 struct file_faults {
 	int open = 0; /**< of paths with this end: */
 	std::string of = "";
+	int stat = 0; /**< the same */
 	int list = 0;
 	unsigned int listed = 0; /**< times that a folder was read from its beginning */
 };

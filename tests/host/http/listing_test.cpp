@@ -234,6 +234,35 @@ TEST_F(http_files, a_shared_reading_that_fails)
 	EXPECT_TRUE(second.received().starts_with("HTTP/1.1 404 "));
 }
 
+/* A client is shown all names, or told that this cannot be done just now. */
+TEST_F(http_files, a_listing_leaves_out_no_name_for_want_of_memory)
+{
+	ktcp::http::shared_listings listings({});
+
+	write("list/a", "");
+	write("list/b", "");
+	for (const bool shared : { false, true }) {
+		if (shared)
+			share(listings, {});
+		file_faults.of = "list/b";
+		for (const int error : { -ENOMEM, -EAGAIN, -ENFILE }) {
+			file_faults.stat = error;
+			expect({ refusal(get("/list/"), 503) });
+		}
+		/* These cannot be served. */
+		for (const int error : { -ENOENT, -EACCES, -EIO }) {
+			file_faults.stat = error;
+
+			const std::string got = answer_once("/list/");
+
+			EXPECT_TRUE(lists(got, "a"));
+			EXPECT_FALSE(lists(got, "b"));
+		}
+		file_faults.stat = 0;
+		EXPECT_TRUE(lists(answer_once("/list/"), "b"));
+	}
+}
+
 /* With more names than memory each reads on for itself. */
 TEST_F(http_files, a_folder_too_large_to_be_shared)
 {
@@ -473,7 +502,7 @@ TEST_F(http_files, conditions_on_a_listing)
 		answer(*service, get("/", "If-Modified-Since: Mon, 01 Jan 2024 00:00:00 GMT\r\n"))
 			.received.starts_with(ok));
 	expect({ refusal(get("/", "If-Match: \"x\"\r\n"), 412),
-		 { get("/", "If-None-Match: *\r\n"), "304 Not Modified", "", "" } });
+		 { get("/", "If-None-Match: *\r\n"), "304 Not Modified", "Vary: Accept\r\n", "" } });
 }
 
 TEST_F(http_files, a_listing_of_any_size_is_whole_and_in_order)
