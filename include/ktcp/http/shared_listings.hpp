@@ -88,10 +88,12 @@ class shared_listings {
 		event::setter told;
 	};
 
+	using listeners = list<listener, &listener::node>;
+
 	/* Its path lies behind it. All but the entries is under the table's lock. */
 	struct reading {
 		list_node node;
-		list<listener, &listener::node> listeners;
+		listeners waiting; /* to be told of its next state */
 		std::string_view path;
 		std::uint64_t since_ms = 0;
 		unsigned int users = 1; /* tickets; and the list of the kept ones, where it is */
@@ -154,23 +156,44 @@ class shared_listings {
 			destroy(*one);
 	}
 
-	/* All who wait hear of its new state: no more of them than there are places. With the table's lock held. */
-	static void change(reading &one, enum state to) noexcept
+	/* With the table's lock held. @told: those that waited for its next state, for tell(). */
+	static void change(reading &one, enum state to, listeners &told) noexcept
 	{
 		one.state = to;
-		for (const listener &each : one.listeners)
-			each.told.set();
+		told.splice_back(one.waiting);
+	}
+
+	/*
+	 * They hear of it. Waking one takes other locks, and the table is all clients' of the server. So its lock is
+	 * held for one listener at a time, which may leave meanwhile.
+	 */
+	void tell(listeners &told) noexcept
+	{
+		for (;;) {
+			event::setter next;
+
+			{
+				const auto open = table_.lock();
+				listener *const one = told.pop_front();
+
+				if (!one)
+					return;
+				next = std::move(one->told);
+			}
+			next.set();
+		}
 	}
 
 	void end(reading &one, enum state with) noexcept
 	{
 		readings gone;
+		listeners told;
 
 		{
 			const auto open = table_.lock();
 
 			readings::erase(one);
-			change(one, with);
+			change(one, with, told);
 			if (how_.valid_ms && with == state::whole && !one.entries->is_large()) {
 				one.users++;
 				open->kept.push_back(one);
@@ -178,6 +201,7 @@ class shared_listings {
 					forget_oldest(*open, gone);
 			}
 		}
+		tell(told);
 		destroy(gone);
 	}
 
@@ -251,10 +275,15 @@ class shared_listings::ticket {
 	/** From here on no other joins it. */
 	void begin() noexcept
 	{
-		const auto open = of_->table_.lock();
+		listeners told;
 
-		change(*one_, state::begun);
-		one_->since_ms = ktcp_now_ms();
+		{
+			const auto open = of_->table_.lock();
+
+			change(*one_, state::begun, told);
+			one_->since_ms = ktcp_now_ms();
+		}
+		of_->tell(told);
 	}
 
 	/** It is whole, and all may have it. */
@@ -286,13 +315,12 @@ class shared_listings::ticket {
 	{
 		KTCP_CO_TRY(event told, event::create(peer));
 		const listening here(*this, told.get_setter());
-		auto now = state_now();
 
-		while (now == known) {
-			KTCP_CO_CHECK(co_await told.wait());
-			now = state_now();
-		}
-		co_return now;
+		/* It is told once, of a later state than this. */
+		if (const auto now = state_now(); now != known)
+			co_return now;
+		KTCP_CO_CHECK(co_await told.wait());
+		co_return state_now();
 	}
 
 	/** Of a reading that failed. */
@@ -310,7 +338,7 @@ class shared_listings::ticket {
     private:
 	friend class shared_listings;
 
-	/* Listens for as long as it lives. */
+	/* Listens until it is told, or goes. */
 	class listening : listener {
 	    public:
 		listening(const ticket &on, event::setter &&told) noexcept
@@ -318,7 +346,7 @@ class shared_listings::ticket {
 		{
 			const auto open = on_.of_->table_.lock();
 
-			on_.one_->listeners.push_back(*this);
+			on_.one_->waiting.push_back(*this);
 		}
 
 		listening(const listening &) = delete;
@@ -328,7 +356,8 @@ class shared_listings::ticket {
 		{
 			const auto open = on_.of_->table_.lock();
 
-			on_.one_->listeners.erase(*this);
+			if (node.linked())
+				listeners::erase(*this);
 		}
 
 	    private:

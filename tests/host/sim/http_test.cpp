@@ -262,20 +262,27 @@ TEST_P(Http, ReadsAFolderOnceForMany)
 	how.time_limit_ms = 60000;
 	sim::explore(seeds, how, [this, &answers](world &w) {
 		http_server server;
+		const uint64_t at_first = sim::listed();
 
 		sim::forget_files();
+		for (unsigned i = 0; i < 200; i++) /* so that a reading takes its time */
+			sim::make_file("folder/old-" + std::to_string(i));
 		SIM_EXPECT(w, server.start(GetParam()));
 		for (unsigned i = 0; i < many; i++)
-			w.spawn("client", [&w, &answers, i] {
+			w.spawn("client", [&w, &answers, at_first, i] {
 				const std::string own = "new-" + std::to_string(i);
 				client c;
 
 				if (c.connect(sim::v4_loopback(port)))
 					return;
+				/* Every other one asks while a reading goes on. */
+				c.send("GET /folder/ HTTP/1.1\r\nHost: a\r\n\r", 100);
+				for (unsigned n = 0; i % 2 && sim::listed() == at_first && n < 2000;
+				     n++)
+					w.point();
 				sim::make_file("folder/" + own);
 
-				std::string back =
-					c.exchange("GET /folder/ HTTP/1.1\r\nHost: a\r\n\r\n");
+				std::string back = c.exchange("\n");
 				const auto got = take_answer(back);
 
 				SIM_EXPECT(w, got);
