@@ -12,6 +12,7 @@
 #include <ktcp/base/text.hpp>
 #include <ktcp/http/parse/characters.hpp>
 #include <ktcp/http/parse/field.hpp>
+#include <ktcp/http/parse/weight.hpp>
 
 namespace ktcp::http
 {
@@ -19,62 +20,21 @@ namespace ktcp::http
 namespace detail
 {
 
-/* A weight in thousandths (section 12.4.2): 0 to 1000; a malformed one is 0. */
-constexpr unsigned int weight_of(std::string_view text) noexcept
+/* How exactly a range names a type: 0, not at all; by a star, by half of it, by all of it. */
+constexpr unsigned int exactness_of(std::string_view range, std::string_view type) noexcept
 {
-	if (text.empty() || text.size() > 5 || (text[0] != '0' && text[0] != '1') ||
-	    (text.size() > 1 && text[1] != '.'))
-		return 0;
+	if (same_text(range, type))
+		return 3;
+	if (range == "*/*")
+		return 1;
 
-	unsigned int weight = text[0] == '1' ? 1000 : 0, unit = 100;
+	const std::size_t slash = range.find('/');
 
-	for (const char c : slice(text, 2)) {
-		if (!is_digit(c))
-			return 0;
-		weight += static_cast<unsigned int>(c - '0') * unit;
-		unit /= 10;
-	}
-	return weight > 1000 ? 0 : weight;
+	return slash != range.npos && slice(range, slash) == "/*" &&
+			       same_text(slice(range, 0, slash), slice(type, 0, type.find('/'))) ?
+		       2 :
+		       0;
 }
-
-/* An element of Accept: its range, and its weight. Other parameters make no difference here. */
-struct accepted {
-	std::string_view range;
-	unsigned int weight = 1000;
-
-	constexpr explicit accepted(std::string_view element) noexcept
-	{
-		std::size_t end = element.find(';');
-
-		range = trimmed(slice(element, 0, end));
-		while (end != element.npos) {
-			element = slice(element, end + 1);
-			end = element.find(';');
-
-			const std::string_view parameter = trimmed(slice(element, 0, end));
-
-			if (same_text(slice(parameter, 0, 2), "q="))
-				weight = weight_of(slice(parameter, 2));
-		}
-	}
-
-	/* How exactly it names a type: 0, not at all; by a star, by half of it, by all of it. */
-	constexpr unsigned int names(std::string_view type) const noexcept
-	{
-		if (same_text(range, type))
-			return 3;
-		if (range == "*/*")
-			return 1;
-
-		const std::size_t slash = range.find('/');
-
-		return slash != range.npos && slice(range, slash) == "/*" &&
-				       same_text(slice(range, 0, slash),
-						 slice(type, 0, type.find('/'))) ?
-			       2 :
-			       0;
-	}
-};
 
 } // namespace detail
 
@@ -97,11 +57,12 @@ constexpr unsigned int weight_of_type(const Head &head, std::string_view type) n
 		any = true;
 		for (std::string_view element;
 		     !(element = detail::next_element(each.value)).empty();) {
-			const detail::accepted one(element);
+			const detail::weighted one(element);
+			const unsigned int here = detail::exactness_of(one.name, type);
 
 			/* The most exact one counts; of two such, the first. */
-			if (one.names(type) > exactness) {
-				exactness = one.names(type);
+			if (here > exactness) {
+				exactness = here;
 				weight = one.weight;
 			}
 		}

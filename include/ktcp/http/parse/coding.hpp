@@ -9,27 +9,12 @@
 #include <cstddef>
 #include <string_view>
 
-#include <ktcp/base/text.hpp>
 #include <ktcp/http/parse/characters.hpp>
 #include <ktcp/http/parse/field.hpp>
+#include <ktcp/http/parse/weight.hpp>
 
 namespace ktcp::http
 {
-
-namespace detail
-{
-
-/* Of an element, what follows its first semicolon; none is 1, and what is malformed 0. */
-constexpr bool has_weight(std::string_view parameters) noexcept
-{
-	if (!parameters.data())
-		return true;
-	parameters = trimmed(parameters);
-	return same_text(slice(parameters, 0, 2), "q=") &&
-	       parameters.find_first_of("123456789") != parameters.npos;
-}
-
-} // namespace detail
 
 /**
  * May a response be coded with gzip? Any context.
@@ -47,16 +32,13 @@ constexpr bool accepts_gzip(const Head &head) noexcept
 			continue;
 		for (std::string_view element;
 		     !(element = detail::next_element(each.value)).empty();) {
-			const std::size_t semicolon = element.find(';');
-			const std::string_view name = detail::trimmed(slice(element, 0, semicolon));
-			const bool wanted = detail::has_weight(
-				semicolon == element.npos ? std::string_view() :
-							    slice(element, semicolon + 1));
+			const detail::weighted one(element);
 
-			if (detail::same_text(name, "gzip") || detail::same_text(name, "x-gzip"))
-				return wanted;
-			if (name == "*")
-				others = wanted;
+			if (detail::same_text(one.name, "gzip") ||
+			    detail::same_text(one.name, "x-gzip"))
+				return one.weight;
+			if (one.name == "*")
+				others = one.weight;
 		}
 	}
 	return others;
