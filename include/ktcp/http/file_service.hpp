@@ -155,7 +155,12 @@ inline task_of<void> file_service::serve(request &asked, response &to) const
 			return std::move(*again);
 		kept.since_ms = ktcp_now_ms();
 	}
-	return find(asked, to, kept);
+
+	task_of<void> found = find(asked, to, kept);
+
+	if (found.empty()) /* there is no memory for it */
+		to.refuse(503);
+	return found;
 }
 
 /* From the cache, without waiting: an empty task. No result: it is not there, or not for this request. */
@@ -253,11 +258,10 @@ inline task_of<void> file_service::find(request &asked, response &to, keeping ke
 						      200;
 
 	if (status == 404) {
+		/* There may be one that cannot be opened just now. */
 		found = open_page(how_.fallback, path);
-		if (found) {
-			status = 200;
-			kept.own = false;
-		}
+		status = found ? 200 : detail::status_for_open(found.error());
+		kept.own = false;
 	}
 	if (status == 404) {
 		found = open_page(how_.error_page, path);

@@ -168,6 +168,15 @@ TEST_F(http_files, a_failing_file_system_is_no_missing_file)
 				    .received.ends_with("\r\n\r\n<p>a page, at length"))
 			<< error;
 	}
+	/* Nor is that the answer where a page of one's own cannot be opened just now. */
+	how.error_page = "";
+	open();
+	file_faults.of = "page.html";
+	for (const auto &[error, status] :
+	     { std::pair(EIO, 500u), { ENOMEM, 503u }, { EACCES, 403u } }) {
+		file_faults.open = -error;
+		expect({ refusal(get("/none"), status) });
+	}
 }
 
 /* Of an index.html that is there, and of a folder. */
@@ -645,6 +654,7 @@ TEST_F(http_files, says_that_there_is_no_memory_to_send)
 			machine.failing = SIZE_MAX;
 			one.finish();
 			answered |= !one.received().empty();
+			EXPECT_FALSE(one.received().starts_with("HTTP/1.1 500 ")) << nth;
 			EXPECT_EQ(one.received().empty(), !answered)
 				<< "allocation " << nth << ", " << range;
 		}
