@@ -136,6 +136,8 @@ class access_log {
 		{
 			if (line_)
 				log_.put_back(*line_);
+			if (lost_)
+				log_.lines_.lock()->lost += lost_;
 		}
 
 		/** As proc_file asks for it: an item, which is then the current one. */
