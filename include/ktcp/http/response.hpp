@@ -560,7 +560,7 @@ inline task_of<void> response::write_through(std::span<const std::byte> piece)
 		done = co_await stream_.peer().write(piece);
 	if (done)
 		sent_ += piece.size();
-	if (done)
+	if (done && chunked_)
 		done = stream_.open();
 	if (done && chunked_) {
 		stream_.append("\r\n");

@@ -455,6 +455,42 @@ TEST_F(http_service, survives_every_allocation_that_fails)
 	EXPECT_TRUE(all_came) << "there are more allocations than were tried";
 }
 
+/* An answer whose last byte has left is whole: it needs no memory behind that. */
+TEST_F(http_service, resets_no_answer_that_is_whole)
+{
+	bool all_came = false;
+
+	for (std::size_t nth = 0; nth < 200 && !all_came; nth++) {
+		machine.allocations = 0;
+
+		client one(*service);
+
+		machine.failing = nth;
+		one.send(get("/big"));
+		machine.failing = SIZE_MAX;
+		all_came = machine.allocations <= nth;
+		EXPECT_FALSE(one.received().ends_with(big) && one.was_reset()) << nth;
+	}
+	EXPECT_TRUE(all_came) << "there are more allocations than were tried";
+
+	/* A chunked one without its last chunk is not. */
+	all_came = false;
+	for (std::size_t nth = 0; nth < 200 && !all_came; nth++) {
+		machine.allocations = 0;
+
+		client one(*service);
+
+		machine.failing = nth;
+		one.send(get("/big-pieces"));
+		machine.failing = SIZE_MAX;
+		all_came = machine.allocations <= nth;
+		EXPECT_TRUE(!one.received().starts_with("HTTP/1.1 200 ") ||
+			    one.received().ends_with("0\r\n\r\n") || one.was_reset())
+			<< nth;
+	}
+	EXPECT_TRUE(all_came) << "there are more allocations than were tried";
+}
+
 /* ---- the log -------------------------------------------------------------------------------- */
 
 namespace
