@@ -176,8 +176,13 @@ inline task_of<void> send_listing(request &asked, response &to, const file_root 
 		first = read_alone(asked, to, root, path, what);
 	}
 	if (!first) {
+		const auto there = asked.peer().check();
+
+		/* It is the connection that ended. */
+		if (!there && there.error() != errc::etimedout)
+			co_return there.error();
 		/* The time for a part is over: later it may be otherwise. */
-		to.refuse(asked.peer().check() ? status_for_open(first.error()) : 503);
+		to.refuse(there ? status_for_open(first.error()) : 503);
 		co_return result<void>();
 	}
 

@@ -293,8 +293,10 @@ inline task_of<std::span<const std::byte>> request::read_body()
 			co_return fail(errc::econnreset, 400);
 		if (!body_ && body_.error() == errc::etimedout)
 			co_return fail(errc::etimedout, 408);
-		if (!body_)
+		if (!body_) {
+			stream_.heard(body_.error());
 			co_return body_.error();
+		}
 	}
 	if (const unsigned int why = exchange_.refused)
 		co_return why == 400 ? errc::ebadmsg :
@@ -331,12 +333,14 @@ inline task_of<void> request::pause(unsigned int ms)
 	body_ = co_await within(peer(), ms, peer().read());
 	if (body_)
 		co_return errc::ebusy;
-	if (body_.end_of_stream())
-		co_return errc::econnreset;
-	if (body_.error() != errc::etimedout)
-		co_return body_.error();
 	/* The time is over, or the connection's, or that of a write. */
-	co_return peer().check();
+	if (!body_.end_of_stream() && body_.error() == errc::etimedout)
+		co_return peer().check();
+
+	const error_code why = body_.end_of_stream() ? errc::econnreset : body_.error();
+
+	stream_.heard(why);
+	co_return why;
 }
 
 inline task_of<void> request::left()

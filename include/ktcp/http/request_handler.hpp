@@ -20,8 +20,9 @@ class response;
  * A type that can answer a request. It is copyable, and callable as
  * `ktcp::task operator()(http::request &, http::response &) const`. It may return a
  * ktcp::task_of<void> instead, so that it can end with `co_return co_await response.send(...)`. An
- * error that it returns makes a 500 of a response below 400 that has not begun(). One that has begun and is
- * not whole is abandoned: see response::abandon(). To any other response it makes no difference. It need
+ * error that it returns makes a 500 of a response below 400 that has not begun(), or a 503 for ENOMEM. One that
+ * has begun and is not whole is abandoned: see response::abandon(). To any other response it makes no difference.
+ * Where the connection has ended nothing is said, and the log tells who ended it: see http/ending.hpp. It need
  * not be a coroutine: after response.reply() it may return an empty task.
  *
  * It may also have `void done(const request &, const response &) const`. The service calls that

@@ -279,8 +279,9 @@ class response {
 	task_of<void> send_rest();
 	bool queue(std::span<const std::byte> piece) noexcept;
 	task_of<void> write_through(std::span<const std::byte> piece);
-	void cut_short() noexcept;
+	void cut_short(error_code why) noexcept;
 	result<void> finish() noexcept;
+	void say_nothing() noexcept;
 	void fail(unsigned int code) noexcept;
 
 	http::stream &stream_;
@@ -620,21 +621,41 @@ inline task_of<void> response::send_rest()
 }
 
 /* The handler ended with an error: a client may not take its output for success, or for whole. */
-inline void response::cut_short() noexcept
+inline void response::cut_short(error_code why) noexcept
 {
-	if (!is_too_late(500) && status_ < 400)
+	ending cause = stream_.ended();
+
+	if (cause == ending::handler && why == errc::enomem)
+		cause = ending::memory;
+	if (is_too_late(status_of(cause)))
+		return;
+	if (!abandoned_)
+		instead_ = static_cast<std::uint16_t>(status_of(cause));
+	if (!is_heard(cause) || status_ < 400)
 		status_ = 0;
+}
+
+/* No byte of it has left, and none will: its status is for the log alone. */
+inline void response::say_nothing() noexcept
+{
+	const ending cause = stream_.ended();
+
+	stream_.take_back_all();
+	sent_ = 0;
+	status_ = exchange_.refused ? exchange_.refused :
+		  is_heard(cause)   ? instead_ :
+				      static_cast<std::uint16_t>(status_of(cause));
 }
 
 /*
  * Does the rest of the handler's work. EAGAIN: the output must be written first. EPIPE: the client
- * must learn that this is not all.
+ * must learn that this is not all, or has left.
  */
 inline result<void> response::finish() noexcept
 {
 	if (stream_.is_cut()) {
-		if (!status_) /* for the log */
-			status_ = exchange_.refused ? exchange_.refused : instead_;
+		if (!stream_.left())
+			say_nothing();
 		return errc::epipe;
 	}
 
@@ -644,6 +665,10 @@ inline result<void> response::finish() noexcept
 	const bool unsaid = begun() ? cut && has_body() && !is_whole() && !stream_.left() :
 				      cut || !status_;
 
+	if (unsaid && !is_heard(stream_.ended())) {
+		say_nothing();
+		return errc::epipe;
+	}
 	if (unsaid) {
 		fail(exchange_.refused ? exchange_.refused : instead_);
 	} else if (!begun()) {

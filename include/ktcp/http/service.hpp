@@ -123,8 +123,6 @@ class service {
 	/* How long a client is listened to after the last word: in all, and without a byte. */
 	static constexpr unsigned int linger_ms = 30'000;
 	static constexpr unsigned int linger_silence_ms = 5000;
-	/* For the log alone, as nginx's has it: no status of HTTP's. */
-	static constexpr unsigned int client_left = 499;
 
 	/* Answer the request that begins with the input; its response may still be in output(). */
 	task_of<fate> serve(stream &bytes) const
@@ -141,18 +139,22 @@ class service {
 				co_return fate::over;
 			parsed = *whole;
 		}
-		if (!bytes.open())
-			co_return fate::over;
+		auto ready = bytes.open();
 		/* Many responses of a pipeline leave together, but each head has its room. */
-		if (parsed == request::outcome::complete)
+		if (ready && parsed == request::outcome::complete)
 			state.head_room = std::min(state.head_room + asked.length(), bytes.size());
-		if (bytes.room() < state.head_room && !co_await flush(bytes))
-			co_return fate::over;
+		if (ready && bytes.room() < state.head_room)
+			ready = co_await flush(bytes);
 		bytes.begin_response();
+		if (parsed == request::outcome::more) /* one that has sent nothing, or has left */
+			co_return ready ? fate::close : fate::over;
+		if (!ready) {
+			answer.cut_short(ready.error());
+			answer.say_nothing();
+			done(asked, answer);
+			co_return fate::over;
+		}
 		if (parsed != request::outcome::complete) {
-			/* A client that has sent nothing, or has left, gets no answer. */
-			if (!state.refused)
-				co_return fate::close;
 			answer.fail(state.refused);
 			done(asked, answer);
 			co_return state.ended(true);
@@ -160,36 +162,33 @@ class service {
 		asked.accept_head();
 		/* One that has replied at once is no coroutine; one that had no memory for its frame
 		 * has not answered, and finish() does. */
-		bool ended_well = true;
 		const auto handled = handler_(asked, answer);
 
 		if (!handled.empty()) {
 			/* It may wait for others as long as it likes. Earlier answers do not wait with it. */
 			if (waits_for_others && !bytes.output().empty())
-				ended_well = static_cast<bool>(co_await flush(bytes));
+				ready = co_await flush(bytes);
 			bytes.expect_no_more();
-			if (ended_well)
-				ended_well = static_cast<bool>(co_await handled);
+			if (ready)
+				ready = co_await handled;
 		}
 		if (!answer.rest_.empty())
 			static_cast<void>(co_await answer.send_rest());
-		if (!ended_well) {
-			const auto there = bytes.peer().check();
-
-			answer.cut_short();
-			if (!there && there.error() == errc::econnreset) {
-				answer.abandon(client_left);
-				bytes.cut();
-			}
-		}
+		if (!ready)
+			answer.cut_short(ready.error());
 
 		auto finished = answer.finish();
 
-		if (!finished && finished.error() == errc::eagain && co_await flush(bytes))
-			finished = answer.finish();
+		if (!finished && finished.error() == errc::eagain) {
+			if (co_await flush(bytes))
+				finished = answer.finish();
+			else if (!bytes.is_cut()) /* there is no memory for its end */
+				bytes.cut();
+		}
 		done(asked, answer);
+		/* The client is not told of this one, but may get the answers to earlier ones. */
 		if (!finished)
-			co_return fate::over;
+			co_return bytes.is_cut() ? fate::over : fate::close;
 		if (!state.close && asked.has_body())
 			static_cast<void>(co_await pass_over_body(
 				asked, state.body_begun ? UINT64_MAX : options_.unread_bytes));

@@ -17,6 +17,7 @@
 #include <ktcp/base/setting.hpp>
 #include <ktcp/connection.hpp>
 #include <ktcp/http/date_clock.hpp>
+#include <ktcp/http/ending.hpp>
 #include <ktcp/http/parse/head.hpp>
 #include <ktcp/strand_lock.hpp>
 
@@ -159,6 +160,29 @@ class stream {
 	{
 		cut_ = true;
 		peer_.reset_at_end();
+	}
+
+	/** A read or a write failed. The first failure that ends the connection is the one that counts. */
+	void heard(error_code why) noexcept
+	{
+		if (ended_ == ending::handler)
+			ended_ = ending_of(why, ending::slow);
+	}
+
+	/**
+	 * The one who ended the connection, as its reads and writes have shown, or the server knows;
+	 * ending::handler: it goes on. Of an exchange whose handler has returned: the times of its parts end here.
+	 */
+	ending ended() noexcept
+	{
+		if (ended_ != ending::handler)
+			return ended_;
+		receive_until_ = send_until_ = armed_ = 0;
+		peer_.expires_after(0);
+
+		const auto there = peer_.check();
+
+		return there ? ended_ : ending_of(there.error(), ending::server);
 	}
 
 	/** The end of the connection is the end of the response that begins: it has no other mark. */
@@ -472,6 +496,7 @@ class stream {
 	 */
 	void lose(error_code why) noexcept
 	{
+		heard(why);
 		if (unmarked_ || why != errc::eshutdown)
 			cut();
 		else
@@ -493,6 +518,7 @@ class stream {
 	bool cut_ = false; /* and some never will be */
 	bool unmarked_ = false; /* as end_is_the_mark() says */
 	bool reading_ = false; /* a coroutine waits for the client to send, and another may write */
+	ending ended_ = ending::handler; /* by another, if it was */
 	wait receives_ = wait::head; /* what for */
 };
 
@@ -562,6 +588,8 @@ class stream::sending {
 	result<void> ends(result<void> outcome) noexcept
 	{
 		whole_ = static_cast<bool>(outcome);
+		if (!whole_)
+			of_.heard(outcome.error());
 		return outcome;
 	}
 

@@ -561,6 +561,179 @@ TEST(http_done, hears_that_a_client_left_while_its_handler_waited)
 	EXPECT_EQ(log, "/late 499 0\n");
 }
 
+namespace
+{
+
+/* One page for each thing that a handler may wait for. */
+struct awaiting : logging {
+	static constexpr bool waits_for_others = true;
+
+	ktcp::task_of<void> operator()(request &asked, response &to) const
+	{
+		const std::string_view path = asked.path();
+		char memory[100];
+
+		if (path == "/body")
+			KTCP_CO_CHECK(co_await asked.read_body());
+		if (path == "/body") /* of which that was a piece */
+			KTCP_CO_CHECK(co_await asked.read_body());
+		if (path == "/all")
+			KTCP_CO_CHECK(co_await asked.read_all(memory));
+		if (path == "/said-404") {
+			to.status(404);
+			KTCP_CO_CHECK(co_await asked.read_all(memory));
+		}
+		if (path == "/queued") {
+			KTCP_CO_CHECK(co_await to.write("first"));
+			KTCP_CO_CHECK(co_await asked.left());
+		}
+		if (path == "/whole") {
+			KTCP_CO_CHECK(co_await to.send("whole"));
+			KTCP_CO_CHECK(co_await asked.left());
+		}
+		if (path == "/pause")
+			KTCP_CO_CHECK(co_await asked.pause(100'000));
+		if (path == "/left")
+			KTCP_CO_CHECK(co_await asked.left());
+		if (path == "/sleep")
+			KTCP_CO_CHECK(co_await ktcp::sleep_for(asked.peer(), 100'000));
+		if (path == "/does-not-look")
+			static_cast<void>(co_await asked.left());
+		if (path == "/big")
+			co_return co_await to.send(big);
+		if (path == "/no-memory")
+			co_return ktcp::errc::enomem;
+		if (path == "/another-connection")
+			co_return ktcp::errc::econnreset;
+		if (path == "/does-not-look")
+			co_return ktcp::result<void>();
+		co_return co_await to.send("done");
+	}
+};
+
+} // namespace
+
+/* The log names the one who ended it: the client, its slowness, the server, the handler. */
+TEST(http_done, hears_who_ended_each_wait_of_a_handler)
+{
+	const auto reset = [](client &one) { one.reset(); };
+	const auto finish = [](client &one) { one.finish(); };
+	const auto stop = [](client &one) { one.end(); };
+	const auto wait = [](client &one) { one.wait_ms(200'000); };
+	const struct {
+		std::string asked;
+		void (*what)(client &one);
+		const char *log;
+	} rows[] = {
+		{ post("/body", "ab"), reset, "/body 499 0" },
+		{ post("/body", "ab"), finish, "/body 400 138" },
+		{ post("/body", "ab"), stop, "/body 503 0" },
+		{ post("/body", "ab"), wait, "/body 408 61" },
+		{ post("/all", "ab"), reset, "/all 499 0" },
+		{ post("/all", "ab"), finish, "/all 400 138" },
+		{ post("/all", "ab"), stop, "/all 503 0" },
+		{ post("/all", "ab"), wait, "/all 408 61" },
+		{ post("/said-404", "ab"), reset, "/said-404 499 0" },
+		{ post("/said-404", "ab"), stop, "/said-404 503 0" },
+		{ post("/skipped", "ab"), reset, "/skipped 200 4" },
+		{ get("/queued"), reset, "/queued 499 0" },
+		{ get("/queued"), finish, "/queued 499 0" },
+		{ get("/queued"), stop, "/queued 503 0" },
+		{ get("/whole"), reset, "/whole 200 5" },
+		{ get("/whole"), finish, "/whole 200 5" },
+		{ get("/pause"), reset, "/pause 499 0" },
+		{ get("/pause"), finish, "/pause 499 0" },
+		{ get("/pause"), stop, "/pause 503 0" },
+		{ get("/pause"), wait, "/pause 200 4" },
+		{ get("/left"), reset, "/left 499 0" },
+		{ get("/left"), finish, "/left 499 0" },
+		{ get("/left"), stop, "/left 503 0" },
+		{ get("/sleep"), reset, "/sleep 499 0" },
+		{ get("/sleep"), stop, "/sleep 503 0" },
+		{ get("/sleep"), wait, "/sleep 200 4" },
+		{ get("/does-not-look"), reset, "/does-not-look 499 0" },
+		{ get("/does-not-look"), finish, "/does-not-look 499 0" },
+		{ get("/does-not-look"), stop, "/does-not-look 503 0" },
+		/* None of the earlier answers is taken. */
+		{ get("/big") + get("/sleep"), reset, "/big 200 0" },
+		{ get("/1") + get("/sleep"), reset, "/1 200 4\n/sleep 499 0" },
+		{ get("/1") + get("/sleep"), stop, "/1 200 4\n/sleep 503 0" },
+		{ get("/1") + get("/sleep"), wait, "/1 200 4\n/sleep 408 0" },
+		/* These end by themselves. */
+		{ get("/no-memory"), wait, "/no-memory 503 52" },
+		{ get("/another-connection"), wait, "/another-connection 500 46" },
+	};
+
+	for (const auto &each : rows) {
+		std::string log, asked = each.asked;
+		const ktcp::http::service<awaiting> service{ awaiting{ { {}, &log } } };
+		client one(service);
+
+		/* A body of which a part is missing. */
+		if (const std::size_t at = asked.find("Length: 2"); at != asked.npos)
+			asked.replace(at, 9, "Length: 9");
+		if (asked.find("/sleep") != 4)
+			one.read_only(each.asked.find("/sleep") != asked.npos ? 10 : SIZE_MAX);
+		one.send(asked);
+		each.what(one);
+		one.go_on();
+		EXPECT_EQ(log, each.log + "\n"s) << each.asked;
+	}
+}
+
+namespace
+{
+
+struct quick : awaiting {
+	static constexpr bool waits_for_others = false;
+};
+
+} // namespace
+
+/* An earlier answer of the pipeline is for a client that sends no more, and may read. */
+TEST(http_done, what_a_client_that_has_finished_still_gets)
+{
+	std::string log;
+	const ktcp::http::service<quick> service{ quick{ { { {}, &log } } } };
+	client one(service);
+
+	one.send(get("/1") + get("/left"));
+	one.finish();
+	EXPECT_EQ(log, "/1 200 4\n/left 499 0\n");
+	EXPECT_EQ(one.received(), ok("done"));
+	EXPECT_TRUE(one.over());
+	EXPECT_FALSE(one.was_reset());
+}
+
+/* A request that has come as a whole is in the log, also where there is no room for its answer. */
+TEST(http_done, hears_of_a_request_without_room_for_an_answer)
+{
+	const std::string long_one = get("/" + std::string(8000, 'l'));
+	const auto reset = [](client &one) { one.reset(); };
+	const auto stop = [](client &one) { one.end(); };
+	const auto wait = [](client &one) { one.wait_ms(200'000); };
+
+	for (const auto &[what, status] :
+	     { std::pair<void (*)(client &), const char *>(reset, "499"),
+	       { stop, "503" },
+	       { wait, "408" } }) {
+		std::string log, asked;
+		const ktcp::http::service<logging> service{ logging{ {}, &log } };
+		client one(service);
+
+		/* Room for the answer's head goes by the request's. */
+		for (int i = 0; i < 60; i++)
+			asked += get("/");
+		one.read_only(10);
+		one.send(asked + long_one);
+		EXPECT_TRUE(one.is_waited_for());
+		what(one);
+		one.go_on();
+		EXPECT_TRUE(log.ends_with(std::string(100, 'l') + " " + status + " 0\n"))
+			<< status << " " << log.substr(log.size() - 200);
+	}
+}
+
 TEST(http_done, hears_of_every_response)
 {
 	std::string log;

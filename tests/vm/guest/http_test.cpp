@@ -485,6 +485,29 @@ TEST_P(http_log, a_line_a_request)
 		})) << line.text;
 }
 
+// The table of docs/http.md, as far as a client can have it: it resets, or finishes, within a body.
+TEST_P(http_log, names_who_ended_a_request)
+{
+	load_model("access_log=1");
+	for (const bool reset : { true, false }) {
+		http_client client;
+		client.send(http_client::request(
+			std::string("/echo?") + (reset ? "reset" : "finished"), "POST",
+			"Content-Length: 5\r\nExpect: 100-continue\r\n"));
+		ASSERT_EQ(client.read().status, 100);
+		if (reset) {
+			client.peer().reset();
+		} else {
+			client.peer().half_close();
+			EXPECT_EQ(client.read().status, 400);
+		}
+		const std::string line = reset ? "\"POST /echo\\?reset\" 499 0$" :
+						 "\"POST /echo\\?finished\" 400 ";
+		EXPECT_TRUE(eventually(10s, [&] { return logged(line).size() == 1; }))
+			<< text(logged("."));
+	}
+}
+
 TEST_P(http_log, does_not_flood)
 {
 	allow_other("khttpd.*callbacks suppressed");
