@@ -177,7 +177,8 @@ def groups(of):
                     "python3", "python3-pip", "apt", "dpkg-dev", "git", "zsync", "zchunk", "nginx",
                     "libnginx-mod-stream", "haproxy", "varnish", "squid", "apache2-utils", "openssl", "diffutils"],
         # More of them, which are large or take long: for `make proof`.
-        "clients-proof": ["debootstrap", "xz-utils", "ffmpeg", "qemu-system-x86", "ipxe-qemu", "busybox-static", "cpio"],
+        "clients-proof": ["debootstrap", "xz-utils", "ffmpeg", "mpv", "qemu-system-x86", "ipxe-qemu",
+                          "busybox-static", "cpio"],
         # Tests and checks in user space.
         "host": ["make", "cmake", "ccache", "git", of.cxx, "libgtest-dev", "libgmock-dev", "clang", f"clang-{of.clang}",
                  f"clang-{of.kcfi}", of.headers[of.usual],
