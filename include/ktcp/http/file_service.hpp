@@ -329,9 +329,9 @@ inline file_service::chosen file_service::choose(request &asked, file opened,
 	if (!how_.precompressed || opened.status().size <= gzip_bytes)
 		return shown(opened, false, false);
 
-	const bool part = asked.method() == method::get && asked.find("range").data() &&
-			  !asked.find("if-range").ends_with(entity_tag::gzip_end);
-	const bool wanted = !part && gzip;
+	/* Looked for only where it matters: each is a pass over all fields. */
+	const bool wanted = gzip && (asked.method() != method::get || !asked.find("range").data() ||
+				     asked.find("if-range").ends_with(entity_tag::gzip_end));
 
 	text_builder(path.subspan(name.size())).add(gzip_end).add('\0');
 

@@ -662,6 +662,30 @@ TEST_F(http_files, says_that_there_is_no_memory_to_send)
 	}
 }
 
+TEST(text_builder, writes_numbers_to_each_base)
+{
+	char memory[70];
+	const auto written = [&](std::uint64_t value, ktcp::number_base base, unsigned int width) {
+		return std::string(
+			ktcp::http::text_builder(memory).number(value, base, width).text());
+	};
+
+	EXPECT_EQ(written(0, 16, 1), "0");
+	EXPECT_EQ(written(0xf, 16, 1), "f");
+	EXPECT_EQ(written(0x10, 16, 1), "10");
+	EXPECT_EQ(written(0x1234567890abcdef, 16, 16), "1234567890abcdef");
+	EXPECT_EQ(written(0xa, 16, 2), "0a");
+	EXPECT_EQ(written(0xa, 16, 18), "00000000000000000a");
+	EXPECT_EQ(written(UINT64_MAX, 16, 1), std::string(16, 'f'));
+	EXPECT_EQ(written(UINT64_MAX, 10, 1), "18446744073709551615");
+	EXPECT_EQ(written(7, 10, 3), "007");
+
+	ktcp::http::text_builder small(std::span<char>(memory, 3));
+
+	EXPECT_EQ(small.add('x').number(0xabc, 16).text(), "xab");
+	EXPECT_FALSE(small.whole());
+}
+
 TEST(text_builder, is_cut_to_no_more_than_it_has)
 {
 	char memory[8];
