@@ -30,6 +30,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -53,6 +54,7 @@ struct socket {
 	bool shut = false; /* the handler has finished sending, and listens on */
 	bool reset = false; /* by the handler */
 	bool released = false;
+	std::map<unsigned int, std::size_t> counted; /* of the handler's counters */
 };
 /** @endcond */
 
@@ -149,11 +151,14 @@ class stream {
 	/** Something else than the peer has come: an event was set, a channel was sent to. */
 	void go_on();
 
-	/** The server is stopped: every operation fails with ESHUTDOWN from the next turn on. */
-	void end()
+	/**
+	 * The server ends the connection: every operation fails from the next turn on.
+	 * @param why  ESHUTDOWN: it is stopped; ETIMEDOUT: the peer was quiet for idle_timeout_ms.
+	 */
+	void end(errc why = errc::eshutdown)
 	{
 		if (peer_)
-			peer_->end(errc::eshutdown);
+			peer_->end(why);
 	}
 
 	/** @} */
@@ -196,6 +201,13 @@ class stream {
 		return peer_ && peer_->writing();
 	}
 
+	/** A counter of the handler's: how often connection::count() was called for it. */
+	template <class Counter>
+	std::size_t counted(Counter which) noexcept
+	{
+		return socket_.counted[static_cast<unsigned int>(which)];
+	}
+
 	/** Milliseconds until the handler's deadline; -1: it has none. */
 	int until_deadline_ms() const noexcept
 	{
@@ -220,9 +232,24 @@ class stream {
 
 		engine(struct ::socket *raw, page_pool &buffers, handler_function handle,
 		       const void *handler)
-			: connection(ktcp::socket(raw), buffers, handle, handler)
+			: connection(ktcp::socket(raw), buffers, handle, handler, how), raw_(raw)
 		{
 		}
+
+	    private:
+		static void add(strand &self, unsigned int which)
+		{
+			static_cast<engine &>(self).raw_->counted[which]++;
+		}
+
+		static constexpr strand::operations how = {
+			.take_turn = nullptr,
+			.to_process = nullptr,
+			.let_go = nullptr,
+			.count = add,
+		};
+
+		struct ::socket *const raw_;
 	};
 
 	template <class Handler>
