@@ -148,6 +148,12 @@ class [[gnu::warn_unused]] write_operation : public stream_operation {
 	{
 		return result<void>::from(status_);
 	}
+
+	/** Of bytes, not of pages: where those begin that TCP has not taken. */
+	const std::byte *rest() const noexcept
+	{
+		return data_;
+	}
 };
 
 /** Pieces that are written one after the other. */

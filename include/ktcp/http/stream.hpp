@@ -381,10 +381,10 @@ class stream {
 	/** @} */
 
     private:
-	/* The first bytes of output() have left. */
-	void drop(std::size_t size) noexcept
+	/* The first bytes of output() have left, or never will: TCP has taken @taken of them. */
+	void drop(std::size_t size, std::size_t taken) noexcept
 	{
-		left_ |= size > first_;
+		left_ |= taken > first_;
 		first_ -= std::min(first_, size);
 		std::copy(chars() + size, chars() + used_, chars());
 		used_ -= size;
@@ -543,8 +543,9 @@ class [[gnu::warn_unused]] stream::output_operation {
 	result<void> await_resume() noexcept
 	{
 		const auto written = below_.await_resume();
+		const auto *const first = reinterpret_cast<const std::byte *>(of_.chars());
 
-		of_.drop(size_);
+		of_.drop(size_, size_ ? static_cast<std::size_t>(below_.rest() - first) : 0);
 		if (!written && size_)
 			of_.lose(written.error());
 		return written;
@@ -581,12 +582,14 @@ class stream::sending {
 		if (whole_ || !bytes_)
 			return;
 		of_.cut();
-		of_.drop(of_.settled_); /* some of it may have left */
+		/* If the coroutine was destroyed, some of it may have left. */
+		of_.drop(of_.settled_, ended_ ? 0 : of_.settled_);
 	}
 
 	/** It came to this. */
 	result<void> ends(result<void> outcome) noexcept
 	{
+		ended_ = true;
 		whole_ = static_cast<bool>(outcome);
 		if (!whole_)
 			of_.heard(outcome.error());
@@ -596,7 +599,7 @@ class stream::sending {
     private:
 	stream &of_;
 	const std::size_t bytes_;
-	bool whole_ = false;
+	bool ended_ = false, whole_ = false;
 };
 
 inline task_of<void> stream::read_while_busy(wait what, unsigned int ms, std::uint64_t since_ms,

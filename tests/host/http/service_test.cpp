@@ -599,7 +599,9 @@ struct awaiting : logging {
 			KTCP_CO_CHECK(co_await ktcp::sleep_for(asked.peer(), 100'000));
 		if (path == "/does-not-look")
 			static_cast<void>(co_await asked.left());
-		if (path == "/big")
+		if (path == "/does-not-hear")
+			static_cast<void>(co_await ktcp::sleep_for(asked.peer(), 100'000));
+		if (path == "/big" || path == "/does-not-hear")
 			co_return co_await to.send(big);
 		if (path == "/no-memory")
 			co_return ktcp::errc::enomem;
@@ -613,55 +615,73 @@ struct awaiting : logging {
 
 } // namespace
 
-/* The log names the one who ended it: the client, its slowness, the server, the handler. */
+/* The table of docs/http.md. The log names the one who ended it: the client, its slowness, the server, the handler. */
 TEST(http_done, hears_who_ended_each_wait_of_a_handler)
 {
 	const auto reset = [](client &one) { one.reset(); };
 	const auto finish = [](client &one) { one.finish(); };
 	const auto stop = [](client &one) { one.end(); };
+	const auto idle = [](client &one) { one.end(ktcp::errc::etimedout); };
 	const auto wait = [](client &one) { one.wait_ms(200'000); };
 	const struct {
 		std::string asked;
 		void (*what)(client &one);
 		const char *log;
+		const char *
+			gets; /* the status, or less, and whether the server resets the connection */
+		std::size_t reads = SIZE_MAX;
 	} rows[] = {
-		{ post("/body", "ab"), reset, "/body 499 0" },
-		{ post("/body", "ab"), finish, "/body 400 138" },
-		{ post("/body", "ab"), stop, "/body 503 0" },
-		{ post("/body", "ab"), wait, "/body 408 61" },
-		{ post("/all", "ab"), reset, "/all 499 0" },
-		{ post("/all", "ab"), finish, "/all 400 138" },
-		{ post("/all", "ab"), stop, "/all 503 0" },
-		{ post("/all", "ab"), wait, "/all 408 61" },
-		{ post("/said-404", "ab"), reset, "/said-404 499 0" },
-		{ post("/said-404", "ab"), stop, "/said-404 503 0" },
-		{ post("/skipped", "ab"), reset, "/skipped 200 4" },
-		{ get("/queued"), reset, "/queued 499 0" },
-		{ get("/queued"), finish, "/queued 499 0" },
-		{ get("/queued"), stop, "/queued 503 0" },
-		{ get("/whole"), reset, "/whole 200 5" },
-		{ get("/whole"), finish, "/whole 200 5" },
-		{ get("/pause"), reset, "/pause 499 0" },
-		{ get("/pause"), finish, "/pause 499 0" },
-		{ get("/pause"), stop, "/pause 503 0" },
-		{ get("/pause"), wait, "/pause 200 4" },
-		{ get("/left"), reset, "/left 499 0" },
-		{ get("/left"), finish, "/left 499 0" },
-		{ get("/left"), stop, "/left 503 0" },
-		{ get("/sleep"), reset, "/sleep 499 0" },
-		{ get("/sleep"), stop, "/sleep 503 0" },
-		{ get("/sleep"), wait, "/sleep 200 4" },
-		{ get("/does-not-look"), reset, "/does-not-look 499 0" },
-		{ get("/does-not-look"), finish, "/does-not-look 499 0" },
-		{ get("/does-not-look"), stop, "/does-not-look 503 0" },
-		/* None of the earlier answers is taken. */
-		{ get("/big") + get("/sleep"), reset, "/big 200 0" },
-		{ get("/1") + get("/sleep"), reset, "/1 200 4\n/sleep 499 0" },
-		{ get("/1") + get("/sleep"), stop, "/1 200 4\n/sleep 503 0" },
-		{ get("/1") + get("/sleep"), wait, "/1 200 4\n/sleep 408 0" },
+		{ post("/body", "ab"), reset, "/body 499 0", "nothing" },
+		{ post("/body", "ab"), finish, "/body 400 138", "400" },
+		{ post("/body", "ab"), stop, "/body 503 0", "nothing" },
+		{ post("/body", "ab"), idle, "/body 408 0", "nothing" },
+		{ post("/body", "ab"), wait, "/body 408 61", "408" },
+		{ post("/all", "ab"), reset, "/all 499 0", "nothing" },
+		{ post("/all", "ab"), finish, "/all 400 138", "400" },
+		{ post("/all", "ab"), stop, "/all 503 0", "nothing" },
+		{ post("/all", "ab"), idle, "/all 408 0", "nothing" },
+		{ post("/all", "ab"), wait, "/all 408 61", "408" },
+		{ post("/said-404", "ab"), reset, "/said-404 499 0", "nothing" },
+		{ post("/said-404", "ab"), stop, "/said-404 503 0", "nothing" },
+		{ post("/skipped", "ab"), reset, "/skipped 200 4", "200" },
+		{ get("/queued"), reset, "/queued 499 0", "nothing" },
+		{ get("/queued"), finish, "/queued 499 0", "nothing" },
+		{ get("/queued"), stop, "/queued 503 0", "nothing" },
+		{ get("/queued"), idle, "/queued 503 0", "nothing" },
+		/* It is whole, though none of it has left. */
+		{ get("/whole"), reset, "/whole 200 5", "nothing, reset" },
+		{ get("/whole"), finish, "/whole 200 5", "200" },
+		{ get("/pause"), reset, "/pause 499 0", "nothing" },
+		{ get("/pause"), finish, "/pause 499 0", "nothing" },
+		{ get("/pause"), stop, "/pause 503 0", "nothing" },
+		{ get("/pause"), idle, "/pause 503 0", "nothing" },
+		{ get("/pause"), wait, "/pause 200 4", "200" },
+		{ get("/left"), reset, "/left 499 0", "nothing" },
+		{ get("/left"), finish, "/left 499 0", "nothing" },
+		{ get("/left"), stop, "/left 503 0", "nothing" },
+		{ get("/left"), idle, "/left 503 0", "nothing" },
+		{ get("/sleep"), reset, "/sleep 499 0", "nothing" },
+		{ get("/sleep"), stop, "/sleep 503 0", "nothing" },
+		{ get("/sleep"), idle, "/sleep 503 0", "nothing" },
+		{ get("/sleep"), wait, "/sleep 200 4", "200" },
+		{ get("/does-not-look"), reset, "/does-not-look 499 0", "nothing" },
+		{ get("/does-not-look"), finish, "/does-not-look 499 0", "nothing" },
+		{ get("/does-not-look"), stop, "/does-not-look 503 0", "nothing" },
+		/* The client does not take it, or a part. */
+		{ get("/does-not-hear"), reset, "/does-not-hear 499 0", "nothing, reset" },
+		{ get("/big"), reset, "/big 499 0", "nothing, reset", 0 },
+		{ get("/big"), stop, "/big 503 0", "nothing, reset", 0 },
+		{ get("/big"), idle, "/big 408 0", "nothing, reset", 0 },
+		{ get("/big"), wait, "/big 408 0", "nothing, reset", 0 },
+		{ get("/big"), reset, "/big 200 0", "a part, reset", 10 },
+		/* Nor all of the answers before it. */
+		{ get("/1") + get("/sleep"), reset, "/1 200 4\n/sleep 499 0", "a part, reset", 10 },
+		{ get("/1") + get("/sleep"), stop, "/1 200 4\n/sleep 503 0", "a part", 10 },
+		{ get("/1") + get("/sleep"), idle, "/1 200 4\n/sleep 408 0", "a part, reset", 10 },
+		{ get("/1") + get("/sleep"), wait, "/1 200 4\n/sleep 408 0", "a part, reset", 10 },
 		/* These end by themselves. */
-		{ get("/no-memory"), wait, "/no-memory 503 52" },
-		{ get("/another-connection"), wait, "/another-connection 500 46" },
+		{ get("/no-memory"), wait, "/no-memory 503 52", "503" },
+		{ get("/another-connection"), wait, "/another-connection 500 46", "500" },
 	};
 
 	for (const auto &each : rows) {
@@ -672,12 +692,18 @@ TEST(http_done, hears_who_ended_each_wait_of_a_handler)
 		/* A body of which a part is missing. */
 		if (const std::size_t at = asked.find("Length: 2"); at != asked.npos)
 			asked.replace(at, 9, "Length: 9");
-		if (asked.find("/sleep") != 4)
-			one.read_only(each.asked.find("/sleep") != asked.npos ? 10 : SIZE_MAX);
+		one.read_only(each.reads);
 		one.send(asked);
 		each.what(one);
 		one.go_on();
 		EXPECT_EQ(log, each.log + "\n"s) << each.asked;
+
+		const std::string got = one.received();
+		const std::string gets = got.empty()	 ? "nothing" :
+					 got.size() < 12 ? "a part" :
+							   got.substr(9, 3);
+
+		EXPECT_EQ(gets + (one.was_reset() ? ", reset" : ""), each.gets) << log;
 	}
 }
 
