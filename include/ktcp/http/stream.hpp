@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include <ktcp/base/defaults.hpp>
 #include <ktcp/base/setting.hpp>
@@ -88,7 +89,7 @@ class stream {
 	/** The connection ends: is that since the client was too slow? */
 	~stream()
 	{
-		if (peer_.is_expired())
+		if (peer_.is_expired() && !was_slow_)
 			count(is_over(send_until_) ? wait::send : receives_);
 	}
 
@@ -332,11 +333,15 @@ class stream {
 		keep_time();
 	}
 
-	/** A write has ended, and its time with it, unless that is over. */
+	/** A write has ended, and its time with it, unless that is over: then the client was too slow. */
 	void end_writing() noexcept
 	{
-		if (peer_.is_expired() && is_over(send_until_))
+		if (peer_.is_expired() && is_over(send_until_)) {
+			if (!std::exchange(was_slow_, true))
+				count(wait::send);
+			heard(errc::etimedout);
 			return;
+		}
 		send_until_ = 0;
 		keep_time();
 	}
@@ -516,9 +521,10 @@ class stream {
 	std::uint32_t armed_ = 0; /* the one that the connection has */
 	bool left_ = false; /* some of this response has been written */
 	bool cut_ = false; /* and some never will be */
+	bool was_slow_ = false; /* the time of a write was over, and has been counted */
 	bool unmarked_ = false; /* as end_is_the_mark() says */
 	bool reading_ = false; /* a coroutine waits for the client to send, and another may write */
-	ending ended_ = ending::handler; /* by another, if it was */
+	ending ended_ = ending::handler; /* the first one that was heard of */
 	wait receives_ = wait::head; /* what for */
 };
 

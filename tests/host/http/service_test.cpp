@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* ktcp/http/service.hpp and response.hpp: requests and their responses, to the byte. */
+#include <ktcp/group.hpp>
 #include <ktcp/http/own_fields.hpp>
 #include <ktcp/http/service.hpp>
 
@@ -568,6 +569,11 @@ namespace
 struct awaiting : logging {
 	static constexpr bool waits_for_others = true;
 
+	static handled send_big(response &to)
+	{
+		co_return co_await to.send(big);
+	}
+
 	ktcp::task_of<void> operator()(request &asked, response &to) const
 	{
 		const std::string_view path = asked.path();
@@ -601,6 +607,10 @@ struct awaiting : logging {
 			static_cast<void>(co_await asked.left());
 		if (path == "/does-not-hear")
 			static_cast<void>(co_await ktcp::sleep_for(asked.peer(), 100'000));
+		if (path == "/race") {
+			static_cast<void>(co_await ktcp::race(asked.left(), send_big(to)));
+			co_return asked.peer().check();
+		}
 		if (path == "/big" || path == "/does-not-hear")
 			co_return co_await to.send(big);
 		if (path == "/no-memory")
@@ -707,6 +717,27 @@ TEST(http_done, hears_who_ended_each_wait_of_a_handler)
 	}
 }
 
+/* The statistics have it once, also if the handler waits for more than its write. */
+TEST(http_done, counts_a_client_that_is_too_slow_once)
+{
+	using ktcp::http::wait;
+
+	for (const std::string &asked : { get("/big"), get("/race"), get("/1") + get("/sleep") }) {
+		std::string log;
+		const ktcp::http::service<awaiting> service{ awaiting{ { {}, &log } } };
+		client one(service);
+
+		one.read_only(asked.find("/sleep") == asked.npos ? 0 : 10);
+		one.send(asked);
+		one.wait_ms(200'000);
+		one.go_on();
+		EXPECT_TRUE(one.over());
+		EXPECT_EQ(one.counted(wait::send), 1u) << asked;
+		for (const wait other : { wait::head, wait::body, wait::request, wait::end })
+			EXPECT_EQ(one.counted(other), 0u) << asked;
+	}
+}
+
 namespace
 {
 
@@ -757,6 +788,7 @@ TEST(http_done, hears_of_a_request_without_room_for_an_answer)
 		one.go_on();
 		EXPECT_TRUE(log.ends_with(std::string(100, 'l') + " " + status + " 0\n"))
 			<< status << " " << log.substr(log.size() - 200);
+		EXPECT_EQ(one.counted(ktcp::http::wait::send), status == "408"s) << status;
 	}
 }
 
