@@ -180,8 +180,13 @@ inline std::optional<task_of<void>> file_service::answer_again(request &asked, r
 	if (settle(to, given, found.what()))
 		return task_of<void>();
 	to.status(200).lines(found.what().lines()).length(found.body().size());
-	if (asked.method() == method::get && !to.has_room_for(found.body().size()))
-		return send_held(to, std::move(found));
+	if (asked.method() == method::get && !to.has_room_for(found.body().size())) {
+		task_of<void> later = send_held(to, std::move(found));
+
+		if (later.empty()) /* there is no memory for it */
+			to.refuse(503);
+		return later;
+	}
 	to.reply(found.body());
 	return task_of<void>();
 }

@@ -306,6 +306,8 @@ inline response &response::status(unsigned int code) noexcept
 	 * For a handler that read the body first, the output was written and its buffer given back.
 	 */
 	whole_ = static_cast<bool>(stream_.open());
+	if (!whole_)
+		abandon(503);
 	status_ = static_cast<std::uint16_t>(code);
 	if (const std::string_view line = status_line_of(code); !line.empty())
 		append(line);
@@ -334,9 +336,6 @@ inline response &response::field(field_name name, field_value value) noexcept
 /* The end of the head: how the body is framed, and whether the connection goes on. */
 inline void response::begin() noexcept
 {
-	if (!status_)
-		status(200);
-
 	const unsigned int code = status_;
 	const bool framed = code != 204 && code != 304;
 
@@ -482,6 +481,8 @@ inline void response::reply(std::string_view body) noexcept
 /* The head, if it was not yet finished, and the account of the body. */
 inline result<void> response::prepare(std::size_t size) noexcept
 {
+	if (!status_)
+		status(200);
 	if (abandoned_ || stream_.is_cut())
 		return errc::epipe;
 	if (!begun()) {

@@ -738,6 +738,43 @@ TEST(http_done, counts_a_client_that_is_too_slow_once)
 	}
 }
 
+/* A 500 is one of the handler: of what it does without memory only its own coroutine is, which the page says. */
+TEST(http_done, hears_503_where_there_is_no_memory)
+{
+	std::string log;
+	const ktcp::http::service<awaiting> waits{ awaiting{ { {}, &log } } };
+	const ktcp::http::service<logging> says{ logging{ {}, &log } };
+	const auto try_all = [&](const auto &service, const char *path) {
+		bool all_came = false;
+
+		log.clear();
+		for (std::size_t nth = 0; nth < 200 && !all_came; nth++) {
+			client one(service);
+
+			machine.allocations = 0;
+			machine.failing = nth;
+			one.send(request_of("POST", path,
+					    "Content-Length: 2\r\nExpect: 100-continue\r\n"));
+			one.send("ab");
+			machine.failing = SIZE_MAX;
+			all_came = machine.allocations <= nth;
+		}
+		EXPECT_TRUE(all_came) << "there are more allocations than were tried";
+
+		std::size_t failed = 0;
+
+		for (std::size_t at = 0; (at = log.find(" 500 ", at)) != log.npos; at++)
+			failed++;
+		EXPECT_EQ(failed, 1u) << log;
+		EXPECT_NE(log.find(" 503 "), log.npos) << log;
+		EXPECT_NE(log.find(" 200 "), log.npos) << log;
+	};
+
+	try_all(waits, "/all");
+	try_all(says, "/late");
+	try_all(says, "/echo");
+}
+
 namespace
 {
 
