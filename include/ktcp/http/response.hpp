@@ -562,8 +562,9 @@ inline task_of<void> response::write_through(std::span<const std::byte> piece)
 		done = co_await stream_.peer().write(piece);
 	if (done)
 		sent_ += piece.size();
-	if (done && chunked_)
-		done = stream_.open();
+	/* Small pieces that follow are gathered. Only a chunk has to have its end. */
+	if (done && !is_whole() && !stream_.open() && chunked_)
+		done = errc::enomem;
 	if (done && chunked_) {
 		stream_.append("\r\n");
 		stream_.settle();

@@ -122,6 +122,12 @@ struct pages {
 			static_cast<void>(co_await to.write("ab"));
 			co_return co_await to.write("cd");
 		}
+		if (path == "/length-mixed") {
+			to.status(200).length(big.size() + 2);
+			static_cast<void>(co_await to.write(big));
+			static_cast<void>(co_await to.write("c"));
+			co_return co_await to.write("d");
+		}
 		if (path == "/short") {
 			to.status(200).length(4);
 			co_return co_await to.write("ab");

@@ -492,6 +492,16 @@ TEST_F(http_service, resets_no_answer_that_is_whole)
 	EXPECT_TRUE(all_came) << "there are more allocations than were tried";
 }
 
+/* Behind a large piece, too. */
+TEST_F(http_service, gathers_the_small_pieces_of_a_body)
+{
+	client one(*service);
+
+	one.send(get("/length-mixed"));
+	EXPECT_EQ(one.received(), ok(big + "cd"));
+	EXPECT_EQ(one.sends().back(), 2u);
+}
+
 /* ---- the log -------------------------------------------------------------------------------- */
 
 namespace
