@@ -98,7 +98,7 @@ class listing {
 				one.size = status->size;
 				one.mtime = status->mtime;
 				one.kind = static_cast<std::uint8_t>(status->kind);
-			} else if (detail::status_for_open(status.error()) == 503) {
+			} else if (detail::status_for_open(status.error()) >= 500) {
 				checked = status.error(); /* it may well be there */
 				break;
 			} else {

@@ -181,6 +181,8 @@ TEST_F(http_files, a_folder_is_read_once_for_many)
 	third.send(get("/list/"));
 	EXPECT_TRUE(lists(third.received(), "e"));
 	EXPECT_EQ(file_faults.listed, 3u);
+	/* Nor where a reading begins that others wait for: the second one's. */
+	EXPECT_EQ(held_locks.woken_under, 0u);
 }
 
 /* The others need not know that the one that was to read for them has left, or had no time. */
@@ -240,7 +242,7 @@ TEST_F(http_files, a_shared_reading_that_fails)
 }
 
 /* A client is shown all names, or told that this cannot be done just now. */
-TEST_F(http_files, a_listing_leaves_out_no_name_for_want_of_memory)
+TEST_F(http_files, a_listing_leaves_out_no_name_that_may_be_there)
 {
 	ktcp::http::shared_listings listings({});
 
@@ -254,8 +256,12 @@ TEST_F(http_files, a_listing_leaves_out_no_name_for_want_of_memory)
 			file_faults.stat = error;
 			expect({ refusal(get("/list/"), 503) });
 		}
+		for (const int error : { -EIO, -ESTALE, -ETIMEDOUT }) {
+			file_faults.stat = error;
+			expect({ refusal(get("/list/"), 500) });
+		}
 		/* These cannot be served. */
-		for (const int error : { -ENOENT, -EACCES, -EIO }) {
+		for (const int error : { -ENOENT, -EACCES, -ELOOP }) {
 			file_faults.stat = error;
 
 			const std::string got = answer_once("/list/");
