@@ -18,7 +18,7 @@ enum class ending : std::uint8_t {
 	handler, /**< the handler failed, or said nothing */
 	memory, /**< there was no memory */
 	left, /**< the client reset the connection, or closed it while the handler waited for that */
-	slow, /**< the client took no bytes of the answers for too long */
+	slow, /**< the client took too few bytes of the answers for too long */
 	server, /**< the server stops, or the connection was idle for too long */
 };
 
@@ -29,8 +29,8 @@ constexpr bool is_heard(ending why) noexcept
 }
 
 /**
- * The status of the answer, or of the log alone if the answer is not heard. There it is nginx's for a client
- * that left (499, no status of HTTP's) and for one that is too slow. Any context.
+ * The status of the answer, or of the log alone if no client hears the answer. nginx logs the same two: 499, which
+ * is no status of HTTP's, for a client that left, and 408 for one that is too slow. Any context.
  */
 constexpr unsigned int status_of(ending why) noexcept
 {

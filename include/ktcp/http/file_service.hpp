@@ -263,7 +263,7 @@ inline task_of<void> file_service::find(request &asked, response &to, keeping ke
 						      200;
 
 	if (status == 404) {
-		/* There may be one that cannot be opened just now. */
+		/* The fallback may be there, and not open just now. */
 		found = open_page(how_.fallback, path);
 		status = found ? 200 : detail::status_for_open(found.error());
 		kept.own = false;

@@ -172,7 +172,7 @@ class stream {
 
 	/**
 	 * The one who ended the connection, as its reads and writes have shown, or the server knows;
-	 * ending::handler: it goes on. Of an exchange whose handler has returned: the times of its parts end here.
+	 * ending::handler: it goes on. Called once the handler has returned. It ends the times of the exchange.
 	 */
 	ending ended() noexcept
 	{
