@@ -19,7 +19,7 @@ help:
 	@echo 'make clients  khttpd before programs that fetch: apt, git, wget, pip, zsync, proxies ...'
 	@echo "make vm       the modules on Debian's kernels, in virtual machines"
 	@echo 'make vm-debug the same on a kernel with KASAN, lockdep and more, built first'
-	@echo 'make matrix   the same on all stock kernels, PREEMPT_RT ones and the newest of the backports, as a table'
+	@echo 'make matrix   the same on all kernels but debug ones, as a table'
 	@echo 'make coverage how much of the headers the host tests run'
 	@echo 'make proof    all the evidence for docs/reliability.md, storms and faults too; hours'
 	@echo 'make lint     formatting and static analysis'

@@ -40,6 +40,11 @@ def test_each_release_is_known_by_its_name(name):
     assert not set(of.unpacked) & set(of.checked) and not set(groups["arm64"]) & set(groups["all"])
     for each in of.unpacked.values():
         assert each.architecture in ("amd64", *kernel.TRIPLETS)
+    for each, what in of.built.items():
+        assert each in of.kernels and set(what.packages) <= set(groups[each])
+        assert each.endswith("-debug") == what.debug
+        for options in what.options:
+            assert (kernel.TOP / f"tests/vm/{options}.config").exists()
 
 
 @pytest.mark.parametrize("name", [each.name for each in debian.RELEASES])
@@ -79,6 +84,19 @@ def test_the_compiler_is_the_one_that_built_the_kernel(tmp_path, config, compile
     assert not one.kunit
     assert {f"CC={compiler}", f"CC=ccache {compiler}"} & set(one.make("folder", "out"))
     assert not [word for word in one.make("folder", "out") if word.startswith("CROSS_COMPILE=")]
+
+
+@pytest.mark.parametrize("linker, tools", [("BFD", []), ("LLD", ["LLVM=-19"])])
+def test_a_kernel_that_lld_linked_has_its_modules_from_all_of_LLVM(tmp_path, linker, tools):
+    (tmp_path / ".config").write_text(f"CONFIG_CC_IS_CLANG=y\nCONFIG_CLANG_VERSION=190107\nCONFIG_LD_IS_{linker}=y\n")
+    words = Kernel("x", "x", tmp_path, None, None).make("folder", "out")
+    assert [each for each in words if each.startswith("LLVM=")] == tools
+
+
+def test_what_builds_a_kernel_comes_with_its_packages():
+    assert debian.Built("linux-source-9", "gcc-12", ("guest", "debug")).packages == ["linux-source-9", "gcc-12"]
+    assert debian.Built("linux-source-9", "clang-19", ("guest",)).packages == [
+        "linux-source-9", "clang-19", "lld-19", "llvm-19"]
 
 
 @pytest.mark.parametrize("text, substitute, compiler", [

@@ -25,6 +25,33 @@ class Unpacked:
 
 
 @dataclasses.dataclass(frozen=True)
+class Built:
+    """A kernel that is built here from Debian's source (kernel.py)."""
+
+    source: str
+    """The package that has it."""
+    compiler: str
+    """Its name, as gcc-12 or clang-14. With clang, all of LLVM's tools of that version build the kernel."""
+    options: tuple
+    """The files of tests/vm (NAME.config) that say what its configuration has beside nothing."""
+
+    @property
+    def debug(self):
+        """Does it look out for mistakes?"""
+        return "debug" in self.options
+
+    @property
+    def clang(self):
+        """The version of clang that builds it, as 14; "" where that is gcc."""
+        return self.compiler.partition("clang-")[2]
+
+    @property
+    def packages(self):
+        """Of its source, and of what builds it."""
+        return [self.source, self.compiler, *(f"{each}-{self.clang}" for each in ("lld", "llvm") if self.clang)]
+
+
+@dataclasses.dataclass(frozen=True)
 class Release:
     """One release of Debian."""
 
@@ -35,7 +62,7 @@ class Release:
     clang: str
     """That of clang, clang-format and clang-tidy."""
     kcfi: str
-    """That of the least clang that has kCFI: its own, or a newer one."""
+    """That of the clang whose kernels and modules check their indirect calls (kCFI)."""
     headers: dict
     """Each stock kernel's name, and the package that depends on its newest headers."""
     realtime: dict
@@ -44,8 +71,8 @@ class Release:
     """Kernels of other releases and architectures, which `make matrix` tests as well: an Unpacked each."""
     checked: tuple
     """The kernels that the modules are tested on by themselves, the usual one first."""
-    sources: dict
-    """What debug kernels (NAME-debug) are built from."""
+    built: dict
+    """Kernels that are built here: those that look out for mistakes, and those of other compilers. A Built each."""
     kunit: str
     """The source in which KUnit's suites run."""
     next: str
@@ -68,8 +95,7 @@ class Release:
     @property
     def kernels(self):
         """Every kernel's name."""
-        return (*self.headers, *self.realtime, *self.unpacked, *(f"{name}-debug" for name in self.sources),
-                "backports")
+        return (*self.headers, *self.realtime, *self.unpacked, *self.built, "backports")
 
     @property
     def cc(self):
@@ -95,14 +121,17 @@ class Release:
 
 RELEASES = (
     Release(
-        number=12, name="bookworm", gcc="12", clang="14", kcfi="16",
+        number=12, name="bookworm", gcc="12", clang="14", kcfi="19",
         headers={"6.1": "linux-headers-cloud-amd64", "6.12": "linux-headers-6.12-cloud-amd64"},
         realtime={"6.1-rt": "linux-headers-rt-amd64", "6.12-rt": "linux-headers-6.12-rt-amd64"},
         unpacked={"5.10": Unpacked("bullseye", "linux-headers-cloud-amd64"),
                   "6.1-arm64": Unpacked("bookworm", "linux-headers-cloud-arm64", "arm64"),
                   "6.12-arm64": Unpacked("bookworm", "linux-headers-6.12-cloud-arm64", "arm64")},
         checked=("6.1", "6.12"),
-        sources={"6.1": "linux-source-6.1", "6.12": "linux-source-6.12"},
+        built={"6.1-debug": Built("linux-source-6.1", "gcc-12", ("guest", "debug")),
+               "6.12-debug": Built("linux-source-6.12", "gcc-12", ("guest", "debug")),
+               "6.12-clang": Built("linux-source-6.12", "clang-14", ("guest", "hardened")),
+               "6.12-kcfi": Built("linux-source-6.12", "clang-19", ("guest", "hardened", "kcfi"))},
         kunit="linux-source-6.1", next="trixie", ssl="libssl3", llhttp="node-llhttp",
         formatter=("clang-format-14",), emulators=(),
     ),
@@ -112,7 +141,8 @@ RELEASES = (
         realtime={"6.12-rt": "linux-headers-rt-amd64"},
         unpacked={},
         checked=("6.12", "backports"),
-        sources={"6.12": "linux-source-6.12"},
+        built={"6.12-debug": Built("linux-source-6.12", "gcc-14", ("guest", "debug")),
+               "6.12-kcfi": Built("linux-source-6.12", "clang-19", ("guest", "hardened", "kcfi"))},
         kunit="linux-source-6.12", next="trixie", ssl="libssl3t64", llhttp="libllhttp-dev",
         formatter=("libedit2", "libxml2", "libz3-4"), emulators=("qemu-system-arm",),
     ),
@@ -149,6 +179,7 @@ def groups(of):
     """The packages that each of ktcp's commands needs on a Release, by the name of the group."""
     compilers = [of.cc, of.cxx]
     kernel = ["make", *compilers, "binutils", "libelf-dev", "xz-utils", "kmod"]
+    from_source = [*kernel, "flex", "bison", "bc", "libssl-dev", "dwarves", "cpio", "rsync", "python3"]
     result = {
         # These scripts' interpreter, and the tests' runner.
         "python": ["python3"],
@@ -187,8 +218,7 @@ def groups(of):
                  "apache2-utils", "wrk", "libboost-dev", of.llhttp, "python3-h11",
                  "media-types"],
         # The kernel's own test runner, from the kernel's source.
-        "kunit": [*kernel, of.kunit, "flex", "bison", "bc", "libssl-dev", "dwarves", "cpio", "rsync",
-                  "python3"],
+        "kunit": [*from_source, of.kunit],
         # Copies of the tree with defects in them (tests/mutants).
         "mutants": ["git", "patch", "rsync"],
         # The kernel of the next release's backports, with that release's compiler.
@@ -210,9 +240,9 @@ def groups(of):
         # Fresh roots of each release (tests/package).
         "root": ["debootstrap"],
     }
-    # The debug kernels are built from source as well.
-    for name, source in of.sources.items():
-        result[f"debug-{name}"] = [source]
+    # Other kernels are built from source as well.
+    for name, what in of.built.items():
+        result[name] = [*from_source, *what.packages]
     result["all"] = sorted({each for name in ("check", "build", "vm", "browser", "clients", "host", "kunit", "bench",
                                          "docs")
                             for each in result[name]})

@@ -3,7 +3,7 @@
 The kernels that modules are built for and guests boot: `get("6.1")`.
 
 Only the headers of the stock ones are installed. Images are unpacked in the cache, one folder a version,
-and debug kernels are built there.
+and kernels with other options or compilers are built there.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 
-from . import TOP, Problem, Wrong, cache, debian, packages, process, say
+from . import TOP, Problem, Wrong, cache, debian, given, packages, process, say
 from .root import within
 
 
@@ -90,8 +90,12 @@ class Kernel:
         """The command that builds the module of a folder into another, by ccache where that is; words."""
         launcher = "ccache " if shutil.which("ccache") and not self.root else ""
         return [*self.prefix(TOP), "make", *(["-s"] if quiet else []), "--no-print-directory",
-                "-C", str(folder), f"KDIR={self.kdir}", f"OUT={out}", f"CC={launcher}{self.compiler}",
+                "-C", str(folder), f"KDIR={self.kdir}", f"OUT={out}", *self._tools(), f"CC={launcher}{self.compiler}",
                 *([f"CROSS_COMPILE={self.cross}"] if self.cross else []), *arguments]
+
+    def _tools(self):
+        """The kernel's make finds a compiler's other tools by this. A kernel that lld linked wants LLVM's."""
+        return llvm(self.compiler) if self.has("LD_IS_LLD") else []
 
     def _option(self, name):
         kdir = pathlib.Path(f"{self.root or ''}{self.kdir}")
@@ -122,7 +126,7 @@ def get(name=None):
         return _unpacked(name, of)
     if name == "backports":
         return _backports(of)
-    return _debug(name, of)
+    return _built(name, of)
 
 
 def headers(name):
@@ -346,7 +350,7 @@ def _backports_in_root(of, folder):
                   modules, root=root)
 
 
-# ---- kernels that look out for mistakes ------------------------------------------------------------------
+# ---- kernels that are built here -------------------------------------------------------------------------
 
 # A probability of 100 asks for no random number. fail_function decides in a breakpoint's handler, and a
 # random number may take a lock that is held where the breakpoint was hit. lockdep says so, and looks out
@@ -354,47 +358,55 @@ def _backports_in_root(of, folder):
 CERTAIN = "s/if (attr->probability <= /if (attr->probability < 100 \\&\\& attr->probability <= /"
 
 
-def _debug(name, of):
+def llvm(compiler):
+    """make's words for all of LLVM's tools of a clang's version: clang-14's are called ld.lld-14 and so on."""
+    return [f"LLVM={compiler.removeprefix('clang')}"]
+
+
+def _built(name, of):
     """
-    Built from Debian's source with KASAN, PROVE_LOCKING and more (tests/vm/debug.config), keyed by the
-    source's version, the compiler and the configuration. A quarter of an hour on two cores, once.
+    Built from Debian's source, keyed by the source's version, the compiler and linker, and the configuration.
+    A debug kernel takes a quarter of an hour on two cores, once.
     """
-    packages.install("kunit", f"debug-{name.removesuffix('-debug')}")
-    short = name.removesuffix("-debug")
-    version = packages.query(of.sources[short], "${Version}")
-    config = (TOP / "tests/vm/debug.config").read_text(encoding="utf-8")
+    packages.install(name)
+    what = of.built[name]
+    version = packages.query(what.source, "${Version}")
+    config = "".join((TOP / f"tests/vm/{each}.config").read_text(encoding="utf-8") for each in what.options) + \
+        f'# Its name\nCONFIG_LOCALVERSION="-{name.partition("-")[2]}"\n'
+    linker = f"ld.lld-{what.clang}" if what.clang else "ld"
     key = hashlib.sha256("".join((
-        f"{version}\n", process.output([of.cc, "--version"]), process.output(["ld", "--version"]),
+        f"{version}\n", process.output([what.compiler, "--version"]), process.output([linker, "--version"]),
         config, f"{CERTAIN}\n")).encode()).hexdigest()[:12]
-    folder = cache.folder("debug-kernel")
-    place = folder / f"{short}_{version}_{key}"
+    folder = cache.folder("built-kernel")
+    place = folder / f"{name}_{version}_{key}"
     # A kernel that is there does not wait for the build of another.
     if not (place / "done").exists():
-        with cache.Lock(folder / ".lock", "kernel: waiting for another build of a debug kernel"):
+        with cache.Lock(folder / ".lock", "kernel: waiting for another build of a kernel"):
             if not (place / "done").exists():
-                _build_debug(place, of, short, version, config)
+                _build(place, what, version, config)
     build = place / "build"
     release = (build / "include/config/kernel.release").read_text(encoding="utf-8").strip()
     return Kernel(name, release, build, build / "arch/x86/boot/bzImage",
-                  place / "root/lib/modules" / release, debug=True)
+                  place / "root/lib/modules" / release, debug=what.debug)
 
 
-def _build_debug(place, of, short, version, config):
-    source = of.sources[short]
+def _build(place, what, version, config):
     shutil.rmtree(place, ignore_errors=True)
     tree, build, log = place / "tree", place / "build", place / "log"
     tree.mkdir(parents=True)
     build.mkdir()
-    say("kernel", f"unpacking {source} {version}")
-    process.run(["tar", "-xf", f"/usr/src/{source}.tar.xz", "-C", tree, "--strip-components=1"])
+    say("kernel", f"unpacking {what.source} {version}")
+    process.run(["tar", "-xf", f"/usr/src/{what.source}.tar.xz", "-C", tree, "--strip-components=1"])
     inject = tree / "lib/fault-inject.c"
     process.run(["sed", "-i", CERTAIN, inject])
     if "probability < 100 && " not in inject.read_text(encoding="utf-8"):
-        raise Problem(f"lib/fault-inject.c of {source} {version} is another: CERTAIN in "
+        raise Problem(f"lib/fault-inject.c of {what.source} {version} is another: CERTAIN in "
                       "tools/harness/kernel.py does not match it")
-    make = ["make", "-s", "-C", tree, f"O={build}", f"CC={of.cc}", f"HOSTCC={of.cc}"]
-    process.run([*make, "allnoconfig"], log,
-                env={"KCONFIG_ALLCONFIG": str(TOP / "tests/vm/debug.config")})
+    options = place / "config"
+    options.write_text(config, encoding="utf-8")
+    tools = llvm(what.compiler) if what.clang else [f"CC={what.compiler}", f"HOSTCC={what.compiler}"]
+    make = ["make", "-s", "-C", tree, f"O={build}", *tools]
+    process.run([*make, "allnoconfig"], log, env={"KCONFIG_ALLCONFIG": str(options)})
     # An option that has got another name is better known than missed.
     taken = (build / ".config").read_text(encoding="utf-8").splitlines()
     for line in config.splitlines():
@@ -402,7 +414,7 @@ def _build_debug(place, of, short, version, config):
             say("kernel", f"not taken: {line}")
     with _Progress(build):
         # Its objects are kept here, and are too many for ccache.
-        process.run(["nice", *make, f"-j{os.cpu_count()}", "bzImage", "modules"], log, env={"CCACHE_DISABLE": "1"})
+        process.run(["nice", *make, f"-j{given.jobs()}", "bzImage", "modules"], log, env={"CCACHE_DISABLE": "1"})
         process.run([*make, "modules_prepare"], log)
         process.run([*make, f"INSTALL_MOD_PATH={place}/root", "modules_install"], log)
     (place / "done").touch()

@@ -11,7 +11,7 @@ whose table this makes.
   coverage                                  of the headers, by the host tests
   clients                                   programs that fetch over HTTP, at their jobs
   net                                       an assertion made to fail in each kind of suite
-  matrix:KERNEL                             all tests of tests/vm on every stock kernel, those of
+  matrix:KERNEL                             all tests of tests/vm on every kernel but debug ones, those of
                                             tests/vm/proof.txt too
   faults:{loading,serving}                  what can fail fails, on a kernel that looks out for mistakes
   storms:KERNEL                             long and hard use, and the hostile hour, on every kernel
@@ -104,8 +104,8 @@ def storms(rows, kernel):
 
 
 def every_kernel(of):
-    """The names of all kernels that Debian ships with a release and `make matrix` tests."""
-    return [*of.headers, *of.realtime, *of.unpacked, "backports"]
+    """The names of all kernels that `make matrix` tests."""
+    return [each for each in of.kernels if each not in debugs(of)]
 
 
 COMPILERS = {"g++": r"GCC: \(.*?\) ([0-9.]+)", "clang": r"clang version ([0-9.]+)"}
@@ -139,9 +139,9 @@ def matrix(arguments):
     """
     tools/matrix [--write] [KERNEL...] [-- ARGUMENT...]
 
-    builds each module for every stock kernel without a warning, by the compiler that goes with it. Then it runs all
-    tests of tests/vm on it, or those that the arguments ask tests/vm/run for; the row says so. The table is kept in
-    build/matrix/table.md, with the runs' words beside it.
+    builds each module for every kernel but debug ones without a warning, by the compiler that goes with it. Then it
+    runs all tests of tests/vm on it, or those that the arguments ask tests/vm/run for; the row says so. The table is
+    kept in build/matrix/table.md, with the runs' words beside it.
     """
     of = debian.release()
     mine = arguments.index("--") if "--" in arguments else len(arguments)
@@ -270,12 +270,12 @@ def part_storms(rows, kernel):
 
 def debugs(of):
     """The names of a release's debug kernels."""
-    return [f"{name}-debug" for name in of.sources]
+    return [name for name, what in of.built.items() if what.debug]
 
 
 def parts_of(of):
     """The parts of a release, as PART or PART:VARIANT."""
-    _, *others = of.sources
+    _, *others = debugs(of)
     variants = {
         "simulation": [],
         "mutants": [],
@@ -286,7 +286,7 @@ def parts_of(of):
         "faults": ["loading", "serving"],
         "storms": [*of.headers, "backports", *debugs(of)],
         "debug": [f"{boot}{version}" for boot in ("drop", "http", "no_ipv6", "tests", "kunit")
-                  for version in ("", *(f":{each}" for each in others))],
+                  for version in ("", *(f":{each.removesuffix('-debug')}" for each in others))],
     }
     return [part for name, those in variants.items()
             for part in ([f"{name}:{each}" for each in those] or [name])]
