@@ -85,7 +85,7 @@ class accept_rate {
 		if (!held->places)
 			return true;
 
-		place &of = held->find(key, key.hash(secret_) % sets);
+		place &of = held->find(key, key.hash(secret_, set_bits));
 		const std::uint64_t cost = second / per_second_;
 
 		/* More than a share does not come back, however long the peer was silent. */
@@ -98,7 +98,8 @@ class accept_rate {
 	}
 
     private:
-	static constexpr std::size_t sets = 256, ways = 4;
+	static constexpr unsigned int set_bits = 8;
+	static constexpr std::size_t sets = std::size_t{ 1 } << set_bits, ways = 4;
 	static constexpr std::uint64_t second = 1'000'000; /* microseconds */
 
 	struct place {

@@ -97,7 +97,8 @@ class buffer_shares {
 
     private:
 	/* 32 KiB. */
-	static constexpr std::size_t rows = 4, places = 2048;
+	static constexpr unsigned int place_bits = 11;
+	static constexpr std::size_t rows = 4, places = std::size_t{ 1 } << place_bits;
 
 	struct counter {
 		atomic<std::uint32_t> number = 0;
@@ -109,7 +110,7 @@ class buffer_shares {
 		const source_key key = source_key::of(peer);
 
 		for (std::size_t row = 0; row < rows; row++)
-			each(counts_[row * places + key.hash(secrets_[row]) % places]);
+			each(counts_[row * places + key.hash(secrets_[row], place_bits)]);
 	}
 
 	counter *counts_ = nullptr;

@@ -33,8 +33,11 @@ struct source_key {
 		return { { word(0), word(4), 0 } };
 	}
 
-	/** Multiplicative. A @p secret keeps peers from choosing a bucket. */
-	constexpr std::uint32_t hash(std::uint32_t secret) const noexcept
+	/**
+	 * So many bits, multiplicative, as hash_32(). A @p secret keeps peers from choosing a bucket. The upper
+	 * bits are those: the lower ones of a product depend on the lower ones of the address alone.
+	 */
+	constexpr std::uint32_t hash(std::uint32_t secret, unsigned int bits = 32) const noexcept
 	{
 		std::uint32_t hash = secret;
 
@@ -42,7 +45,7 @@ struct source_key {
 			hash = (hash ^ each) * 0x9e3779b1u;
 			hash ^= hash >> 15;
 		}
-		return hash;
+		return hash >> (32 - bits);
 	}
 
 	friend bool operator==(const source_key &, const source_key &) noexcept = default;

@@ -129,3 +129,19 @@ TEST_F(accept_rate_test, more_peers_than_there_are_places)
 	}
 	EXPECT_EQ(port.fake.blocks(), blocks);
 }
+
+/* They would push each other out of one set, and begin with a whole share each time. */
+TEST_F(accept_rate_test, peers_that_differ_in_the_upper_bits_have_their_own_places)
+{
+	ktcp::accept_rate rate;
+
+	ASSERT_TRUE(rate.change(4));
+	for (const int admits : { 4, 0 })
+		for (unsigned int i = 0; i < 64; i++)
+			EXPECT_EQ(admitted(rate,
+					   endpoint::ipv4(static_cast<std::uint8_t>(i << 2), 1, 2,
+							  3, 80),
+					   1000, 5),
+				  admits)
+				<< i;
+}

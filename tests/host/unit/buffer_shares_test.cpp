@@ -215,6 +215,21 @@ TEST_F(buffer_shares_test, a_source_is_an_address_or_an_ipv6_network)
 	EXPECT_EQ(hold_all(endpoint::ipv4(10, 0, 0, 1, 1000)), 28u);
 	EXPECT_FALSE(hold(endpoint::ipv4(10, 0, 0, 1, 2000)));
 	EXPECT_TRUE(hold(endpoint::ipv4(10, 0, 0, 2, 1000)));
+
+	const auto ipv6 = [](const char *address) { return ktcp::parse_address(address).value; };
+
+	EXPECT_EQ(hold_all(ipv6("2001:db8:0:1::1")), 13u)
+		<< "of the 27 that are left and no turn's";
+	EXPECT_FALSE(hold(ipv6("2001:db8:0:1:ffff::2")));
+	EXPECT_TRUE(hold(ipv6("2001:db8:0:2::1")));
+}
+
+/* With any secrets. */
+TEST_F(buffer_shares_test, addresses_that_differ_in_the_upper_bits_have_places_of_their_own)
+{
+	make(64);
+	EXPECT_EQ(hold_all(endpoint::ipv4(10, 0, 0, 1, 1000)), 28u);
+	EXPECT_TRUE(hold(endpoint::ipv4(14, 0, 0, 1, 1000)));
 }
 
 TEST_F(buffer_shares_test, without_memory_is_enomem)
