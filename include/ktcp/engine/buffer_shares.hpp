@@ -10,9 +10,10 @@
  * shares.give_back(peer, 1);			// … and goes on
  * @endcode
  *
- * A source may hold as many buffers as are free, and an eighth of all is for turns that give theirs back. So
- * one source has 7/16 of them at most, and of n sources that take what they can each has 7/8 / (n + 1). As much
- * as one of them has is left for others. Precedent: dynamic thresholds of switches (Choudhury and Hahne, 1998).
+ * A source may hold as many buffers as no connection waits with. An eighth of all is for turns that give theirs
+ * back. So one source has 7/16 of them at most, and of n sources that take what they can each has 7/8 / (n + 1).
+ * As much as one of them has is left for others. The pool's own number is no measure: it has the buffers that lie
+ * idle on each CPU's stack, too. Precedent: dynamic thresholds of switches (Choudhury and Hahne, 1998).
  *
  * A turn in softirq counts, so there is no lock, and no memory for each source. A source has a place in each of
  * four rows, and its number is the least of the four (a count-min sketch). Another source may have one of the
@@ -22,7 +23,6 @@
 #define KTCP_ENGINE_BUFFER_SHARES_HPP
 
 #include <algorithm>
-#include <climits>
 #include <cstddef>
 #include <cstdint>
 #include <new>
@@ -69,19 +69,12 @@ class buffer_shares {
 	 */
 	bool take(const endpoint &peer, unsigned int buffers, const page_pool &from) noexcept
 	{
-		/* Relaxed, as all of them: they count and nothing else. Each adds before it looks, so two that take
-		 * the last one at once may both fail, and never both have it. */
-		unsigned int holds = UINT_MAX;
+		/* Each adds before it looks, so two that take the last one at once may both fail, and never both
+		 * have it. */
+		const numbers now = add(peer, buffers);
+		const std::uint64_t most = from.count().most;
 
-		for_each_place(peer, [&](counter &each) {
-			holds = std::min(holds,
-					 each.number.fetch_add(buffers, memory_order_relaxed) +
-						 buffers);
-		});
-
-		const auto pool = from.count();
-
-		if (pool.buffers + pool.most / 8 + holds <= pool.most)
+		if (now.of_all + most / 8 + now.of_source <= most)
 			return true;
 		give_back(peer, buffers);
 		return false;
@@ -93,6 +86,7 @@ class buffer_shares {
 		for_each_place(peer, [&](counter &each) {
 			each.number.fetch_sub(buffers, memory_order_relaxed);
 		});
+		all_.fetch_sub(buffers, memory_order_relaxed);
 	}
 
     private:
@@ -104,6 +98,23 @@ class buffer_shares {
 		atomic<std::uint32_t> number = 0;
 	};
 
+	struct numbers {
+		std::uint64_t of_source, of_all;
+	};
+
+	/* Relaxed, as all of them: they count and nothing else. */
+	numbers add(const endpoint &peer, unsigned int buffers) noexcept
+	{
+		std::uint32_t least = UINT32_MAX;
+
+		for_each_place(peer, [&](counter &each) {
+			least = std::min(least,
+					 each.number.fetch_add(buffers, memory_order_relaxed) +
+						 buffers);
+		});
+		return { least, all_.fetch_add(buffers, memory_order_relaxed) + buffers };
+	}
+
 	template <class Each>
 	void for_each_place(const endpoint &peer, Each each) noexcept
 	{
@@ -114,6 +125,7 @@ class buffer_shares {
 	}
 
 	counter *counts_ = nullptr;
+	atomic<std::uint32_t> all_ = 0;
 	const std::uint32_t secrets_[rows] = { ktcp_random_u32(), ktcp_random_u32(),
 					       ktcp_random_u32(), ktcp_random_u32() };
 };

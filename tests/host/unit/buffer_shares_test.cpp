@@ -232,6 +232,15 @@ TEST_F(buffer_shares_test, addresses_that_differ_in_the_upper_bits_have_places_o
 	EXPECT_TRUE(hold(endpoint::ipv4(14, 0, 0, 1, 1000)));
 }
 
+/* Those of turns, and those that lie idle on the CPUs' stacks. */
+TEST_F(buffer_shares_test, buffers_that_nobody_waits_with_are_free)
+{
+	make(64);
+	for (unsigned int i = 0; i < 30; i++)
+		got.push_back(pool.get(ktcp::gfp::kernel));
+	EXPECT_EQ(hold_all(host(1)), 28u);
+}
+
 TEST_F(buffer_shares_test, without_memory_is_enomem)
 {
 	EXPECT_CALL(port, kmalloc(_, KTCP_GFP_KERNEL)).WillOnce(testing::Return(nullptr));
