@@ -132,7 +132,8 @@ static bool ktcp_tcp_has_ends(struct sock *sk, const struct ktcp_endpoint *local
 
 /*
  * A look-up with a device gives the first that fits, and one that is bound to none fits each device. So it may hide
- * another. But sockets of the same ends have the same hash: those beside the first are all there are.
+ * another. But sockets of the same ends have the same hash: those beside the first are all there are. Its owner may
+ * connect it anew meanwhile, and its hash is another then. So it is read once: the lock is that of the chain.
  */
 size_t ktcp_tcp_lookup_established(struct net *net, const struct ktcp_endpoint *local,
 				   const struct ktcp_endpoint *remote, struct sock **batch,
@@ -142,6 +143,7 @@ size_t ktcp_tcp_lookup_established(struct net *net, const struct ktcp_endpoint *
 	const struct hlist_nulls_node *node;
 	struct sock *first, *sk;
 	spinlock_t *lock;
+	unsigned int hash;
 	size_t found = 0;
 
 	net = net ? net : &init_net;
@@ -151,14 +153,15 @@ size_t ktcp_tcp_lookup_established(struct net *net, const struct ktcp_endpoint *
 	rcu_read_unlock();
 	if (!first)
 		return 0;
-	lock = inet_ehash_lockp(table, first->sk_hash);
+	hash = READ_ONCE(first->sk_hash);
+	lock = inet_ehash_lockp(table, hash);
 	spin_lock_bh(lock);
-	sk_nulls_for_each(sk, node, &inet_ehash_bucket(table, first->sk_hash)->chain)
+	sk_nulls_for_each(sk, node, &inet_ehash_bucket(table, hash)->chain)
 	{
 		if (found == most)
 			break;
 		/* Not if it is being freed, or not wholly in the table yet. */
-		if (sk->sk_hash == first->sk_hash && net_eq(sock_net(sk), net) &&
+		if (sk->sk_hash == hash && net_eq(sock_net(sk), net) &&
 		    ktcp_tcp_has_ends(sk, local, remote) && refcount_inc_not_zero(&sk->sk_refcnt))
 			batch[found++] = sk;
 	}
