@@ -21,8 +21,9 @@ KTCP_PARAM_STRING(
 KTCP_PARAM_LIVE_INT(
 	max_connections, 65536, 1, 1048576,
 	"connections at once; more are reset. In the work model as many as a workqueue runs, if that is less")
-KTCP_PARAM_LIVE_INT(max_per_source, 32768, 0, 1048576,
-		    "connections at once of one IPv4 address or IPv6 /64, 0: any number")
+KTCP_PARAM_LIVE_INT(
+	max_per_source, 32768, 0, 1048576,
+	"connections at once of one IPv4 address or IPv6 /64, 0: any number, and any share of the buffers")
 KTCP_PARAM_LIVE_INT(
 	accept_rate, 0, 0, 10000,
 	"connections a second of one IPv4 address or IPv6 /64, more are reset; 0: any number")

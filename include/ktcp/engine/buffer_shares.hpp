@@ -80,6 +80,12 @@ class buffer_shares {
 		return false;
 	}
 
+	/** The same where a source may hold any number. It is counted for when it may not. */
+	void take(const endpoint &peer, unsigned int buffers) noexcept
+	{
+		static_cast<void>(add(peer, buffers));
+	}
+
 	/** It holds so many of them no more. */
 	void give_back(const endpoint &peer, unsigned int buffers) noexcept
 	{

@@ -297,14 +297,17 @@ class session_table {
 		shard_of(cpu).live.lock()->counted.*what += 1;
 	}
 
-	/** As strand::operations::hold. A proxy is no source. */
+	/** As strand::operations::hold. A proxy is no source. Where a source may have any number, it has no share. */
 	bool hold(session &self, unsigned int before, unsigned int now) noexcept
 	{
 		if (self.is_of_a_proxy())
 			return true;
-		if (now > before)
+		if (now < before)
+			shares_.give_back(self.remote(), before - now);
+		else if (sources_.limits())
 			return shares_.take(self.remote(), now - before, use_.buffers);
-		shares_.give_back(self.remote(), before - now);
+		else
+			shares_.take(self.remote(), now - before);
 		return true;
 	}
 

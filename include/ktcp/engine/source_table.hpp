@@ -53,12 +53,18 @@ class source_table {
 	}
 
 	/**
-	 * Another limit from now on, 0: any number; a peer that has more keeps them. Any context. Where
-	 * the first limit was 0 this has no effect.
+	 * Another limit from now on, 0 or UINT_MAX: any number; a peer that has more keeps them. Any context.
+	 * Where the first limit was 0 this has no effect.
 	 */
 	void change(unsigned int limit) noexcept
 	{
 		limit_ = limit ? limit : UINT_MAX;
+	}
+
+	/** May a peer have no more than a number? Any context. */
+	bool limits() const noexcept
+	{
+		return counts_ && limit_ != UINT_MAX;
 	}
 
 	~source_table() = default; /* everybody has left */

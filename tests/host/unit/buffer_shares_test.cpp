@@ -117,6 +117,7 @@ class shared_server_test : public server_test {
 	shared_server_test()
 	{
 		options.buffer_memory = buffers * size;
+		options.max_per_source = ktcp::defaults::max_per_source;
 		ON_CALL(port, sock_remote(_, _))
 			.WillByDefault([this](::socket *, ktcp_endpoint *out) {
 				*out = next_peer.raw();
@@ -241,6 +242,16 @@ TEST_F(buffer_shares_test, buffers_that_nobody_waits_with_are_free)
 	EXPECT_EQ(hold_all(host(1)), 28u);
 }
 
+TEST_F(buffer_shares_test, without_a_limit_a_source_is_counted_all_the_same)
+{
+	make(64);
+	made->take(host(1), 40);
+	EXPECT_FALSE(hold(host(1)));
+	EXPECT_TRUE(hold(host(2)));
+	made->give_back(host(1), 40);
+	EXPECT_TRUE(hold(host(1)));
+}
+
 TEST_F(buffer_shares_test, without_memory_is_enomem)
 {
 	EXPECT_CALL(port, kmalloc(_, KTCP_GFP_KERNEL)).WillOnce(testing::Return(nullptr));
@@ -263,6 +274,28 @@ TEST_F(shared_server_test, nor_by_buffers_that_handlers_borrow)
 TEST_F(shared_server_test, nor_by_bytes_that_handlers_hold)
 {
 	expect_that_another_source_is_served<collects>();
+}
+
+/* As one proxy in front of all. UINT_MAX is a module's 0, and may become a limit. */
+TEST_F(shared_server_test, where_a_source_may_have_any_number_it_may_hold_any_buffer)
+{
+	for (const unsigned int any : { 0u, UINT_MAX }) {
+		ktcp::server<lines> server;
+
+		options.max_per_source = any;
+		EXPECT_TRUE(server.start(options));
+		send_a_byte_each(buffers - 4);
+		EXPECT_EQ(sessions(), buffers - 4);
+		EXPECT_THAT(read_statistics(), HasSubstr("\nrefused_share 0\n"));
+
+		/* Buffers that were held before count against a limit that comes later. */
+		options.max_per_source = 1000;
+		EXPECT_TRUE(server.change(options));
+		send_a_byte_each(1);
+		EXPECT_EQ(sessions(), buffers - 4 + !any);
+		server.stop();
+		expect_nothing_left();
+	}
 }
 
 /* Beyond any share, one after the other. */
