@@ -25,19 +25,27 @@ namespace ktcp
 {
 
 /**
- * Read the prefixes of a parameter into @p to.
- * Errors: EINVAL, with a line in the log that names the parameter; @p to is as it was. Process context.
+ * Are the text of a parameter prefixes?
+ * Errors: EINVAL, with a line in the log that names the parameter. Process context.
  */
-inline result<void> read_prefixes(const char *parameter, std::string_view text,
-				  prefix_list &to) noexcept
+inline result<void> check_prefixes(const char *parameter, std::string_view text) noexcept
 {
-	const auto read = to.assign(text);
+	const auto read = prefix_list::check(text);
 
 	if (read)
 		return {};
 	KTCP_LOG_ERR("%s=%.*s: character %zu: %s", parameter, static_cast<int>(text.size()),
 		     text.data(), read.at + 1, read.error);
 	return errc::einval;
+}
+
+/** Read them into @p to. Errors: as check_prefixes(), and @p to is as it was. Process context. */
+inline result<void> read_prefixes(const char *parameter, std::string_view text,
+				  prefix_list &to) noexcept
+{
+	KTCP_TRY(check_prefixes(parameter, text));
+	static_cast<void>(to.assign(text));
+	return {};
 }
 
 /** Networks whose peers are served, and others whose peers are not. Process context. */
@@ -47,16 +55,19 @@ class peer_rules {
 	 * Other rules from now on.
 	 * @param allow  prefixes, as prefix_list::assign(); empty: all peers.
 	 * @param deny  the same; they are refused also if @p allow has them. Empty: none.
-	 * Errors: EINVAL, with a line in the log; that list is as it was.
+	 * Errors: EINVAL, with a line in the log; both lists are as they were.
 	 */
 	result<void> set(std::string_view allow, std::string_view deny) noexcept
 	{
+		KTCP_TRY(check_prefixes("allow", allow));
+		KTCP_TRY(check_prefixes("deny", deny));
+
 		auto held = lists_.lock();
 
 		if (held->allow.has_just(allow) && held->deny.has_just(deny))
 			return {};
-		KTCP_TRY(read_prefixes("allow", allow, held->allow));
-		KTCP_TRY(read_prefixes("deny", deny, held->deny));
+		static_cast<void>(held->allow.assign(allow));
+		static_cast<void>(held->deny.assign(deny));
 		any_ = !held->allow.empty() || !held->deny.empty();
 		changes_ = changes_ + 1;
 		return {};
@@ -78,8 +89,8 @@ class peer_rules {
 	bool admit(const endpoint &peer) const noexcept
 	{
 		/*
-		 * Relaxed. A peer that an old value admits is found later: the accept work acquires the new one,
-		 * and then ends those that are denied (acceptor::accept()).
+		 * Relaxed. A peer that an old value admits is found later. The accept work acquires the change
+		 * with the new one, and ends those that are denied (admission::end_denied()).
 		 */
 		if (!any())
 			return true;

@@ -123,7 +123,7 @@ class prefix_list {
 	 */
 	constexpr parsed<std::size_t> assign(std::string_view text) noexcept
 	{
-		const auto read = for_each(text, [](std::size_t, const prefix &) {});
+		const auto read = check(text);
 
 		if (!read)
 			return read;
@@ -132,6 +132,12 @@ class prefix_list {
 		}));
 		count_ = read.value;
 		return read;
+	}
+
+	/** Could it be assigned? Return: as assign(). */
+	static constexpr parsed<std::size_t> check(std::string_view text) noexcept
+	{
+		return for_each(text, [](std::size_t, const prefix &) {});
 	}
 
 	/** Would assign() leave the list as it is, since the text has the same prefixes? */

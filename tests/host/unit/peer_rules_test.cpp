@@ -74,6 +74,16 @@ TEST_F(peer_rules_test, a_text_that_is_none_is_refused_with_a_line)
 	EXPECT_FALSE(rules.admit(other));
 }
 
+/* Else the list that was read would be there, and the next text no change. */
+TEST_F(peer_rules_test, a_text_beside_one_that_is_none_is_not_taken)
+{
+	EXPECT_EQ(rules.set("10.0.0.0/8", "nonsense").error(), errc::einval);
+	EXPECT_TRUE(rules.admit(other));
+	ASSERT_TRUE(rules.set("10.0.0.0/8", ""));
+	EXPECT_FALSE(rules.admit(other));
+	EXPECT_TRUE(rules.admit(ten));
+}
+
 /* Those who have heeded them need not look at each peer again. */
 TEST_F(peer_rules_test, the_same_again_are_no_change)
 {
