@@ -82,7 +82,7 @@ class admission {
 	/* End those that the rules do not admit any more, if the rules are others. They are for clients. */
 	void end_denied(session_table &sessions) noexcept
 	{
-		/* First: those that come while we look are heeded by the next call. */
+		/* First: those that come while we look are heeded by the next call. It acquires has_rules(). */
 		const unsigned int changes = peers_ ? peers_->changes() : 0;
 
 		if (heeded_ == changes)

@@ -14,6 +14,7 @@
 
 #include <string_view>
 
+#include <ktcp/base/atomic.hpp>
 #include <ktcp/base/result.hpp>
 #include <ktcp/base/setting.hpp>
 #include <ktcp/kernel/log.hpp>
@@ -69,14 +70,15 @@ class peer_rules {
 		static_cast<void>(held->allow.assign(allow));
 		static_cast<void>(held->deny.assign(deny));
 		any_ = !held->allow.empty() || !held->deny.empty();
-		changes_ = changes_ + 1;
+		/* Those that heed the change have any_ of it, too. */
+		changes_.fetch_add(1, memory_order_release);
 		return {};
 	}
 
-	/** How often they have become others. Any context. */
+	/** How often they have become others. any() behind it is of those, or later. Any context. */
 	unsigned int changes() const noexcept
 	{
-		return changes_;
+		return changes_.load(memory_order_acquire);
 	}
 
 	/** Is any peer refused? Any context. */
@@ -108,7 +110,7 @@ class peer_rules {
 
 	guarded<lists> lists_;
 	setting<bool> any_ = false;
-	setting<unsigned int> changes_ = 0;
+	atomic<unsigned int> changes_ = 0;
 };
 
 } // namespace ktcp
