@@ -117,15 +117,18 @@ class wait : public timer {
 	 */
 	bool tries_again(unsigned int ms) noexcept
 	{
-		const bool elsewhere = by_.came_to(outcome::process) || by_.came_to(outcome::sleep);
+		const auto elsewhere = [this] {
+			return by_.came_to(outcome::process) || by_.came_to(outcome::sleep);
+		};
 
-		if (ms || !(elsewhere || by_.came_to(outcome::yield)))
+		if (ms || !(elsewhere() || by_.came_to(outcome::yield)))
 			return false;
 		if (tries_ && by_.try_without_share(who)) {
 			go_on();
 			return true;
 		}
-		if (tries_ && !(tries_ == 1 && elsewhere))
+		/* Perhaps only that attempt came to it. */
+		if (tries_ && !(tries_ == 1 && elsewhere()))
 			return false;
 		tries_++;
 		park(1, who);

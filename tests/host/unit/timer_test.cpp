@@ -291,6 +291,43 @@ TEST_F(timer_test, without_time_it_is_tried_where_it_may_be)
 	EXPECT_EQ(said, "sent");
 }
 
+/* Also where that turn is known to be needed only once it is tried. */
+TEST_F(timer_test, without_time_it_is_tried_where_it_may_be_though_others_use_up_every_share)
+{
+	struct work {
+		static ktcp::task_of<void> reads_all(ktcp::connection &peer)
+		{
+			while (const auto got = co_await peer.read())
+				;
+			co_return ktcp::result<void>();
+		}
+
+		static ktcp::task_of<void> finishes(ktcp::connection &peer, std::string &said)
+		{
+			const auto sent = co_await within(peer, 0, peer.finish_sending());
+
+			said = sent ? "sent" : "late";
+			co_return sent;
+		}
+	};
+
+	const auto pages = std::move(*ktcp::softirq_pages::create());
+
+	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).WillRepeatedly(receive("x"));
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillRepeatedly(receive("x"));
+	EXPECT_CALL(port, sock_shutdown(_, KTCP_SHUT_WR)).WillOnce(Return(0));
+	serve([this](ktcp::connection &peer) -> task {
+		static_cast<void>(
+			co_await ktcp::all(work::reads_all(peer), work::finishes(peer, said)));
+	});
+	EXPECT_EQ(peer->advance_in_softirq(pages), progress::yielded);
+	port.fake.advance_ms(1);
+	EXPECT_EQ(peer->advance_in_softirq(pages), progress::needs_process);
+	EXPECT_EQ(said, "");
+	EXPECT_EQ(later(1), progress::yielded);
+	EXPECT_EQ(said, "sent");
+}
+
 TEST_F(timer_test, a_task_that_is_late_is_destroyed_where_it_waits)
 {
 	nothing_comes();
