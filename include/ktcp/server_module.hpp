@@ -191,6 +191,7 @@ class server_module {
 	{
 		KTCP_TRY(peers_.set(params::allow(), params::deny()));
 		KTCP_TRY(server_.change(options()));
+		say_if_probes_have_no_effect();
 
 		auto held = local_.lock();
 
@@ -240,12 +241,10 @@ class server_module {
 	}
 
 	/* Parameters that others leave without effect. The server refuses those that it cannot heed at all. */
-	static void say_what_has_no_effect() noexcept
+	void say_what_has_no_effect() noexcept
 	{
 		const bool threads = params::model() == "thread";
 		const bool cpus = !params::cpus().empty();
-		const unsigned int idle_ms = number(params::idle_timeout_ms());
-		const unsigned int probe_s = number(params::keepalive_idle_s());
 
 		if (threads && (params::unbound() || params::spread() || cpus))
 			KTCP_LOG_NOTE_RATELIMITED(
@@ -258,15 +257,26 @@ class server_module {
 			KTCP_LOG_NOTE_RATELIMITED(
 				"spread=1 has no effect with unbound=1, where the scheduler chooses the CPU; "
 				"leave out one");
-		if (probe_s && idle_ms && probe_s >= idle_ms / 1000)
-			KTCP_LOG_NOTE_RATELIMITED(
-				"keepalive_idle_s=%u has no effect with idle_timeout_ms=%u, which ends a "
-				"silent peer before; give a smaller one, or a longer timeout",
-				probe_s, idle_ms);
+		say_if_probes_have_no_effect();
 		if (params::netns_all() && params::drain_ms())
 			KTCP_LOG_NOTE_RATELIMITED(
 				"drain_ms=%u has no effect with netns_all=1; leave out one",
 				number(params::drain_ms()));
+	}
+
+	/* Once for each timeout, which may be changed meanwhile. At load, and where parameters are changed. */
+	void say_if_probes_have_no_effect() noexcept
+	{
+		const unsigned int idle_ms = number(params::idle_timeout_ms());
+		const unsigned int probe_s = number(params::keepalive_idle_s());
+
+		if (std::exchange(told_idle_ms_, idle_ms) == idle_ms || !idle_ms || !probe_s ||
+		    probe_s < idle_ms / 1000)
+			return;
+		KTCP_LOG_NOTE_RATELIMITED(
+			"keepalive_idle_s=%u has no effect with idle_timeout_ms=%u, which ends a "
+			"silent peer before; give a smaller one, or a longer timeout",
+			probe_s, idle_ms);
 	}
 
 	static server_file own_file(const Handler &handler) noexcept
@@ -297,6 +307,7 @@ class server_module {
 	Handler handler_;
 	peer_rules peers_;
 	prefix_list proxies_;
+	unsigned int told_idle_ms_ = 0;
 	server_type server_; /* or … */
 	guarded<servers> local_;
 	pernet<local_server> everywhere_; /* … which are in the list meanwhile */

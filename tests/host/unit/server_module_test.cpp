@@ -299,6 +299,23 @@ TEST_F(server_module_test, says_which_parameters_have_no_effect)
 	ktcp_param_model = model_before;
 	ktcp_param_spread.value = 0;
 	ktcp_param_unbound.value = 0;
+	Mock::VerifyAndClearExpectations(&port);
+
+	/* A timeout may come later. Once for each. */
+	ktcp_param_idle_timeout_ms.value = 0;
+	ktcp_param_keepalive_idle_s.value = 600;
+	EXPECT_CALL(port, printk_ratelimited(_, _)).Times(0);
+	EXPECT_EQ(ktcp_module_start(), 0);
+	Mock::VerifyAndClearExpectations(&port);
+	ktcp_param_idle_timeout_ms.value = 600'000;
+	EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_INFO,
+					     HasSubstr("keepalive_idle_s=600 has no effect")))
+		.Times(1);
+	EXPECT_EQ(ktcp_module_change(), 0);
+	EXPECT_EQ(ktcp_module_change(), 0);
+	ktcp_module_stop();
+
+	ktcp_param_idle_timeout_ms.value = ktcp::defaults::idle_timeout_ms;
 	ktcp_param_keepalive_idle_s.value = 0;
 }
 
