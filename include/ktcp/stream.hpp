@@ -173,7 +173,8 @@ class stream : public detail::stream_base {
 	}
 
 	/**
-	 * Lend the handler one of the buffers that read() fills, for its own use. It goes before the stream does.
+	 * Lend the handler one of the buffers that read() fills, for its own use. It goes before the stream does,
+	 * in a turn of the connection's: not in run_blocking(), nor behind a channel to another connection.
 	 * Errors: ENOMEM. In softirq the kernel does not reclaim memory for it, so ENOMEM is more
 	 * likely there. After may_sleep() the kernel does.
 	 */

@@ -84,7 +84,8 @@ class strand : public executor {
 		void (*count)(strand &self, unsigned int which) = nullptr;
 		/**
 		 * It waits, and holds so many of its server's buffers meanwhile; it was counted with
-		 * @p before. Return: false if its source may hold no more, and nothing was counted.
+		 * @p before. Both are powers of two, or 0: a connection that holds 9 is counted with 16.
+		 * Return: false if its source may hold no more, and nothing was counted.
 		 * Any context. nullptr: it may hold any number.
 		 */
 		bool (*hold)(strand &self, unsigned int before, unsigned int now) = nullptr;

@@ -23,7 +23,7 @@
 namespace ktcp
 {
 
-/** Bytes, and the knowledge of how to give them back, in any context. */
+/** Bytes, and the knowledge of how to give them back. In any context, but for those of stream::borrow(). */
 class buffer {
     public:
 	/** No memory; bytes() is empty. */
@@ -92,7 +92,7 @@ class buffer {
 		reset();
 	}
 
-	/** Give the memory back now. Any context. */
+	/** Give the memory back now. Any context; a buffer of stream::borrow() only in a turn of that stream's. */
 	void reset() noexcept
 	{
 		if (data_) {

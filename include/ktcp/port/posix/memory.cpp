@@ -20,7 +20,7 @@ void *ktcp_kmalloc(size_t size, enum ktcp_gfp)
 	return malloc(size);
 }
 
-/* As in a kernel of the same processor: a program promises the same bounds. */
+/* As in a kernel of x86, whose least object is 8 bytes. Other kernels' is up to ARCH_DMA_MINALIGN. */
 size_t ktcp_kmalloc_size(size_t size)
 {
 	return ktcp_kmalloc_size_from(8, size);
