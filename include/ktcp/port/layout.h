@@ -19,7 +19,10 @@
  *   KTCP_SCHED_POINT()        runs at every operation on a ktcp::atomic; the
  *                             simulated port interleaves other contexts there
  *   KTCP_WRITE_POINT(address, size, relaxed)  the same, before each write to one;
- *                             the simulated port lets others see a relaxed store late
+ *                             the simulated port lets others see a relaxed store late.
+ *                             It makes no load early. A read-modify-write shows all
+ *                             stores before it, also a relaxed one, which is more than
+ *                             arm64 promises. A ktcp::setting has no such points
  *   KTCP_NOTE_FRAME_SIZE(n)   runs where a coroutine frame of n bytes is allocated;
  *                             the kernel's build collects the sizes and prints them
  */
