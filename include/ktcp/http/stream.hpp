@@ -183,7 +183,13 @@ class stream {
 
 		const auto there = peer_.check();
 
-		return there ? ended_ : ending_of(there.error(), ending::server);
+		if (there)
+			return ended_;
+
+		const ending why = ending_of(there.error(), ending::server);
+
+		/* The server has its own reasons: a source's share, new rules, no memory. */
+		return why == ending::handler ? ending::server : why;
 	}
 
 	/** The end of the connection is the end of the response that begins: it has no other mark. */

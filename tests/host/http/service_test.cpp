@@ -642,6 +642,7 @@ TEST(http_done, hears_who_ended_each_wait_of_a_handler)
 	const auto finish = [](client &one) { one.finish(); };
 	const auto stop = [](client &one) { one.end(); };
 	const auto idle = [](client &one) { one.end(ktcp::errc::etimedout); };
+	const auto share = [](client &one) { one.end(ktcp::errc::edquot); };
 	const auto wait = [](client &one) { one.wait_ms(200'000); };
 	const struct {
 		std::string asked;
@@ -654,6 +655,7 @@ TEST(http_done, hears_who_ended_each_wait_of_a_handler)
 		{ post("/body", "ab"), reset, "/body 499 0", "nothing" },
 		{ post("/body", "ab"), finish, "/body 400 138", "400" },
 		{ post("/body", "ab"), stop, "/body 503 0", "nothing" },
+		{ post("/body", "ab"), share, "/body 503 0", "nothing" },
 		{ post("/body", "ab"), idle, "/body 408 0", "nothing" },
 		{ post("/body", "ab"), wait, "/body 408 61", "408" },
 		{ post("/all", "ab"), reset, "/all 499 0", "nothing" },
@@ -674,6 +676,7 @@ TEST(http_done, hears_who_ended_each_wait_of_a_handler)
 		{ get("/pause"), reset, "/pause 499 0", "nothing" },
 		{ get("/pause"), finish, "/pause 499 0", "nothing" },
 		{ get("/pause"), stop, "/pause 503 0", "nothing" },
+		{ get("/pause"), share, "/pause 503 0", "nothing" },
 		{ get("/pause"), idle, "/pause 503 0", "nothing" },
 		{ get("/pause"), wait, "/pause 200 4", "200" },
 		{ get("/left"), reset, "/left 499 0", "nothing" },
