@@ -135,6 +135,11 @@ void slow_readers(ktcp_test::context &context)
 	KTCP_CHECK(ktcp_kunit_pool_allocates(4, 1) == 0);
 }
 
+void lower_limit(ktcp_test::context &context)
+{
+	KTCP_CHECK(ktcp_kunit_pool_keeps_beyond_its_limit() == 0);
+}
+
 } // namespace
 
 KTCP_SUITE(buffer, { "kmalloc gives every byte asked for", KTCP_CASE(kmalloc) },
@@ -143,4 +148,5 @@ KTCP_SUITE(buffer, { "kmalloc gives every byte asked for", KTCP_CASE(kmalloc) },
 	   { "moving takes the memory along, reset gives it back", KTCP_CASE(ownership) },
 	   { "a slab cache gives separate objects", KTCP_CASE(cache) },
 	   { "an allocation takes what kmalloc_size() says", KTCP_CASE(sizes) },
-	   { "buffers that TCP holds make room for free ones", KTCP_CASE(slow_readers) });
+	   { "buffers that TCP holds make room for free ones", KTCP_CASE(slow_readers) },
+	   { "a lower limit gives back what is idle", KTCP_CASE(lower_limit) });

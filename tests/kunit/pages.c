@@ -56,6 +56,29 @@ int ktcp_kunit_pool_allocates(unsigned int held, unsigned int free)
 	return allocated;
 }
 
+int ktcp_kunit_pool_keeps_beyond_its_limit(void)
+{
+	void *buffers[4];
+	struct ktcp_page_pool_stats before, after;
+	struct ktcp_page_pool *pool = ktcp_page_pool_create(
+		PAGE_SIZE, (unsigned long long)PAGE_SIZE * 8 * 4 * num_possible_cpus());
+	int kept = -1;
+	unsigned int i;
+
+	if (!pool)
+		return -1;
+	if (ktcp_kunit_get_all(pool, buffers, ARRAY_SIZE(buffers))) {
+		for (i = 0; i < ARRAY_SIZE(buffers); i++)
+			ktcp_page_pool_put(pool, buffers[i]);
+		ktcp_page_pool_count(pool, &before);
+		ktcp_page_pool_limit(pool, PAGE_SIZE * 4);
+		ktcp_page_pool_count(pool, &after);
+		kept = before.buffers ? (int)after.buffers : -1;
+	}
+	ktcp_page_pool_destroy(pool);
+	return kept;
+}
+
 size_t ktcp_kunit_kmalloc_took(size_t size)
 {
 	void *memory = ktcp_kmalloc(size, KTCP_GFP_KERNEL);

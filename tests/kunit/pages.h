@@ -13,6 +13,12 @@ KTCP_PORT_BEGIN
  */
 int ktcp_kunit_pool_allocates(unsigned int held, unsigned int free);
 
+/*
+ * Put buffers that a pool keeps, then give it a limit with which it keeps none. Return: those that it keeps
+ * still; negative: it kept none before. In process context.
+ */
+int ktcp_kunit_pool_keeps_beyond_its_limit(void);
+
 /* The bytes that the allocator took for @size of them (ksize()); 0: there was no memory. In process context. */
 size_t ktcp_kunit_kmalloc_took(size_t size);
 

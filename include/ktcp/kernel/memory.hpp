@@ -156,7 +156,10 @@ class page_pool {
 		ktcp_page_pool_put(pool_, buffer);
 	}
 
-	/** Another most, as for create(). A pool that has more gives them back as they come. Process context. */
+	/**
+	 * Another most, as for create(). A pool that has more gives back its idle ones, and others as they come.
+	 * Process context, may sleep; not beside itself.
+	 */
 	void limit(unsigned long long most) noexcept
 	{
 		ktcp_page_pool_limit(pool_, most);

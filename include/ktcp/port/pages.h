@@ -27,9 +27,10 @@ struct ktcp_page_pool;
 struct ktcp_page_pool *ktcp_page_pool_create(size_t size, unsigned long long most);
 
 /**
- * ktcp_page_pool_limit() - another most. A pool that has more gives them back as they come.
+ * ktcp_page_pool_limit() - another most. A pool that has more gives those that wait to be got back at once, and
+ * others as they come. Not beside itself.
  * @most: as ktcp_page_pool_create().
- * Context: process.
+ * Context: process; it waits for a work item of each CPU.
  */
 void ktcp_page_pool_limit(struct ktcp_page_pool *pool, unsigned long long most);
 

@@ -152,6 +152,8 @@ TEST_P(changing, the_memory_of_buffers)
 		return statistic("refused_share");
 	};
 	EXPECT_EQ(refused_with(100), 0);
+	// As long as those hold more than that, the pool has none for anybody.
+	EXPECT_TRUE(eventually(10s, [] { return statistic("active") == 0; }));
 	change("buffer_mb", 1);
 	EXPECT_GT(refused_with(100), 0);
 	EXPECT_TRUE(eventually(10s, [] { return served(); }));

@@ -7,6 +7,7 @@
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 #include <ktcp/port/pages.h>
 
@@ -35,17 +36,67 @@ struct ktcp_page_pool {
 	struct ktcp_kept_pages __percpu *kept;
 };
 
+/*
+ * A CPU's stack, for one context at a time: bottom halves are off meanwhile. In a turn they are so before.
+ * Return: were they?
+ */
+static bool ktcp_kept_pages_enter(struct ktcp_page_pool *pool)
+{
+	const bool already = in_softirq();
+
+	if (!already)
+		local_bh_disable();
+	local_lock_nested_bh(&pool->kept->lock);
+	return already;
+}
+
+static void ktcp_kept_pages_leave(struct ktcp_page_pool *pool, bool already)
+{
+	local_unlock_nested_bh(&pool->kept->lock);
+	if (!already)
+		local_bh_enable();
+}
+
+static void ktcp_page_pool_free(struct ktcp_page_pool *pool, struct page *buffer)
+{
+	atomic_long_dec(&pool->held);
+	put_page(buffer);
+}
+
+/* By a work item of the CPU: gives back what it keeps beyond its bound. */
+static long ktcp_page_pool_trim(void *of)
+{
+	struct ktcp_page_pool *pool = of;
+	struct page *one;
+
+	do {
+		const bool already = ktcp_kept_pages_enter(pool);
+		struct ktcp_kept_pages *kept = this_cpu_ptr(pool->kept);
+
+		one = kept->count > READ_ONCE(pool->keep) ? kept->buffers[--kept->count] : NULL;
+		ktcp_kept_pages_leave(pool, already);
+		if (one)
+			ktcp_page_pool_free(pool, one);
+	} while (one);
+	return 0;
+}
+
 void ktcp_page_pool_limit(struct ktcp_page_pool *pool, unsigned long long most)
 {
+	const unsigned int kept = pool->keep;
 	long buffers;
+	int cpu;
 
 	if (!most)
 		most = (unsigned long long)totalram_pages() << PAGE_SHIFT >> 3;
 	buffers = max_t(long, most >> (PAGE_SHIFT + pool->order), 2);
 	WRITE_ONCE(pool->most, buffers);
-	/* An eighth of them may lie idle, on however many CPUs. */
-	WRITE_ONCE(pool->keep,
-		   clamp_t(long, buffers / 8 / num_possible_cpus(), 1, KTCP_PAGES_KEPT));
+	/* An eighth of them may lie idle, on however many CPUs: no CPU keeps one of a small pool. */
+	WRITE_ONCE(pool->keep, min_t(long, buffers / 8 / num_possible_cpus(), KTCP_PAGES_KEPT));
+	if (pool->keep >= kept)
+		return;
+	/* They count, and no other CPU can take them. One that has gone meanwhile keeps its own. */
+	for_each_online_cpu(cpu) work_on_cpu_safe(cpu, ktcp_page_pool_trim, pool);
 }
 
 struct ktcp_page_pool *ktcp_page_pool_create(size_t size, unsigned long long most)
@@ -81,27 +132,6 @@ void ktcp_page_pool_destroy(struct ktcp_page_pool *pool)
 	}
 	free_percpu(pool->kept);
 	kfree(pool);
-}
-
-/*
- * A CPU's stack, for one context at a time: bottom halves are off meanwhile. In a turn they are so before.
- * Return: were they?
- */
-static bool ktcp_kept_pages_enter(struct ktcp_page_pool *pool)
-{
-	const bool already = in_softirq();
-
-	if (!already)
-		local_bh_disable();
-	local_lock_nested_bh(&pool->kept->lock);
-	return already;
-}
-
-static void ktcp_kept_pages_leave(struct ktcp_page_pool *pool, bool already)
-{
-	local_unlock_nested_bh(&pool->kept->lock);
-	if (!already)
-		local_bh_enable();
 }
 
 /*
@@ -187,10 +217,8 @@ void ktcp_page_pool_put(struct ktcp_page_pool *pool, void *buffer)
 						virt_to_page(buffer));
 
 	ktcp_kept_pages_leave(pool, already);
-	if (left) {
-		atomic_long_dec(&pool->held);
-		put_page(left);
-	}
+	if (left)
+		ktcp_page_pool_free(pool, left);
 }
 
 void ktcp_page_pool_count(const struct ktcp_page_pool *pool, struct ktcp_page_pool_stats *to)
