@@ -290,7 +290,7 @@ class connection : public strand, public stream {
 	void try_seconds(unsigned int &resumes) noexcept;
 	bool try_without_share(std::coroutine_handle<> who) noexcept;
 	void let_seconds_go() noexcept;
-	bool settle() noexcept;
+	void settle() noexcept;
 
 	/* In counted_: the number of buffers, up to the next power of two. */
 	static unsigned int buffers_of(unsigned int counted) noexcept
@@ -490,8 +490,11 @@ inline connection::progress connection::go_on() noexcept
 	/* No operation of its stream waits, so none would find that out. The next turn tells the others. */
 	if (!stream::waits() && socket().is_lost() && end(errc::econnreset))
 		return progress::yielded;
-	if (came_to_nothing())
-		return !holds_buffers() || settle() ? progress::waiting : progress::yielded;
+	if (came_to_nothing()) {
+		if (holds_buffers())
+			settle();
+		return progress::waiting;
+	}
 	return came_to(outcome::sleep)	 ? progress::asked_to_sleep :
 	       came_to(outcome::process) ? progress::needs_process :
 	       came_to(outcome::yield)	 ? progress::yielded :
@@ -499,26 +502,27 @@ inline connection::progress connection::go_on() noexcept
 }
 
 /*
- * It waits, and others have none of the buffers that it holds meanwhile. False: its source may hold no more, and
- * so it has been ended. A buffer that is given back within the turn is not counted.
+ * It waits, and others have none of the buffers that it holds meanwhile. If its source may hold no more, it ends. Its
+ * next turn then follows at once, so that it gives them back before others take theirs. A buffer that is given back
+ * within the turn is not counted.
  */
-[[gnu::noinline]] inline bool connection::settle() noexcept
+[[gnu::noinline]] inline void connection::settle() noexcept
 {
 	unsigned int holds = held_buffers();
 
 	if (!counts_buffers())
-		return true;
+		return;
 	for (auto *each = second_streams(); each; each = each->next_one)
 		holds += each->held_buffers();
 
 	const auto now = static_cast<std::uint8_t>(holds ? std::bit_width(holds - 1) + 1 : 0);
 
 	if (now == counted_)
-		return true;
-	if (!hold(buffers_of(counted_), buffers_of(now)))
-		return !end(errc::edquot);
-	counted_ = now;
-	return true;
+		return;
+	if (hold(buffers_of(counted_), buffers_of(now)))
+		counted_ = now;
+	else if (end(errc::edquot))
+		post(event_over);
 }
 
 /* It resumes those that wait for something else than the connection's own stream. */

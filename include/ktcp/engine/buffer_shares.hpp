@@ -10,10 +10,10 @@
  * shares.give_back(peer, 1);			// … and goes on
  * @endcode
  *
- * A source may hold as many buffers as no connection waits with. An eighth of all is for turns that give theirs
- * back. So one source has 7/16 of them at most, and of n sources that take what they can each has 7/8 / (n + 1).
- * As much as one of them has is left for others. The pool's own number is no measure: it has the buffers that lie
- * idle on each CPU's stack, too. Precedent: dynamic thresholds of switches (Choudhury and Hahne, 1998).
+ * A source may hold as many buffers as no connection waits with. A quarter of all is left out. An eighth may lie
+ * idle on the CPUs' stacks, where other CPUs cannot take them. An eighth is for turns that give theirs back.
+ * So one source has 3/8 of them at most, and of n sources that take what they can each has 3/4 / (n + 1). As much
+ * as one of them has is left for others. Precedent: dynamic thresholds of switches (Choudhury and Hahne, 1998).
  *
  * A turn in softirq counts, so there is no lock, and no memory for each source. A source has a place in each of
  * four rows, and its number is the least of the four (a count-min sketch). Another source may have one of the
@@ -74,7 +74,7 @@ class buffer_shares {
 		const numbers now = add(peer, buffers);
 		const std::uint64_t most = from.count().most;
 
-		if (now.of_all + most / 8 + now.of_source <= most)
+		if (now.of_all + most / 4 + now.of_source <= most)
 			return true;
 		give_back(peer, buffers);
 		return false;

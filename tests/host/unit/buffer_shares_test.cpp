@@ -109,7 +109,7 @@ struct collects {
 class shared_server_test : public server_test {
     protected:
 	static constexpr unsigned int buffers = 64;
-	static constexpr unsigned int share = buffers * 7 / 16;
+	static constexpr unsigned int share = buffers * 3 / 8;
 
 	server_options options = plain;
 	endpoint next_peer = endpoint::ipv4(192, 0, 2, 1, 1000);
@@ -163,14 +163,14 @@ class shared_server_test : public server_test {
 TEST_F(buffer_shares_test, one_source_leaves_as_much_as_it_has)
 {
 	make(64);
-	EXPECT_EQ(hold_all(host(1)), 28u) << "and 8 for turns";
+	EXPECT_EQ(hold_all(host(1)), 24u) << "and 16 that are idle, or for turns";
 	EXPECT_TRUE(hold(host(2)));
 	EXPECT_FALSE(hold(host(1)));
 }
 
 TEST_F(buffer_shares_test, of_several_each_leaves_as_much_as_it_has)
 {
-	constexpr unsigned int sources = 6;
+	constexpr unsigned int sources = 5;
 
 	make(64);
 	/* In turns, as those who compete do. */
@@ -203,24 +203,23 @@ TEST_F(buffer_shares_test, a_thousand_sources_leave_some)
 TEST_F(buffer_shares_test, what_is_given_back_may_be_had_again)
 {
 	make(64);
-	EXPECT_EQ(hold_all(host(1)), 28u);
-	made->give_back(host(1), 28);
+	EXPECT_EQ(hold_all(host(1)), 24u);
+	made->give_back(host(1), 24);
 	for (void *each : std::exchange(got, {}))
 		pool.put(each);
-	EXPECT_EQ(hold_all(host(1)), 28u);
+	EXPECT_EQ(hold_all(host(1)), 24u);
 }
 
 TEST_F(buffer_shares_test, a_source_is_an_address_or_an_ipv6_network)
 {
 	make(64);
-	EXPECT_EQ(hold_all(endpoint::ipv4(10, 0, 0, 1, 1000)), 28u);
+	EXPECT_EQ(hold_all(endpoint::ipv4(10, 0, 0, 1, 1000)), 24u);
 	EXPECT_FALSE(hold(endpoint::ipv4(10, 0, 0, 1, 2000)));
 	EXPECT_TRUE(hold(endpoint::ipv4(10, 0, 0, 2, 1000)));
 
 	const auto ipv6 = [](const char *address) { return ktcp::parse_address(address).value; };
 
-	EXPECT_EQ(hold_all(ipv6("2001:db8:0:1::1")), 13u)
-		<< "of the 27 that are left and no turn's";
+	EXPECT_EQ(hold_all(ipv6("2001:db8:0:1::1")), 11u) << "of the 23 that are left";
 	EXPECT_FALSE(hold(ipv6("2001:db8:0:1:ffff::2")));
 	EXPECT_TRUE(hold(ipv6("2001:db8:0:2::1")));
 }
@@ -229,7 +228,7 @@ TEST_F(buffer_shares_test, a_source_is_an_address_or_an_ipv6_network)
 TEST_F(buffer_shares_test, addresses_that_differ_in_the_upper_bits_have_places_of_their_own)
 {
 	make(64);
-	EXPECT_EQ(hold_all(endpoint::ipv4(10, 0, 0, 1, 1000)), 28u);
+	EXPECT_EQ(hold_all(endpoint::ipv4(10, 0, 0, 1, 1000)), 24u);
 	EXPECT_TRUE(hold(endpoint::ipv4(14, 0, 0, 1, 1000)));
 }
 
@@ -239,7 +238,7 @@ TEST_F(buffer_shares_test, buffers_that_nobody_waits_with_are_free)
 	make(64);
 	for (unsigned int i = 0; i < 30; i++)
 		got.push_back(pool.get(ktcp::gfp::kernel));
-	EXPECT_EQ(hold_all(host(1)), 28u);
+	EXPECT_EQ(hold_all(host(1)), 24u);
 }
 
 TEST_F(buffer_shares_test, without_a_limit_a_source_is_counted_all_the_same)

@@ -58,7 +58,7 @@ FOR_EVERY_MODEL(memory);
 
 TEST_P(memory, buffers_have_a_bound_and_connections_beyond_it_are_ended)
 {
-	constexpr long most = 1 << 20, share = most / 16384 * 7 / 16;
+	constexpr long most = 1 << 20, share = most / 16384 * 3 / 8;
 	load_model("buffer_mb=1");
 	{
 		const stalled peers(100);
