@@ -172,8 +172,14 @@ class service {
 			if (ready)
 				ready = co_await handled;
 		}
-		if (!answer.rest_.empty())
-			static_cast<void>(co_await answer.send_rest());
+		if (!answer.rest_.empty()) {
+			const auto sent = co_await answer.send_rest();
+
+			/* Without memory for its frame it has not run. */
+			answer.rest_ = {};
+			if (ready)
+				ready = sent;
+		}
 		if (!ready)
 			answer.cut_short(ready.error());
 
@@ -257,7 +263,7 @@ class service {
 
 		const auto written = co_await bytes.write_output();
 
-		bytes.end_writing();
+		bytes.end_writing(static_cast<bool>(written));
 		KTCP_CO_CHECK(written);
 		co_return bytes.open();
 	}

@@ -339,10 +339,10 @@ class stream {
 		keep_time();
 	}
 
-	/** A write has ended, and its time with it, unless that is over: then the client was too slow. */
-	void end_writing() noexcept
+	/** A write has ended, and its time with it. If the client took too little until then, it was too slow. */
+	void end_writing(bool taken) noexcept
 	{
-		if (peer_.is_expired() && is_over(send_until_)) {
+		if (!taken && peer_.is_expired() && is_over(send_until_)) {
 			if (!std::exchange(was_slow_, true))
 				count(wait::send);
 			heard(errc::etimedout);
@@ -590,7 +590,7 @@ class stream::sending {
 
 	~sending()
 	{
-		of_.end_writing();
+		of_.end_writing(whole_ || !bytes_);
 		if (whole_ || !bytes_)
 			return;
 		of_.cut();

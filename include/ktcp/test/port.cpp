@@ -111,6 +111,13 @@ void ktcp::test::stream::wait_ms(std::uint64_t ms)
 		advance();
 }
 
+void ktcp::test::stream::pass_ms(std::uint64_t ms) noexcept
+{
+	machine.now_ms += ms;
+	if (peer_)
+		static_cast<void>(peer_->expire(machine.now_ms));
+}
+
 void ktcp::test::stream::go_on()
 {
 	advance();
@@ -290,6 +297,8 @@ long ktcp_sock_send(struct socket *sock, const void *data, size_t size, unsigned
 	sock->taken_ms = ktcp::test::machine.now_ms;
 	sock->sends.push_back(taken);
 	sock->room -= sock->room == SIZE_MAX ? 0 : taken;
+	if (ktcp::test::machine.taken)
+		ktcp::test::machine.taken();
 	return static_cast<long>(taken);
 }
 

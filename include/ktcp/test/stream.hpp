@@ -71,6 +71,8 @@ struct machine {
 	std::size_t failing = SIZE_MAX; /**< the number of the allocation that finds no memory */
 	bool atomic_fails = false; /**< no memory is to be had without sleeping */
 	std::function<void()> rescheduled; /**< called by long work between two parts */
+	std::function<void()>
+		taken; /**< called by a send, once bytes were taken and before it returns */
 };
 
 /** The one that there is. */
@@ -147,6 +149,9 @@ class stream {
 
 	/** Time passes. */
 	void wait_ms(std::uint64_t ms);
+
+	/** The same amid a turn, as another CPU's look at the times sees it: none follows. */
+	void pass_ms(std::uint64_t ms) noexcept;
 
 	/** Something else than the peer has come: an event was set, a channel was sent to. */
 	void go_on();
