@@ -21,7 +21,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <new>
 #include <utility>
 
 #include <ktcp/base/result.hpp>
@@ -54,14 +53,9 @@ class accept_rate {
 		auto held = places_.lock();
 
 		if (per_second && !held->places) {
-			auto *const made = static_cast<place *>(
-				ktcp_kmalloc(sets * ways * sizeof(place), KTCP_GFP_KERNEL));
-
-			if (!made)
+			held->places = kmalloc_array<place>(sets * ways);
+			if (!held->places)
 				return errc::enomem;
-			for (std::size_t i = 0; i < sets * ways; i++)
-				new (made + i) place{};
-			held->places = made;
 		} else if (!per_second && held->places) {
 			ktcp_kfree(std::exchange(held->places, nullptr));
 		}

@@ -122,24 +122,10 @@ inline constexpr strand::operations blocking_session::how = {
 	.let_go = nullptr,
 	.post = wake_up,
 	.post_beside = wake_up,
-	.outgoing =
-		[](strand &self) {
-			return &static_cast<blocking_session &>(self).table().use().outgoing;
-		},
-	.sleepers =
-		[](strand &self) {
-			return &static_cast<blocking_session &>(self).table().use().sleepers;
-		},
-	.count =
-		[](strand &self, unsigned int which) {
-			static_cast<blocking_session &>(self).table().count_for_handler(which);
-		},
-	.hold =
-		[](strand &self, unsigned int before, unsigned int now) {
-			auto &session = static_cast<blocking_session &>(self);
-
-			return session.table().hold(session, before, now);
-		},
+	.outgoing = outgoing_of,
+	.sleepers = sleepers_of,
+	.count = count_for,
+	.hold = hold_for,
 };
 /** @endcond */
 

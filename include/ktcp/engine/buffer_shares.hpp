@@ -25,7 +25,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <new>
 
 #include <ktcp/base/atomic.hpp>
 #include <ktcp/base/result.hpp>
@@ -52,14 +51,9 @@ class buffer_shares {
 	/** Before the first take(). Process context. Errors: ENOMEM. */
 	result<void> make() noexcept
 	{
-		auto *const made = static_cast<counter *>(
-			ktcp_kmalloc(rows * places * sizeof(counter), KTCP_GFP_KERNEL));
-
-		if (!made)
+		counts_ = kmalloc_array<counter>(rows * places);
+		if (!counts_)
 			return errc::enomem;
-		for (std::size_t i = 0; i < rows * places; i++)
-			new (made + i) counter;
-		counts_ = made;
 		return {};
 	}
 

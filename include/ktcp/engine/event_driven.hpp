@@ -282,24 +282,10 @@ inline constexpr strand::operations event_session::how = {
 		[](strand &self, std::uint32_t events) {
 			static_cast<event_session &>(self).post_beside(events);
 		},
-	.outgoing =
-		[](strand &self) {
-			return &static_cast<event_session &>(self).table().use().outgoing;
-		},
-	.sleepers =
-		[](strand &self) {
-			return &static_cast<event_session &>(self).table().use().sleepers;
-		},
-	.count =
-		[](strand &self, unsigned int which) {
-			static_cast<event_session &>(self).table().count_for_handler(which);
-		},
-	.hold =
-		[](strand &self, unsigned int before, unsigned int now) {
-			auto &session = static_cast<event_session &>(self);
-
-			return session.table().hold(session, before, now);
-		},
+	.outgoing = outgoing_of,
+	.sleepers = sleepers_of,
+	.count = count_for,
+	.hold = hold_for,
 };
 /** @endcond */
 

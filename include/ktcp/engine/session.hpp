@@ -76,6 +76,16 @@ class session : public connection, private timer_wheel::entry {
 	/** The CPU that its next turn is to run on; -1: the caller's. */
 	int cpu() const noexcept;
 
+	/** @name What every model has for strand::operations: it is the table's */
+	/** @{ */
+
+	static detail::outgoing_room *outgoing_of(strand &self) noexcept;
+	static workqueue *sleepers_of(strand &self) noexcept;
+	static void count_for(strand &self, unsigned int which) noexcept;
+	static bool hold_for(strand &self, unsigned int before, unsigned int now) noexcept;
+
+	/** @} */
+
 	/**
 	 * When to look at it again, if no byte moves meanwhile; timer_wheel::never: it has no time
 	 * that could be over. Only for the context that advances it.

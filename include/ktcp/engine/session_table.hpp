@@ -36,6 +36,7 @@
 #include <ktcp/engine/statistics.hpp>
 #include <ktcp/engine/timer_wheel.hpp>
 #include <ktcp/engine/trace.hpp>
+#include <ktcp/kernel/memory.hpp>
 #include <ktcp/kernel/sync.hpp>
 #include <ktcp/port/memory.h>
 #include <ktcp/port/work.h>
@@ -101,8 +102,7 @@ class session_table {
 
 		const unsigned int cpus = ktcp_nr_cpus();
 
-		shards_ = static_cast<shard **>(
-			ktcp_kmalloc(cpus * sizeof(shard *), KTCP_GFP_KERNEL));
+		shards_ = kmalloc_array<shard *>(cpus);
 		if (!shards_)
 			return errc::enomem;
 		while (shard_count_ < cpus) {
@@ -579,6 +579,28 @@ inline session::session(session_table &table, ktcp::socket &&socket,
 inline session_table &session::table() const noexcept
 {
 	return shard_.table;
+}
+
+inline detail::outgoing_room *session::outgoing_of(strand &self) noexcept
+{
+	return &static_cast<session &>(self).table().use_.outgoing;
+}
+
+inline workqueue *session::sleepers_of(strand &self) noexcept
+{
+	return &static_cast<session &>(self).table().use_.sleepers;
+}
+
+inline void session::count_for(strand &self, unsigned int which) noexcept
+{
+	static_cast<session &>(self).table().count_for_handler(which);
+}
+
+inline bool session::hold_for(strand &self, unsigned int before, unsigned int now) noexcept
+{
+	auto &one = static_cast<session &>(self);
+
+	return one.table().hold(one, before, now);
 }
 
 inline int session::cpu() const noexcept

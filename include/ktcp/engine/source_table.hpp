@@ -142,13 +142,10 @@ class source_table {
 				return {};
 
 			const unsigned int wanted = buckets ? bits + 1 : first_bits;
-			auto *const made = static_cast<bucket *>(
-				ktcp_kmalloc(sizeof(bucket) << wanted, KTCP_GFP_KERNEL));
+			auto *const made = kmalloc_array<bucket>(std::size_t{ 1 } << wanted);
 
 			if (!made)
 				return buckets ? result<void>() : errc::enomem;
-			for (std::size_t i = 0; i < std::size_t{ 1 } << wanted; i++)
-				new (made + i) bucket;
 
 			bucket *const old = buckets;
 			const std::size_t olds = old ? std::size_t{ 1 } << bits : 0;

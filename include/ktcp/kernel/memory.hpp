@@ -39,6 +39,20 @@ inline std::size_t kmalloc_size(std::size_t size) noexcept
 }
 
 /**
+ * So many objects, each T{}; nullptr: no memory. The caller's until ktcp_kfree(), which runs no destructor.
+ * Process context, may sleep. Kernel: kmalloc_array().
+ */
+template <class T>
+[[nodiscard]] T *kmalloc_array(std::size_t count) noexcept
+{
+	auto *const made = static_cast<T *>(ktcp_kmalloc(count * sizeof(T), KTCP_GFP_KERNEL));
+
+	for (std::size_t i = 0; made && i < count; i++)
+		new (made + i) T{};
+	return made;
+}
+
+/**
  * A slab cache of objects of one size, never merged with another and never zeroed: alloc()'s result
  * holds this cache's earlier contents.
  */
