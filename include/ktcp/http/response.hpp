@@ -276,7 +276,6 @@ class response {
 	[[gnu::flatten]] void begin() noexcept;
 	result<void> prepare(std::size_t size) noexcept;
 	result<void> may_write(result<void> locked, std::size_t size) noexcept;
-	task_of<void> send_rest();
 	bool queue(std::span<const std::byte> piece) noexcept;
 	task_of<void> write_through(std::span<const std::byte> piece);
 	void cut_short(error_code why) noexcept;
@@ -611,15 +610,6 @@ inline task_of<void> response::flush()
 	stream::sending whole(stream_, stream_.output().size());
 
 	co_return whole.ends(co_await stream_.write_output());
-}
-
-/* Sends the rest of a reply() that had no room, however the handler ended. */
-inline task_of<void> response::send_rest()
-{
-	const auto sent = co_await write_through(std::as_bytes(std::span(rest_)));
-
-	rest_ = {};
-	co_return sent;
 }
 
 /* The handler ended with an error: a client may not take its output for success, or for whole. */

@@ -172,11 +172,11 @@ class service {
 			if (ready)
 				ready = co_await handled;
 		}
-		if (!answer.rest_.empty()) {
-			const auto sent = co_await answer.send_rest();
+		/* The rest of a reply() goes out however the handler ended. */
+		if (const auto rest = std::exchange(answer.rest_, {}); !rest.empty()) {
+			const auto sent =
+				co_await answer.write_through(std::as_bytes(std::span(rest)));
 
-			/* Without memory for its frame it has not run. */
-			answer.rest_ = {};
 			if (ready)
 				ready = sent;
 		}

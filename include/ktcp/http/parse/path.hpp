@@ -7,7 +7,6 @@
 #define KTCP_HTTP_PARSE_PATH_HPP
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -172,9 +171,6 @@ class text_builder {
 	constexpr text_builder &number(std::uint64_t value, number_base base = 10,
 				       unsigned int width = 1) noexcept
 	{
-		if (base.value() == 16)
-			return hexadecimal(value, width);
-
 		const number_text number(value, base);
 
 		for (; width > number.text().size(); width--)
@@ -256,25 +252,6 @@ class text_builder {
 	}
 
     private:
-	/* Without a division for each digit: tags and encoded bytes are made of them. */
-	constexpr text_builder &hexadecimal(std::uint64_t value, unsigned int width) noexcept
-	{
-		const auto digits = static_cast<unsigned int>(std::bit_width(value | 1) + 3) / 4;
-		unsigned int left = std::max(digits, width);
-
-		for (; left > 16; left--)
-			add('0');
-
-		const std::span<char> room = memory_.subspan(size_);
-		const std::size_t fits = std::min<std::size_t>(left, room.size());
-
-		for (std::size_t i = 0; i < fits; i++)
-			room[i] = "0123456789abcdef"[value >> 4 * (left - 1 - i) & 15];
-		size_ += fits;
-		whole_ = whole_ && fits == left;
-		return *this;
-	}
-
 	std::span<char> memory_;
 	std::size_t size_ = 0;
 	bool whole_ = true;
