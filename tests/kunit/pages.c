@@ -24,13 +24,18 @@ static bool ktcp_kunit_get_all(struct ktcp_page_pool *pool, void **buffers, unsi
 	return true;
 }
 
+/* A pool of pages with stacks of so many. */
+static struct ktcp_page_pool *ktcp_kunit_pool_that_keeps(unsigned int count)
+{
+	return ktcp_page_pool_create(PAGE_SIZE, (unsigned long long)PAGE_SIZE * 8 * count *
+							num_possible_cpus());
+}
+
 int ktcp_kunit_pool_allocates(unsigned int held, unsigned int free)
 {
 	void *buffers[8], *one;
 	struct ktcp_page_pool_stats before, after;
-	/* As much as makes a stack of two buffers. */
-	struct ktcp_page_pool *pool = ktcp_page_pool_create(
-		PAGE_SIZE, (unsigned long long)PAGE_SIZE * 8 * 2 * num_possible_cpus());
+	struct ktcp_page_pool *pool = ktcp_kunit_pool_that_keeps(2);
 	int allocated = -1;
 	unsigned int i;
 
@@ -60,8 +65,7 @@ int ktcp_kunit_pool_keeps_beyond_its_limit(void)
 {
 	void *buffers[4];
 	struct ktcp_page_pool_stats before, after;
-	struct ktcp_page_pool *pool = ktcp_page_pool_create(
-		PAGE_SIZE, (unsigned long long)PAGE_SIZE * 8 * 4 * num_possible_cpus());
+	struct ktcp_page_pool *pool = ktcp_kunit_pool_that_keeps(ARRAY_SIZE(buffers));
 	int kept = -1;
 	unsigned int i;
 

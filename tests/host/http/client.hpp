@@ -13,6 +13,8 @@
 #ifndef KTCP_TESTS_HOST_HTTP_CLIENT_HPP
 #define KTCP_TESTS_HOST_HTTP_CLIENT_HPP
 
+#include <gtest/gtest.h>
+
 #include <ktcp/test/stream.hpp>
 
 using client = ktcp::test::stream;
@@ -20,5 +22,24 @@ using client = ktcp::test::stream;
 using fake_machine = struct ktcp::test::machine;
 
 inline fake_machine &machine = ktcp::test::machine;
+
+/** Does the same with a client of its own for each allocation that it comes to, which then fails. */
+template <class Service, class Work>
+void for_each_failing_allocation(const Service &service, Work work)
+{
+	bool all_came = false;
+
+	for (std::size_t nth = 0; nth < 200 && !all_came; nth++) {
+		SCOPED_TRACE("allocation " + std::to_string(nth));
+		client one(service);
+
+		machine.allocations = 0;
+		machine.failing = nth;
+		work(one);
+		machine.failing = SIZE_MAX;
+		all_came = machine.allocations <= nth;
+	}
+	EXPECT_TRUE(all_came) << "there are more allocations than were tried";
+}
 
 #endif

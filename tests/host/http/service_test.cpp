@@ -459,37 +459,17 @@ TEST_F(http_service, survives_every_allocation_that_fails)
 /* An answer whose last byte has left is whole: it needs no memory behind that. */
 TEST_F(http_service, resets_no_answer_that_is_whole)
 {
-	bool all_came = false;
-
-	for (std::size_t nth = 0; nth < 200 && !all_came; nth++) {
-		machine.allocations = 0;
-
-		client one(*service);
-
-		machine.failing = nth;
+	for_each_failing_allocation(*service, [](client &one) {
 		one.send(get("/big"));
-		machine.failing = SIZE_MAX;
-		all_came = machine.allocations <= nth;
-		EXPECT_FALSE(one.received().ends_with(big) && one.was_reset()) << nth;
-	}
-	EXPECT_TRUE(all_came) << "there are more allocations than were tried";
+		EXPECT_FALSE(one.received().ends_with(big) && one.was_reset());
+	});
 
 	/* A chunked one without its last chunk is not. */
-	all_came = false;
-	for (std::size_t nth = 0; nth < 200 && !all_came; nth++) {
-		machine.allocations = 0;
-
-		client one(*service);
-
-		machine.failing = nth;
+	for_each_failing_allocation(*service, [](client &one) {
 		one.send(get("/big-pieces"));
-		machine.failing = SIZE_MAX;
-		all_came = machine.allocations <= nth;
 		EXPECT_TRUE(!one.received().starts_with("HTTP/1.1 200 ") ||
-			    one.received().ends_with("0\r\n\r\n") || one.was_reset())
-			<< nth;
-	}
-	EXPECT_TRUE(all_came) << "there are more allocations than were tried";
+			    one.received().ends_with("0\r\n\r\n") || one.was_reset());
+	});
 }
 
 /* Behind a large piece, too. */
@@ -780,21 +760,12 @@ TEST(http_done, hears_503_where_there_is_no_memory)
 	const ktcp::http::service<awaiting> waits{ awaiting{ { {}, &log } } };
 	const ktcp::http::service<logging> says{ logging{ {}, &log } };
 	const auto try_all = [&](const auto &service, const char *path, std::size_t of_handler) {
-		bool all_came = false;
-
 		log.clear();
-		for (std::size_t nth = 0; nth < 200 && !all_came; nth++) {
-			client one(service);
-
-			machine.allocations = 0;
-			machine.failing = nth;
+		for_each_failing_allocation(service, [&](client &one) {
 			one.send(request_of("POST", path,
 					    "Content-Length: 2\r\nExpect: 100-continue\r\n"));
 			one.send("ab");
-			machine.failing = SIZE_MAX;
-			all_came = machine.allocations <= nth;
-		}
-		EXPECT_TRUE(all_came) << "there are more allocations than were tried";
+		});
 
 		std::size_t failed = 0;
 

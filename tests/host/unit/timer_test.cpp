@@ -39,6 +39,13 @@ class timer_test : public served {
 
 		co_return got ? 1 : 0;
 	}
+
+	static ktcp::task_of<void> reads_all(ktcp::connection &from)
+	{
+		while (const auto got = co_await from.read())
+			;
+		co_return ktcp::result<void>();
+	}
 };
 
 } // namespace
@@ -232,13 +239,6 @@ TEST_F(timer_test, without_time_it_is_tried_though_the_share_is_used_up)
 TEST_F(timer_test, without_time_it_is_tried_though_others_use_up_every_share)
 {
 	struct work {
-		static ktcp::task_of<void> reads_all(ktcp::connection &peer)
-		{
-			while (const auto got = co_await peer.read())
-				;
-			co_return ktcp::result<void>();
-		}
-
 		static ktcp::task_of<void> writes_one(ktcp::connection &peer, std::string &said)
 		{
 			const auto sent = co_await within(peer, 0, peer.write("x"));
@@ -251,8 +251,7 @@ TEST_F(timer_test, without_time_it_is_tried_though_others_use_up_every_share)
 	EXPECT_CALL(port, sock_recv(_, _, _)).WillRepeatedly(receive("x"));
 	EXPECT_CALL(port, sock_send(_, _, 1, _)).WillOnce(Return(1));
 	serve([this](ktcp::connection &peer) -> task {
-		static_cast<void>(
-			co_await ktcp::all(work::reads_all(peer), work::writes_one(peer, said)));
+		static_cast<void>(co_await ktcp::all(reads_all(peer), work::writes_one(peer, said)));
 	});
 	EXPECT_EQ(peer->advance(), progress::yielded);
 	EXPECT_EQ(said, "");
@@ -295,13 +294,6 @@ TEST_F(timer_test, without_time_it_is_tried_where_it_may_be)
 TEST_F(timer_test, without_time_it_is_tried_where_it_may_be_though_others_use_up_every_share)
 {
 	struct work {
-		static ktcp::task_of<void> reads_all(ktcp::connection &peer)
-		{
-			while (const auto got = co_await peer.read())
-				;
-			co_return ktcp::result<void>();
-		}
-
 		static ktcp::task_of<void> finishes(ktcp::connection &peer, std::string &said)
 		{
 			const auto sent = co_await within(peer, 0, peer.finish_sending());
@@ -317,8 +309,7 @@ TEST_F(timer_test, without_time_it_is_tried_where_it_may_be_though_others_use_up
 	EXPECT_CALL(port, sock_recv(_, _, _)).WillRepeatedly(receive("x"));
 	EXPECT_CALL(port, sock_shutdown(_, KTCP_SHUT_WR)).WillOnce(Return(0));
 	serve([this](ktcp::connection &peer) -> task {
-		static_cast<void>(
-			co_await ktcp::all(work::reads_all(peer), work::finishes(peer, said)));
+		static_cast<void>(co_await ktcp::all(reads_all(peer), work::finishes(peer, said)));
 	});
 	EXPECT_EQ(peer->advance_in_softirq(pages), progress::yielded);
 	port.fake.advance_ms(1);
