@@ -77,7 +77,7 @@ def peer(path):
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     if not path.endswith(".ko") or not pathlib.Path(path).is_file() or known.returncode:
         raise Wrong(f"PEER={path} is not a module: the .ko file, built for the measured kernel (one "
-                      f"--kernel), is needed")
+                    f"--kernel), is needed")
     BUILD.mkdir(parents=True, exist_ok=True)
     return str(shutil.copy(path, BUILD / "peer.ko"))
 

@@ -29,10 +29,10 @@
  *		backend.keep(10'000);	// for the next one
  * @endcode
  *
- * The server keeps up to 64, which end at the latest with it. One is taken only if it shows no byte, also none
- * that came before its time, no FIN and no reset. Bytes on their way do not show: a target may say something of its own and close. So the
- * first bytes need not be the answer, and a target that died in silence says nothing. within() bounds the
- * wait.
+ * The server keeps up to 64, which end at the latest with it. It takes one only if nothing has come: no byte, not
+ * even one out of order, no FIN and no reset. Bytes on their way do not show: a target may say something of its own
+ * and close. So the first bytes need not be the answer, and a target that died in silence says nothing. within()
+ * bounds the wait.
  *
  * Context: a handler's, in every model. Looking for a port sleeps, so the handler goes on in a worker
  * of an unbound workqueue for that, as after may_sleep(). The outcome costs one turn in process

@@ -35,8 +35,8 @@ struct server_options {
 		defaults::cpus; /**< placement::spread over these, as 0-3,8; empty: over all */
 	unsigned int max_connections =
 		defaults::max_connections; /**< beyond this, new ones are reset at once */
-	unsigned int max_per_source = defaults::
-		max_per_source; /**< of one peer (IPv4 address, IPv6 /64); 0: any number, and any share of buffers */
+	/** Of one peer (IPv4 address, IPv6 /64); 0: any number, and any share of the buffers. */
+	unsigned int max_per_source = defaults::max_per_source;
 	unsigned int accept_rate =
 		defaults::accept_rate; /**< connections a second of one peer; 0: any number */
 	const peer_rules *peers = nullptr; /**< who is served, which outlives it; nullptr: all */

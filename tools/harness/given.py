@@ -76,7 +76,7 @@ def number(text, what, least, most=None):
     """A whole number, least to most."""
     if not re.fullmatch(r"\d{1,9}", text) or int(text) < least or most is not None and int(text) > most:
         raise Wrong(f"{what} cannot be '{text}': a whole number, {least} "
-                      f"{'or more' if most is None else f'to {most}'}")
+                    f"{'or more' if most is None else f'to {most}'}")
     return int(text)
 
 
@@ -98,7 +98,7 @@ def commit(name, top=TOP):
                 top=top)
     if not found:
         raise Wrong(f"this repository has no commit '{name}': a hash, a branch or a tag of it "
-                      "(git log --oneline shows them)")
+                    "(git log --oneline shows them)")
     return found.strip()
 
 

@@ -121,8 +121,7 @@ class kept_sockets {
 	struct state {
 		list<entry, &entry::node> sockets; /* in the order in which they were kept */
 		unsigned int count = 0;
-		std::uint64_t looks_at =
-			UINT64_MAX; /* when work_ is to run, of ktcp_boottime_ms() */
+		std::uint64_t looks_at = UINT64_MAX; /* when work_ is to run */
 	};
 
 	/* Of some: the first that has ended or has a byte, or else the oldest. */

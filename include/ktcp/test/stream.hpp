@@ -71,8 +71,7 @@ struct machine {
 	std::size_t failing = SIZE_MAX; /**< the number of the allocation that finds no memory */
 	bool atomic_fails = false; /**< no memory is to be had without sleeping */
 	std::function<void()> rescheduled; /**< called by long work between two parts */
-	std::function<void()>
-		taken; /**< called by a send, once bytes were taken and before it returns */
+	std::function<void()> taken; /**< called by a send, behind the bytes that it took */
 };
 
 /** The one that there is. */
