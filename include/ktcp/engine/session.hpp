@@ -79,9 +79,13 @@ class session : public connection, private timer_wheel::entry {
 	/** @name What every model has for strand::operations: it is the table's */
 	/** @{ */
 
+	/** strand::operations::outgoing. */
 	static detail::outgoing_room *outgoing_of(strand &self) noexcept;
+	/** strand::operations::sleepers. */
 	static workqueue *sleepers_of(strand &self) noexcept;
+	/** strand::operations::count. */
 	static void count_for(strand &self, unsigned int which) noexcept;
+	/** strand::operations::hold. */
 	static bool hold_for(strand &self, unsigned int before, unsigned int now) noexcept;
 
 	/** @} */

@@ -39,13 +39,18 @@ inline std::size_t kmalloc_size(std::size_t size) noexcept
 }
 
 /**
- * So many objects, each T{}; nullptr: no memory. The caller's until ktcp_kfree(), which runs no destructor.
- * Process context, may sleep. Kernel: kmalloc_array().
+ * So many objects, each T{}; nullptr: no memory, or more bytes than a size_t counts. The caller's until
+ * ktcp_kfree(), which runs no destructor. Process context, may sleep. Kernel: kmalloc_array().
  */
 template <class T>
 [[nodiscard]] T *kmalloc_array(std::size_t count) noexcept
 {
-	auto *const made = static_cast<T *>(ktcp_kmalloc(count * sizeof(T), KTCP_GFP_KERNEL));
+	std::size_t bytes;
+
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): T may be a pointer, and then its size is meant. */
+	if (__builtin_mul_overflow(count, sizeof(T), &bytes))
+		return nullptr;
+	auto *const made = static_cast<T *>(ktcp_kmalloc(bytes, KTCP_GFP_KERNEL));
 
 	for (std::size_t i = 0; made && i < count; i++)
 		new (made + i) T{};

@@ -31,6 +31,14 @@ TEST(kmalloc, takes_no_less_than_the_smallest_object)
 	EXPECT_EQ(ktcp_kmalloc_size_from(128, 300), 512u);
 }
 
+/* The product wraps round to 0 bytes, which the port would give. */
+TEST(kmalloc_array, refuses_more_bytes_than_a_size_counts)
+{
+	StrictMock<mock::mock_port> port;
+
+	EXPECT_EQ(ktcp::kmalloc_array<std::uint64_t>(std::size_t{ 1 } << 61), nullptr);
+}
+
 /* As kmalloc_info of mm/slab_common.c has them; beyond the largest, pages of a power of two. */
 TEST(kmalloc, takes_the_next_larger_size)
 {
