@@ -11,7 +11,7 @@ help:
 	@echo 'make new      a module of your own, to build on: NAME=mything (DIR=../mything)'
 	@echo 'make check    the tests: host, coverage, kunit, vm, browser, clients, docs, bench-quick, lint, mutants,'
 	@echo '              and of what runs them; but for what takes long (make proof)'
-	@echo 'make test     the loop while one works: some of host, at a tenth, and one guest; minutes'
+	@echo 'make test     the loop while one works: lint, some of host, at a tenth, and one guest; minutes'
 	@echo 'make host     the types and the simulation, in user space'
 	@echo 'make kunit    the kernel port and the types, in a User-Mode Linux kernel'
 	@echo 'make docs     the documentation: its commands are run, its examples built'
@@ -65,6 +65,9 @@ check:
 	@$(alone) tools/check
 
 test:
+	@tools/lint
+	@tests/host/headers/includes include/ktcp
+	@tools/reference
 	@$(alone) env KTCP_SEEDS=0.1 tests/host/run --only unit,http,simulation
 	@$(alone) tests/vm/run --boot smoke
 
