@@ -12,7 +12,7 @@ def run(choice):
     def run_part(report):
         RESULTS.unlink(missing_ok=True)
         report.say("building and running")
-        # Objects that count are a folder's own, for ccache as well: only where somebody asks for them.
+        # Objects that count take longer: only where somebody asks for them.
         status, said = child.run([TOP / "tests" / "host" / "run"], check=False, env=dict(
             os.environ, KTCP_COVERAGE="ON" if "coverage" in choice.suites else "OFF"))
         if not RESULTS.exists():
