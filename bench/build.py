@@ -83,14 +83,20 @@ def peer(path):
 
 
 def nginx():
-    """Debian's, unpacked and not installed: nothing of it runs on this machine."""
+    """
+    Debian's, unpacked and not installed: nothing of it runs on this machine. Its program; its configuration here, and
+    one without tcp_nopush, which nginx itself does not have by default.
+    """
     folder = BUILD / "nginx"
     if not (folder / "usr").exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         command(TOP / "tools" / "fetch", "nginx", cwd=folder)
         command("dpkg", "-x", *folder.glob("nginx_*.deb"), folder)
-    return str(folder / "usr" / "sbin" / "nginx"), str(HERE / "nginx.conf")
+    own = HERE / "nginx.conf"
+    default = folder / "nginx-default.conf"
+    default.write_text("".join(line for line in own.read_text().splitlines(True) if "tcp_nopush on" not in line))
+    return str(folder / "usr" / "sbin" / "nginx"), str(own), str(default)
 
 
 def nginx_version():

@@ -126,22 +126,29 @@ def http_servers(khttpd, nginx, name="khttpd"):
     for each in models:
         each.quick = each.name.endswith("-event")
         each.standard_only = not each.quick
-    if name == "khttpd":
-        # The same with answers that are kept, which is not the default.
-        event = next(each for each in models if each.name == "khttpd-event")
-        models.append(replace(event, name="khttpd-cache", command=event.command + " cache_ms=1000",
-                              what="khttpd, event-driven, cache_ms=1000",
-                              quick=False, standard_only=True))
+    if name != "khttpd":
+        return models
+    event = next(each for each in models if each.name == "khttpd-event")
+    usual = Server("nginx", "/sbin/nginx -c /nginx.conf", [nginx[1]], UNLIMITED,
+                   "nginx, a worker for each CPU", idle=False, programs=[nginx[0]], http=True, quick=True)
+
+    def another(of, name, option, what, **others):
+        """The same server, but for what is no default of khttpd's or is one of nginx's."""
+        return replace(of, name=name, command=of.command + option, what=what, quick=False, standard_only=True, **others)
     return models + [
-        Server("nginx", "/sbin/nginx -c /nginx.conf", [nginx[1]], UNLIMITED,
-               "nginx, a worker for each CPU", idle=False, programs=[nginx[0]], http=True, quick=True)]
+        another(event, "khttpd-cache", " cache_ms=1000", "khttpd, event-driven, cache_ms=1000"),
+        another(event, "khttpd-plain", " precompressed=0",
+                "khttpd, event-driven, looking for no NAME.gz, as nginx does not"),
+        usual,
+        another(replace(usual, command="/sbin/nginx -c /nginx-default.conf"), "nginx-default", "",
+                "nginx without tcp_nopush, as its source has it", files=[nginx[2]])]
 
 
 # In the place of modules that are not built yet.
 UNBUILT = {"kecho": None, "khttpd": None}
 
 
-def servers(modules=UNBUILT, floor="", programs="", nginx=("", ""), peer=None, base=None):
+def servers(modules=UNBUILT, floor="", programs="", nginx=("", "", ""), peer=None, base=None):
     """All that there are; somebody else's module (peer), and those of another commit (base), beside them."""
     known = [*kernel_servers("kecho", modules["kecho"]), floor_server(floor)]
     if peer:
@@ -149,7 +156,7 @@ def servers(modules=UNBUILT, floor="", programs="", nginx=("", ""), peer=None, b
     known += user_servers(programs)
     if base:
         known += kernel_servers("base-kecho", base["kecho"])
-        known += http_servers(base["khttpd"], nginx, "base-khttpd")[:-1]
+        known += http_servers(base["khttpd"], nginx, "base-khttpd")
     return known + http_servers(modules["khttpd"], nginx)
 
 
