@@ -2,6 +2,7 @@
 """khttpd-log, with a file as the kernel makes it."""
 
 import pathlib
+import signal
 import subprocess
 
 import pytest
@@ -42,6 +43,17 @@ def test_it_goes_on_until_the_server_ends(log):
         assert process.stdout.readline() == "one\n"
         log.file.unlink()
         assert process.wait(60) == 0
+
+
+def test_it_ends_with_the_reader_of_its_output(log):
+    """As other commands do: by SIGPIPE, in a shell's words."""
+    log.file.write_text("one\n")
+    with subprocess.Popen([PROGRAM, "--root", log.file.parent.parent, "--interval", "1"],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "one\n"
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(60) == 128 + signal.SIGPIPE
 
 
 @pytest.mark.parametrize("options", [["--interval"], ["--interval", "0"], ["--interval", "x"], ["--nothing"]])

@@ -8,6 +8,7 @@ there: one in the place of each notes the call.
 import os
 import re
 import shlex
+import signal
 import subprocess
 
 import pytest
@@ -213,13 +214,14 @@ def instead(tmp_path_factory):
 
 @pytest.fixture
 def tried(instead, tmp_path):
-    """tried(WORDS) runs a command, which begins nothing."""
-    def run(words):
+    """tried(WORDS) runs a command, which begins nothing. Python writes its output as it does for people."""
+    def run(words, stdout=subprocess.PIPE):
         begun = tmp_path / "begun"
-        alone = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+        alone = {name: value for name, value in os.environ.items()
+                 if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "PYTHONUNBUFFERED")}
         # One that has begun something after all is not waited for.
         done = subprocess.run(["timeout", "-k", "5", "60", *words], cwd=TOP, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              stdout=stdout, stderr=subprocess.PIPE,
                               env={**alone, "PATH": f"{instead}:{os.environ['PATH']}", "BEGUN": str(begun)},
                               text=True, errors="replace", check=False)
         assert not begun.exists(), begun.read_text()
@@ -250,6 +252,22 @@ def test_help_is_the_usage_first(command, tried):
     assert "Traceback" not in done.stdout and len(done.stdout.splitlines()) > 1, done.stdout
 
 
+@pytest.fixture
+def unread():
+    """The end of a pipe whose reader has gone, as that of `COMMAND | head -1` has."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    yield writer
+    os.close(writer)
+
+
+@pytest.mark.parametrize("command", THERE)
+def test_a_reader_that_has_gone_ends_it_without_a_word(command, tried, unread):
+    """By SIGPIPE, or with a shell's exit code for that."""
+    done = tried([command, "--help"], stdout=unread)
+    assert done.returncode in (-signal.SIGPIPE, 128 + signal.SIGPIPE) and done.stderr == "", done.stderr
+
+
 def test_a_command_by_another_name_is_called_so(tried, tmp_path):
     """As the package has tools/new: ktcp-new."""
     (tmp_path / "ktcp-new").symlink_to(TOP / "tools/new")
@@ -264,12 +282,23 @@ def test_every_command_is_tried():
     assert set(THERE) - tried == set()
 
 
+def with_a_line(pattern):
+    """The names of the tree's files that have such a line, without pages."""
+    listed = subprocess.run([TOP / "tools/files"], stdout=subprocess.PIPE, check=True).stdout.decode().split("\0")
+    return {name for name in listed if name and (TOP / name).is_file() and not name.startswith("docs/")
+            and re.search(pattern, (TOP / name).read_bytes(), re.M)}
+
+
 def test_every_argparse_is_the_one_parser():
     """An argument that is wrong is one line only where the parser is harness.given's."""
-    listed = subprocess.run([TOP / "tools/files"], stdout=subprocess.PIPE, check=True).stdout.decode().split("\0")
-    found = {name for name in listed if name and (TOP / name).is_file() and not name.startswith("docs/")
-             and re.search(rb"^(?:import|from) argparse\b", (TOP / name).read_bytes(), re.M)}
-    assert found == {"tools/harness/given.py"}
+    assert with_a_line(rb"^(?:import|from) argparse\b") == {"tools/harness/given.py"}
+
+
+def test_every_command_in_python_ends_by_the_one_function():
+    """harness.main() knows how. Tests that unittest runs are no commands."""
+    commands = with_a_line(rb"\A#!.*python")
+    assert len(commands) > 10
+    assert commands - with_a_line(rb"^ *(?:harness|unittest)\.main\(") == set()
 
 
 @pytest.mark.parametrize("command, options", [

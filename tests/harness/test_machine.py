@@ -2,6 +2,7 @@
 """A machine that lacks something: one line says what, and what to do."""
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -138,3 +139,32 @@ def test_no_space_is_one_line(tmp_path):
         assert done.returncode == code, done.stdout
         assert done.stdout.count("\n") == 1 and "No space left on device" in done.stdout
         assert "KTCP_CACHE=" in done.stdout
+
+
+def test_a_reader_that_has_gone_unwinds_the_stack(tmp_path):
+    """And ends by SIGPIPE. Another pipe that breaks is a fault, which is shown."""
+    held = tmp_path / "held"
+    program = textwrap.dedent(f"""
+        import contextlib, pathlib, sys
+        sys.path.insert(0, {str(TOP / 'tools')!r})
+        import harness
+        def main(what):
+            with contextlib.ExitStack() as held:
+                path = pathlib.Path({str(held)!r})
+                path.touch()
+                held.callback(path.unlink)
+                if what == "other":
+                    raise BrokenPipeError("another one")
+                for i in range(100_000):
+                    print(i)
+        harness.main("test", main, *sys.argv[1:])
+        """)
+    with subprocess.Popen([sys.executable, "-c", program, "print"], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "0\n"
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == -signal.SIGPIPE and not held.exists()
+    done = subprocess.run([sys.executable, "-c", program, "other"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, check=False)
+    assert done.returncode == 1 and "another one" in done.stderr and not held.exists()

@@ -9,6 +9,7 @@ The scripts in tools/ import it from beside themselves. It needs Debian's python
 import errno
 import os
 import pathlib
+import select
 import signal
 import sys
 
@@ -38,6 +39,14 @@ def no_space(error):
             "(KTCP_CACHE=), some 10 GB in all; make room there (make clean), or name another cache")
 
 
+def is_unread():
+    """Has the reader of standard output or standard error closed it?"""
+    ends = select.poll()
+    for each in (1, 2):
+        ends.register(each, 0)
+    return any(events & select.POLLERR for _, events in ends.poll(0))
+
+
 def say(who, text):
     """One line of progress, on standard error: standard output is for results."""
     for line in str(text).splitlines():
@@ -50,7 +59,8 @@ def main(who, function, *arguments):
 
     A Problem is said without a traceback: exit code 1. A Wrong is 2, and so is a file that a word names and that
     cannot be used (harness.given). SIGTERM, SIGHUP and ^C unwind the stack, so that each `with` gives back what it
-    holds: exit code 128 + the signal.
+    holds: exit code 128 + the signal. So does a reader that closes the pipe (`COMMAND | head -1`): the process ends by
+    SIGPIPE then, as others do.
     """
     def end(number, _):
         # A second one must not cut short what the first has begun.
@@ -68,12 +78,27 @@ def main(who, function, *arguments):
     os.environ.setdefault("CCACHE_NOHASHDIR", "1")
     # As CMakeLists.txt has it, for precompiled headers.
     os.environ.setdefault("CCACHE_SLOPPINESS", "pch_defines,time_macros,include_file_mtime,include_file_ctime")
+    try:
+        code = outcome(who, function, arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        if not is_unread():
+            raise
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGPIPE)
+    sys.exit(code or 0)
+
+
+def outcome(who, function, arguments):
+    """Runs a command's function and says why it failed. Return: the exit code, or None."""
     from . import given
     try:
-        code = function(*arguments)
+        return function(*arguments)
+    except SystemExit as end:
+        return end.code
     except Problem as problem:
         say(who, problem)
-        code = problem.code
+        return problem.code
     except OSError as error:
         if text := no_space(error):
             code = 1
@@ -82,4 +107,4 @@ def main(who, function, *arguments):
         else:
             raise
         say(who, text)
-    sys.exit(code or 0)
+        return code

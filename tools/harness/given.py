@@ -33,6 +33,10 @@ class Parser(argparse.ArgumentParser):
                          formatter_class=argparse.RawDescriptionHelpFormatter, **more)
         self.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
 
+    def print_help(self, file=None):
+        # argparse's own passes over a reader that has gone.
+        print(self.format_help(), end="", file=file)
+
     def error(self, message):
         raise Wrong(f"{message}; {' '.join(self.format_usage().split())}")
 
