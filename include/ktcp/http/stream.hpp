@@ -140,9 +140,8 @@ class stream {
 
 	/**
 	 * `co_await bytes.write_output()`: a result<void>, once TCP has taken all of output(). Bytes
-	 * that another coroutine has appended meanwhile stay. The connection cannot go on after a failure. It
-	 * ends in a reset if any of output() did not leave. But where the server stops, only a response
-	 * without another mark of its end does.
+	 * that another coroutine has appended meanwhile stay. The connection cannot go on after a failure, and is cut()
+	 * if any of output() did not leave.
 	 * @param more  as of ktcp::stream::write().
 	 * Errors: the connection's.
 	 */
@@ -156,11 +155,18 @@ class stream {
 		return cut_;
 	}
 
-	/** That is so: a client may not take the part for the whole. */
+	/**
+	 * That is so: a client may not take the part for the whole. A server that stops resets nothing that TCP has
+	 * already, if the client sees by itself that the rest is missing.
+	 */
 	void cut() noexcept
 	{
+		const auto there = peer_.check();
+		const bool stops = !there && there.error() == errc::eshutdown;
+
 		cut_ = true;
-		peer_.reset_at_end();
+		if (unmarked_ || !stops)
+			peer_.reset_at_end();
 	}
 
 	/** A read or a write failed. The first failure that ends the connection is the one that counts. */
@@ -501,19 +507,6 @@ class stream {
 		return reinterpret_cast<char *>(const_cast<std::byte *>(out_.bytes().data()));
 	}
 
-	/*
-	 * Output will not leave. A server that stops resets nothing that TCP has already, if the client sees by itself
-	 * that the rest is missing.
-	 */
-	void lose(error_code why) noexcept
-	{
-		heard(why);
-		if (unmarked_ || why != errc::eshutdown)
-			cut();
-		else
-			cut_ = true;
-	}
-
 	connection &peer_;
 	const struct options &options_;
 	date_clock &clock_;
@@ -558,8 +551,10 @@ class [[gnu::warn_unused]] stream::output_operation {
 		const auto *const first = reinterpret_cast<const std::byte *>(of_.chars());
 
 		of_.drop(size_, size_ ? static_cast<std::size_t>(below_.rest() - first) : 0);
-		if (!written && size_)
-			of_.lose(written.error());
+		if (!written && size_) {
+			of_.heard(written.error());
+			of_.cut();
+		}
 		return written;
 	}
 
@@ -576,7 +571,7 @@ inline stream::output_operation stream::write_output(bool more) noexcept
 
 /**
  * Bytes on their way, of a coroutine that has writers(), or is alone. The client has a time for them. If some fail to
- * leave, or the coroutine is destroyed where it waits (race()), the connection ends in a reset.
+ * leave, or the coroutine is destroyed where it waits (race()), the connection is cut().
  */
 class stream::sending {
     public:

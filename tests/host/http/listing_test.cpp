@@ -639,10 +639,11 @@ TEST_F(http_files, a_listing_is_given_up_when_its_client_has_left)
 			machine.rescheduled = nullptr;
 			EXPECT_LE(looked_up, from + ktcp::http::listing::names_per_check);
 			EXPECT_EQ(one.received().find("</html>"), std::string::npos);
-			if (from > 10)
-				EXPECT_TRUE(one.was_reset());
-			else
+			/* The last chunk is missing, which a client sees by itself. */
+			EXPECT_EQ(one.was_reset(), from > 10 && !stopped);
+			if (from == 10) {
 				EXPECT_EQ(one.received().starts_with("HTTP/1.1 503 "), !stopped);
+			}
 		}
 }
 

@@ -583,6 +583,11 @@ struct awaiting : logging {
 			KTCP_CO_CHECK(co_await to.write("first"));
 			KTCP_CO_CHECK(co_await asked.left());
 		}
+		if (path == "/begun") {
+			KTCP_CO_CHECK(co_await to.write("first"));
+			KTCP_CO_CHECK(co_await to.flush());
+			KTCP_CO_CHECK(co_await asked.left());
+		}
 		if (path == "/whole") {
 			KTCP_CO_CHECK(co_await to.send("whole"));
 			KTCP_CO_CHECK(co_await asked.left());
@@ -650,6 +655,12 @@ TEST(http_done, hears_who_ended_each_wait_of_a_handler)
 		{ get("/queued"), finish, "/queued 499 0", "nothing" },
 		{ get("/queued"), stop, "/queued 503 0", "nothing" },
 		{ get("/queued"), idle, "/queued 503 0", "nothing" },
+		/* A part of it has left. Where the server stops, the client has that, and sees that it is a part. */
+		{ get("/begun"), reset, "/begun 200 5", "200, reset" },
+		{ get("/begun"), finish, "/begun 200 5", "200, reset" },
+		{ get("/begun"), stop, "/begun 200 5", "200" },
+		{ get("/begun"), share, "/begun 200 5", "200, reset" },
+		{ get("/begun"), idle, "/begun 200 5", "200, reset" },
 		/* It is whole, though none of it has left. */
 		{ get("/whole"), reset, "/whole 200 5", "nothing, reset" },
 		{ get("/whole"), finish, "/whole 200 5", "200" },
@@ -673,10 +684,13 @@ TEST(http_done, hears_who_ended_each_wait_of_a_handler)
 		/* The client does not take it, or a part. */
 		{ get("/does-not-hear"), reset, "/does-not-hear 499 0", "nothing, reset" },
 		{ get("/big"), reset, "/big 499 0", "nothing, reset", 0 },
-		{ get("/big"), stop, "/big 503 0", "nothing, reset", 0 },
+		{ get("/big"), stop, "/big 503 0", "nothing", 0 },
+		{ get("/big"), share, "/big 503 0", "nothing, reset", 0 },
 		{ get("/big"), idle, "/big 408 0", "nothing, reset", 0 },
 		{ get("/big"), wait, "/big 408 0", "nothing, reset", 0 },
 		{ get("/big"), reset, "/big 200 0", "a part, reset", 10 },
+		{ get("/big"), stop, "/big 200 0", "a part", 10 },
+		{ get("/race"), stop, "/race 200 0", "a part", 10 },
 		/* Nor all of the answers before it. */
 		{ get("/1") + get("/sleep"), reset, "/1 200 4\n/sleep 499 0", "a part, reset", 10 },
 		{ get("/1") + get("/sleep"), stop, "/1 200 4\n/sleep 503 0", "a part", 10 },

@@ -107,7 +107,10 @@ TEST_F(http_service, resets_an_answer_whose_end_the_client_does_not_take)
 	}
 
 	/* A server that stops resets nothing that the client may still read, if the client sees what is missing. */
-	for (const std::string &asked : { get("/") + get("/"), "GET /pieces HTTP/1.0\r\n\r\n"s }) {
+	for (const std::string &asked :
+	     { get("/") + get("/"), get("/big"), get("/big-pieces"), get("/reply-big"),
+	       get("/") + get("/big"), "GET /pieces HTTP/1.0\r\n\r\n"s,
+	       "GET /big-pieces HTTP/1.0\r\n\r\n"s }) {
 		client one(*service);
 
 		one.read_only(10);
