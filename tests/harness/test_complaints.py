@@ -9,6 +9,9 @@ from harness import complaints
 
 COMPLAINTS = [
     "BUG: KASAN: slab-use-after-free in ktcp_socket_read+0x12/0x40 [kecho]",
+    "BUG: KCSAN: data-race in ktcp_tcp_data_ready [kecho] / tcp_rcv_established",
+    "BUG: KCSAN: data-race in tcp_rcv_established / ktcp_tcp_data_ready [kecho]",
+    "BUG: KCSAN: assert: race in ktcp_post [kecho] / ktcp_post [kecho]",
     "BUG: sleeping function called from invalid context at kernel/locking/mutex.c:580",
     "BUG kecho_session (Tainted: G           O      ): Objects remaining in kecho_session on __kmem_cache_shutdown()",
     "BUG kmalloc-64 (Tainted: G    B      O      ): Poison overwritten",
@@ -45,6 +48,7 @@ HARMLESS = [
     "hrtimer: interrupt took 5021833 ns",
     "TCP: request_sock_TCP: Possible SYN flooding on port 12345. Sending cookies.",
     "systemd[1]: infobug: started",
+    "BUG: KCSAN: data-race in tick_nohz_stop_tick / tick_sched_do_timer",
 ]
 
 

@@ -2,7 +2,8 @@
 """
 How a kernel complains, and how a compiler. A kernel: complaints.txt, the one list there is, an expression a line. Python, grep -E
 and std::regex read them alike; the guest has the file as /complaints.txt. They are the kernel's own
-words where the kernel puts them, so a module named after one is none.
+words where the kernel puts them, so a module named after one is none. Of KCSAN's races it has those in
+which a module's function is one of the two: the others are the kernel's own.
 """
 
 import pathlib
