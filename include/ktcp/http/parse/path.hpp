@@ -123,7 +123,8 @@ constexpr std::size_t utf8_size(std::string_view text) noexcept
 /** Text that is put together in the caller's memory; text that does not fit is left out. */
 class text_builder {
     public:
-	constexpr explicit text_builder(std::span<char> memory) noexcept : memory_(memory)
+	constexpr explicit text_builder(std::span<char> memory) noexcept
+		: begin_(memory.data()), rest_(memory)
 	{
 	}
 
@@ -136,33 +137,36 @@ class text_builder {
 	/** The text so far. */
 	constexpr std::string_view text() const noexcept
 	{
-		return { memory_.data(), size_ };
+		return { begin_, static_cast<std::size_t>(rest_.data() - begin_) };
 	}
 
 	/** Back to so many characters, if there are more. */
 	constexpr void cut(std::size_t size) noexcept
 	{
-		size_ = std::min(size, size_);
+		if (const std::size_t more = text().size(); size < more)
+			rest_ = { begin_ + size, rest_.size() + more - size };
 		whole_ = true;
 	}
 
 	/** One more character. */
 	constexpr text_builder &add(char c) noexcept
 	{
-		if (size_ < memory_.size())
-			memory_[size_++] = c;
-		else
+		if (!rest_.empty()) {
+			rest_.front() = c;
+			rest_ = rest_.subspan(1);
+		} else {
 			whole_ = false;
+		}
 		return *this;
 	}
 
 	/** More text. */
 	constexpr text_builder &add(std::string_view text) noexcept
 	{
-		const std::size_t size = std::min(text.size(), memory_.size() - size_);
+		const std::size_t size = std::min(text.size(), rest_.size());
 
-		std::copy_n(text.data(), size, memory_.data() + size_);
-		size_ += size;
+		std::copy_n(text.data(), size, rest_.data());
+		rest_ = rest_.subspan(size);
 		whole_ = whole_ && size == text.size();
 		return *this;
 	}
@@ -252,8 +256,8 @@ class text_builder {
 	}
 
     private:
-	std::span<char> memory_;
-	std::size_t size_ = 0;
+	char *begin_;
+	std::span<char> rest_;
 	bool whole_ = true;
 };
 
