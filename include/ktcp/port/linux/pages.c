@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* port/pages.h over compound pages, a stack of them on each CPU. */
 #include <linux/bottom_half.h>
+#include <linux/cpu.h>
 #include <linux/gfp.h>
 #include <linux/local_lock.h>
 #include <linux/minmax.h>
@@ -95,8 +96,10 @@ void ktcp_page_pool_limit(struct ktcp_page_pool *pool, unsigned long long most)
 	WRITE_ONCE(pool->keep, min_t(long, buffers / 8 / num_possible_cpus(), KTCP_PAGES_KEPT));
 	if (pool->keep >= kept)
 		return;
-	/* They count, and no other CPU can take them. One that has gone meanwhile keeps its own. */
-	for_each_online_cpu(cpu) work_on_cpu_safe(cpu, ktcp_page_pool_trim, pool);
+	/* They count, and no other CPU can take them. One that is off keeps its own. */
+	cpus_read_lock();
+	for_each_online_cpu(cpu) work_on_cpu(cpu, ktcp_page_pool_trim, pool);
+	cpus_read_unlock();
 }
 
 struct ktcp_page_pool *ktcp_page_pool_create(size_t size, unsigned long long most)
