@@ -38,8 +38,12 @@ def test_each_release_is_known_by_its_name(name):
     assert of.kunit in groups["kunit"]
     # Not for `make check`, which tests no kernel of another release or architecture.
     assert not set(of.unpacked) & set(of.checked) and not set(groups["arm64"]) & set(groups["all"])
-    for each in of.unpacked.values():
+    for each in (*of.unpacked.values(), *of.backports.values()):
         assert each.architecture in ("amd64", *kernel.TRIPLETS)
+    # The commands ask for it by this name where none is given.
+    assert of.backports["backports"].architecture == of.architecture
+    for architecture, triplet in kernel.TRIPLETS.items():
+        assert set(of.cross(triplet)) <= set(groups[architecture])
     for each, what in of.built.items():
         assert each in of.kernels and set(what.packages) <= set(groups[each])
         assert each.endswith("-debug") == what.debug

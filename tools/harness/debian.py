@@ -76,7 +76,9 @@ class Release:
     kunit: str
     """The source in which KUnit's suites run."""
     next: str
-    """The release whose backports' newest kernel is called `backports`."""
+    """The release whose compilers build for the backports' kernels."""
+    backports: dict
+    """The newest stock kernels of that release's backports; `backports` is amd64's own. An Unpacked each."""
     ssl: str
     """OpenSSL's library, of which the package's name changes."""
     llhttp: str
@@ -95,7 +97,7 @@ class Release:
     @property
     def kernels(self):
         """Every kernel's name."""
-        return (*self.headers, *self.realtime, *self.unpacked, *self.built, "backports")
+        return (*self.headers, *self.realtime, *self.unpacked, *self.built, *self.backports)
 
     @property
     def cc(self):
@@ -104,6 +106,10 @@ class Release:
     @property
     def cxx(self):
         return f"g++-{self.gcc}"
+
+    def cross(self, triplet):
+        """The packages of the compilers for another architecture, by the beginning of their programs' names."""
+        return [f"{each}-{triplet}" for each in (self.cc, self.cxx)]
 
     @property
     def tidy(self):
@@ -119,6 +125,14 @@ class Release:
         return f"Debian {self.number} ({self.name}), {self.architecture}"
 
 
+# Pages have 16 KiB in the last.
+TRIXIE_BACKPORTS = {
+    "backports": Unpacked("trixie-backports", "linux-headers-cloud-amd64"),
+    "backports-rt": Unpacked("trixie-backports", "linux-headers-rt-amd64"),
+    "backports-arm64": Unpacked("trixie-backports", "linux-headers-cloud-arm64", "arm64"),
+    "backports-arm64-16k": Unpacked("trixie-backports", "linux-headers-arm64-16k", "arm64"),
+}
+
 RELEASES = (
     Release(
         number=12, name="bookworm", gcc="12", clang="14", kcfi="19",
@@ -133,7 +147,8 @@ RELEASES = (
                "6.12-kcsan": Built("linux-source-6.12", "gcc-12", ("guest", "kcsan")),
                "6.12-clang": Built("linux-source-6.12", "clang-14", ("guest", "hardened")),
                "6.12-kcfi": Built("linux-source-6.12", "clang-19", ("guest", "hardened", "kcfi"))},
-        kunit="linux-source-6.1", next="trixie", ssl="libssl3", llhttp="node-llhttp",
+        kunit="linux-source-6.1", next="trixie", backports=TRIXIE_BACKPORTS,
+        ssl="libssl3", llhttp="node-llhttp",
         formatter=("clang-format-14",), emulators=(),
     ),
     Release(
@@ -145,7 +160,8 @@ RELEASES = (
         built={"6.12-debug": Built("linux-source-6.12", "gcc-14", ("guest", "debug")),
                "6.12-kcsan": Built("linux-source-6.12", "gcc-14", ("guest", "kcsan")),
                "6.12-kcfi": Built("linux-source-6.12", "clang-19", ("guest", "hardened", "kcfi"))},
-        kunit="linux-source-6.12", next="trixie", ssl="libssl3t64", llhttp="libllhttp-dev",
+        kunit="linux-source-6.12", next="trixie", backports=TRIXIE_BACKPORTS,
+        ssl="libssl3t64", llhttp="libllhttp-dev",
         formatter=("libedit2", "libxml2", "libz3-4"), emulators=("qemu-system-arm",),
     ),
 )
@@ -199,7 +215,7 @@ def groups(of):
                "e2fsprogs", "dmsetup", f"clang-{of.clang}", "libbpf-dev", "bpftool"],
         # To build for kernels of that architecture, and to run them. Its programs for the guest are fetched
         # (guest.py).
-        "arm64": [f"{of.cc}-aarch64-linux-gnu", f"{of.cxx}-aarch64-linux-gnu", *of.emulators],
+        "arm64": [*of.cross("aarch64-linux-gnu"), *of.emulators],
         # A guest of another architecture has these from its packages. The test program is built for it.
         "guest": ["busybox-static", "iproute2", "libgtest-dev", "kmod", "curl", "apache2-utils", "wrk",
                   "nghttp2-client", "slowhttptest", "python3", "python3-h11", "e2fsprogs", "dmsetup", "bpftool"],
@@ -224,7 +240,7 @@ def groups(of):
         # Copies of the tree with defects in them (tests/mutants).
         "mutants": ["git", "patch", "rsync"],
         # The kernel of the next release's backports, with that release's compiler.
-        "backports": [*kernel] if of.next == of.name else ["debootstrap"],
+        "backports": [*kernel, "pahole"] if of.next == of.name else ["debootstrap"],
         # The benchmark: its scripts, the io_uring server, the figures, clients of HTTP, and the
         # libraries of nginx, which is fetched without being installed.
         "bench": ["make", of.cxx, "python3", "liburing-dev", "gnuplot-nox", "wrk", "apache2-utils",

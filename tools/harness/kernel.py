@@ -124,8 +124,8 @@ def get(name=None):
         return _stock(name, of)
     if name in of.unpacked:
         return _unpacked(name, of)
-    if name == "backports":
-        return _backports(of)
+    if name in of.backports:
+        return _backports(name, of)
     return _built(name, of)
 
 
@@ -218,26 +218,45 @@ def _keep(new, place):
 
 # ---- the newest of the backports -----------------------------------------------------------------------
 
-BACKPORTS = "linux-headers-cloud-amd64"
-
-
-def _backports(of):
+def _backports(name, of):
     """
-    The newest stock kernel of a release's backports, with what modules for it are built with. It stays
-    what it was, however the archive moves on, until its folder in the cache is removed.
+    A stock kernel of a release's backports, with what modules for it are built with. Where this release lacks its
+    compiler, that and the kernel are in a small system of the next.
     """
-    folder = cache.folder("backports-kernel")
-    with cache.Lock(folder / ".lock", "kernel: waiting for another run that fetches the backports' kernel"):
-        if of.next == of.name:
-            return _backports_beside(of, folder)
-        return _backports_in_root(of, folder)
-
-
-def _backports_beside(of, folder):
-    """Where its compiler is this release's own, its headers are unpacked beside it."""
+    what = of.backports[name]
     packages.install("backports")
-    what = debian.Unpacked(f"{of.next}-backports", BACKPORTS)
-    return _beside("backports", of, what, folder / of.name)
+    folder = cache.folder("backports-kernel")
+    with cache.Lock(folder / ".lock", "kernel: waiting for another run that fetches the backports' kernels"):
+        if of.next == of.name:
+            return _beside(name, of, what, folder / f"{of.name}-{name}")
+        root = folder / of.next
+        _make_root(of, root, folder / "log")
+        one = _beside(name, of, what, root / "kernels" / name)
+        return dataclasses.replace(one, root=root, kdir=pathlib.Path("/") / one.kdir.relative_to(root))
+
+
+def _make_root(of, root, log):
+    """A small system of the next release, with what builds modules for all kernels of its backports."""
+    compiler = next(each for each in debian.RELEASES if each.name == of.next)
+    foreign = {each.architecture for each in of.backports.values()} - {of.architecture}
+    wanted = ["make", compiler.cc, compiler.cxx, "libelf1t64", "kmod", "pahole",
+              *(each for name in sorted(foreign) for each in compiler.cross(TRIPLETS[name]))]
+    done = root / "made"
+    if done.exists() and done.read_text(encoding="utf-8").split() == wanted:
+        return
+    if os.getuid() != 0:
+        raise Problem(f"making a {of.next} in a folder needs root, once: sudo -E tools/kernel backports")
+    process.run(["rm", "-rf", "--one-file-system", root])
+    log.write_bytes(b"")
+    say("kernel", f"making a {of.next} in a folder (debootstrap)")
+    process.run(["debootstrap", "--variant=minbase", of.next, root, packages.mirror()], log)
+    # No process of its packages is to run on here.
+    apt = [*within(root), "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y", "--no-install-recommends"]
+    process.run([*apt, "update"], log)
+    process.run([*apt, "install", *wanted], log)
+    process.run([*apt, "clean"], log)
+    (root / "kernels").mkdir()
+    done.write_text("\n".join(wanted) + "\n", encoding="utf-8")
 
 
 def _beside(name, of, what, place, lines=()):
@@ -247,6 +266,8 @@ def _beside(name, of, what, place, lines=()):
     """
     foreign = what.architecture if what.architecture != of.architecture else None
     theirs = f":{foreign}" if foreign else ""
+    if foreign:
+        packages.install(foreign)
     if not place.exists():
         log = place.parent / "log"
         log.write_bytes(b"")
@@ -279,8 +300,6 @@ def _unpacked(name, of):
     """One of another release or architecture."""
     what = of.unpacked[name]
     lines = [each for each in packages.sources(what.release) if "-updates" not in each]
-    if what.architecture != of.architecture:
-        packages.install(what.architecture)
     folder = cache.folder("unpacked-kernel")
     with cache.Lock(folder / f".{name}.lock", f"kernel: waiting for another run that fetches {name}"):
         one = _beside(name, of, what, folder / f"{of.name}-{name}", lines)
@@ -303,51 +322,6 @@ def _newest(depends):
         if re.match(r"linux-headers-\d", each):
             return each.removeprefix("linux-headers-")
     raise Problem(f"the package of the newest headers depends on none: {', '.join(depends)}")
-
-
-def _backports_in_root(of, folder):
-    """Where this release lacks its compiler, headers and compiler are in a small system of the next."""
-    root, done = folder / "root", folder / "release"
-    if not done.exists():
-        packages.install("backports")
-        if os.getuid() != 0:
-            raise Problem(f"making a {of.next} in a folder needs root, once: "
-                          "sudo -E tools/kernel backports")
-        shutil.rmtree(root, ignore_errors=True)
-        log = folder / "log"
-        log.write_bytes(b"")
-        say("kernel", f"making a {of.next} in a folder (debootstrap)")
-        archive, suite = packages.mirror(), f"{of.next}-backports"
-        process.run(["debootstrap", "--variant=minbase", of.next, root, archive], log)
-        (root / "etc/apt/sources.list").write_text(
-            f"deb {archive} {of.next} main\ndeb {archive} {suite} main\n", encoding="ascii")
-        # No process of its packages is to run on here.
-        inside = [*within(root, folder), "env", "DEBIAN_FRONTEND=noninteractive"]
-        apt = [*inside, "apt-get", "-q", "-y", "--no-install-recommends"]
-        process.run([*apt, "update"], log)
-        process.run([*apt, "install", "-t", suite, BACKPORTS], log)
-        release = _newest(process.output(
-            [*inside, "dpkg-query", "-W", "-f", "${Depends}", BACKPORTS]).replace(",", " ").split())
-        compiler = next(each for each in debian.RELEASES if each.name == of.next)
-        process.run([*apt, "install", "make", compiler.cc, compiler.cxx, "libelf1t64", "kmod"], log)
-        say("kernel", f"the kernel itself, {release}")
-        # Unpacked only: nothing is to be installed that would want to boot it.
-        process.run([*inside, "sh", "-euc", f"""
-            cd /tmp
-            apt-get -q -o APT::Sandbox::User=root download linux-binary-{release} linux-modules-{release}
-            for each in *.deb; do dpkg -x "$each" /; done
-            rm *.deb
-            depmod {release}
-            apt-get clean
-        """], log)
-        done.write_text(f"{release}\n", encoding="utf-8")
-    release = done.read_text(encoding="utf-8").strip()
-    modules = root / "usr/lib/modules" / release
-    vmlinuz = modules / "vmlinuz"
-    if not vmlinuz.exists():
-        vmlinuz = root / f"boot/vmlinuz-{release}"
-    return Kernel("backports", release, pathlib.Path(f"/usr/src/linux-headers-{release}"), vmlinuz,
-                  modules, root=root)
 
 
 # ---- kernels that are built here -------------------------------------------------------------------------
