@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import time
 
 import pytest
 
-from harness import Problem, debian, kernel, proof, root
+from harness import Problem, check, debian, kernel, proof, root
 from harness.kernel import Kernel
 
 OTHERS = {
@@ -113,6 +114,15 @@ def test_a_kernel_of_another_architecture_is_built_for_across(tmp_path, text, su
     one = Kernel("x", "x", tmp_path, None, None, architecture="arm64", substitute=substitute)
     assert one.compiler == compiler
     assert "CROSS_COMPILE=aarch64-linux-gnu-" in one.make("folder", "out")
+
+
+@pytest.mark.parametrize("program", sorted({each for boot in check.load("vm").BOOTS for each in boot.programs}))
+def test_a_guest_of_another_architecture_has_what_its_boots_ask_for(program):
+    """Of what is installed here: dpkg says of which package it is."""
+    if not shutil.which(program, path="/usr/bin:/usr/sbin:/bin:/sbin"):
+        pytest.skip("it is not installed")
+    owners = subprocess.run(["dpkg-query", "-S", f"*bin/{program}"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert {line.partition(":")[0] for line in owners.splitlines()} & set(debian.groups(debian.release())["guest"])
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="namespaces need root")

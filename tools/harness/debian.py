@@ -217,7 +217,7 @@ def groups(of):
         # (guest.py).
         "arm64": [*of.cross("aarch64-linux-gnu"), *of.emulators],
         # A guest of another architecture has these from its packages. The test program is built for it.
-        "guest": ["busybox-static", "iproute2", "libgtest-dev", "kmod", "curl", "apache2-utils", "wrk",
+        "guest": ["busybox-static", "iproute2", "libgtest-dev", "kmod", "curl", "wget", "apache2-utils", "wrk",
                   "nghttp2-client", "slowhttptest", "python3", "python3-h11", "e2fsprogs", "dmsetup", "bpftool"],
         # The browser that looks at khttpd, what drives it, and letters to see.
         "browser": ["chromium", "chromium-driver", "python3", "fonts-dejavu-core", "curl"],

@@ -7,6 +7,7 @@ standard input and output (tests/vm/init); the job's exit code is its last line.
 and a panic ends the machine, so nothing waits for a dead guest.
 """
 
+import hashlib
 import os
 import pathlib
 import random
@@ -81,14 +82,16 @@ class _Archive:
 
 class Foreign:
     """
-    The programs of a guest of another architecture. They are Debian's packages of it, unpacked in the cache. They
-    stay what they are until their folder is removed.
+    The programs of a guest of another architecture. They are Debian's packages of it, unpacked in the cache, keyed
+    by the packages' names. They stay what they are until their folder is removed.
     """
 
     def __init__(self, architecture):
         self.triplet = TRIPLETS[architecture]
         folder = cache.folder("programs")
-        self.root = folder / f"{debian.release().name}-{architecture}"
+        self.packages = debian.groups(debian.release())["guest"]
+        key = hashlib.sha256(" ".join(self.packages).encode()).hexdigest()[:12]
+        self.root = folder / f"{debian.release().name}-{architecture}_{key}"
         with cache.Lock(folder / f".{architecture}.lock", "guest: waiting for another run that fetches programs"):
             if not self.root.exists():
                 self._fetch(folder, architecture)
@@ -101,7 +104,7 @@ class Foreign:
         with tempfile.TemporaryDirectory(prefix=".new.", dir=folder) as new:
             new = pathlib.Path(new)
             suite = packages.Suite(of.name, new / "apt", log, packages.sources(of.name), architecture)
-            for each in suite.download_all(debian.groups(of)["guest"], new / "packages", architecture):
+            for each in suite.download_all(self.packages, new / "packages", architecture):
                 packages.unpack(each, new / "root")
             (new / "root").rename(self.root)
 
