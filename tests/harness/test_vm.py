@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """The guests' tests: a kernel that cannot have one does not run it, and says why."""
 
+import dataclasses
 import re
 
 import pytest
@@ -36,11 +37,18 @@ def test_what_a_kernel_lacks_is_left_out_with_the_reason(suite, made):
         assert list(suite.left_out(made(new, "CONFIG_MPTCP_KUNIT_TEST=m"), names)) == [MPTCP]
 
 
+def test_a_machine_of_arm64_does_not_sleep(suite, made):
+    name = "icount/suspending.connections_go_on_as_they_were/event"
+    one = made("6.12.117+deb12-cloud-arm64", "CONFIG_SUSPEND=y")
+    assert not suite.left_out(one, [name])
+    assert list(suite.left_out(dataclasses.replace(one, architecture="arm64"), [name])) == [name]
+
+
 def test_a_need_is_of_tests_that_there_are(suite):
     sources = "".join(each.read_text() for each in (suite.HERE / "guest").glob("*_test.cpp"))
     names = {f"{group}.{name}" for group, name in re.findall(r"TEST_[FP]\((\w+), (\w+)\)", sources)}
     for need in suite.NEEDS:
-        assert {each.removeprefix("models/").removesuffix("/*") for each in need.tests.split(":")} <= names
+        assert {re.sub(r"^(models|icount)/|/\*$", "", each) for each in need.tests.split(":")} <= names
 
 
 def test_a_clock_that_counts_instructions_tells_the_same_on_each_kernel(suite):
