@@ -32,6 +32,11 @@ def test_a_guest_that_panics_is_said_with_the_end_of_its_console(fake, tmp_path)
     assert vm.complaints() == ["[ 1.0] Kernel panic - not syncing: Fatal exception"]
 
 
+def test_a_command_line_that_speaks_of_panics_is_none(fake, tmp_path):
+    vm = boot(fake("log('[ 0.0] Kernel command line: oops=panic panic=-1')"), tmp_path)
+    assert vm.code is None and vm.why == "the guest ended without a result (QEMU's exit code: 0)"
+
+
 def test_a_guest_that_says_nothing(fake, tmp_path):
     vm = boot(fake(""), tmp_path)
     assert vm.code is None and "said nothing" in vm.why
@@ -43,6 +48,16 @@ def test_a_guest_that_hangs_is_ended_when_its_time_is_up(fake, tmp_path):
     assert vm.code is None and vm.why == "the guest hangs: it said nothing for 1 seconds"
     assert "booting" in vm.last()
     assert time.monotonic() - started < 10
+
+
+def test_what_QEMU_says_at_its_end_hides_no_hang(fake, tmp_path):
+    vm = boot(fake("""
+        import signal
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("qemu-system-x86_64: terminating on signal 15"))
+        log("[ 0.0] Kernel command line: oops=panic panic=-1")
+        time.sleep(1000)
+        """), tmp_path, limit=1)
+    assert vm.code is None and vm.why == "the guest hangs: it said nothing for 1 seconds"
 
 
 def test_a_guest_that_goes_on_speaking_has_its_time(fake, tmp_path):

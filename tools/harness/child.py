@@ -152,6 +152,11 @@ def end_all():
 SILENCE = 1800     # Seconds without a line after which a command is taken for one that hangs.
 
 
+def silence(limit):
+    """The line that run() adds to the words of a command that it has ended for that. Others may follow."""
+    return f"it was ended: it said nothing for {limit} seconds\n"
+
+
 def run(words, log=None, line=None, check=True, limit=SILENCE, **options):
     """
     Runs a command to its end and gives its output, standard error with it. The file log has it as
@@ -167,7 +172,7 @@ def run(words, log=None, line=None, check=True, limit=SILENCE, **options):
         while not over.wait(max(0.0, last + limit - time.monotonic())):
             if time.monotonic() >= last + limit:
                 # Before its end, which the caller does not wait for.
-                said.append(f"it was ended: it said nothing for {limit} seconds\n")
+                said.append(silence(limit))
                 process.end()
                 return
 

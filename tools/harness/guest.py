@@ -375,11 +375,7 @@ class Guest:
         Boots, and gives the job's exit code. None: the guest ended without one, or was ended because it had
         not said a line for limit seconds.
         """
-        last = time.monotonic()
-
         def each(text):
-            nonlocal last
-            last = time.monotonic()
             if found := EXIT.search(text):
                 self.code = int(found[1])
             else:
@@ -389,9 +385,9 @@ class Guest:
 
         status, said = child.run(self.words, death="KILL", check=False, limit=limit, line=each)
         if self.code is None:
-            if time.monotonic() - last >= limit:
+            if child.silence(limit) in said:
                 self.why = f"the guest hangs: it said nothing for {limit} seconds"
-            elif "panic" in self.log().lower():
+            elif "Kernel panic" in self.log():
                 self.why = "the guest's kernel panicked"
             elif not self.log():
                 self.why = f"the guest said nothing (QEMU's exit code: {status}): {said[-500:]}"
