@@ -4,7 +4,8 @@
 # check-source.sh FILE...: fail where C++ sources have what compilers let pass and what is wrong in
 # every module:
 #
-#   co_await x;            its result is dropped; g++ 12 says nothing of it
+#   co_await x;            its result is dropped; g++ 12 says nothing of it. So it is behind a label, in
+#                          parentheses, and behind a comma or && of an expression that is a statement
 #   a ? co_await x : …     g++ 12 destroys what the await gave before it is used
 #   co_await f([x] …)      g++ 12 destroys a lambda's captures once too often
 #   if (co_await x) …      g++ 12 runs nothing of a coroutine that declares nothing, and keeps its frame
@@ -16,25 +17,47 @@ function say(file, line, text) {
 	bad = 1
 }
 
-# Without what may stand before a statement: labels, else, do, and if (…), while (…), for (…).
-function bare(text,    depth, i, c) {
+# Where the first parenthesis is closed.
+function closing(text,    depth, i, c) {
+	for (i = index(text, "("); i <= length(text); i++) {
+		c = substr(text, i, 1)
+		depth += (c == "(") - (c == ")")
+		if (depth == 0)
+			break
+	}
+	return i
+}
+
+# Without what may stand before a statement: labels, attributes, else, do, and if (…), while (…), for (…).
+function bare(text) {
 	for (;;) {
 		sub(/^[ \t]+/, "", text)
-		if (text ~ /^(else|do)[^A-Za-z0-9_]/) {
+		if (text ~ /^(else|do)[^A-Za-z0-9_]/)
 			sub(/^(else|do)/, "", text)
-			continue
-		}
-		if (text !~ /^(if|while|for|switch)[ \t]*(constexpr)?[ \t]*\(/)
+		else if (text ~ /^\[\[[^]]*\]\]/)
+			sub(/^\[\[[^]]*\]\]/, "", text)
+		else if (text ~ /^(case[ \t(\047][^?]*[^:?]|[A-Za-z_][A-Za-z0-9_]*[ \t]*):([^:]|$)/)
+			sub(/^[^:]*(::[^:]*)*:/, "", text)
+		else if (text ~ /^(if|while|for|switch)[ \t]*(constexpr)?[ \t]*\(/)
+			text = substr(text, closing(text) + 1)
+		else
 			return text
-		depth = 0
-		for (i = index(text, "("); i <= length(text); i++) {
-			c = substr(text, i, 1)
-			depth += (c == "(") - (c == ")")
-			if (depth == 0)
-				break
-		}
-		text = substr(text, i + 1)
 	}
+}
+
+# Is it an expression whose value is that of a co_await, and nothing has that value?
+function drops(text,    end, all) {
+	sub(/^[ \t!]+/, "", text)
+	sub(/[ \t]+$/, "", text)
+	if (text ~ /^co_await[^A-Za-z0-9_]/)
+		return 1
+	if (text ~ /^\(/ && closing(text) == length(text))
+		return drops(substr(text, 2, length(text) - 2))
+	if (text ~ /^(return|co_return|co_yield)[^A-Za-z0-9_]/)
+		return 0
+	while ((end = index(text, "(")))
+		text = substr(text, 1, end - 1) " " substr(text, closing(text) + 1)
+	return text !~ /=/ && text ~ /(,|&&|\|\|)[ \t!]*co_await[^A-Za-z0-9_]/
 }
 
 # Does it declare a name?
@@ -69,7 +92,7 @@ function look(text, line,    after, behind) {
 	behind = bare(text)
 	if (inside && !awaited[inside] && gsub(/co_await/, "", after) > gsub(/co_await/, "", behind))
 		awaited[inside] = line
-	if (bare(text) ~ /^co_await[^A-Za-z0-9_]/)
+	if (drops(bare(text)) || text ~ /(^|[^A-Za-z0-9_])for[ \t]*\([^;]*;[^;]*;[ \t]*co_await[^A-Za-z0-9_]/)
 		say(FILENAME, line, "the result of this co_await is dropped; look at it, or say " \
 		    "static_cast<void>(co_await ...)")
 	if (text ~ /\?.*[^A-Za-z0-9_]co_await[^A-Za-z0-9_].*:/ || text ~ /\?.*:[ \t]*co_await[^A-Za-z0-9_]/)
@@ -81,7 +104,7 @@ function look(text, line,    after, behind) {
 }
 
 FNR == 1 {
-	statement = ""
+	statement = raw = ""
 	parentheses = comment = depth = inside = 0
 }
 
@@ -93,6 +116,15 @@ FNR == 1 {
 	for (i = 1; i <= length(text); i++) {
 		two = substr(text, i, 2)
 		c = substr(text, i, 1)
+		if (raw != "") {
+			end = index(substr(text, i), raw)
+			if (!end)
+				break
+			i += end + length(raw) - 2
+			raw = ""
+			statement = statement "0"
+			continue
+		}
 		if (comment) {
 			if (two == "*/") {
 				comment = 0
@@ -105,6 +137,11 @@ FNR == 1 {
 		if (two == "/*") {
 			comment = 1
 			i++
+			continue
+		}
+		if (two == "R\"" && (end = index(substr(text, i), "("))) {
+			raw = ")" substr(text, i + 2, end - 3) "\""
+			i += end - 1
 			continue
 		}
 		if (c == "\"" || (c == "\047" && substr(text, i + 1) ~ /^.?\047/)) {
