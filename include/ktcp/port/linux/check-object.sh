@@ -67,6 +67,17 @@ where it came from. Take ktcp::bounded_text or std::array" ;;
 		what="a static object with a destructor; make it a member of the module's object (KTCP_MODULE_OBJECT)" ;;
 	__cxa_pure_virtual) what="a pure virtual function; take a table of functions, as the kernel does" ;;
 	__cxa_guard_*) what="a static local object that is made at run time; make it constinit" ;;
+	malloc | calloc | realloc | free | aligned_alloc | posix_memalign)
+		what="a program's memory; with which allocation flags? Take ktcp::buffer, ktcp::kmem_cache or \
+ktcp::kmalloc_array()" ;;
+	__assert_fail | exit | _exit | _Exit | quick_exit)
+		what="assert() or another end of a program; a handler returns, and KTCP_WARN_ONCE() tells of a bug" ;;
+	printf | vprintf | fprintf | puts | putchar | fputs | fwrite)
+		what="a program's output; KTCP_LOG_NOTE() and its like write to the kernel's log" ;;
+	__*[sdtx]f[23] | __fix*[sdtx]f[dst]i | __float*[dst]i[sdtx]f)
+		what="floating point; a module has none" ;;
+	__div[dt]i3 | __mod[dt]i3 | __udiv[dt]i3 | __umod[dt]i3 | __udivmod[dt]i4 | __divmod[dt]i4 | __mulo[dt]i4)
+		what="a division, or a checked product, of more bits than the processor's; divide 64 bits by 64" ;;
 	_ZTV* | __dynamic_cast) what="dynamic_cast or typeid; a module has no types at run time" ;;
 	_ZSt* | _ZNSt* | _ZNKSt*) what="a part of the C++ library that is not in its headers alone" ;;
 	*) continue ;;
