@@ -162,7 +162,9 @@ TEST(http_head, hosts)
 				  "[1:2:3:4:5:6:7:8]:", "%41b", "a_b~c!", "[v1.a:b]", "[VF.~]:1" })
 		EXPECT_EQ(status("GET / HTTP/1.1\r\nHost: " + std::string(good) + "\r\n\r\n"), 200u)
 			<< good;
-	for (const char *bad : { "a b",
+	for (const char *bad : { ":80",
+				 ":",
+				 "a b",
 				 "a/b",
 				 "u@a",
 				 "a:b",

@@ -39,7 +39,10 @@ constexpr bool is_ip_literal(std::string_view text) noexcept
 	return static_cast<bool>(ktcp::detail::parse_ipv6(text, address));
 }
 
-/* uri-host [ ":" port ], RFC 3986, section 3.2.2: nothing of a path, no user. */
+/*
+ * uri-host [ ":" port ], RFC 3986, section 3.2.2: nothing of a path, no user. A port needs a host (RFC 9110, section
+ * 4.2.1).
+ */
 constexpr bool is_authority(std::string_view text) noexcept
 {
 	std::size_t at = 0;
@@ -61,7 +64,7 @@ constexpr bool is_authority(std::string_view text) noexcept
 	}
 	if (at == text.size())
 		return true;
-	if (text[at] != ':')
+	if (at == 0 || text[at] != ':')
 		return false;
 	for (char c : slice(text, at + 1))
 		if (!is_digit(c))

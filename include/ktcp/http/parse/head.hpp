@@ -356,8 +356,7 @@ constexpr bool head_parser::take_target(std::string_view target) noexcept
 		const std::size_t slash = path.find_first_of("/?");
 		const std::string_view authority = slice(path, 0, slash);
 
-		if (authority.empty() || authority.front() == ':' ||
-		    !detail::is_authority(authority))
+		if (authority.empty() || !detail::is_authority(authority))
 			return refuse(400);
 		absolute_ = true;
 		authority_ = range_of(authority);
