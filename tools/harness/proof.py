@@ -10,6 +10,7 @@ whose table this makes.
                                             to catch it
   coverage                                  of the headers, by the host tests
   clients                                   programs that fetch over HTTP, at their jobs
+  suites                                    cases of public suites of HTTP servers
   net                                       an assertion made to fail in each kind of suite
   matrix:KERNEL                             all tests of tests/vm on every kernel but debug ones, those of
                                             tests/vm/proof.txt too
@@ -233,6 +234,12 @@ def part_clients(rows, _):
              code == 0)
 
 
+def part_suites(rows, _):
+    code, said = run([TOP / "tests" / "host" / "run", "-V", "--only", "suites"], OUT / "suites.log")
+    found = re.findall(r"\bsuites: (\d+ cases.*)$", said, re.M)
+    rows.add("cases of public suites, by khttpd's service", found[-1] if found else "none", code == 0)
+
+
 def part_net(rows, _):
     code, said = run([TOP / "tests" / "harness" / "net"], OUT / "net.log")
     found = re.findall(r"^net: (.*)$", said, re.M)
@@ -281,6 +288,7 @@ def parts_of(of):
         "mutants": [],
         "coverage": [],
         "clients": [],
+        "suites": [],
         "net": [],
         "matrix": every_kernel(of),
         "faults": ["loading", "serving"],

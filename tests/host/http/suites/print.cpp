@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * http_suites FOLDER: answers requests as khttpd does. Each line of the input is "pages" or "files" and a request in
+ * suites FOLDER: answers requests as khttpd does. Each line of the input is "pages" or "files" and a request in
  * hexadecimal. The program sends each request whole, byte by byte, and cut in two at every place. It prints a line of
  * words, one for each different outcome: the bytes that came back, in hexadecimal, and a character behind them. That
  * is "." if the connection ended, "!" if it was reset, and "-" otherwise.
