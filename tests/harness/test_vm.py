@@ -51,6 +51,14 @@ def test_a_need_is_of_tests_that_there_are(suite):
         assert {re.sub(r"^(models|icount)/|/\*$", "", each) for each in need.tests.split(":")} <= names
 
 
+def test_a_file_system_comes_with_the_boot_that_mounts_it(suite):
+    """Cloud kernels have it built in, and others as a module."""
+    files = [each.read_text() for each in (suite.HERE / "guest").glob("http*.cpp")]
+    mounted = {name for each in files for name in re.findall(r"mount -t (\w+)", each)}
+    assert mounted
+    assert mounted <= set(next(each for each in suite.BOOTS if each.name == "http").modules)
+
+
 def test_a_clock_that_counts_instructions_tells_the_same_on_each_kernel(suite):
     first, second = suite.debian.release().checked
     boot = next(each for each in suite.BOOTS if each.name == "slow")

@@ -101,7 +101,7 @@ BOOTS = (
          debug=False, once=True, programs=("curl", "wget"), files=(TOP / "docs" / "http.md",)),
     # khttpd's bring their clients, some of them large; python3-h11 comes with python.
     Boot("http", "*http_*", programs=("curl", "ab", "wrk", "h2load", "slowhttptest", "mke2fs", "dmsetup"),
-         modules=("loop", "dm-mod"), python=("h11", "socket"), files=(HERE / "guest" / "h11_client.py",)),
+         modules=("loop", "dm-mod", "ext4"), python=("h11", "socket"), files=(HERE / "guest" / "h11_client.py",)),
     # Other software's: BPF programs, which a test loads.
     Boot("foreign", "*sockmap*:*destroyed*", programs=("bpftool",),
          files=(BUILD / "guest" / "sockmap.bpf.o",)),
