@@ -204,7 +204,7 @@ template <class Owner, std::size_t Count>
 task_of<void> dispatch(const route<Owner> (&table)[Count], const Owner &owner, request &asked,
 		       response &to) noexcept
 {
-	const bool any = asked.path() == "*";
+	const bool any = asked.path() == "*"; /* which is the whole server, and no route's path */
 	unsigned int methods = 0;
 
 	for (const route<Owner> &each : table) {
@@ -213,8 +213,8 @@ task_of<void> dispatch(const route<Owner> (&table)[Count], const Owner &owner, r
 		if (!any && !values.match(each.pattern.text(), asked.path()))
 			continue;
 		methods |= detail::bit_of(each.method);
-		if (each.method == asked.method() ||
-		    (each.method == method::get && asked.method() == method::head))
+		if (!any && (each.method == asked.method() ||
+			     (each.method == method::get && asked.method() == method::head)))
 			return (owner.*each.answer)({ asked, to, values });
 	}
 	return detail::refuse_method(asked, to, methods);

@@ -28,6 +28,7 @@ struct api {
 			{ method::get, "/items/{id}", &api::show },
 			{ method::put, "/items/{id}", &api::store },
 			{ method::del, "/items/{id}/parts/{part}", &api::show },
+			{ method::options, "/items/{id}/parts/{part}", &api::preflight },
 			{ method::get, "/sum", &api::sum },
 			{ method::get, "/events", &api::events },
 			{ method::get, "/watched", &api::watched },
@@ -64,6 +65,12 @@ struct api {
 			co_return ktcp::result<void>();
 		}
 		co_return co_await of.to.send(std::string(*text) + "|" + std::string(*more));
+	}
+
+	handled preflight(route::call of) const
+	{
+		of.to.status(204).field("X-Part", of.values.raw("part")).reply({});
+		return {};
 	}
 
 	handled store(route::call of) const
@@ -299,6 +306,9 @@ TEST(http_routes, by_path_and_method)
 			{ request_of("OPTIONS", "*"), "204 No Content",
 			  "Allow: GET, HEAD, PUT, DELETE, OPTIONS\r\n", "" },
 			refusal(request_of("OPTIONS", "/none"), 404),
+			/* A route's own answer, which is not that of the whole server. */
+			{ request_of("OPTIONS", "/items/5/parts/6"), "204 No Content",
+			  "X-Part: 6\r\n", "" },
 		});
 
 	const outcome head = answer(service, request_of("HEAD", "/items/5"));
