@@ -87,17 +87,16 @@ class own_fields {
 				lines_[size_++] = c;
 	}
 
-	/* These fields are about the connection, the message's framing, or one representation. The
-	 * server adds the true ones, and a second one would contradict it. */
+	/* These fields are about the message, or one representation. The server adds the true ones,
+	 * and a second one would contradict it. */
 	static constexpr bool is_the_servers(std::string_view name) noexcept
 	{
 		for (std::string_view each :
-		     { "accept-ranges", "connection", "content-encoding", "content-length",
-		       "content-range", "content-type", "date", "etag", "keep-alive",
-		       "last-modified", "location", "server", "trailer", "transfer-encoding" })
+		     { "accept-ranges", "allow", "content-encoding", "content-range",
+		       "content-type", "etag", "last-modified", "location" })
 			if (detail::same_text(name, each))
 				return true;
-		return false;
+		return detail::is_of_message(name);
 	}
 
 	const char *error_ = nullptr;

@@ -79,8 +79,11 @@ class checked_text {
 	bool valid_;
 };
 
-/** The name of a field: a token (RFC 9110, section 5.1). */
-using field_name = checked_text<detail::is_token>;
+/**
+ * The name of a field: a token (RFC 9110, section 5.1). Connection, Content-Length, Date, Keep-Alive, Server, Trailer
+ * and Transfer-Encoding are the server's own, and none.
+ */
+using field_name = checked_text<detail::is_handlers_field>;
 /** A field's value: no control characters but HTAB (RFC 9110, section 5.5). */
 using field_value = checked_text<detail::is_field_text>;
 
@@ -99,15 +102,15 @@ class response {
 	/**
 	 * Begin a head, with Server and Date; the fields given so far are forgotten. Nothing once
 	 * the head was sent: see begun().
-	 * @param code  200..599.
+	 * @param code  200..599; any other makes a 500 of the whole response.
 	 */
 	[[gnu::flatten]] response &status(unsigned int code) noexcept;
 
 	/**
 	 * Add a field to the head; without a status it is a 200. A value that cannot be sent as it
-	 * is (with a line end in it) makes a 500 of the whole response. As a literal it does not
-	 * compile. So does a head of more than 4096 bytes beyond the length of the request's head.
-	 * Content-Length, Transfer-Encoding, Connection, Date and Server are not the handler's.
+	 * is (with a line end in it) makes a 500 of the whole response. So does a name that is the
+	 * server's own. As literals they do not compile. A head of more than 4096 bytes beyond the
+	 * length of the request's head makes a 500, too.
 	 */
 	response &field(field_name name, field_value value) noexcept;
 
@@ -307,6 +310,8 @@ inline response &response::status(unsigned int code) noexcept
 	whole_ = static_cast<bool>(stream_.open());
 	if (!whole_)
 		abandon(503);
+	/* An interim one is no answer: the client would wait for that. */
+	whole_ = whole_ && code >= 200 && code <= 599;
 	status_ = static_cast<std::uint16_t>(code);
 	if (const std::string_view line = status_line_of(code); !line.empty())
 		append(line);

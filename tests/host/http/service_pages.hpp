@@ -221,6 +221,20 @@ struct pages {
 			static_cast<void>(co_await to.send("no"));
 			co_return ktcp::result<void>();
 		}
+		if (path == "/framing") {
+			to.status(200).field(asked.query(), "5");
+			co_return co_await to.send("no");
+		}
+		if (path == "/interim" || path == "/no-status") {
+			to.status(path == "/interim" ? 103 : 600).field("Link", "</a>");
+			co_return co_await to.send("no");
+		}
+		if (path == "/flush") {
+			to.status(200).field("X", "y");
+			KTCP_CO_CHECK(co_await to.flush());
+			KTCP_CO_CHECK(co_await asked.read_body());
+			co_return co_await to.write("later");
+		}
 		if (path == "/overflow") {
 			to.status(200);
 			for (int i = 0; i < 2000; i++)

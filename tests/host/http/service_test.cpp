@@ -82,10 +82,15 @@ TEST_F(http_service, makes_a_500_of_a_response_that_cannot_be_sent)
 			    ok("hello") + ok("at once") + text_of(refused("", status)));
 	};
 
-	for (const char *path :
-	     { "/inject", "/overflow", "/none", "/short", "/abandon", "/length-unsaid",
-	       "/length-fail", "/status-fail", "/pieces-fail", "/reply-late-again" })
+	for (const char *path : { "/inject", "/overflow", "/interim", "/no-status", "/none",
+				  "/short", "/abandon", "/length-unsaid", "/length-fail",
+				  "/status-fail", "/pieces-fail", "/reply-late-again" })
 		becomes(path, 500);
+	/* Two parsers would look for the next response in two places. */
+	for (const char *name : { "Content-Length", "TRANSFER-ENCODING", "connection", "Date",
+				  "Keep-Alive", "Server", "Trailer" })
+		becomes(("/framing?"s + name).c_str(), 500);
+	expect({ { get("/framing?Age"), "200 OK", "Age: 5\r\n", "no" } });
 	/* Where it is for want of memory, the client may try again. */
 	for (const char *path : { "/abandon-503", "/abandon-unsaid", "/refuse-late" })
 		becomes(path, 503);

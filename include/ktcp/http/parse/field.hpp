@@ -47,6 +47,25 @@ constexpr bool is_field_text(std::string_view text) noexcept
 	return span_of(in_field, text) == text.size();
 }
 
+/*
+ * A field of a response that says how the message is framed, or what becomes of its connection. It is the server's
+ * alone: a second one would contradict it, and clients would disagree where the next response begins.
+ */
+constexpr bool is_of_message(std::string_view name) noexcept
+{
+	for (std::string_view each : { "connection", "content-length", "date", "keep-alive",
+				       "server", "trailer", "transfer-encoding" })
+		if (same_text(name, each))
+			return true;
+	return false;
+}
+
+/* The name of a field that a handler may send. */
+constexpr bool is_handlers_field(std::string_view name) noexcept
+{
+	return is_token(name) && !is_of_message(name);
+}
+
 /* Without the white space around it. */
 constexpr std::string_view trimmed(std::string_view text) noexcept
 {
