@@ -30,7 +30,10 @@ namespace ktcp::http
 /** Writes events to a response. Context: a handler's. */
 class event_stream {
     public:
-	/** Begins the response, with 200. Both must outlive this. */
+	/**
+	 * Begins the response, with 200. Both must outlive this. Its head leaves with the first event. Where
+	 * that may be long in coming, `co_await to.flush()` tells the browser that the stream is open.
+	 */
 	event_stream(request &asked, response &to) noexcept : asked_(asked), to_(to)
 	{
 		to.status(200).field("Content-Type", "text/event-stream");

@@ -203,7 +203,8 @@ class response {
 
 	/**
 	 * `co_await response.flush()`: the queued bytes leave now, and not with the next ones; a
-	 * result<void>. For responses that go on for long.
+	 * result<void>. For responses that go on for long. If there is a status(), its head is among
+	 * them, and then it has begun().
 	 * Errors: the connection's.
 	 */
 	[[nodiscard]] task_of<void> flush();
@@ -604,6 +605,9 @@ inline task_of<void> response::write(file_pages &pages)
 
 inline task_of<void> response::flush()
 {
+	if (status_)
+		KTCP_CO_CHECK(prepare(0));
+
 	strand_lock::guard alone(stream_.writers());
 	result<void> locked;
 

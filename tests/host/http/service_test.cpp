@@ -51,6 +51,18 @@ TEST_F(http_service, frames_its_responses)
 		    head_of("200 OK") + "Connection: close\r\n\r\nabcd");
 }
 
+/* Its client knows at once that it is answered, though the body is long in coming. */
+TEST_F(http_service, sends_a_head_that_is_flushed_before_its_body)
+{
+	const std::string head = head_of("200 OK") + "X: y\r\nTransfer-Encoding: chunked\r\n\r\n";
+	client one(*service);
+
+	one.send(request_of("POST", "/flush", "Content-Length: 1\r\n"));
+	EXPECT_EQ(one.received(), head);
+	one.send("b");
+	EXPECT_EQ(one.received(), head + "5\r\nlater\r\n0\r\n\r\n");
+}
+
 TEST_F(http_service, head_and_small_body_leave_in_one_write)
 {
 	for (const char *path : { "/", "/length", "/pieces" }) {
