@@ -95,7 +95,7 @@ class request : private head_parser {
 	 * `co_await request.read_all(memory)`: a result<string_view> of the whole body, decoded, in
 	 * memory of the caller's that stays until then: a buffer that peer().borrow() gave, say.
 	 * Errors: EMSGSIZE where it is longer (the response is then a 413 by itself, unless it has
-	 * begun), and read_body()'s.
+	 * begun), and read_body()'s. A client that says so beforehand need not send it.
 	 */
 	[[nodiscard]] task_of<std::string_view> read_all(std::span<char> memory);
 
@@ -309,6 +309,8 @@ inline task_of<std::string_view> request::read_all(std::span<char> memory)
 {
 	std::size_t size = 0;
 
+	if (!exchange_.refused && exchange_.body_left > memory.size())
+		co_return fail(errc::emsgsize, 413);
 	for (;;) {
 		const auto piece = co_await read_body();
 

@@ -327,7 +327,16 @@ TEST(http_routes, a_body_that_is_too_long)
 			    refusal(request_of("PUT", "/items/5", "Transfer-Encoding: chunked\r\n",
 					       "3\r\nabc\r\n8\r\n12345678\r\n0\r\n\r\n"),
 				    413, "", true),
+			    /* Its client does not send it. */
+			    refusal(request_of("PUT", "/items/5",
+					       "Content-Length: 11\r\nExpect: 100-continue\r\n"),
+				    413, "", true),
 		    });
+
+	client one(service);
+
+	one.send(request_of("PUT", "/items/5", "Content-Length: 11\r\nExpect: 100-continue\r\n"));
+	EXPECT_TRUE(one.received().starts_with("HTTP/1.1 413 ")) << one.received();
 }
 
 TEST(http_routes, patterns)
