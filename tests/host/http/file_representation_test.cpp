@@ -284,6 +284,7 @@ TEST_F(http_files, a_compressed_neighbour)
 		/* An empty parameter is none (RFC 9110, section 5.6.6). */
 		coded("Accept-Encoding: gzip;\r\n"),
 		coded("Accept-Encoding: gzip;x=0;q=1\r\n"),
+		coded("Accept-Encoding: gzip;x=\"a;q=0, b\"\r\n"), /* a quoted text is one value */
 		plain(""),
 		plain("Accept-Encoding:\r\n"),
 		plain("Accept-Encoding: identity\r\n"),

@@ -76,19 +76,25 @@ constexpr std::string_view trimmed(std::string_view text) noexcept
 	return text;
 }
 
+/* Where a separator first stands outside of quotes, or the end. A backslash is no escape, since it is none in an
+ * entity tag. */
+constexpr std::size_t find_unquoted(std::string_view text, char separator) noexcept
+{
+	std::size_t at = 0;
+
+	for (bool quoted = false; at < text.size() && (quoted || text[at] != separator); at++)
+		quoted ^= text[at] == '"';
+	return at;
+}
+
 /*
  * The next element of a list (RFC 9110, section 5.6.1), taken off @p rest; empty after the last,
- * for empty ones are passed over. A comma within quotes is part of an element; a backslash is no
- * escape, since it is none in an entity tag.
+ * for empty ones are passed over.
  */
 constexpr std::string_view next_element(std::string_view &rest) noexcept
 {
 	while (!rest.empty()) {
-		std::size_t end = 0;
-
-		for (bool quoted = false; end < rest.size() && (quoted || rest[end] != ','); end++)
-			quoted ^= rest[end] == '"';
-
+		const std::size_t end = find_unquoted(rest, ',');
 		const std::string_view element = trimmed(slice(rest, 0, end));
 
 		rest = slice(rest, end + 1);

@@ -41,12 +41,12 @@ struct weighted {
 
 	constexpr explicit weighted(std::string_view element) noexcept
 	{
-		std::size_t end = element.find(';');
+		std::size_t end = find_unquoted(element, ';');
 
 		name = trimmed(slice(element, 0, end));
-		while (end != element.npos) {
+		while (end < element.size()) {
 			element = slice(element, end + 1);
-			end = element.find(';');
+			end = find_unquoted(element, ';');
 
 			const std::string_view parameter = trimmed(slice(element, 0, end));
 
