@@ -65,8 +65,9 @@ void ktcp_file_root_close(struct ktcp_file_root *root);
  * lookup_positive_unlocked() name by name, where there are folders alone on the way.
  * @path: relative; "" is the root itself.
  * @status: filled in.
- * Return: 0, -ENOENT, -ENOTDIR, -EXDEV (it leads out of the root), -ELOOP (a symbolic link),
- *         -EACCES (not for this user, or neither file nor directory), -ENAMETOOLONG, -ENOMEM,
+ * Return: 0, -ENOENT, -ENOTDIR, -EXDEV (it leads out of the root), -ELOOP (a symbolic link
+ *         that is not followed, or that leads nowhere), -EACCES (not for this user, or neither file
+ *         nor directory), -ENAMETOOLONG, -ENOMEM,
  *         -EAGAIN (leased to a writer, renamed again and again, or the root itself is not there:
  *         try later) …
  */

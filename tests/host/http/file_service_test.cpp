@@ -46,6 +46,24 @@ TEST_F(http_files, a_missing_file)
 	});
 }
 
+/* The name is there. A listing would show what the page was to stand before. */
+TEST_F(http_files, an_index_that_is_a_link_to_nothing_is_no_listing)
+{
+	fs::create_directory(folder / "swapped");
+	fs::create_symlink("release", folder / "swapped/index.html");
+	for (const bool symlinks : { false, true }) {
+		open(symlinks);
+		expect({ refusal(get("/swapped/"), 404) });
+	}
+	write("swapped/release", "<p>site");
+	expect({ { get("/swapped/"), "200 OK", described("text/html; charset=utf-8", 7),
+		   "<p>site" } });
+	/* Nor is a folder's listing lost because a link leads to it. */
+	fs::create_symlink("linked", folder / "way");
+	fs::remove(folder / "linked/index.html");
+	EXPECT_TRUE(answer_once("/way/").starts_with("HTTP/1.1 200 "));
+}
+
 TEST_F(http_files, nothing_outside_of_the_root)
 {
 	for (const char *path :

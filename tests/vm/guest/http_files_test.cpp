@@ -148,6 +148,8 @@ class http_root : public http_test {
 		link("sub/far", "../../../../../../tmp/outside/secret");
 		link("loop", "loop");
 		link("dangling", "nothing");
+		root.file("swapped/file", "behind an index");
+		link("swapped/index.html", "nothing");
 	}
 	~http_root() override
 	{
@@ -206,6 +208,7 @@ TEST_P(http_root, is_not_left)
 			{ "/sub/far", 404 },
 			{ "/loop", 404 },
 			{ "/dangling", 404 },
+			{ "/swapped/", 404 },
 			{ "/" + std::string(300, 'n'), 404 },
 		};
 		for (const auto &[target, status] : wanted) {

@@ -237,18 +237,36 @@ static int ktcp_file_getattr(const struct path *path, struct ktcp_file_status *o
 	return 0;
 }
 
+/* Is a name of which nothing was found that of a link? */
+static bool ktcp_file_dangles(const struct ktcp_file_root *root, const struct path *top,
+			      const char *name)
+{
+	struct path path;
+	bool link;
+
+	if (root->flags & LOOKUP_NO_SYMLINKS ||
+	    vfs_path_lookup(top->dentry, top->mnt, name, root->flags & ~LOOKUP_FOLLOW, &path))
+		return false;
+	link = d_is_symlink(path.dentry);
+	path_put(&path);
+	return link;
+}
+
 /* With the root's credentials. */
 static int ktcp_file_find(struct ktcp_file_root *root, const struct path *top, const char *name,
 			  struct path *path, struct ktcp_file_status *out)
 {
-	int status, i;
+	int status, i = 0;
 
 	if (*name) {
 		status = ktcp_file_walk(top, name, path);
 		/* -EAGAIN: something was renamed or mounted while a link led upwards. Anything,
 		 * anywhere in the system; as openat2()'s callers do, try again. */
-		for (i = 0; i < KTCP_LOOKUPS && (status == -ECHILD || status == -EAGAIN); i++)
+		for (; i < KTCP_LOOKUPS && (status == -ECHILD || status == -EAGAIN); i++)
 			status = vfs_path_lookup(top->dentry, top->mnt, name, root->flags, path);
+		/* The walk by names meets no links. */
+		if (i && status == -ENOENT && ktcp_file_dangles(root, top, name))
+			status = -ELOOP;
 		if (status)
 			return status;
 	} else {

@@ -148,6 +148,21 @@ static void ktcp_posix_describe(const struct stat &stat, ktcp_file_status *statu
 					       KTCP_FILE_OTHER;
 }
 
+/* Is it a link itself? */
+static bool ktcp_posix_is_link(int folder, const char *path, open_how how)
+{
+	struct stat stat;
+
+	how.flags |= O_NOFOLLOW;
+
+	const long fd = syscall(SYS_openat2, folder, path, &how, sizeof(how));
+	const bool link = fd >= 0 && !fstat(static_cast<int>(fd), &stat) && S_ISLNK(stat.st_mode);
+
+	if (fd >= 0)
+		close(static_cast<int>(fd));
+	return link;
+}
+
 /* Without opening it: its kind must be known first. */
 static int ktcp_posix_find(ktcp_file_root *root, const char *path, ktcp_file_status *status)
 {
@@ -178,8 +193,15 @@ static int ktcp_posix_find(ktcp_file_root *root, const char *path, ktcp_file_sta
 		if (fd >= 0 || errno != EAGAIN)
 			break;
 	}
-	if (fd < 0)
-		return -errno;
+	if (fd < 0) {
+		const int why = errno;
+
+		/* Nothing is behind it, but the name is there. */
+		return why == ENOENT && root->symlinks &&
+				       ktcp_posix_is_link(folder->fd, path, how) ?
+			       -ELOOP :
+			       -why;
+	}
 	if (fstat(static_cast<int>(fd), &stat) < 0) {
 		close(static_cast<int>(fd));
 		return -errno;
