@@ -328,6 +328,18 @@ TEST_F(http_files, are_read_as_the_user_that_was_chosen)
 	expect({ refusal(get("/secret.txt"), 403) });
 	EXPECT_EQ(access((folder / "secret.txt").c_str(), R_OK), 0) << "it is root again";
 	service.reset();
+
+	/* Without privilege there are one's own rights alone, and others cannot be chosen. */
+	const auto opened = [&](std::uint32_t uid, std::uint32_t gid) {
+		return ktcp::file_root::open(folder.c_str(), { .uid = uid, .gid = gid });
+	};
+
+	ASSERT_EQ(seteuid(1000), 0);
+	EXPECT_TRUE(opened(1000, getegid()));
+	EXPECT_TRUE(opened(65534, 65534)) << "which nobody chose";
+	EXPECT_EQ(opened(1, getegid()).error(), ktcp::errc::eperm);
+	EXPECT_EQ(opened(1000, 7).error(), ktcp::errc::eperm);
+	ASSERT_EQ(seteuid(0), 0);
 }
 
 TEST_F(http_files, folders_have_a_slash)

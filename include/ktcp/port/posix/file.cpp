@@ -59,6 +59,15 @@ struct ktcp_file_root {
 	{
 	}
 
+	/* Another user was chosen, whose rights only root can take. Nobody's are what is asked for if nothing is. */
+	bool lacks_rights() const
+	{
+		constexpr uint32_t nobody = 65534;
+
+		return !as_others &&
+		       ((uid != nobody && uid != geteuid()) || (gid != nobody && gid != getegid()));
+	}
+
 	/* The folder that has the name; for a second after it was looked up. */
 	std::shared_ptr<const ktcp_posix_folder> get()
 	{
@@ -121,6 +130,8 @@ int ktcp_file_root_open(const char *path, uint32_t uid, uint32_t gid, bool symli
 	try {
 		auto made = std::make_unique<ktcp_file_root>(path, uid, gid, symlinks);
 
+		if (made->lacks_rights())
+			return -EPERM;
 		if (const int error = made->get()->error)
 			return error;
 		*out = made.release();
