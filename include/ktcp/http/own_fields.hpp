@@ -74,7 +74,7 @@ class own_fields {
 			error_ = "header: each field must be NAME: VALUE, with a | between two";
 		else if (is_the_servers(name))
 			error_ =
-				"header: Accept-Ranges, Connection, Content-Encoding, Content-Length, "
+				"header: Accept-Ranges, Allow, Connection, Content-Encoding, Content-Length, "
 				"Content-Range, Content-Type, Date, ETag, Keep-Alive, Last-Modified, "
 				"Location, Server, Trailer and Transfer-Encoding are the server's own; "
 				"leave them out";

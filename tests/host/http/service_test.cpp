@@ -191,6 +191,7 @@ TEST_F(http_service, has_fields_of_ones_own_on_good_responses)
 				 "Last-Modified: now",
 				 "Location: /",
 				 "Accept-Ranges: none",
+				 "Allow: GET",
 				 "Keep-Alive: timeout=1",
 				 "Trailer: A" })
 		EXPECT_FALSE(ktcp::http::own_fields(bad)) << bad;
