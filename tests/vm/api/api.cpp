@@ -54,11 +54,13 @@ struct handler {
 		char memory[note::longest];
 
 		KTCP_CO_TRY(const auto body, co_await of.asked.read_all(memory));
-		of.to.status(number && *number < 100 ? 204 : 404);
-		if (of.to.status() == 204) {
-			(*all->notes.lock())[*number] = note(body);
-			static_cast<void>(all->changes.send(of.asked.peer(), *number));
+		if (!number || *number >= 100) {
+			of.to.refuse(404);
+			co_return ktcp::result<void>();
 		}
+		(*all->notes.lock())[*number] = note(body);
+		static_cast<void>(all->changes.send(of.asked.peer(), *number));
+		of.to.status(204);
 		co_return ktcp::result<void>();
 	}
 

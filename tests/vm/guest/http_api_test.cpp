@@ -101,6 +101,7 @@ TEST_P(http_api, curl)
 			    "/notes/100 " + code + at + "/notes " + code + "-I " + at + "/notes/5"),
 		  "404 1\n404 0\n404 0\n404 0\n200 0\n");
 	EXPECT_EQ(output_of(curl + code + "-X PUT -d x " + at + "/notes/100"), "404 1\n");
+	EXPECT_NE(output_of(curl + "-X PUT -d x " + at + "/notes/100"), "") << "in words";
 	EXPECT_EQ(output_of(curl + code + "-X DELETE " + at + "/notes/5"), "405 1\n");
 	EXPECT_NE(output_of(curl + "-i -X OPTIONS " + at + "/notes/5").find("Allow: GET, HEAD, PUT"),
 		  std::string::npos);
