@@ -48,54 +48,60 @@ class atomic {
 	/** Make it @p value. Any context. */
 	void store(T value, std::memory_order order) noexcept
 	{
-		KTCP_WRITE_POINT(&value_, sizeof(value_), order == memory_order_relaxed);
+		KTCP_WRITE_POINT(&value_, sizeof(value_), !releases(order));
 		value_.store(value, order);
 	}
 
 	/** Each returns the value before. */
 	T exchange(T value, std::memory_order order) noexcept
 	{
-		KTCP_WRITE_POINT(&value_, sizeof(value_), false);
+		KTCP_WRITE_POINT(&value_, 0, !releases(order));
 		return value_.exchange(value, order);
 	}
 
 	/** Set bits; the value before. Any context. */
 	T fetch_or(T bits, std::memory_order order) noexcept
 	{
-		KTCP_WRITE_POINT(&value_, sizeof(value_), false);
+		KTCP_WRITE_POINT(&value_, 0, !releases(order));
 		return value_.fetch_or(bits, order);
 	}
 
 	/** Keep these bits alone; the value before. Any context. */
 	T fetch_and(T bits, std::memory_order order) noexcept
 	{
-		KTCP_WRITE_POINT(&value_, sizeof(value_), false);
+		KTCP_WRITE_POINT(&value_, 0, !releases(order));
 		return value_.fetch_and(bits, order);
 	}
 
 	/** Add; the value before. Any context. */
 	T fetch_add(T amount, std::memory_order order) noexcept
 	{
-		KTCP_WRITE_POINT(&value_, sizeof(value_), false);
+		KTCP_WRITE_POINT(&value_, 0, !releases(order));
 		return value_.fetch_add(amount, order);
 	}
 
 	/** Subtract; the value before. Any context. */
 	T fetch_sub(T amount, std::memory_order order) noexcept
 	{
-		KTCP_WRITE_POINT(&value_, sizeof(value_), false);
+		KTCP_WRITE_POINT(&value_, 0, !releases(order));
 		return value_.fetch_sub(amount, order);
 	}
 
 	/** If it is @p expected, make it @p desired; else put what it is in @p expected. */
 	bool compare_exchange(T &expected, T desired, std::memory_order order) noexcept
 	{
-		KTCP_WRITE_POINT(&value_, sizeof(value_), false);
+		KTCP_WRITE_POINT(&value_, 0, !releases(order));
 		return value_.compare_exchange_strong(expected, desired, order,
 						      memory_order_relaxed);
 	}
 
     private:
+	/* Are stores before an operation of that order seen before it? */
+	static constexpr bool releases(std::memory_order order) noexcept
+	{
+		return order != memory_order_relaxed && order != memory_order_acquire;
+	}
+
 	std::atomic<T> value_;
 };
 

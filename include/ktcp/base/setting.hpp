@@ -9,6 +9,8 @@
 #include <atomic>
 #include <type_traits>
 
+#include <ktcp/port/layout.h>
+
 namespace ktcp
 {
 
@@ -37,6 +39,7 @@ class setting {
 	/** From now on. */
 	setting &operator=(T value) noexcept
 	{
+		KTCP_WRITE_POINT(&value_, sizeof(value_), true);
 		__atomic_store_n(&value_, value, __ATOMIC_RELAXED);
 		return *this;
 	}
@@ -46,6 +49,7 @@ class setting {
 	{
 		if (std::is_constant_evaluated())
 			return value_;
+		KTCP_SCHED_POINT();
 		return __atomic_load_n(&value_, __ATOMIC_RELAXED);
 	}
 

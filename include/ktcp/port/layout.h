@@ -16,13 +16,13 @@
  *
  * All of them are aligned as a pointer is. A port may also define
  *
- *   KTCP_SCHED_POINT()        runs at every operation on a ktcp::atomic; the
- *                             simulated port interleaves other contexts there
+ *   KTCP_SCHED_POINT()        runs at every operation on a ktcp::atomic or a
+ *                             ktcp::setting; the simulated port interleaves other
+ *                             contexts there
  *   KTCP_WRITE_POINT(address, size, relaxed)  the same, before each write to one;
  *                             the simulated port lets others see a relaxed store late.
- *                             It makes no load early. A read-modify-write shows all
- *                             stores before it, also a relaxed one, which is more than
- *                             arm64 promises. A ktcp::setting has no such points
+ *                             They see a read-modify-write at once, which has size 0.
+ *                             A relaxed one shows no store before it. No load is early
  *   KTCP_NOTE_FRAME_SIZE(n)   runs where a coroutine frame of n bytes is allocated;
  *                             the kernel's build collects the sizes and prints them
  */

@@ -87,8 +87,9 @@ kernel &kernel::enter_any(const char *function)
 {
 	kernel &k = now(function);
 
-	k.show_stores();
+	/* Others may run before its stores are seen, as behind it. */
 	k.point();
+	k.show_stores();
 	return k;
 }
 
@@ -97,8 +98,9 @@ kernel &kernel::enter_process(const char *function)
 	kernel &k = now(function);
 
 	k.must_be_able_to_sleep(function);
-	k.show_stores();
+	/* Others may run before its stores are seen, as behind it. */
 	k.point();
+	k.show_stores();
 	return k;
 }
 
@@ -231,7 +233,8 @@ void kernel::before_write(void *address, size_t size, bool relaxed)
 		std::find_if(self.held.begin(), self.held.end(),
 			     [=](const held_store &each) { return each.at == address; });
 
-	if (holds_back.coin()) {
+	/* A read-modify-write follows all stores to its place. */
+	if (!size || holds_back.coin()) {
 		if (earlier != self.held.end())
 			self.held.erase(earlier);
 	} else if (earlier == self.held.end()) {

@@ -93,7 +93,10 @@ class kernel {
 	/* The same, where there is always a choice to be made. */
 	void yield();
 
-	/* Before a write to an atomic: a relaxed store may be held back until the next that is not relaxed. */
+	/*
+	 * Before a write to an atomic or a setting: a relaxed store may be held back until the next that is not
+	 * relaxed. @size 0: a read-modify-write, which others see at once.
+	 */
 	void before_write(void *address, size_t size, bool relaxed);
 	/* From here on others see all stores of the fibre's, as at each call of the port. */
 	void show_stores()

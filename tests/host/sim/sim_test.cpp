@@ -7,6 +7,7 @@
 #include <string>
 
 #include <ktcp/base/atomic.hpp>
+#include <ktcp/base/setting.hpp>
 #include <ktcp/port/layout.h>
 #include <ktcp/port/memory.h>
 #include <ktcp/port/socket.h>
@@ -176,32 +177,65 @@ TEST(Simulation, FindsALostUpdate)
 	EXPECT_SAYS("counter", complaint_of_some(200, racy));
 }
 
-/* One context tells another of a number. @order: of the store that tells. */
-std::string complaint_of_a_message(std::memory_order order)
+/* An atomic number, used as a setting is. */
+class relaxed_number {
+    public:
+	void operator=(int value)
+	{
+		value_.store(value, ktcp::memory_order_relaxed);
+	}
+
+	operator int() const
+	{
+		return value_.load(ktcp::memory_order_relaxed);
+	}
+
+    private:
+	ktcp::atomic<int> value_ = 0;
+};
+
+/* One context tells another of a number. @tell: the write that tells. */
+template <class Number>
+std::string complaint_of_a_message(void (*tell)(ktcp::atomic<bool> &told))
 {
-	return complaint_of_some(1000, [order](world &w) {
-		ktcp::atomic<int> number = 0;
+	return complaint_of_some(1000, [tell](world &w) {
+		Number number;
 		ktcp::atomic<bool> told = false;
 
 		w.spawn("teller", [&] {
-			number.store(7, ktcp::memory_order_relaxed);
-			told.store(true, order);
+			number = 7;
+			tell(told);
 			/* Both are seen behind a call of the port. */
 			w.point();
 		});
 		w.spawn("listener", [&] {
 			if (told.load(ktcp::memory_order_acquire))
-				SIM_EXPECT_EQ(w, number.load(ktcp::memory_order_relaxed), 7);
+				SIM_EXPECT_EQ(w, int(number), 7);
 		});
 		w.join();
-		SIM_EXPECT_EQ(w, number.load(ktcp::memory_order_relaxed), 7);
+		SIM_EXPECT_EQ(w, int(number), 7);
 	});
+}
+
+template <class Number>
+void expect_any_order_of()
+{
+	const auto complaint = complaint_of_a_message<Number>;
+
+	EXPECT_SAYS("number",
+		    complaint([](auto &told) { told.store(true, ktcp::memory_order_relaxed); }));
+	EXPECT_SAYS("number",
+		    complaint([](auto &told) { told.exchange(true, ktcp::memory_order_relaxed); }));
+	EXPECT_EQ(complaint([](auto &told) { told.store(true, ktcp::memory_order_release); }),
+		  "nothing");
+	EXPECT_EQ(complaint([](auto &told) { told.exchange(true, ktcp::memory_order_release); }),
+		  "nothing");
 }
 
 TEST(Simulation, ShowsRelaxedStoresInAnyOrder)
 {
-	EXPECT_SAYS("number.load", complaint_of_a_message(ktcp::memory_order_relaxed));
-	EXPECT_EQ(complaint_of_a_message(ktcp::memory_order_release), "nothing");
+	expect_any_order_of<relaxed_number>();
+	expect_any_order_of<ktcp::setting<int>>();
 }
 
 /* Mistakes with memory */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * port/layout.h for the simulated port: the sizes of the structures that sim/ defines, and a
- * scheduling point at every operation on a ktcp::atomic. Others may see a relaxed store late.
+ * port/layout.h for the simulated port: the sizes of the structures that sim/ defines. Every operation
+ * on a ktcp::atomic or a ktcp::setting is a scheduling point. Others may see a relaxed store late.
  */
 #ifndef KTCP_LAYOUT_H
 #define KTCP_LAYOUT_H
