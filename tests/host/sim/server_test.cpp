@@ -505,6 +505,22 @@ TEST_P(Server, ListensAgainBesideAChange)
 	});
 }
 
+/* The accept work heeds a change of the rules once. So it must have the rules once it sees the change. */
+TEST(Rules, AreSeenWithTheirChange)
+{
+	sim::explore(4000, {}, [](world &w) {
+		ktcp::peer_rules rules;
+
+		w.spawn("operator", [&] { SIM_EXPECT(w, rules.set("", "127.0.0.2")); });
+		w.spawn("accept work", [&] {
+			if (rules.changes())
+				SIM_EXPECT(w, rules.any());
+		});
+		w.join();
+		SIM_EXPECT(w, rules.changes() == 1 && rules.any());
+	});
+}
+
 TEST_P(Server, StopsWhileItsListenerIsDestroyed)
 {
 	options how;
