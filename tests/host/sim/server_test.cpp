@@ -61,6 +61,16 @@ class Server : public testing::TestWithParam<const char *> {
 		o.timeouts = { .idle_ms = 0, .write_ms = 0 }; /* each test chooses its own */
 		return o;
 	}
+
+	/* Start one with those settings, and with what @change makes of them. */
+	template <class Change>
+	void start(world &w, echo_server &server, Change change) const
+	{
+		auto with = settings();
+
+		change(with);
+		SIM_EXPECT(w, server.start(with));
+	}
 };
 
 INSTANTIATE_TEST_SUITE_P(Model, Server, testing::Values("event", "work", "thread"),
@@ -85,10 +95,10 @@ TEST_P(Server, EchoesTheBytes)
 {
 	sim::explore(4000, {}, [this](world &w) {
 		echo_server server;
-		auto settings_ = settings();
 
-		settings_.placement = static_cast<ktcp::placement>(w.chance().below(3));
-		SIM_EXPECT(w, server.start(settings_));
+		start(w, server, [&](auto &with) {
+			with.placement = static_cast<ktcp::placement>(w.chance().below(3));
+		});
 		for (unsigned i = 0; i < 3; i++)
 			w.spawn("client", [&w, i] {
 				size_t sizes[] = { 0, 1, 30, 150 };
@@ -128,10 +138,8 @@ TEST_P(Server, AcceptsTheSilent)
 {
 	sim::explore(1000, {}, [this](world &w) {
 		echo_server server;
-		auto settings_ = settings();
 
-		settings_.timeouts.idle_ms = 100;
-		SIM_EXPECT(w, server.start(settings_));
+		start(w, server, [](auto &with) { with.timeouts.idle_ms = 100; });
 		for (unsigned i = w.chance().between(1, 3); i > 0; i--)
 			w.spawn("silent", [&w] {
 				client c;
@@ -611,11 +619,9 @@ TEST_P(Server, ClosesIdleConnections)
 	how.buffer_bytes = small;
 	sim::explore(500, how, [this](world &w) {
 		echo_server server;
-		auto with = settings();
 		uint64_t before = w.now_ms();
 
-		with.timeouts.idle_ms = 1000;
-		SIM_EXPECT(w, server.start(with));
+		start(w, server, [](auto &with) { with.timeouts.idle_ms = 1000; });
 
 		client quiet, stuck;
 
@@ -642,10 +648,8 @@ TEST_P(Server, RefusesBeyondItsLimit)
 {
 	sim::explore(500, {}, [this](world &w) {
 		echo_server server;
-		auto with = settings();
 
-		with.max_connections = 2;
-		SIM_EXPECT(w, server.start(with));
+		start(w, server, [](auto &with) { with.max_connections = 2; });
 
 		client inside[2];
 		char byte;
@@ -686,10 +690,8 @@ TEST_P(Server, LimitsEachSource)
 {
 	sim::explore(500, {}, [this](world &w) {
 		echo_server server;
-		auto with = settings();
 
-		with.max_per_source = 2;
-		SIM_EXPECT(w, server.start(with));
+		start(w, server, [](auto &with) { with.max_per_source = 2; });
 
 		client inside[4];
 		char byte;
@@ -731,11 +733,9 @@ TEST_P(Server, GivesUpPeersThatTakeNothing)
 	how.buffer_bytes = small;
 	sim::explore(500, how, [this](world &w) {
 		echo_server server;
-		auto with = settings();
 		const uint64_t before = w.now_ms();
 
-		with.timeouts.write_ms = 1000;
-		SIM_EXPECT(w, server.start(with));
+		start(w, server, [](auto &with) { with.timeouts.write_ms = 1000; });
 
 		client quiet, stuck;
 
@@ -796,10 +796,9 @@ TEST_P(Server, ServesSlowPeersToTheEnd)
 	sim::explore(300, how, [this](world &w) {
 		const std::string text = pattern(300, 1);
 		echo_server server;
-		auto with = settings();
 
-		with.timeouts = { .idle_ms = 1500, .write_ms = 1000 };
-		SIM_EXPECT(w, server.start(with));
+		start(w, server,
+		      [](auto &with) { with.timeouts = { .idle_ms = 1500, .write_ms = 1000 }; });
 
 		client slow;
 		std::string back;
@@ -828,10 +827,8 @@ TEST_P(Server, DrainsPeersThatFinish)
 {
 	sim::explore(500, {}, [this](world &w) {
 		echo_server server;
-		auto with = settings();
 
-		with.drain_ms = 2000;
-		SIM_EXPECT(w, server.start(with));
+		start(w, server, [](auto &with) { with.drain_ms = 2000; });
 
 		client c;
 
@@ -866,10 +863,8 @@ TEST_P(Server, DrainsForSoLong)
 	how.buffer_bytes = small;
 	sim::explore(500, how, [this](world &w) {
 		echo_server server;
-		auto with = settings();
 
-		with.drain_ms = 700;
-		SIM_EXPECT(w, server.start(with));
+		start(w, server, [](auto &with) { with.drain_ms = 700; });
 
 		client idle, deaf;
 
