@@ -110,6 +110,24 @@ void openings_leave_nothing(ktcp_test::context &context)
 	}
 }
 
+/* The kernel would say so by a WARN() with a stack, and this run would fail by that. */
+void a_name_is_a_file_s_once(ktcp_test::context &context)
+{
+	ktcp_test::owned<listing> one = ktcp_test::make<listing>(),
+				  other = ktcp_test::make<listing>();
+
+	KTCP_REQUIRE(one && other);
+	for (const char *const folder_name : { name, static_cast<const char *>(nullptr) }) {
+		ktcp_proc_folder *folder = nullptr;
+
+		KTCP_REQUIRE_EQ(ktcp_proc_mkdir(nullptr, folder_name, &folder), 0);
+		KTCP_CHECK_EQ(ktcp_proc_create(folder, "ktcp_twice", &*one), 0);
+		KTCP_CHECK_EQ(ktcp_proc_create(folder, "ktcp_twice", &*other), -17); /* EEXIST */
+		KTCP_CHECK_EQ(ktcp_proc_create(folder, "ktcp_twice2", &*other), 0);
+		ktcp_proc_rmdir(folder);
+	}
+}
+
 /* Its first release() waits outside, as for a process. The later ones would like to. */
 struct porch : ktcp_proc_file {
 	porch() noexcept : ktcp_proc_file{}
@@ -184,5 +202,6 @@ void a_file_goes_while_somebody_waits_outside(ktcp_test::context &context)
 
 KTCP_SUITE(proc, { "a file is read in pieces", KTCP_CASE(read_in_pieces) },
 	   { "an opening for writing leaves nothing behind", KTCP_CASE(openings_leave_nothing) },
+	   { "a name is a file's once", KTCP_CASE(a_name_is_a_file_s_once) },
 	   { "a file goes while somebody waits outside",
 	     KTCP_CASE(a_file_goes_while_somebody_waits_outside) });

@@ -296,8 +296,8 @@ class running_server {
 			KTCP_LOG_ERR_RATELIMITED(
 				"cannot make /proc/net/%s (error %d)%s", folder, status.code(),
 				status.error() == errc::eexist ?
-					": it is there; the kernel or another server has this name, so "
-					"give the module another one" :
+					": it is there, or a file in it; the kernel, another server or "
+					"another file has this name, so choose another" :
 					"");
 		return status;
 	}

@@ -57,7 +57,8 @@ struct ktcp_proc_file {
  * @name: NULL: no folder of its own, its files are in /proc/net itself.
  * @out: the folder, the caller's until ktcp_proc_rmdir(). In user space there is no /proc of
  *       ours: it succeeds with NULL, and so do files in it.
- * Return: 0; -EEXIST when the name is taken, as far as the calling process can see it; -ENOMEM.
+ * Return: 0; -EEXIST when the name is taken, as far as the calling process can see it, or a worker if @net is the
+ *         initial one; -ENOMEM.
  * Context: process.
  */
 int ktcp_proc_mkdir(struct net *net, const char *name, struct ktcp_proc_folder **out);
@@ -75,7 +76,7 @@ void ktcp_proc_rmdir(struct ktcp_proc_folder *folder);
 /**
  * ktcp_proc_create() - a file in @folder, until ktcp_proc_rmdir().
  * @file: must stay until then.
- * Return: 0; -EEXIST as ktcp_proc_mkdir(); -ENOMEM.
+ * Return: 0; -EEXIST as ktcp_proc_mkdir(), or if the folder has a file of that name; -ENOMEM.
  * Context: process.
  */
 int ktcp_proc_create(struct ktcp_proc_folder *folder, const char *name,

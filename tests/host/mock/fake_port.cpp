@@ -430,8 +430,7 @@ int fake_port::proc_create(ktcp_proc_folder *folder, const std::string &name, kt
 	EXPECT_TRUE(folders_.contains(folder));
 	if (folder->name.empty() && (this->folder(name, folder->net) || entry(name, folder->net)))
 		return -EEXIST;
-	EXPECT_TRUE(folder->files.emplace(name, file).second);
-	return 0;
+	return folder->files.emplace(name, file).second ? 0 : -EEXIST;
 }
 
 ktcp_proc_folder *fake_port::folder(const std::string &name, ::net *net) const

@@ -61,6 +61,8 @@ int ktcp_proc_create(struct ktcp_proc_folder *folder, const char *name, struct k
 {
 	kernel &k = kernel::enter_process("ktcp_proc_create");
 
+	if (folder->files.contains(name))
+		return -EEXIST;
 	if (k.fails("ktcp_proc_create"))
 		return -ENOMEM;
 	folder->files[name] = file;

@@ -290,6 +290,11 @@ TEST_F(proc_files, of_a_name_that_is_taken_are_refused_without_a_stack_in_the_lo
 	// that is loaded already.)
 	for (const char *taken : { "tcp", "stat", "kecho" })
 		EXPECT_EQ(folder(taken), EBUSY) << taken;
+	// insmod sees another /proc/net there, and the folder is still the first namespace's.
+	in_new_namespace([&] {
+		for (const char *taken : { "tcp", "stat", "kecho" })
+			EXPECT_EQ(folder(taken), EBUSY) << taken;
+	});
 	EXPECT_EQ(folder("ktcp_free"), 0);
 	EXPECT_TRUE(std::filesystem::exists("/proc/net/ktcp_free"));
 	EXPECT_EQ(unload_module("ktcp_misuse"), 0);

@@ -11,7 +11,9 @@
 #include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/uaccess.h>
+#include <linux/workqueue.h>
 #include <net/net_namespace.h>
 
 #include <ktcp/port/proc.h>
@@ -45,6 +47,7 @@ struct ktcp_proc_node {
 	struct list_head openings;
 	size_t opening_size;
 	bool writable;
+	char name[];
 };
 
 /* Of the process that opened it, and of those that it gave the descriptor to. */
@@ -266,27 +269,69 @@ static const struct proc_ops ktcp_proc_ops = {
 
 /* ---- where the files are -------------------------------------------------------------------- */
 
+/* Is there something of that name, as the calling task sees /proc? */
+static bool ktcp_proc_is_there(const char *path)
+{
+	struct path found;
+
+	if (kern_path(path, 0, &found))
+		return false;
+	path_put(&found);
+	return true;
+}
+
+struct ktcp_proc_look {
+	struct work_struct work;
+	const char *path;
+	bool found;
+};
+
+static void ktcp_proc_look(struct work_struct *work)
+{
+	struct ktcp_proc_look *look = container_of(work, struct ktcp_proc_look, work);
+
+	look->found = ktcp_proc_is_there(look->path);
+}
+
+/* A worker is in the first namespace, whichever namespace or changed root folder insmod runs in. */
+static bool ktcp_proc_is_there_at_first(const char *path)
+{
+	struct ktcp_proc_look look = { .path = path };
+
+	INIT_WORK_ONSTACK(&look.work, ktcp_proc_look);
+	schedule_work(&look.work);
+	flush_work(&look.work);
+	destroy_work_on_stack(&look.work);
+	return look.found;
+}
+
 /*
- * proc_mkdir() of a name that is taken prints a WARN() with a stack. Only a look into /proc, as the
- * calling process sees it, can tell before. For insmod that is the namespace that it runs in.
+ * proc_mkdir() of a name that is taken prints a WARN() with a stack. Only a look into /proc can tell before, by a
+ * task of that namespace: the calling process, or a worker for the first one.
  */
 static int ktcp_proc_is_free(struct net *net, const char *name)
 {
-	struct path found;
-	char *path;
-	int missing;
+	char *path = kasprintf(GFP_KERNEL, "/proc/thread-self/net/%s", name);
+	bool found = false;
 
-	if (!current->nsproxy || !net_eq(current->nsproxy->net_ns, net))
-		return 0;
-	path = kasprintf(GFP_KERNEL, "/proc/thread-self/net/%s", name);
 	if (!path)
 		return -ENOMEM;
-	missing = kern_path(path, 0, &found);
+	if (current->nsproxy && net_eq(current->nsproxy->net_ns, net))
+		found = ktcp_proc_is_there(path);
+	if (!found && net_eq(net, &init_net))
+		found = ktcp_proc_is_there_at_first(path);
 	kfree(path);
-	if (missing)
-		return 0;
-	path_put(&found);
-	return -EEXIST;
+	return found ? -EEXIST : 0;
+}
+
+/* proc_create_data() warns of a name that a folder has, too. These folders have our files alone. */
+static bool ktcp_proc_has(const struct ktcp_proc_folder *folder, const char *name)
+{
+	const struct ktcp_proc_node *each;
+
+	list_for_each_entry(each, &folder->nodes,
+			    in_folder) if (!strcmp(each->name, name)) return true;
+	return false;
 }
 
 int ktcp_proc_mkdir(struct net *net, const char *name, struct ktcp_proc_folder **out)
@@ -316,16 +361,18 @@ int ktcp_proc_create(struct ktcp_proc_folder *folder, const char *name, struct k
 	struct proc_dir_entry *parent = folder->entry ?: folder->net->proc_net;
 	struct ktcp_proc_node *node;
 	kgid_t group;
+	int error = 0;
 
-	if (!folder->entry) {
-		int error = ktcp_proc_is_free(folder->net, name);
-
-		if (error)
-			return error;
-	}
-	node = kzalloc(sizeof(*node), GFP_KERNEL);
+	if (ktcp_proc_has(folder, name))
+		error = -EEXIST;
+	else if (!folder->entry)
+		error = ktcp_proc_is_free(folder->net, name);
+	if (error)
+		return error;
+	node = kzalloc(struct_size(node, name, strlen(name) + 1), GFP_KERNEL);
 	if (!node)
 		return -ENOMEM;
+	strcpy(node->name, name);
 	node->folder = folder;
 	init_rwsem(&node->gate);
 	mutex_init(&node->lock);
