@@ -17,6 +17,8 @@
 #ifndef KTCP_KERNEL_SOCKET_HPP
 #define KTCP_KERNEL_SOCKET_HPP
 
+#include <algorithm>
+#include <climits>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -265,10 +267,14 @@ class socket {
 		return result<void>::from(ktcp_sock_set_option(socket_, option, value, size));
 	}
 
-	/** TCP_USER_TIMEOUT, milliseconds; 0 for the default. Goes on after the close. */
+	/**
+	 * TCP_USER_TIMEOUT, milliseconds; 0 for the default. More than 2^31 - 1 (24 days) means that. Goes on
+	 * after the close.
+	 */
 	void set_user_timeout(unsigned int ms) noexcept
 	{
-		ktcp_sock_set_user_timeout(socket_, ms);
+		/* TCP takes the rest of a longer one for less than none, and gives up at once. */
+		ktcp_sock_set_user_timeout(socket_, std::min<unsigned int>(ms, INT_MAX));
 	}
 
 	/** @} */
@@ -398,7 +404,7 @@ class socket {
 	void close(unsigned int within_ms = 0) noexcept
 	{
 		if (within_ms)
-			ktcp_sock_set_user_timeout(socket_, within_ms);
+			set_user_timeout(within_ms);
 		/* Without its namespace's reference the socket would lose its timers with
 		 * us, and be an orphan for ever: better a reset now. */
 		if (ktcp_sock_hold_net(socket_) < 0)

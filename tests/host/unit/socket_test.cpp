@@ -160,6 +160,16 @@ TEST(socket_close, within_a_time_sets_the_limit_first)
 	socket.close(1500);
 }
 
+TEST(socket_close, within_any_time_is_no_time_that_is_over)
+{
+	NiceMock<mock::mock_port> port;
+	::socket *const raw = port.fake.new_socket();
+	ktcp::socket socket(raw);
+
+	EXPECT_CALL(port, sock_set_user_timeout(raw, INT32_MAX));
+	socket.close(UINT32_MAX);
+}
+
 TEST(socket_close, resets_where_the_namespace_is_going_away)
 {
 	StrictMock<mock::mock_port> port;
@@ -286,6 +296,12 @@ TEST_F(socket_call, options)
 	socket.set_keepalive();
 	socket.set_oobinline();
 	socket.set_user_timeout(30'000);
+	/* TCP would take more for a time that is over. */
+	EXPECT_CALL(port, sock_set_user_timeout(raw, INT32_MAX)).Times(2);
+	socket.set_user_timeout(INT32_MAX + 1u);
+	socket.set_user_timeout(UINT32_MAX);
+	EXPECT_CALL(port, sock_set_user_timeout(raw, 0));
+	socket.set_user_timeout(0);
 }
 
 TEST_F(socket_call, addresses)
