@@ -28,6 +28,7 @@
 #include <ktcp/net/endpoint.hpp>
 #include <ktcp/port/file.h>
 #include <ktcp/port/socket.h>
+#include <ktcp/port/thread.h>
 #include <ktcp/port/time.h>
 
 namespace ktcp
@@ -369,18 +370,27 @@ class socket {
 		}
 	}
 
-	/** All of @p data. Sleeps. Errors: as try_send(), except EAGAIN; part may have been sent. */
+	/**
+	 * All of @p data. Sleeps. Errors: as try_send(), except EAGAIN, and EINTR; part may have been sent.
+	 */
 	result<void> send_all(std::span<const std::byte> data) noexcept
 	{
-		while (!data.empty()) {
-			auto sent = try_send(data);
+		bool has_room = false; /* as the socket has said since it took bytes */
 
-			if (sent)
+		while (!data.empty()) {
+			const auto sent = try_send(data);
+
+			if (sent) {
 				data = data.subspan(*sent);
-			else if (sent.error() == errc::eagain)
-				KTCP_TRY(wait(KTCP_SOCK_WRITABLE));
-			else
+				has_room = false;
+			} else if (sent.error() != errc::eagain) {
 				return sent.error();
+			} else if (has_room) {
+				KTCP_TRY(wait_for_memory());
+			} else {
+				KTCP_TRY(wait(KTCP_SOCK_WRITABLE));
+				has_room = true;
+			}
 		}
 		return {};
 	}
@@ -512,6 +522,20 @@ class socket {
 	}
 
     private:
+	/*
+	 * A socket says that there is room, and takes nothing, where all of TCP is at its limit of memory (tcp_mem).
+	 * It would say so again at once.
+	 */
+	static result<void> wait_for_memory() noexcept
+	{
+		constexpr unsigned int starved_sleep_ms = 10;
+
+		if (ktcp_fatal_signal_pending())
+			return errc::eintr;
+		ktcp_msleep(starved_sleep_ms);
+		return {};
+	}
+
 	static int left_of(int timeout_ms, std::uint64_t passed_ms) noexcept
 	{
 		const auto whole = static_cast<unsigned int>(timeout_ms);

@@ -485,6 +485,28 @@ TEST_F(socket_call, send_all_goes_on_until_everything_is_taken)
 	EXPECT_EQ(sent, "hello world");
 }
 
+/* At the limit of TCP's memory a socket says again and again that there is room. */
+TEST_F(socket_call, send_all_sleeps_where_a_socket_with_room_takes_nothing)
+{
+	std::string sent;
+	InSequence order;
+
+	EXPECT_CALL(port, sock_send(raw, _, 5, 0)).WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, sock_wait(raw, KTCP_SOCK_WRITABLE, -1)).WillOnce(Return(0));
+	for (int i = 0; i < 2; i++) {
+		EXPECT_CALL(port, sock_send(raw, _, 5, 0)).WillOnce(Return(-EAGAIN));
+		EXPECT_CALL(port, fatal_signal_pending()).WillOnce(Return(false));
+		EXPECT_CALL(port, msleep(10));
+	}
+	EXPECT_CALL(port, sock_send(raw, _, 5, 0)).WillOnce(take(sent, 2));
+	EXPECT_CALL(port, sock_send(raw, _, 3, 0)).WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, sock_wait(raw, KTCP_SOCK_WRITABLE, -1)).WillOnce(Return(0));
+	EXPECT_CALL(port, sock_send(raw, _, 3, 0)).WillOnce(Return(-EAGAIN));
+	EXPECT_CALL(port, fatal_signal_pending()).WillOnce(Return(true));
+	EXPECT_EQ(socket.send_all(bytes("hello")).error(), errc::eintr);
+	EXPECT_EQ(sent, "he");
+}
+
 TEST_F(socket_call, send_all_of_no_bytes_makes_no_call)
 {
 	EXPECT_TRUE(socket.send_all({}));
