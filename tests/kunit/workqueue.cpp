@@ -263,6 +263,39 @@ void delay_changed(ktcp_test::context &context)
 	KTCP_CHECK(one->runs.load(memory_order_relaxed) == 1);
 }
 
+/* An item that ends another one, as a work item that stops a server does. Lockdep looks on. */
+struct ending {
+	explicit ending(item &of) noexcept : other(of)
+	{
+	}
+
+	item &other;
+	ktcp::completion done;
+	ktcp::work<ending> work{ *this, [](ending &self) {
+					static_cast<void>(self.other.work.cancel_sync());
+					static_cast<void>(self.other.later.cancel_sync());
+					self.done.complete();
+				} };
+};
+
+void ends_another(ktcp_test::context &context)
+{
+	auto queue = workqueue::create("ktcp_kunit");
+	auto elsewhere = workqueue::create("ktcp_kunit_other");
+	auto one = ktcp_test::make<item>(*queue);
+
+	KTCP_REQUIRE(queue && elsewhere && one);
+
+	auto other = ktcp_test::make<ending>(*one);
+
+	KTCP_REQUIRE(other);
+	KTCP_CHECK(one->work.queue_on(*queue));
+	one->entered.wait();
+	KTCP_CHECK(other->work.queue_on(*elsewhere));
+	other->done.wait();
+	KTCP_CHECK(!other->work.cancel_sync());
+}
+
 void limits(ktcp_test::context &context)
 {
 	auto most = workqueue::create("ktcp_kunit", { .max_active = workqueue::most_active() });
@@ -282,6 +315,7 @@ KTCP_SUITE(workqueue, { "a queued item runs once", KTCP_CASE(runs_once) },
 	   { "no more than max_active run at once", KTCP_CASE(max_active) },
 	   { "destroying a queue drains it", KTCP_CASE(destroying_drains) },
 	   { "an item may free its owner", KTCP_CASE(ends_its_owner) },
+	   { "an item may wait for another one", KTCP_CASE(ends_another) },
 	   { "a delayed item comes after its delay", KTCP_CASE(delay) },
 	   { "a delay can be shortened and cancelled", KTCP_CASE(delay_changed) },
 	   { "the greatest max_active and high priority are taken", KTCP_CASE(limits) });

@@ -19,10 +19,12 @@
 #ifndef KTCP_KERNEL_WORKQUEUE_HPP
 #define KTCP_KERNEL_WORKQUEUE_HPP
 
+#include <concepts>
 #include <cstddef>
 #include <utility>
 
 #include <ktcp/base/result.hpp>
+#include <ktcp/kernel/sync.hpp>
 #include <ktcp/port/layout.h>
 #include <ktcp/port/work.h>
 
@@ -96,7 +98,7 @@ class workqueue {
 
 /**
  * A work item that calls a function with its owner, which outlives every run. Not on a stack:
- * debug kernels keep track of it as of an object that stays.
+ * debug kernels keep track of it as of an object that stays. To lockdep those with one lambda are of one kind.
  */
 template <class Owner>
 class work {
@@ -104,13 +106,15 @@ class work {
 	/** Each run calls it. */
 	using function = void (*)(Owner &);
 
-	work(Owner &owner, function run) noexcept : owner_(&owner), run_(run)
+	template <std::convertible_to<function> Run>
+	work(Owner &owner, Run run) noexcept : owner_(&owner), run_(run)
 	{
 		ktcp_init_work(raw(), [](struct work_struct *item) {
 			work &self = *reinterpret_cast<work *>(item);
 
 			self.run_(*self.owner_);
 		});
+		ktcp_work_set_class(raw(), lock_class<Run>::key(), lock_class<Run>::name());
 	}
 
 	work(const work &) = delete;
@@ -164,6 +168,8 @@ class work_base {
 		ktcp_init_work(raw(), [](struct work_struct *item) {
 			static_cast<Owner &>(*reinterpret_cast<work_base *>(item)).on_work();
 		});
+		ktcp_work_set_class(raw(), lock_class<work_base>::key(),
+				    lock_class<work_base>::name());
 	}
 
 	~work_base() = default;
@@ -184,7 +190,8 @@ class delayed_work {
 	/** Each run calls it. */
 	using function = void (*)(Owner &);
 
-	delayed_work(Owner &owner, function run) noexcept : owner_(&owner), run_(run)
+	template <std::convertible_to<function> Run>
+	delayed_work(Owner &owner, Run run) noexcept : owner_(&owner), run_(run)
 	{
 		ktcp_init_delayed_work(raw(), [](struct work_struct *item) {
 			/* struct delayed_work begins with its struct work_struct */
@@ -192,6 +199,8 @@ class delayed_work {
 
 			self.run_(*self.owner_);
 		});
+		ktcp_work_set_class(reinterpret_cast<struct work_struct *>(storage_),
+				    lock_class<Run>::key(), lock_class<Run>::name());
 	}
 
 	delayed_work(const delayed_work &) = delete;

@@ -17,6 +17,7 @@ KTCP_PORT_BEGIN
 struct workqueue_struct;
 struct work_struct;
 struct delayed_work;
+struct lock_class_key;
 
 enum ktcp_wq_flags {
 	KTCP_WQ_UNBOUND = 1, /* workers go where the scheduler likes (WQ_UNBOUND) */
@@ -59,6 +60,14 @@ unsigned int ktcp_nr_cpus(void);
 
 /** ktcp_init_work() - as INIT_WORK(); once, before the first use. Context: any. */
 void ktcp_init_work(struct work_struct *work, void (*function)(struct work_struct *work));
+
+/**
+ * ktcp_work_set_class() - what lockdep takes the item for (its lockdep_map), as ktcp_mutex_set_class(). Those
+ * without a class of their own are all of one: an item that waits for another one looks as if it waits for itself.
+ * @work: of a delayed item, its beginning.
+ * Context: any, before the first use.
+ */
+void ktcp_work_set_class(struct work_struct *work, struct lock_class_key *key, const char *name);
 
 /**
  * ktcp_queue_work() - as queue_work_on(), on this CPU when @cpu is negative or

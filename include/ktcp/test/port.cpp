@@ -424,6 +424,10 @@ void ktcp_init_work(struct work_struct *, void (*)(struct work_struct *))
 {
 }
 
+void ktcp_work_set_class(struct work_struct *, struct lock_class_key *, const char *)
+{
+}
+
 bool ktcp_queue_work(int, struct workqueue_struct *, struct work_struct *)
 {
 	require(false, "a work item was queued, and there is no worker");

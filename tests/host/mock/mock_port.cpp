@@ -501,6 +501,11 @@ void ktcp_init_work(work_struct *work, void (*function)(work_struct *))
 	port().init_work(work, function);
 }
 
+void ktcp_work_set_class(work_struct *work, lock_class_key *key, const char *name)
+{
+	port().work_set_class(work, key, name);
+}
+
 bool ktcp_queue_work(int cpu, workqueue_struct *wq, work_struct *work)
 {
 	return port().queue_work(cpu, wq, work);

@@ -152,6 +152,8 @@ class basic_mock_port {
 	MOCK_METHOD(int, next_online_cpu, (int cpu, bool isolated));
 	MOCK_METHOD(unsigned int, nr_cpus, ());
 	MOCK_METHOD(void, init_work, (work_struct * work, void (*function)(work_struct *)));
+	MOCK_METHOD(void, work_set_class,
+		    (work_struct * work, ::lock_class_key *key, const char *name));
 	MOCK_METHOD(bool, queue_work, (int cpu, workqueue_struct *wq, work_struct *work));
 	MOCK_METHOD(bool, cancel_work_sync, (work_struct * work));
 	MOCK_METHOD(void, init_delayed_work,

@@ -356,6 +356,14 @@ void ktcp_init_work(struct work_struct *work, void (*function)(struct work_struc
 	*work = work_struct{ work_magic, false, 0, 0, k.queues->next_id(), function, nullptr };
 }
 
+void ktcp_work_set_class(struct work_struct *work, struct lock_class_key *, const char *)
+{
+	kernel &k = kernel::now("ktcp_work_set_class"); /* which is no point for others to run */
+
+	if (work->magic != work_magic)
+		k.fail("ktcp_work_set_class: of what is no work item");
+}
+
 bool ktcp_queue_work(int cpu, struct workqueue_struct *wq, struct work_struct *work)
 {
 	kernel &k = kernel::enter_any("ktcp_queue_work");

@@ -2,7 +2,10 @@
 /* ktcp/kernel/workqueue.hpp: queues, and work items that are a member function. */
 #include <ktcp/kernel/workqueue.hpp>
 
+#include <map>
 #include <memory>
+#include <set>
+#include <string>
 #include <type_traits>
 
 #include "support.hpp"
@@ -90,6 +93,35 @@ TEST(workqueue, is_destroyed_once_however_it_moves)
 
 	EXPECT_EQ(last.raw(), raw);
 	EXPECT_EQ(second.raw(), nullptr);
+}
+
+/* To lockdep an item is what it does: one that waits for another does not wait for itself. */
+TEST(workqueue, has_a_class_for_each_kind_of_item)
+{
+	struct other_owner : ktcp::work_base<other_owner> {
+		void on_work()
+		{
+		}
+	};
+	NiceMock<mock::mock_port> port;
+	std::map<work_struct *, ::lock_class_key *> classes;
+	std::set<::lock_class_key *> kinds;
+	std::string names;
+
+	ON_CALL(port, work_set_class(_, _, _))
+		.WillByDefault([&](work_struct *work, ::lock_class_key *key, const char *name) {
+			classes[work] = key;
+			kinds.insert(key);
+			names += name;
+		});
+
+	sampler one, two;
+	other_owner other;
+
+	EXPECT_EQ(classes.size(), 5u);
+	EXPECT_EQ(kinds.size(), 3u) << "work, delayed work, and another owner's";
+	EXPECT_NE(names.find("sampler"), names.npos) << names;
+	EXPECT_NE(names.find("other_owner"), names.npos) << names;
 }
 
 TEST(workqueue, asks_how_many_items_may_block)

@@ -2,6 +2,7 @@
 /* port/work.h over linux/workqueue.h. */
 #include <linux/cpumask.h>
 #include <linux/jiffies.h>
+#include <linux/lockdep.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/isolation.h>
 #include <linux/workqueue.h>
@@ -61,6 +62,13 @@ unsigned int ktcp_nr_cpus(void)
 void ktcp_init_work(struct work_struct *work, void (*function)(struct work_struct *work))
 {
 	INIT_WORK(work, function);
+}
+
+void ktcp_work_set_class(struct work_struct *work, struct lock_class_key *key, const char *name)
+{
+#ifdef CONFIG_LOCKDEP
+	lockdep_init_map(&work->lockdep_map, name, key, 0); /* as INIT_WORK() does */
+#endif
 }
 
 bool ktcp_queue_work(int cpu, struct workqueue_struct *wq, struct work_struct *work)

@@ -331,6 +331,10 @@ void ktcp_init_work(struct work_struct *work, void (*function)(struct work_struc
 	work->function = function;
 }
 
+void ktcp_work_set_class(struct work_struct *, struct lock_class_key *, const char *)
+{
+}
+
 bool ktcp_queue_work(int, struct workqueue_struct *wq, struct work_struct *work)
 {
 	const std::lock_guard hold(sched().lock);
