@@ -42,6 +42,7 @@
 #include <utility>
 
 #include <ktcp/base/result.hpp>
+#include <ktcp/kernel/log.hpp>
 #include <ktcp/port/proc.h>
 
 namespace ktcp
@@ -261,7 +262,15 @@ class proc_file : public ktcp_proc_file {
 	{
 		const result<std::size_t> taken = of(memory).writer.write({ text, size });
 
-		return taken ? static_cast<long>(*taken) : taken.error().code();
+		if (!taken)
+			return taken.error().code();
+		if (*taken > size) {
+			/* A program would go on behind its own text. */
+			KTCP_WARN_ONCE("write() of a file in /proc took %zu of %zu bytes", *taken,
+				       size);
+			return static_cast<long>(size);
+		}
+		return static_cast<long>(*taken);
 	}
 
 	static void close(struct ktcp_proc_file *, void *memory)

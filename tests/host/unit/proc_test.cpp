@@ -158,6 +158,48 @@ TEST_F(proc_test, an_entry_shows_its_owner_and_takes_orders)
 	entry.remove();
 }
 
+/* Takes more than there is. */
+struct glutton {
+	void show(struct seq_file *) const
+	{
+	}
+
+	struct writer {
+		explicit writer(glutton &)
+		{
+		}
+
+		ktcp::result<std::size_t> write(std::string_view text)
+		{
+			return text.size() + 1;
+		}
+	};
+};
+
+TEST_F(proc_test, no_more_is_taken_than_was_written)
+{
+	glutton owner;
+	ktcp::proc_file<glutton> file(owner);
+	void *const one = port.fake.open(file);
+
+	EXPECT_CALL(port, warn(testing::HasSubstr("4 of 3 bytes"))).Times(1);
+	EXPECT_EQ(port.fake.write(file, one, "abc"), 3);
+	EXPECT_EQ(port.fake.write(file, one, "abc"), 3);
+	port.fake.close(file, one);
+}
+
+/* The kernel would say so by a WARN() with a stack. */
+TEST_F(proc_test, a_folder_has_each_name_once)
+{
+	board owner;
+	ktcp::proc_file<board> first(owner), second(owner);
+	ktcp::proc_folder folder;
+
+	ASSERT_TRUE(folder.make("twice"));
+	EXPECT_TRUE(folder.add("one", first));
+	EXPECT_EQ(folder.add("one", second).error(), errc::eexist);
+}
+
 TEST_F(proc_test, a_writer_works_outside_of_a_file_that_is_not_going)
 {
 	porch owner;
