@@ -96,6 +96,12 @@ class event_thread {
 		close(epoll_);
 	}
 
+	/* Has it its descriptors? */
+	bool is_whole() const
+	{
+		return epoll_ >= 0 && poke_ >= 0;
+	}
+
 	/* False: the system has no more threads. */
 	bool begin()
 	{
@@ -666,6 +672,8 @@ void ktcp_sock_unhook(struct socket *sock, struct ktcp_sock_hook *)
 
 int ktcp_sock_hook_listener(struct socket *sock, struct ktcp_sock_hook *by)
 {
+	if (!events().is_whole())
+		return -EMFILE;
 	if (!events().begin())
 		return -EAGAIN;
 	hook(sock, by, EPOLLIN);
