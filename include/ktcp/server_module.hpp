@@ -103,6 +103,10 @@ class server_module {
 			return everywhere_.start();
 		KTCP_TRY(server_.start(options()));
 		announce(server_);
+		if (!ktcp_is_in_init_net())
+			KTCP_LOG_NOTE(
+				"it listens in the first network namespace, and not in the one that loads "
+				"it; netns_all=1 has a server in each");
 		return {};
 	}
 

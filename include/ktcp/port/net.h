@@ -52,6 +52,9 @@ void ktcp_unregister_pernet(struct ktcp_pernet *pernet);
 /** ktcp_is_init_net() - is @net the initial network namespace? NULL is. Context: any. */
 bool ktcp_is_init_net(const struct net *net);
 
+/** ktcp_is_in_init_net() - is the calling task in the initial network namespace? Context: process. */
+bool ktcp_is_in_init_net(void);
+
 /**
  * ktcp_net_number() - the namespace's inode number, by which ls -l /proc/self/ns/net knows it.
  * Context: any.

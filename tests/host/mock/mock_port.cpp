@@ -144,6 +144,7 @@ void basic_mock_port<One>::fall_back_to_fake()
 	ON_CALL(*this, proc_enter).WillByDefault(Return(true));
 	ON_CALL(*this, register_pernet).WillByDefault(Invoke(&fake, &fake_port::register_pernet));
 	ON_CALL(*this, unregister_pernet).WillByDefault(Invoke(&fake, &fake_port::unregister_pernet));
+	ON_CALL(*this, is_in_init_net).WillByDefault(Return(true));
 	ON_CALL(*this, is_init_net).WillByDefault(Invoke(&fake, &fake_port::is_init_net));
 	ON_CALL(*this, net_number).WillByDefault(Invoke(&fake, &fake_port::net_number));
 	ON_CALL(*this, net_ifindex).WillByDefault(Invoke(&fake, &fake_port::net_ifindex));
@@ -820,6 +821,11 @@ void ktcp_unregister_pernet(ktcp_pernet *pernet)
 bool ktcp_is_init_net(const struct net *net)
 {
 	return port().is_init_net(net);
+}
+
+bool ktcp_is_in_init_net()
+{
+	return port().is_in_init_net();
 }
 
 uint32_t ktcp_net_number(const struct net *net)

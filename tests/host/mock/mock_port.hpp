@@ -105,6 +105,7 @@ class basic_mock_port {
 	MOCK_METHOD(int, register_pernet, (ktcp_pernet * pernet));
 	MOCK_METHOD(void, unregister_pernet, (ktcp_pernet * pernet));
 	MOCK_METHOD(bool, is_init_net, (const ::net *net));
+	MOCK_METHOD(bool, is_in_init_net, ());
 	MOCK_METHOD(std::uint32_t, net_number, (const ::net *net));
 	MOCK_METHOD(std::uint32_t, net_ifindex, (::net * net, std::string name));
 

@@ -559,6 +559,11 @@ bool ktcp_is_init_net(const struct net *net)
 	return !net;
 }
 
+bool ktcp_is_in_init_net(void)
+{
+	return true;
+}
+
 uint32_t ktcp_net_ifindex(struct net *, const char *)
 {
 	return 0;

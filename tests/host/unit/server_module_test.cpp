@@ -119,6 +119,20 @@ TEST_F(server_module_test, serves_with_its_defaults_and_says_where)
 	ktcp_module_stop();
 }
 
+/* A user who loads it in another namespace would look for it there. */
+TEST_F(server_module_test, says_where_it_listens_if_that_is_not_where_it_is_loaded)
+{
+	for (const bool first : { true, false }) {
+		EXPECT_CALL(port, is_in_init_net()).WillRepeatedly(Return(first));
+		EXPECT_CALL(port, printk(_, _)).Times(testing::AnyNumber());
+		EXPECT_CALL(port, printk(KTCP_LOG_INFO, HasSubstr("the first network namespace")))
+			.Times(first ? 0 : 1);
+		EXPECT_EQ(ktcp_module_start(), 0);
+		Mock::VerifyAndClearExpectations(&port);
+		ktcp_module_stop();
+	}
+}
+
 TEST_F(server_module_test, takes_every_parameter)
 {
 	char work[] = "work";

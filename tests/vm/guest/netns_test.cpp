@@ -41,6 +41,18 @@ TEST_P(netns, without_it_there_is_one)
 	});
 }
 
+TEST_P(netns, insmod_in_another_is_told_where_it_listens)
+{
+	const std::string where = "it listens in the first network namespace";
+	load_model();
+	EXPECT_EQ(logged(where), std::vector<std::string>());
+	unload();
+	in_new_namespace([this] { load_model(); });
+	EXPECT_EQ(logged(where).size(), 1u);
+	client peer(v4);
+	EXPECT_EQ(echo(peer, "hello"), "");
+}
+
 TEST_P(netns, one_in_each)
 {
 	// There before, and made afterwards.

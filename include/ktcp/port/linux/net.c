@@ -2,7 +2,9 @@
 /* port/net.h over net/core. */
 #include <linux/kmod.h>
 #include <linux/netdevice.h>
+#include <linux/nsproxy.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
@@ -86,6 +88,12 @@ void ktcp_unregister_pernet(struct ktcp_pernet *pernet)
 bool ktcp_is_init_net(const struct net *net)
 {
 	return !net || net_eq(net, &init_net);
+}
+
+bool ktcp_is_in_init_net(void)
+{
+	/* A task that ends has none any more. */
+	return !current->nsproxy || net_eq(current->nsproxy->net_ns, &init_net);
 }
 
 uint32_t ktcp_net_number(const struct net *net)

@@ -40,6 +40,11 @@ bool ktcp_is_init_net(const struct net *)
 	return true;
 }
 
+bool ktcp_is_in_init_net(void)
+{
+	return true;
+}
+
 uint32_t ktcp_net_number(const struct net *)
 {
 	return 0;
