@@ -27,6 +27,7 @@ from harness import (TOP, Problem, Wrong, child, complaints, debian, emulator, g
 from harness import kernel as kernels
 
 HERE = pathlib.Path(__file__).resolve().parent
+CASES = TOP / "tests" / "host" / "http" / "suites"
 OPTIONS = ("kernel", "boot", "filter", "all")
 BUILD = TOP / "build" / "vm"
 
@@ -101,7 +102,9 @@ BOOTS = (
          debug=False, once=True, programs=("curl", "wget"), files=(TOP / "docs" / "http.md",)),
     # khttpd's bring their clients, some of them large; python3-h11 comes with python.
     Boot("http", "*http_*", programs=("curl", "ab", "wrk", "h2load", "slowhttptest", "mke2fs", "dmsetup"),
-         modules=("loop", "dm-mod", "ext4"), python=("h11", "socket"), files=(HERE / "guest" / "h11_client.py",)),
+         modules=("loop", "dm-mod", "ext4"), python=("h11", "socket", "encodings.ascii"),
+         files=(HERE / "guest" / "h11_client.py", HERE / "guest" / "suites_client.py", CASES / "cases.py",
+                *sorted(CASES.glob("*.cases")))),
     # Other software's: BPF programs, which a test loads.
     Boot("foreign", "*sockmap*:*destroyed*", programs=("bpftool",),
          files=(BUILD / "guest" / "sockmap.bpf.o",)),

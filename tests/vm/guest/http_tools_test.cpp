@@ -186,5 +186,17 @@ TEST_P(http_tools, h11_finds_nothing_wrong)
 			    .in(output_of(python + "files")));
 }
 
+TEST_P(http_tools, public_suites)
+{
+	const std::string python = "PYTHONHOME=/usr /sbin/python3 -B -s -E /suites_client.py 8081 ";
+	const std::string passed = "suites: [1-9][0-9]* cases passed, 0 failed\n$";
+
+	load_model();
+	EXPECT_TRUE(expression(passed).in(output_of(python + "pages " + web_root::path)));
+	unload();
+	load_root();
+	EXPECT_TRUE(expression(passed).in(output_of(python + "files " + web_root::path)));
+}
+
 } // namespace
 } // namespace vm
