@@ -5,7 +5,7 @@ Cases of public suites, as facts: bytes that a suite sends, and what it expects 
 A file has the cases of one suite, and a line for each. A line in brackets begins a group. It says who is asked, what
 the cases are about, and where the suite has them:
 
-    [pages: hosts, tests/request.t]
+    [pages: hosts, request.t]
     400 > GET / HTTP/1.1|Host: .h||
     yes keep "abc" > POST /echo HTTP/1.1|Host: h|Content-Length: 3||abc
     yes; 400: folded line > GET / HTTP/1.1|Host: h|A: b| c||
