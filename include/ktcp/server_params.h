@@ -46,7 +46,7 @@ KTCP_PARAM_LIVE_INT(user_timeout_ms, 0, 0, 86400000,
 		    "TCP_USER_TIMEOUT: milliseconds without an acknowledgement, 0: the system's")
 KTCP_PARAM_LIVE_INT(
 	drain_ms, 0, 0, 60000,
-	"milliseconds that unloading lets connections finish by themselves, 0: they are reset at once")
+	"milliseconds that unloading lets connections finish by themselves, 0: it ends them at once")
 KTCP_PARAM_INT(
 	netns_all, 0, 0, 1,
 	"1: a server in every network namespace, which ends with it, and drain_ms is not heeded; 0: only in the first namespace")
