@@ -3,7 +3,7 @@
 #ifndef KHTTPD_PAGES_HPP
 #define KHTTPD_PAGES_HPP
 
-#include <ktcp/http/response.hpp>
+#include <ktcp/http/routes.hpp>
 
 namespace khttpd
 {
@@ -14,63 +14,46 @@ constexpr std::string_view front_page =
 	"<p>Load it with <code>root=/a/folder</code> to serve files, or POST to /echo.\n";
 
 class pages {
+	using route = ktcp::http::route<pages>;
+	using method = ktcp::http::method;
+
     public:
-	static ktcp::task_of<void> serve(ktcp::http::request &request,
-					 ktcp::http::response &response)
+	ktcp::task_of<void> serve(ktcp::http::request &request,
+				  ktcp::http::response &response) const
 	{
-		if (request.path() == "/")
-			return front(request, response);
-		if (request.path() == "*")
-			return other(request, response, "GET, HEAD, POST, OPTIONS");
-		if (request.path() == "/echo" && request.method() != method::post)
-			return other(request, response, "POST, OPTIONS");
-		if (request.path() == "/echo")
-			return echo(request, response);
-		response.refuse(404);
-		return {};
+		static constexpr route table[] = {
+			{ method::get, "/", &pages::front },
+			{ method::post, "/echo", &pages::echo },
+		};
+
+		return ktcp::http::dispatch(table, *this, request, response);
 	}
 
     private:
-	using method = ktcp::http::method;
-
-	static ktcp::task_of<void> front(ktcp::http::request &request,
-					 ktcp::http::response &response)
+	ktcp::task_of<void> front(route::call of) const
 	{
-		if (request.method() != method::get && request.method() != method::head)
-			return other(request, response, "GET, HEAD, OPTIONS");
-		response.status(200).field("Content-Type", "text/html").reply(front_page);
+		of.to.status(200).field("Content-Type", "text/html").reply(front_page);
 		return {};
 	}
 
-	static ktcp::task_of<void> other(ktcp::http::request &request,
-					 ktcp::http::response &response, std::string_view allowed)
+	ktcp::task_of<void> echo(route::call of) const
 	{
-		if (request.method() == method::options)
-			response.status(204).field("Allow", allowed).reply({});
-		else
-			response.refuse(405, "Allow", allowed);
-		return {};
-	}
+		of.to.status(200);
 
-	static ktcp::task_of<void> echo(ktcp::http::request &request,
-					ktcp::http::response &response)
-	{
-		response.status(200);
+		const std::string_view type = of.asked.find("content-type");
 
-		const std::string_view type = request.find("content-type");
-
-		response.field("Content-Type", type.empty() ? "application/octet-stream" : type);
-		if (const auto length = request.body_length())
-			response.length(*length);
+		of.to.field("Content-Type", type.empty() ? "application/octet-stream" : type);
+		if (const auto length = of.asked.body_length())
+			of.to.length(*length);
 		for (;;) {
-			const auto piece = co_await request.read_body();
+			const auto piece = co_await of.asked.read_body();
 
 			if (!piece)
 				co_return piece.error();
 			if (piece->empty())
 				co_return ktcp::result<void>();
 
-			const auto written = co_await response.write(*piece);
+			const auto written = co_await of.to.write(*piece);
 
 			if (!written)
 				co_return written;

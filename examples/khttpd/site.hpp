@@ -37,7 +37,7 @@ class site {
 	ktcp::task_of<void> operator()(ktcp::http::request &request,
 				       ktcp::http::response &response) const
 	{
-		return root_ ? files_.serve(request, response) : pages::serve(request, response);
+		return root_ ? files_.serve(request, response) : pages_.serve(request, response);
 	}
 
 	void done(const ktcp::http::request &request,
@@ -82,6 +82,7 @@ class site {
 	ktcp::http::access_log &log_;
 	ktcp_proc_file &log_file_;
 	ktcp::http::file_service files_;
+	pages pages_;
 };
 
 } // namespace khttpd

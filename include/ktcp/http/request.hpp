@@ -25,8 +25,10 @@
 
 #include <ktcp/http/exchange.hpp>
 #include <ktcp/http/parse/chunked.hpp>
+#include <ktcp/http/parse/path.hpp>
 #include <ktcp/http/request_handler.hpp>
 #include <ktcp/http/stream.hpp>
+#include <ktcp/kernel/buffer.hpp>
 #include <ktcp/task.hpp>
 #include <ktcp/timer.hpp>
 
@@ -42,12 +44,20 @@ class request : private head_parser {
 	using head_parser::method;
 	using head_parser::minor_version;
 	using head_parser::next_field;
-	using head_parser::path;
 	using head_parser::query;
 	using head_parser::target;
 
 	request(const request &) = delete;
 	request &operator=(const request &) = delete;
+
+	/**
+	 * From its first slash to the question mark, not decoded; "*" for `OPTIONS *`. Dot segments are resolved (RFC
+	 * 3986, section 5.2.4), however their dots were written. target() has them still.
+	 */
+	std::string_view path() const noexcept
+	{
+		return resolved_.empty() ? head_parser::path() : resolved_;
+	}
 
 	/** The connection that it came by. */
 	connection &peer() noexcept
@@ -144,6 +154,20 @@ class request : private head_parser {
 					stream_.options().chunk_overhead_bytes);
 	}
 
+	/* Makes path(). Few clients leave dots in it, so it has memory for that only then. Errors: resolve_dots()'s,
+	 * ENOMEM. */
+	result<void> resolve_path() noexcept
+	{
+		const std::string_view path = head_parser::path();
+
+		if (!has_dot_segments(path))
+			return {};
+		memory_ = KTCP_TRY(buffer::kmalloc(path.size(), stream_.peer().frame_flags()));
+		resolved_ = KTCP_TRY(resolve_dots(
+			path, { reinterpret_cast<char *>(memory_.bytes().data()), path.size() }));
+		return {};
+	}
+
 	/* The input's bytes may have moved. The head's texts are where the bytes are now. */
 	outcome parse_input() noexcept
 	{
@@ -200,6 +224,8 @@ class request : private head_parser {
 	http::stream &stream_;
 	exchange &exchange_;
 	received body_; /* what came behind the stream's input */
+	buffer memory_; /* of … */
+	std::string_view resolved_; /* the path, if it had dot segments */
 	std::optional<chunked_decoder> chunks_;
 	unsigned int body_waited_ms_ = 0;
 	std::uint64_t body_bytes_ = 0;

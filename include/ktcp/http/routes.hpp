@@ -70,12 +70,14 @@ class route_values {
 	/**
 	 * Does a path fit a pattern? If so, these are its values. No path fits one with more names.
 	 * A part without braces fits what decodes to it, one with braces anything but nothing.
+	 * @param path  as request::path() has it, without dot segments.
 	 */
 	constexpr bool match(std::string_view pattern, std::string_view path) noexcept
 	{
 		count_ = 0;
 		while (!pattern.empty() && !path.empty()) {
-			const std::string_view wanted = take_part(pattern), part = take_part(path);
+			const std::string_view wanted = detail::take_segment(pattern);
+			const std::string_view part = detail::take_segment(path);
 
 			if (!wanted.starts_with('{')) {
 				if (!detail::decodes_to(part, wanted, false))
@@ -98,7 +100,7 @@ class route_values {
 		if (!text.starts_with('/'))
 			return false;
 		while (!text.empty()) {
-			const std::string_view part = take_part(text);
+			const std::string_view part = detail::take_segment(text);
 			const bool open = part.starts_with('{'), closed = part.ends_with('}');
 
 			if (open != closed || (open && part.size() < 3) ||
@@ -111,17 +113,6 @@ class route_values {
 	}
 
     private:
-	/* From one slash to the next. */
-	static constexpr std::string_view take_part(std::string_view &text) noexcept
-	{
-		text.remove_prefix(1);
-
-		const std::string_view part = slice(text, 0, text.find('/'));
-
-		text.remove_prefix(part.size());
-		return part;
-	}
-
 	std::string_view names_[most], values_[most];
 	std::size_t count_ = 0;
 };

@@ -161,9 +161,15 @@ class service {
 			co_return state.ended(true);
 		}
 		asked.accept_head();
+
+		using answering = decltype(handler_(asked, answer));
+		const auto located = asked.resolve_path();
+
+		if (!located)
+			answer.refuse(located.error() == errc::einval ? 400 : 503);
 		/* One that has replied at once is no coroutine; one that had no memory for its frame
 		 * has not answered, and finish() does. */
-		const auto handled = handler_(asked, answer);
+		const auto handled = located ? handler_(asked, answer) : answering();
 
 		if (!handled.empty()) {
 			/* It may wait for others as long as it likes. Earlier answers do not wait with it. */

@@ -68,7 +68,7 @@ TEST_F(http_files, nothing_outside_of_the_root)
 {
 	for (const char *path :
 	     { "/../outside.txt", "/%2e%2e/outside.txt", "/.%2E/outside.txt", "/..%2foutside.txt",
-	       "/site/../../outside.txt", "/site/%2e%2e/%2e%2e/outside.txt", "/..", "//..", "/./..",
+	       "/site/../../outside.txt", "/site/%2e%2e/%2e%2e/outside.txt", "/..", "/./..",
 	       "/../root/a.txt", "/a.txt%00", "/%00", "/a%2", "/a%", "/%zz", "/%2g", "/a.txt%2f",
 	       "http://h/../outside.txt" })
 		expect({ refusal(get(path), 400) });
@@ -103,6 +103,11 @@ TEST_F(http_files, dot_segments_are_resolved_below_the_root)
 		EXPECT_NE(answer(*service, get(path)).received.find("<title>/</title>"),
 			  std::string::npos)
 			<< path;
+	/* An empty segment is one (RFC 3986, section 5.2.4), though a file's name has none. */
+	for (const char *path : { "//..", "/site//../.." })
+		EXPECT_NE(answer(*service, get(path)).received.find("<title>/</title>"),
+			  std::string::npos)
+			<< path;
 	/* Three dots are a name. */
 	expect({ refusal(get("/.../a.txt"), 404) });
 }
@@ -118,6 +123,9 @@ TEST_F(http_files, an_encoded_slash_may_be_allowed)
 		{ get("/site%2F"), "200 OK", described("text/html; charset=utf-8", 7), "<p>site" },
 		refusal(get("/..%2foutside.txt"), 400),
 		refusal(get("/site%2f..%2f..%2foutside.txt"), 400),
+		/* Dots beside it are no dot segment to others. */
+		refusal(get("/site%2f..%2fa.txt"), 400),
+		refusal(get("/site%2f."), 400),
 	});
 }
 

@@ -316,6 +316,29 @@ TEST(http_routes, by_path_and_method)
 	EXPECT_EQ(head.received, head_of("200 OK") + "Content-Length: 2\r\n\r\n");
 }
 
+/* As files have them: RFC 3986, section 5.2.4. */
+TEST(http_routes, dot_segments_are_resolved)
+{
+	for (const char *path : { "/./items/5", "/items/./5", "/items/x/../5", "/items/%2e/5",
+				  "/x/y/.%2E/%2e./items/5", "http://h/./items/5", "//../items/5" })
+		expect_row(service, text(get(path), "5|"));
+	for (const char *path : { "/.", "/./", "/x/..", "/x/../", "/x/y/../../", "/%2e?q=/../.." })
+		expect_row(service, text(get(path), "root"));
+	for (const char *path : { "/..", "/../items/5", "/items/../../items/5", "/.%2e/" })
+		expect_row(service, refusal(get(path), 400));
+	/* They end as a folder does, and three dots are a name. An encoded slash is part of a value. */
+	expect_rows(service, {
+				     refusal(get("/items/5/."), 404),
+				     refusal(get("/items/5/x/.."), 404),
+				     refusal(get("/items//5"), 404),
+				     text(get("/items/..."), "...|"),
+				     text(get("/items/.%2f.."), "./..|"),
+				     text(get("/items/%252e"), "%2e|"),
+			     });
+	expect_row(service, { request_of("OPTIONS", "/./items/5"), "204 No Content",
+			      "Allow: GET, HEAD, PUT, OPTIONS\r\n", "" });
+}
+
 TEST(http_routes, a_body_that_is_too_long)
 {
 	/* Said beforehand, or found out in its midst. */

@@ -897,8 +897,10 @@ TEST(khttpd_pages, what_they_answer)
 	struct site {
 		handled operator()(request &asked, response &to) const
 		{
-			return khttpd::pages::serve(asked, to);
+			return pages.serve(asked, to);
 		}
+
+		khttpd::pages pages = {};
 	};
 	const ktcp::http::service<site> service{ site() };
 	const std::string html = "Content-Type: text/html\r\n",
@@ -915,6 +917,9 @@ TEST(khttpd_pages, what_they_answer)
 			    { get("/"), "200 OK", html, std::string(khttpd::front_page) },
 			    { get("/?q"), "200 OK", html, std::string(khttpd::front_page) },
 			    { get("http://h"), "200 OK", html, std::string(khttpd::front_page) },
+			    { get("/./"), "200 OK", html, std::string(khttpd::front_page) },
+			    { get("/x/%2E./"), "200 OK", html, std::string(khttpd::front_page) },
+			    words(get("/../"), 400, text),
 			    { request_of("OPTIONS", "/"), "204 No Content",
 			      "Allow: GET, HEAD, OPTIONS\r\n", "" },
 			    { request_of("OPTIONS", "/echo"), "204 No Content",
@@ -923,8 +928,12 @@ TEST(khttpd_pages, what_they_answer)
 			      "Allow: GET, HEAD, POST, OPTIONS\r\n", "" },
 			    words(post("/", "x"), 405, "Allow: GET, HEAD, OPTIONS\r\n" + text),
 			    words(get("/echo"), 405, "Allow: POST, OPTIONS\r\n" + text),
+			    words(get("/./echo"), 405, "Allow: POST, OPTIONS\r\n" + text),
+			    words(get("/%65cho"), 405, "Allow: POST, OPTIONS\r\n" + text),
 			    words(get("/x"), 404, text),
 			    words(get("/echo/"), 404, text),
+			    { post("/x/../echo", "ab"), "200 OK",
+			      "Content-Type: application/octet-stream\r\n", "ab" },
 			    { post("/echo", "a\0b"s), "200 OK",
 			      "Content-Type: application/octet-stream\r\n", "a\0b"s },
 			    { request_of("POST", "/echo",

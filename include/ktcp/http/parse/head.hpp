@@ -97,7 +97,7 @@ class head_parser {
 		return at(target_);
 	}
 
-	/** From its first slash to the question mark, not decoded; "*" for `OPTIONS *`. */
+	/** From its first slash to the question mark, as it was sent; "*" for `OPTIONS *`. */
 	constexpr std::string_view path() const noexcept
 	{
 		return path_.size ? at(path_) : std::string_view("/");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /**
  * @file
- * The path of a request as the name of a file, and names of files as parts of a page.
+ * The path of a request: its segments, and the name of a file that it is; and names of files as parts of a page.
  */
 #ifndef KTCP_HTTP_PARSE_PATH_HPP
 #define KTCP_HTTP_PARSE_PATH_HPP
@@ -15,9 +15,70 @@
 #include <ktcp/base/result.hpp>
 #include <ktcp/base/text.hpp>
 #include <ktcp/http/parse/characters.hpp>
+#include <ktcp/http/parse/query.hpp>
 
 namespace ktcp::http
 {
+
+namespace detail
+{
+
+/* The next segment, taken off a path that begins with a slash, without that. */
+constexpr std::string_view take_segment(std::string_view &path) noexcept
+{
+	path.remove_prefix(1);
+
+	const std::string_view segment = slice(path, 0, path.find('/'));
+
+	path.remove_prefix(segment.size());
+	return segment;
+}
+
+/* 1 or 2 of a dot segment, however its dots are written; 0 of any other. */
+constexpr unsigned int dots_in(std::string_view segment) noexcept
+{
+	return decodes_to(segment, ".", false) ? 1 : decodes_to(segment, "..", false) ? 2 : 0;
+}
+
+} // namespace detail
+
+/** Has a path dot segments, however their dots are written? Any context. */
+constexpr bool has_dot_segments(std::string_view path) noexcept
+{
+	while (!path.empty())
+		if (detail::dots_in(detail::take_segment(path)))
+			return true;
+	return false;
+}
+
+/**
+ * A path without its dot segments, by RFC 3986, section 5.2.4, in memory of the caller's. All else stays as it is,
+ * encoded and empty segments too. Any context.
+ * @param path  begins with a slash.
+ * @param out  as large as the path is.
+ * Errors: EINVAL (it leads above the root).
+ */
+constexpr result<std::string_view> resolve_dots(std::string_view path, std::span<char> out) noexcept
+{
+	std::size_t size = 0;
+
+	while (!path.empty()) {
+		const std::string_view segment = detail::take_segment(path);
+		const unsigned int dots = detail::dots_in(segment);
+
+		if (dots == 2 && !size)
+			return errc::einval;
+		if (dots == 2)
+			size = std::string_view(out.data(), size).rfind('/');
+		if (!dots || path.empty())
+			out[size++] = '/';
+		if (!dots) {
+			std::copy_n(segment.data(), segment.size(), out.data() + size);
+			size += segment.size();
+		}
+	}
+	return std::string_view(out.data(), size);
+}
 
 /** The result of decode_path(). */
 struct decoded_path {
@@ -27,11 +88,11 @@ struct decoded_path {
 
 /**
  * Decode a path into the name of a file below a root: relative, NUL-terminated, without slashes
- * at either end. Dot segments are resolved (RFC 3986, section 5.2.4), however their dots are
- * written. Any context.
+ * at either end. Any context.
  *
- * It refuses a path that leads above the root, and one that could mean more than one file. That is a
- * path with broken percent-encoding, an encoded NUL, or an encoded slash (but for @p slashes).
+ * It refuses a path that could mean more than one file. That is a path with broken percent-encoding, an encoded NUL,
+ * or an encoded slash (but for @p slashes). Dot segments are resolved by then: those that are left stand beside an
+ * encoded slash, and are refused, too.
  * @param path  begins with a slash, as request::path() does.
  * @param slashes  an encoded slash is as good as another (`/@scope%2fname`).
  * @return EINVAL: refused (400). EMSGSIZE: longer than @p out (404).
@@ -40,7 +101,6 @@ constexpr result<decoded_path> decode_path(std::string_view path, std::span<char
 					   bool slashes = false) noexcept
 {
 	std::size_t size = 0, segment = 0;
-	bool folder = true;
 
 	if (out.empty())
 		return errc::emsgsize;
@@ -64,18 +124,10 @@ constexpr result<decoded_path> decode_path(std::string_view path, std::span<char
 		if (slash) {
 			const std::string_view name(out.data() + segment, size - segment);
 
-			folder = name.empty() || name == "." || name == "..";
-			if (name == "..") {
-				if (!segment)
-					return errc::einval;
-				/* Back behind the slash before the one before. */
-				for (segment--; segment && out[segment - 1] != '/';)
-					segment--;
-			}
-			if (folder) {
-				size = segment;
+			if (name == "." || name == "..")
+				return errc::einval;
+			if (name.empty())
 				continue;
-			}
 		}
 		if (i == path.size()) /* the slash behind its end is ours */
 			break;
@@ -85,7 +137,10 @@ constexpr result<decoded_path> decode_path(std::string_view path, std::span<char
 		if (slash)
 			segment = size;
 	}
-	if (size && out[size - 1] == '/')
+
+	const bool folder = size == segment;
+
+	if (size && folder)
 		size--;
 	out[size] = '\0';
 	return decoded_path{ size, folder };

@@ -28,6 +28,40 @@ void require(bool holds)
 		std::abort();
 }
 
+/* RFC 3986, section 5.2.4, segment by segment. */
+void check_dots(const std::string &path)
+{
+	std::vector<std::string> kept;
+	std::vector<char> out(path.size());
+	const auto resolved = ktcp::http::resolve_dots(path, out);
+	std::string expected;
+	bool above = false, folder = false;
+
+	for (std::size_t from = 1; from <= path.size() && !above;) {
+		const std::size_t end = std::min(path.find('/', from), path.size());
+		const std::string segment = path.substr(from, end - from);
+		std::string plain = segment;
+
+		for (const char *const dot : { "%2e", "%2E" })
+			for (std::size_t at; (at = plain.find(dot)) != plain.npos;)
+				plain.replace(at, 3, ".");
+		folder = plain == "." || plain == "..";
+		above = plain == ".." && kept.empty();
+		if (plain == ".." && !above)
+			kept.pop_back();
+		else if (!folder)
+			kept.push_back(segment);
+		from = end + 1;
+	}
+	for (const std::string &each : kept)
+		expected += "/" + each;
+	if (folder)
+		expected += "/";
+	require(above ? resolved.error() == ktcp::errc::einval : *resolved == expected);
+	require(above || !ktcp::http::has_dot_segments(*resolved));
+	require(ktcp::http::has_dot_segments(path) == (above || *resolved != path));
+}
+
 void check_path(std::string_view text, std::size_t room, bool slashes)
 {
 	std::vector<char> out(room);
@@ -253,6 +287,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
 	const ktcp::http::validators known = { "\"a\"", 784111777, 1'700'000'000 };
 	const ktcp::http::conditions given(head{ text }, known);
 
+	check_dots("/" + std::string(text));
 	check_path(text, 1 + data[0], data[0] & 1);
 	check_range(text, data[0] % 16);
 	check_range(given.range(), UINT64_MAX - data[0]);

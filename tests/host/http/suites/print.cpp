@@ -22,10 +22,11 @@ namespace
 struct site {
 	ktcp::task_of<void> operator()(ktcp::http::request &asked, ktcp::http::response &to) const
 	{
-		return files ? files->serve(asked, to) : khttpd::pages::serve(asked, to);
+		return files ? files->serve(asked, to) : pages.serve(asked, to);
 	}
 
 	const ktcp::http::file_service *files;
+	khttpd::pages pages = {};
 };
 
 using service = ktcp::http::service<site>;
