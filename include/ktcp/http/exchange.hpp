@@ -25,7 +25,7 @@ enum class fate : std::uint8_t {
 
 /** The facts of one exchange. Any context. */
 struct exchange {
-	/** A head may have so many bytes, and as many more as the request's head had. */
+	/** A head may have so many bytes, and as many more as the request's head had, in one buffer. */
 	static constexpr std::size_t head_most = 4096;
 
 	/** @name The request */

@@ -110,7 +110,7 @@ class response {
 	 * Add a field to the head; without a status it is a 200. A value that cannot be sent as it
 	 * is (with a line end in it) makes a 500 of the whole response. So does a name that is the
 	 * server's own. As literals they do not compile. A head of more than 4096 bytes beyond the
-	 * length of the request's head makes a 500, too.
+	 * length of the request's head makes a 500, too, and one of more than a buffer.
 	 */
 	response &field(field_name name, field_value value) noexcept;
 

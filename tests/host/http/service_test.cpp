@@ -156,6 +156,27 @@ TEST_F(http_service, gives_a_head_the_same_room_after_any_request)
 	}
 }
 
+/* The same, where the request's head is almost as long as a buffer is. */
+TEST_F(http_service, has_room_in_a_buffer_for_a_head)
+{
+	constexpr std::size_t buffer = 16'384;
+
+	how.head = { .line_bytes = buffer };
+	open();
+
+	const std::string z = "Z: " + std::string(1250, 'z') + "\r\n";
+	const auto head = [&](const std::string &y) {
+		return head_of("200 OK") + "Y: " + y + "\r\n" + z + z + z +
+		       "Content-Length: 2\r\n\r\n";
+	};
+	const std::string fits(buffer - head("").size(), 'y');
+
+	ASSERT_GT(fits.size() + ktcp::http::exchange::head_most, buffer)
+		<< "the buffer is the limit";
+	expect_text(get("/large-head?" + fits) + get("/"), head(fits) + "no" + ok("hello"));
+	expect({ refused(get("/large-head?" + fits + "y"), 500) });
+}
+
 TEST_F(http_service, has_fields_of_ones_own_on_good_responses)
 {
 	const ktcp::http::own_fields own(" Cache-Control:no-cache |X-A:  b c;d, \"e\"|E:");
