@@ -34,6 +34,7 @@ struct exchange {
 	bool expects_continue = false; /**< the client waits to be told to send its body */
 	bool body_begun = false; /**< some of the body has been read, or was asked for */
 	bool body_over = true; /**< none of the body is left to be read */
+	bool body_chunked = false; /**< nobody knows how long it is before it is over */
 	std::uint16_t refused = 0; /**< the status that says why it cannot be served; 0: it can */
 	std::uint64_t body_left = 0; /**< of a body whose length is known */
 	/** @} */
@@ -59,8 +60,9 @@ struct exchange {
 
 	/**
 	 * The response's head is made now: does the connection end with it? A body that the handler
-	 * has not begun to read is read over if it is little; one that the handler has begun, always.
-	 * Else the connection ends, and where the client waits to be told.
+	 * has begun to read is read over, and one that is sure to be little.
+	 * Else the connection ends, and where the client waits to be told. This head has to say so (RFC 9112, section
+	 * 9.6). How much has come of a chunked body depends on how its bytes were cut.
 	 * @param delimited  the response's end shows without the connection's.
 	 * @param little  bytes of a body that are read over.
 	 */
@@ -68,7 +70,7 @@ struct exchange {
 	{
 		begun = true;
 		close = close || !delimited || !keep_alive || refused || waits() ||
-			(!body_over && !body_begun && body_left > little);
+			(!body_over && !body_begun && (body_chunked || body_left > little));
 		return close;
 	}
 

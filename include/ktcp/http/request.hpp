@@ -149,7 +149,8 @@ class request : private head_parser {
 				      (head_parser::body() == framing::length &&
 				       content_length() == 0);
 		exchange_.body_left = content_length();
-		if (head_parser::body() == framing::chunked)
+		exchange_.body_chunked = head_parser::body() == framing::chunked;
+		if (exchange_.body_chunked)
 			chunks_.emplace(stream_.options().head.body_bytes,
 					stream_.options().chunk_overhead_bytes);
 	}

@@ -203,8 +203,7 @@ class service {
 		if (!finished)
 			co_return bytes.is_cut() ? fate::over : fate::close;
 		if (!state.close && asked.has_body())
-			static_cast<void>(co_await pass_over_body(
-				asked, state.body_begun ? UINT64_MAX : options_.unread_bytes));
+			static_cast<void>(co_await pass_over_body(asked));
 		if (bytes.is_cut())
 			co_return fate::over;
 		asked.leave_rest();
@@ -244,22 +243,13 @@ class service {
 		}
 	}
 
-	/* The next request begins behind it. False: that is too far away, or it is malformed. A
-	 * handler may leave some of a body that it began, and how much depends on how the bytes
-	 * were cut. So only the limits of every body apply to that. */
-	task_of<void> pass_over_body(request &asked, std::uint64_t most) const
+	/* The next request begins behind it. An error: it is malformed, or too long. A handler may leave
+	 * some of a body that it began, and how much depends on how the bytes were cut. So only the
+	 * limits of every body apply to that; one that was not begun is little (exchange::begin()). */
+	static task_of<void> pass_over_body(request &asked)
 	{
-		std::uint64_t passed = 0;
-
-		while (asked.has_body()) {
-			const auto piece = co_await asked.read_body();
-
-			if (!piece)
-				co_return piece.error();
-			passed += piece->size();
-			if (passed > most)
-				co_return errc::emsgsize;
-		}
+		while (asked.has_body())
+			KTCP_CO_CHECK(co_await asked.read_body());
 		co_return result<void>();
 	}
 

@@ -30,7 +30,7 @@ struct options {
 	head_limits head = {}; /**< a server's buffers are as large as head.head_bytes */
 	std::uint32_t chunk_overhead_bytes = 16384; /**< extensions and trailers of a body; 431 */
 	std::uint32_t unread_bytes =
-		16384; /**< of a body that nobody read: more ends the connection */
+		16384; /**< of a body that nobody read: more ends the connection, and a chunked one */
 	setting<unsigned int> head_ms = 10000; /**< for a whole head; then 408 */
 	setting<unsigned int> body_ms =
 		20000; /**< for a body, and a second more per min_rate bytes; 408 */

@@ -33,16 +33,30 @@ TEST_F(http_service, reads_bodies)
 TEST_F(http_service, passes_over_a_body_that_the_handler_did_not_read)
 {
 	expect_text(post("/", "ignored") + get("/"), ok("hello") + ok("hello"));
-	expect_text(post_chunks("/", "3\r\nabc\r\n0\r\n\r\n") + get("/"),
-		    ok("hello") + ok("hello"));
+	expect_text(post("/", std::string(16'384, 'x')) + get("/"), ok("hello") + ok("hello"));
 	/* Up to a length; then it is heard out, since a reset would overtake the answer. */
-	expect({ last(post("/", big), "hello") });
+	expect({ last(post("/", std::string(16'385, 'x')), "hello"),
+		 last(post("/", big), "hello") });
 
 	client one(*service);
 
 	one.send(post("/", big));
 	EXPECT_TRUE(one.was_shut());
 	EXPECT_FALSE(one.was_reset());
+}
+
+/* The head leaves before such a body has an end, and the cuts do not decide about it. */
+TEST_F(http_service, tells_that_it_closes_before_chunks_that_the_handler_did_not_read)
+{
+	const std::string large = "7530\r\n" + std::string(30'000, 'x') + "\r\n0\r\n\r\n";
+
+	for (const std::string &chunks : { "0\r\n\r\n"s, "3\r\nabc\r\n0\r\n\r\n"s, large }) {
+		expect({ last(post_chunks("/", chunks), "hello"),
+			 last(post_chunks("/reply", chunks), "at once") });
+		expect_text(post_chunks("/reply", chunks) + get("/"), text_of(last("", "at once")));
+	}
+	/* One that it has begun is read over, however long it is. */
+	expect_text(post_chunks("/reply-late", large) + get("/"), ok(big) + ok("hello"));
 }
 
 /*
