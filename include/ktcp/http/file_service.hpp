@@ -224,6 +224,7 @@ inline task_of<void> file_service::find(request &asked, response &to, keeping ke
 
 	/* No file has so long a path. */
 	result<file> found = errc::enametoolong;
+	unsigned int unread = 0; /* the status of a folder that cannot be read */
 
 	if (decoded)
 		found = root_->open_below(path.data());
@@ -246,19 +247,23 @@ inline task_of<void> file_service::find(request &asked, response &to, keeping ke
 		/* Any other error is that of an index.html that is there. */
 		if (!index && index.error() == errc::enoent) {
 			path[length] = '\0';
-			if (how_.listing)
-				co_return co_await detail::send_listing(asked, to, *root_,
-									std::move(*found), path,
-									rest, how_.listings);
-			static_cast<void>(refuse(to, 403));
-			co_return result<void>();
+			if (!how_.listing) {
+				static_cast<void>(refuse(to, 403));
+				co_return result<void>();
+			}
+			KTCP_CO_TRY(unread, co_await detail::send_listing(asked, to, *root_,
+									  std::move(*found), path,
+									  rest, how_.listings));
+			if (!unread)
+				co_return result<void>();
 		}
 		found = std::move(index);
 	} else if (found && decoded->folder) {
 		found = errc::einval; /* no directory */
 	}
 
-	unsigned int status = !found		    ? detail::status_for_open(found.error()) :
+	unsigned int status = unread		    ? unread :
+			      !found		    ? detail::status_for_open(found.error()) :
 			      found->is_directory() ? 404 :
 						      200;
 

@@ -136,12 +136,13 @@ inline task_of<void> read_together(request &asked, response &to, const file_root
 }
 
 /*
+ * 0: it was answered. Else the directory cannot be read, and the caller, which may sleep, answers with this status.
  * @path: the directory's, below the root, with a NUL and room for a name. @memory: for the text.
  * @listings: or nullptr.
  */
-inline task_of<void> send_listing(request &asked, response &to, const file_root &root,
-				  file directory, std::span<char> path, std::span<char> memory,
-				  shared_listings *listings)
+inline task_of<unsigned int> send_listing(request &asked, response &to, const file_root &root,
+					  file directory, std::span<char> path,
+					  std::span<char> memory, shared_listings *listings)
 {
 	/* It has neither tag nor date: only conditions with a star can be met or not. */
 	const validators none = { {}, {}, ktcp_real_seconds() };
@@ -149,10 +150,10 @@ inline task_of<void> send_listing(request &asked, response &to, const file_root 
 	switch (conditions(asked, none).outcome()) {
 	case condition::failed:
 		to.refuse(412);
-		co_return result<void>();
+		co_return 0u;
 	case condition::not_modified:
 		to.status(304).field("Vary", "Accept");
-		co_return result<void>();
+		co_return 0u;
 	case condition::proceed:
 		break;
 	}
@@ -161,8 +162,10 @@ inline task_of<void> send_listing(request &asked, response &to, const file_root 
 			  weight_of_type(asked, "text/html"));
 
 	to.status(200).field("Content-Type", page.type()).field("Vary", "Accept");
-	if (asked.method() == method::head)
-		co_return co_await to.write(std::string_view());
+	if (asked.method() == method::head) {
+		KTCP_CO_CHECK(co_await to.write(std::string_view()));
+		co_return 0u;
+	}
 
 	being_read what;
 	/* Before it joins others: they would wait for a client that has none. */
@@ -181,9 +184,11 @@ inline task_of<void> send_listing(request &asked, response &to, const file_root 
 		/* It is the connection that ended. */
 		if (!there && there.error() != errc::etimedout)
 			co_return there.error();
-		/* The time for a part is over: later it may be otherwise. */
-		to.refuse(there ? status_for_open(first.error()) : 503);
-		co_return result<void>();
+		if (!there) /* the time for a part is over: later it may be otherwise */
+			co_return 503u;
+		/* For what the caller answers with. It may be another client's reading that failed. */
+		KTCP_CO_CHECK(co_await asked.peer().may_sleep());
+		co_return status_for_open(first.error());
 	}
 
 	listing &entries = what.entries();
@@ -197,8 +202,7 @@ inline task_of<void> send_listing(request &asked, response &to, const file_root 
 		for (std::uint32_t i = 0; i < entries.size(); i++) {
 			/* The longest row has every byte of two names escaped. */
 			if (memory.size() - text.text().size() < 4096) {
-				if (const auto sent = co_await to.write(text.text()); !sent)
-					co_return sent;
+				KTCP_CO_CHECK(co_await to.write(text.text()));
 				text.cut(0);
 			}
 			if (entries.at(i).kind != KTCP_FILE_OTHER)
@@ -206,15 +210,15 @@ inline task_of<void> send_listing(request &asked, response &to, const file_root 
 		}
 		if (!entries.more())
 			break;
-		if (const auto ready = co_await asked.peer().may_sleep(); !ready)
-			co_return ready;
+		KTCP_CO_CHECK(co_await asked.peer().may_sleep());
 		if (const auto next = read_next(asked, to, root, path, what); !next) {
 			to.abandon(status_for_read(next.error()));
-			co_return next;
+			co_return next.error();
 		}
 	}
 	page.foot(text);
-	co_return co_await to.write(text.text());
+	KTCP_CO_CHECK(co_await to.write(text.text()));
+	co_return 0u;
 }
 
 } // namespace ktcp::http::detail

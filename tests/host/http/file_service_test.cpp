@@ -226,6 +226,28 @@ TEST_F(http_files, a_folder_that_cannot_be_read)
 	}
 }
 
+/* Between the look at it and its reading. Each 404 is answered alike. */
+TEST_F(http_files, a_folder_that_has_just_been_removed)
+{
+	ktcp::http::shared_listings listings({});
+	const std::string html = "text/html; charset=utf-8", page = "<p>a page, at length";
+
+	file_faults.list = -ENOENT;
+	expect({ refusal(get("/deep/"), 404) });
+	for (const bool shared : { true, false }) {
+		how.listings = shared ? &listings : nullptr;
+		how.error_page = "page.html";
+		how.fallback = "";
+		open();
+		expect({ { get("/deep/"), "404 Not Found", "Content-Type: " + html + "\r\n",
+			   page } });
+		how.fallback = "page.html";
+		open();
+		expect({ { get("/deep/"), "200 OK", described(html, page.size(), "", true),
+			   page } });
+	}
+}
+
 TEST_F(http_files, a_type_of_ones_own_where_the_name_says_nothing)
 {
 	how.default_type = "text/plain";

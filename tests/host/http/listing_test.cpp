@@ -215,6 +215,7 @@ TEST_F(http_files, a_shared_reading_that_fails)
 {
 	ktcp::http::shared_listings listings({});
 
+	how.error_page = "page.html";
 	share(listings, { "a" });
 
 	client first(*service), second(*service), third(*service);
@@ -231,14 +232,20 @@ TEST_F(http_files, a_shared_reading_that_fails)
 	EXPECT_TRUE(second.received().starts_with("HTTP/1.1 500 "));
 	EXPECT_TRUE(third.received().starts_with("HTTP/1.1 500 "));
 
-	/* A removed folder is not there. */
+	/* A removed folder is not there, as it is for others: with the page for that. */
 	while_read(first, get("/list/"), [&] {
-		second.received().clear();
-		second.send(get("/list/"));
+		for (client *const each : { &second, &third }) {
+			each->received().clear();
+			each->send(get("/list/"));
+		}
 		fs::remove_all(folder / "list");
 	});
 	second.go_on();
-	EXPECT_TRUE(second.received().starts_with("HTTP/1.1 404 "));
+	third.go_on();
+	for (client *const each : { &second, &third }) {
+		EXPECT_TRUE(each->received().starts_with("HTTP/1.1 404 "));
+		EXPECT_TRUE(each->received().ends_with("<p>a page, at length"));
+	}
 }
 
 /* A client is shown all names, or told that this cannot be done just now. */
