@@ -42,7 +42,8 @@ class khttpd_module {
 		if (!opened) {
 			KTCP_LOG_ERR(
 				"root=%s: cannot be opened (error %d); it must be a folder that "
-				"exists, and uid and gid numbers of this system",
+				"exists, and uid and gid numbers of this system. Run as a program, only root "
+				"may choose other users than itself",
 				ktcp::params::root().data(), opened.error().code());
 			return opened.error();
 		}

@@ -9,7 +9,10 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <thread>
 
+#include <linux/capability.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "served_files.hpp"
@@ -356,6 +359,11 @@ TEST_F(http_files, are_read_as_the_user_that_was_chosen)
 	EXPECT_TRUE(answer(*service, get("/secret.txt")).received.ends_with("secret"));
 	read_as(1, 1);
 	expect({ refusal(get("/secret.txt"), 403) });
+	read_as(0, 0);
+	expect({ refusal(get("/secret.txt"),
+			 403) }); /* the number has its files, and no capability */
+	ASSERT_EQ(chown((folder / "secret.txt").c_str(), 0, 2000), 0);
+	EXPECT_TRUE(answer(*service, get("/secret.txt")).received.ends_with("secret"));
 	EXPECT_EQ(access((folder / "secret.txt").c_str(), R_OK), 0) << "it is root again";
 	service.reset();
 
@@ -370,6 +378,17 @@ TEST_F(http_files, are_read_as_the_user_that_was_chosen)
 	EXPECT_EQ(opened(1, getegid()).error(), ktcp::errc::eperm);
 	EXPECT_EQ(opened(1000, 7).error(), ktcp::errc::eperm);
 	ASSERT_EQ(seteuid(0), 0);
+
+	/* Root without the capabilities of setfsuid() and setfsgid() has no such privilege. They are a thread's. */
+	std::thread([&] {
+		const __user_cap_header_struct version = { _LINUX_CAPABILITY_VERSION_3, 0 };
+		const __user_cap_data_struct none[2] = {};
+
+		ASSERT_EQ(syscall(SYS_capset, &version, none), 0);
+		EXPECT_EQ(opened(1, 0).error(), ktcp::errc::eperm);
+		EXPECT_EQ(opened(0, 1).error(), ktcp::errc::eperm);
+		EXPECT_TRUE(opened(0, 0));
+	}).join();
 }
 
 TEST_F(http_files, folders_have_a_slash)

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/openat2.h>
 #include <memory>
 #include <mutex>
@@ -59,15 +60,6 @@ struct ktcp_file_root {
 	{
 	}
 
-	/* Another user was chosen, whose rights only root can take. Nobody's are what is asked for if nothing is. */
-	bool lacks_rights() const
-	{
-		constexpr uint32_t nobody = 65534;
-
-		return !as_others &&
-		       ((uid != nobody && uid != geteuid()) || (gid != nobody && gid != getegid()));
-	}
-
 	/* The folder that has the name; for a second after it was looked up. */
 	std::shared_ptr<const ktcp_posix_folder> get()
 	{
@@ -90,19 +82,29 @@ struct ktcp_file_root {
 	uint64_t since_ms = 0;
 };
 
-/* This thread's rights at files are another user's for as long as this lives. */
+/* This thread's rights at files are another user's for as long as this lives, and no capability adds to them. */
 class ktcp_posix_rights {
     public:
 	explicit ktcp_posix_rights(const ktcp_file_root *root) : changed_(root->as_others)
 	{
-		if (!changed_)
-			return;
-		/* Groups are each thread's own; none of them is the other user's. */
-		static thread_local const long dropped = syscall(SYS_setgroups, 0, nullptr);
+		if (changed_) {
+			/* Groups are each thread's own; none of them is the other user's. */
+			static thread_local const long dropped = syscall(SYS_setgroups, 0, nullptr);
 
-		static_cast<void>(dropped);
-		gid_ = setfsgid(root->gid);
-		uid_ = setfsuid(root->uid);
+			static_cast<void>(dropped);
+			gid_ = setfsgid(root->gid);
+			uid_ = setfsuid(root->uid);
+		}
+		/* setfsuid() leaves root its own, and an ordinary user those that the program was given. */
+		syscall(SYS_capget, &version, own_);
+		if (own_[0].effective || own_[1].effective) {
+			const __user_cap_data_struct none[2] = {
+				{ 0, own_[0].permitted, own_[0].inheritable },
+				{ 0, own_[1].permitted, own_[1].inheritable },
+			};
+
+			syscall(SYS_capset, &version, none);
+		}
 	}
 
 	ktcp_posix_rights(const ktcp_posix_rights &) = delete;
@@ -111,6 +113,8 @@ class ktcp_posix_rights {
 	{
 		const int why = errno;
 
+		if (own_[0].effective || own_[1].effective)
+			syscall(SYS_capset, &version, own_);
 		if (changed_) {
 			setfsuid(uid_);
 			setfsgid(gid_);
@@ -119,10 +123,29 @@ class ktcp_posix_rights {
 	}
 
     private:
+	static constexpr __user_cap_header_struct version = { _LINUX_CAPABILITY_VERSION_3, 0 };
+
 	bool changed_;
 	uid_t uid_ = 0;
 	gid_t gid_ = 0;
+	__user_cap_data_struct own_[2] = {};
 };
+
+/* Another user was chosen, whose rights only root can take. Nobody's are what is asked for if nothing is. */
+static bool ktcp_posix_lacks_rights(const ktcp_file_root *root)
+{
+	constexpr uint32_t nobody = 65534, none = UINT32_MAX;
+
+	if (!root->as_others)
+		return (root->uid != nobody && root->uid != geteuid()) ||
+		       (root->gid != nobody && root->gid != getegid());
+
+	const ktcp_posix_rights rights(root);
+
+	/* They do not fail, but say what it was; nothing has the number of none. */
+	return static_cast<uint32_t>(setfsuid(none)) != root->uid ||
+	       static_cast<uint32_t>(setfsgid(none)) != root->gid;
+}
 
 int ktcp_file_root_open(const char *path, uint32_t uid, uint32_t gid, bool symlinks,
 			struct ktcp_file_root **out)
@@ -130,7 +153,7 @@ int ktcp_file_root_open(const char *path, uint32_t uid, uint32_t gid, bool symli
 	try {
 		auto made = std::make_unique<ktcp_file_root>(path, uid, gid, symlinks);
 
-		if (made->lacks_rights())
+		if (ktcp_posix_lacks_rights(made.get()))
 			return -EPERM;
 		if (const int error = made->get()->error)
 			return error;
