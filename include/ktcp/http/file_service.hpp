@@ -137,7 +137,7 @@ class file_service {
 	static task_of<void> send_held(response &to, answer_cache::held from);
 	result<file> open_page(std::string_view name, std::span<char> path) const noexcept;
 	task_of<void> send_page(request &asked, response &to, unsigned int status, const file &from,
-				std::string_view type) const;
+				std::string_view name) const;
 
 	const file_root *root_;
 	options how_;
@@ -276,8 +276,7 @@ inline task_of<void> file_service::find(request &asked, response &to, keeping ke
 	if (status == 404) {
 		found = open_page(how_.error_page, path);
 		if (found)
-			co_return co_await send_page(asked, to, status, *found,
-						     media_type_of(path.data(), how_.default_type));
+			co_return co_await send_page(asked, to, status, *found, path.data());
 	}
 	if (status != 200) {
 		static_cast<void>(refuse(to, status));
@@ -312,9 +311,12 @@ inline result<file> file_service::open_page(std::string_view name,
 
 /* Sends all of a file with any status: neither conditions nor ranges are for errors. */
 inline task_of<void> file_service::send_page(request &asked, response &to, unsigned int status,
-					     const file &from, std::string_view type) const
+					     const file &from, std::string_view name) const
 {
-	to.status(status).field("Content-Type", type).length(from.status().size);
+	to.status(status).field("Content-Type", media_type_of(name, how_.default_type));
+	if (is_stored_as_gzip(name))
+		to.field("Content-Encoding", "gzip");
+	to.length(from.status().size);
 	if (asked.method() == method::head)
 		co_return result<void>();
 	co_return co_await detail::send_file(asked, to, from, { 0, from.status().size });
@@ -336,6 +338,8 @@ inline file_service::chosen file_service::choose(request &asked, file opened,
 		return chosen{ std::move(one), what };
 	};
 
+	if (is_stored_as_gzip(name))
+		return shown(opened, false, true);
 	if (!how_.precompressed || opened.status().size <= gzip_bytes)
 		return shown(opened, false, false);
 

@@ -355,3 +355,34 @@ TEST_F(http_files, a_compressed_neighbour)
 		       "GMT\r\nAccept-Ranges: bytes\r\nContent-Length: 20\r\n\r\n"
 		       "<p>a page, at length"));
 }
+
+/* A viewer must not show it otherwise, so it is for all clients, and no form has another one beside it. */
+TEST_F(http_files, one_that_is_stored_as_gzip)
+{
+	const std::string svg = "image/svg+xml", coding = "Content-Encoding: gzip\r\n";
+	const std::string fields = described(svg, 21, "-gz") + coding;
+
+	write("a.svgz", "the image, compressed");
+	fs::create_hard_link(folder / "a.svgz", folder / "b.SVGZ");
+	write("a.svgz.gz", "twice");
+	for (const bool precompressed : { true, false }) {
+		how.precompressed = precompressed;
+		open();
+		for (const char *accept : { "", "Accept-Encoding: gzip\r\n" })
+			for (const char *name : { "/a.svgz", "/b.SVGZ" })
+				expect({ { get(name, accept), "200 OK", fields,
+					   "the image, compressed" } });
+	}
+	expect({
+		{ get("/a.svgz", "Range: bytes=4-8\r\n"), "206 Partial Content",
+		  fields + "Content-Range: bytes 4-8/21\r\n", "image" },
+		{ get("/a.svgz", "Range: bytes=0-0,4-8\r\n"), "200 OK", fields,
+		  "the image, compressed" },
+		{ get("/a.svgz", "If-None-Match: \"15-6553f100-0-gz\"\r\n"), "304 Not Modified",
+		  described("", 21, "-gz"), "" },
+	});
+	how.error_page = "a.svgz";
+	open();
+	expect({ { get("/none"), "404 Not Found", "Content-Type: " + svg + "\r\n" + coding,
+		   "the image, compressed" } });
+}

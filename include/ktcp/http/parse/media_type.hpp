@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /**
  * @file
- * The media type of a file, by the end of its name.
+ * The media type of a file, and the coding that it is stored in, by the end of its name.
  */
 #ifndef KTCP_HTTP_PARSE_MEDIA_TYPE_HPP
 #define KTCP_HTTP_PARSE_MEDIA_TYPE_HPP
@@ -236,6 +236,23 @@ static_assert(
 
 } // namespace detail
 
+/** The part of a name behind its last dot; empty: it has none. Any context. */
+constexpr std::string_view extension_of(std::string_view name) noexcept
+{
+	const std::size_t dot = name.rfind('.');
+
+	return dot == name.npos ? std::string_view() : slice(name, dot + 1);
+}
+
+/**
+ * Is such a file the gzip form of what its media type says? Then its Content-Encoding is gzip: a viewer of SVG must not
+ * show it without (SVG 2, "Conforming SVG Viewers"). Others that are compressed have types of their own. Any context.
+ */
+constexpr bool is_stored_as_gzip(std::string_view name) noexcept
+{
+	return detail::same_text(extension_of(name), "svgz");
+}
+
 /**
  * For the field Content-Type. Any context.
  * @param otherwise  where nothing is known of the name's end.
@@ -244,12 +261,7 @@ constexpr std::string_view
 media_type_of(std::string_view name,
 	      std::string_view otherwise = "application/octet-stream") noexcept
 {
-	const std::size_t dot = name.rfind('.');
-
-	if (dot == name.npos)
-		return otherwise;
-
-	const std::string_view extension = slice(name, dot + 1);
+	const std::string_view extension = extension_of(name);
 	std::size_t from = 0, to = std::size(detail::known_types);
 
 	while (from < to) {
