@@ -147,7 +147,7 @@ class answer_cache {
 		const auto open = shelf_of(hash).lock();
 		entry *const one = look(*open, path, gzip, hash);
 
-		if (!one || ktcp_now_ms() - one->since_ms >= how_.valid_ms)
+		if (!one || ktcp_boottime_ms() - one->since_ms >= how_.valid_ms)
 			return {};
 		/* Relaxed: under the shelf's lock the shelf's own reference is there. */
 		one->users.fetch_add(1, memory_order_relaxed);
@@ -156,7 +156,8 @@ class answer_cache {
 
 	/**
 	 * Keep an answer, if there is memory. The oldest give way.
-	 * @param since_ms  when the name was looked up.
+	 * @param since_ms  when the name was looked up, by ktcp_boottime_ms(): the file may have changed on its server
+	 *                  while this machine slept.
 	 * Process context, may sleep.
 	 */
 	void keep(std::string_view path, bool gzip, const representation &what,

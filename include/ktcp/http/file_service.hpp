@@ -153,7 +153,7 @@ inline task_of<void> file_service::serve(request &asked, response &to) const
 	if (how_.recent && how_.recent->on()) {
 		if (auto again = answer_again(asked, to, kept.gzip))
 			return std::move(*again);
-		kept.since_ms = ktcp_now_ms();
+		kept.since_ms = ktcp_boottime_ms();
 	}
 
 	task_of<void> found = find(asked, to, kept);

@@ -95,7 +95,7 @@ class shared_listings {
 		list_node node;
 		listeners waiting; /* to be told of its next state */
 		std::string_view path;
-		std::uint64_t since_ms = 0;
+		std::uint64_t since_ms = 0; /* by ktcp_boottime_ms(), as an answer_cache has it */
 		unsigned int users = 1; /* tickets; and the list of the kept ones, where it is */
 		enum state state = state::open;
 		error_code why = errc::eio;
@@ -120,7 +120,7 @@ class shared_listings {
 
 	bool is_valid(const reading &one) const noexcept
 	{
-		return ktcp_now_ms() - one.since_ms < how_.valid_ms;
+		return ktcp_boottime_ms() - one.since_ms < how_.valid_ms;
 	}
 
 	/* One that may be joined. */
@@ -281,7 +281,7 @@ class shared_listings::ticket {
 			const auto open = of_->table_.lock();
 
 			change(*one_, state::begun, told);
-			one_->since_ms = ktcp_now_ms();
+			one_->since_ms = ktcp_boottime_ms();
 		}
 		of_->tell(told);
 	}

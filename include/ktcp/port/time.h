@@ -18,8 +18,9 @@ struct ktcp_exact_timer;
 uint64_t ktcp_now_ms(void);
 
 /**
- * ktcp_boottime_ms() - the same with the time in which the machine was suspended (CLOCK_BOOTTIME), and exact. For
- * what a peer on another machine counts by its own clock. Never 0.
+ * ktcp_boottime_ms() - the same with the time in which the machine was suspended (ktime_get_coarse_boottime()). For
+ * what goes on elsewhere meanwhile: a peer on another machine counts by its own clock, and files on a server change.
+ * Never 0.
  * Context: any.
  */
 uint64_t ktcp_boottime_ms(void);

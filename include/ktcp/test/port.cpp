@@ -395,7 +395,7 @@ uint64_t ktcp_now_ms(void)
 
 uint64_t ktcp_boottime_ms(void)
 {
-	return ktcp::test::machine.now_ms;
+	return ktcp::test::machine.now_ms + ktcp::test::machine.suspended_ms;
 }
 
 uint64_t ktcp_real_seconds(void)

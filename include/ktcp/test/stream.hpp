@@ -64,6 +64,7 @@ namespace ktcp::test
 /** The machine but for its sockets; a test may change it. */
 struct machine {
 	std::uint64_t now_ms = 1000; /**< what the clock says */
+	std::uint64_t suspended_ms = 0; /**< and so long the machine slept beside that */
 	std::uint64_t real_seconds = 1'704'067'200; /**< Mon, 01 Jan 2024 00:00:00 GMT */
 	std::size_t buffers = 0; /**< that connections have borrowed */
 	std::size_t allocations = 0; /**< so far, of any kind */

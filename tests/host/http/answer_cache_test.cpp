@@ -41,6 +41,9 @@ TEST_F(http_cache, lasts_as_long_as_it_is_told)
 	EXPECT_EQ(body("/a.txt"), hello);
 	machine.now_ms += 1;
 	EXPECT_EQ(body("/a.txt"), "changed");
+	write("a.txt", hello);
+	machine.suspended_ms += 1000;
+	EXPECT_EQ(body("/a.txt"), hello) << "time goes on while the machine sleeps";
 
 	/* So is what becomes of it otherwise. */
 	for (const auto &change : std::initializer_list<std::function<void()>>{

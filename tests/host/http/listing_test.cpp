@@ -319,14 +319,17 @@ TEST_F(http_files, a_listing_is_kept_for_a_while)
 	EXPECT_EQ(file_faults.listed, 1u);
 	machine.now_ms++;
 	expect_listed("/list/", "b", 2);
+	write("list/c", "");
+	machine.suspended_ms += 1000; /* in which others work on */
+	expect_listed("/list/", "c", 3);
 
 	/* The oldest give way to others. */
 	for (unsigned int i = 0; i < ktcp::http::shared_listings::most_kept; i++) {
 		write("other" + std::to_string(i) + "/x", "");
-		expect_listed("/other" + std::to_string(i) + "/", "x", 3 + i);
+		expect_listed("/other" + std::to_string(i) + "/", "x", 4 + i);
 	}
-	expect_listed("/other0/", "x", 2 + ktcp::http::shared_listings::most_kept);
-	expect_listed("/list/", "b", 3 + ktcp::http::shared_listings::most_kept);
+	expect_listed("/other0/", "x", 3 + ktcp::http::shared_listings::most_kept);
+	expect_listed("/list/", "b", 4 + ktcp::http::shared_listings::most_kept);
 
 	/* A failure is not kept. */
 	write("new/x", "");

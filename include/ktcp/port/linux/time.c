@@ -17,7 +17,7 @@ uint64_t ktcp_now_ms(void)
 
 uint64_t ktcp_boottime_ms(void)
 {
-	return div_u64(ktime_get_boottime_ns(), NSEC_PER_MSEC) + 1;
+	return div_u64(ktime_get_coarse_boottime_ns(), NSEC_PER_MSEC) + 1;
 }
 
 uint64_t ktcp_real_seconds(void)
