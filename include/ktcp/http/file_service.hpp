@@ -73,14 +73,14 @@ class file_service {
 	task_of<void> serve(request &asked, response &to) const;
 
     private:
-	/* Of a path, with what may be added to it. */
-	static constexpr std::size_t path_bytes = 4096;
 	static constexpr std::string_view index_name = "index.html";
 	static constexpr std::string_view gzip_end = ".gz";
 	/* The bytes of gzip itself around its data (RFC 1952, section 2.3): nothing so short has a
 	 * shorter form. */
 	static constexpr std::uint64_t gzip_bytes = 18;
-	static constexpr std::size_t added_bytes = 256 + 1;
+	/* The longest path of a file, and what may be added to it: a slash and a name. */
+	static constexpr std::size_t longest_path = 3838;
+	static constexpr std::size_t path_bytes = longest_path + 1 + listing::most_name + 1;
 	/*
 	 * A file of up to so many bytes is read into memory and leaves with its head, not as pages.
 	 */
@@ -212,7 +212,7 @@ inline task_of<void> file_service::find(request &asked, response &to, keeping ke
 				  whole.subspan(path_bytes + representation::most) };
 	const auto path = parts.path;
 	const auto rest = parts.rest;
-	const auto decoded = decode_path(asked.path(), path.first(path_bytes - added_bytes),
+	const auto decoded = decode_path(asked.path(), path.first(longest_path + 1),
 					 how_.encoded_slash);
 
 	if (!decoded && decoded.error() == errc::einval) {
@@ -294,7 +294,7 @@ inline task_of<void> file_service::find(request &asked, response &to, keeping ke
 inline result<file> file_service::open_page(std::string_view name,
 					    std::span<char> path) const noexcept
 {
-	text_builder made(path.first(path.size() - added_bytes));
+	text_builder made(path.first(longest_path + 1));
 
 	while (name.starts_with('/'))
 		name.remove_prefix(1);

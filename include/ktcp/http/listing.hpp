@@ -35,6 +35,11 @@ class listing {
 	static constexpr std::size_t names_per_check = 64;
 	/** Entries are sorted if all of them take no more than so many times the memory there is. */
 	static constexpr std::size_t most_parts = 16;
+	/**
+	 * Longer names are left out. VFAT, exFAT and NTFS have 255 units of UTF-16, which are 765 bytes of UTF-8. FUSE
+	 * has 1,024 bytes (FUSE_NAME_MAX), or more in a new kernel.
+	 */
+	static constexpr std::size_t most_name = 1024;
 	/** So many have the larger memory at once. */
 	static constexpr unsigned int most_large = 4;
 
@@ -42,8 +47,8 @@ class listing {
 	struct entry {
 		std::uint64_t size; /**< bytes of the file */
 		std::int64_t mtime; /**< seconds since 1970 */
+		std::uint16_t length; /**< of the name */
 		std::uint8_t kind; /**< enum ktcp_file_kind */
-		std::uint8_t length; /**< of the name */
 		bool folder; /**< as it is sorted */
 		char name[]; /**< without a NUL */
 	};
@@ -60,8 +65,8 @@ class listing {
 	/**
 	 * Read the entries that follow those of the last call, as many as there is room for. Names
 	 * that begin with a dot are left out. Process context, may sleep.
-	 * @param path  of the directory below the root, in memory with room for a name of 255
-	 *              more; changed, and given back as it was.
+	 * @param path  of the directory below the root, in memory with room for a slash and a
+	 *              name more; changed, and given back as it was.
 	 * @param check  `result<void> check()`, called once for each names_per_check names; an error
 	 *               ends it.
 	 * Errors: check()'s, ENOTDIR, EIO, ENOMEM …
@@ -145,7 +150,6 @@ class listing {
 	 * one that is kept. */
 	static constexpr std::size_t memory_size = 65536;
 	static constexpr std::size_t large_size = std::size_t{ 1 } << 20;
-	static constexpr std::size_t most_name = 255;
 	static constexpr std::size_t most_entry = (sizeof(entry) + most_name + 7) &
 						  ~std::size_t{ 7 };
 	static constexpr std::size_t reserved = 2 * most_entry;
@@ -346,7 +350,7 @@ class listing {
 	{
 		entry &made = *new (memory_.bytes().data() + used_) entry{};
 
-		made.length = static_cast<std::uint8_t>(one.name.size());
+		made.length = static_cast<std::uint16_t>(one.name.size());
 		made.folder = one.folder;
 		std::copy_n(one.name.data(), one.name.size(), made.name);
 		count_++;

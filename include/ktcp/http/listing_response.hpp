@@ -6,6 +6,7 @@
 #ifndef KTCP_HTTP_LISTING_RESPONSE_HPP
 #define KTCP_HTTP_LISTING_RESPONSE_HPP
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -200,8 +201,11 @@ inline task_of<unsigned int> send_listing(request &asked, response &to, const fi
 		if (!entries.more())
 			what.directory.reset();
 		for (std::uint32_t i = 0; i < entries.size(); i++) {
-			/* The longest row has every byte of two names escaped. */
-			if (memory.size() - text.text().size() < 4096) {
+			/* It has every byte of two names escaped, in three characters and in six. */
+			const std::size_t longest_row = 9 * std::size_t{ entries.at(i).length } +
+							256;
+
+			if (memory.size() - text.text().size() < longest_row) {
 				KTCP_CO_CHECK(co_await to.write(text.text()));
 				text.cut(0);
 			}

@@ -32,6 +32,11 @@ int __wrap_ktcp_file_stat(struct ktcp_file_root *root, const char *path,
 {
 	if (file_faults.stat && std::string_view(path).ends_with(file_faults.of))
 		return file_faults.stat;
+	if (!file_faults.beside.empty() && std::string_view(path).ends_with(file_faults.beside)) {
+		*status = {};
+		status->kind = KTCP_FILE_REGULAR;
+		return 0;
+	}
 	return __real_ktcp_file_stat(root, path, status);
 }
 
@@ -40,7 +45,11 @@ int __wrap_ktcp_file_list(struct file *directory, bool first,
 			  void *context)
 {
 	file_faults.listed += first;
-	return file_faults.list ? file_faults.list :
-				  __real_ktcp_file_list(directory, first, each, context);
+	if (file_faults.list)
+		return file_faults.list;
+	if (first && !file_faults.beside.empty() &&
+	    !each(context, file_faults.beside.data(), file_faults.beside.size(), false))
+		return 0;
+	return __real_ktcp_file_list(directory, first, each, context);
 }
 }

@@ -14,6 +14,7 @@ struct file_faults {
 	std::string of = "";
 	int stat = 0; /**< the same */
 	int list = 0;
+	std::string beside = ""; /**< a name that each folder has, too: of an empty file */
 	unsigned int listed = 0; /**< times that a folder was read from its beginning */
 };
 

@@ -720,6 +720,43 @@ TEST_F(http_files, a_listing_of_a_long_path)
 	EXPECT_TRUE(body.ends_with("</table>\n</html>\n"));
 }
 
+/* Those of VFAT may have 765 bytes, and FUSE has longer ones. Each byte may take six of a page's, and three more. */
+TEST_F(http_files, a_listing_has_names_of_more_than_255_bytes)
+{
+	const auto repeated = [](std::string_view text, std::size_t times) {
+		std::string made;
+
+		while (times--)
+			made += text;
+		return made;
+	};
+
+	for (const char *each : { "a", "b" })
+		write("list/" + std::string(each), "");
+	for (const std::size_t size : { 255, 256, 765, 1024 }) {
+		file_faults.beside = std::string(size, '"');
+
+		const std::string page = body_of(answer_once("/list/"));
+		const std::string json = body_of(
+			send_in_pieces(*service, { get("/list/", "Accept: application/json\r\n") },
+				       1000)
+				.received);
+
+		EXPECT_NE(page.find("<a href=\"" + repeated("%22", size) + "\">" +
+				    repeated("&quot;", size) + "</a>"),
+			  page.npos)
+			<< size;
+		EXPECT_NE(json.find("{\"name\":\"" + repeated("\\\"", size) + "\",\"href\":\"" +
+				    repeated("%22", size) + "\""),
+			  json.npos)
+			<< size;
+		for (const char *each : { ">a<", ">b<" })
+			EXPECT_NE(page.find(each), page.npos) << size;
+	}
+	file_faults.beside += '"';
+	EXPECT_EQ(answer_once("/list/").find("&quot;"), std::string::npos);
+}
+
 TEST_F(http_files, a_listing_may_be_switched_off)
 {
 	how.listing = false;
