@@ -205,8 +205,9 @@ void check_host(std::string_view text)
 		good = good && (encoded || plain.find(rest[0]) != plain.npos);
 		rest.remove_prefix(encoded ? 3 : 1);
 	}
-	good = good && (rest.empty() ||
-			(rest[0] == ':' && rest.find_first_not_of("0123456789", 1) == rest.npos));
+	/* A port needs a host (RFC 9110, section 4.2.1). */
+	good = good && (rest.empty() || (rest.size() < text.size() && rest[0] == ':' &&
+					 rest.find_first_not_of("0123456789", 1) == rest.npos));
 	require(ktcp::http::detail::is_authority(text) == good);
 }
 
