@@ -77,6 +77,12 @@ function begins_lambda(text) {
 	return text !~ /(^|[^A-Za-z0-9_])operator[^A-Za-z0-9_]/ && text ~ /\][ \t]*(\([^;{}]*)?$/
 }
 
+# Or is it the braces of a value, within the statement?
+function begins_value(text) {
+	return !begins_lambda(text) && (parentheses > 0 ||
+		(text ~ /(^|[^A-Za-z0-9_])co_(await|return)[^A-Za-z0-9_]/ && text ~ /[A-Za-z0-9_>=][ \t]*$/))
+}
+
 # Or to a function?
 function begins_function(text) {
 	return !inside && bare(text) ~ /\)[ \t]*(const|noexcept|override|final|[ \t])*(->.*)?$/
@@ -98,7 +104,7 @@ function look(text, line,    after, behind) {
 	if (text ~ /\?.*[^A-Za-z0-9_]co_await[^A-Za-z0-9_].*:/ || text ~ /\?.*:[ \t]*co_await[^A-Za-z0-9_]/)
 		say(FILENAME, line, "co_await in an arm of ?: is compiled wrongly by g++ 12; use if and else")
 	after = substr(text, index(text, "co_await"))
-	if (after ~ /[(,=&|?:][ \t]*\[[ \t]*[&=A-Za-z_][^]]*\][ \t]*(\(|$|mutable|noexcept|->)/)
+	if (after ~ /[({,=&|?:][ \t]*\[[ \t]*[&=A-Za-z_][^]]*\][ \t]*([({]|$|mutable|noexcept|->)/)
 		say(FILENAME, line, "a lambda with captures inside co_await is destroyed twice by g++ 12; " \
 		    "give it a name before")
 }
@@ -106,6 +112,8 @@ function look(text, line,    after, behind) {
 FNR == 1 {
 	statement = raw = ""
 	parentheses = comment = depth = inside = 0
+	split("", is_value)
+	split("", rest_of)
 }
 
 {
@@ -151,10 +159,22 @@ FNR == 1 {
 			continue
 		}
 		parentheses += (c == "(") - (c == ")")
-		if (c == "{" || c == "}" || (c == ";" && parentheses <= 0)) {
-			look(statement, begun)
+		if (c == "{" && begins_value(statement)) {
+			is_value[++depth] = 1
+			parentheses++
+		} else if (c == "}" && is_value[depth]) {
+			delete is_value[depth--]
+			parentheses--
+		} else if (c == "{" || c == "}" || (c == ";" && parentheses <= 0)) {
+			# A lambda among arguments: the statement goes on behind it, and is looked at as a whole.
+			goes_on = c == "{" && parentheses > 0
+			if (!goes_on)
+				look(statement, begun)
 			if (c == "{") {
 				function_of[++depth] = inside
+				rest_of[depth] = goes_on ? statement : ""
+				open_of[depth] = parentheses
+				line_of[depth] = begun
 				if (begins_lambda(statement)) {
 					declared[inside] = 1
 					declared[inside = ++functions] = 1
@@ -169,6 +189,12 @@ FNR == 1 {
 			}
 			statement = ""
 			parentheses = 0
+			if (c == "}" && rest_of[depth + 1] != "") {
+				statement = rest_of[depth + 1] "{}"
+				parentheses = open_of[depth + 1]
+				begun = line_of[depth + 1]
+				rest_of[depth + 1] = ""
+			}
 			continue
 		}
 		if (statement == "" && c ~ /[ \t]/)
