@@ -37,6 +37,8 @@ namespace detail
 template <class T>
 class channel_state : public signal {
     public:
+	static constexpr const char *kind = "channel";
+
 	channel_state(strand &to, sources &of) noexcept : signal(to, of)
 	{
 	}
@@ -119,6 +121,9 @@ class channel {
 	class receive_operation;
 	class sender;
 
+	/** None: receive() fails, and its senders are nobody's. So is one that was moved from. */
+	channel() noexcept = default;
+
 	/** The most values that one can hold. */
 	static constexpr unsigned int most = 65536;
 
@@ -165,17 +170,20 @@ class channel {
 	/**
 	 * `co_await inbox.receive()`: a result<T>, the first that was sent.
 	 * Errors: EBUSY (another coroutine receives), EPIPE (its owner destroyed it meanwhile),
-	 * ECONNRESET, ESHUTDOWN, ETIMEDOUT, ENOMEM.
+	 * ECONNRESET, ESHUTDOWN, ETIMEDOUT, ENOMEM, EBADF and a warning (there is none).
 	 */
 	[[nodiscard]] receive_operation receive() noexcept
 	{
-		return { *peer_, *state_ };
+		return { peer_, state_ };
 	}
 
-	/** A sender, for other code. */
+	/** A sender, for other code; nobody's and a warning where there is no channel. */
 	sender get_sender() const noexcept
 	{
-		return sender(*state_);
+		if (state_)
+			return sender(*state_);
+		static_cast<void>(detail::no_signal<state>());
+		return {};
 	}
 
     private:
@@ -183,8 +191,8 @@ class channel {
 	{
 	}
 
-	connection *peer_;
-	state *state_;
+	connection *peer_ = nullptr;
+	state *state_ = nullptr;
 };
 
 /** The right to send to a channel. It may outlive the channel, the connection and the server. */
@@ -224,7 +232,7 @@ class [[gnu::warn_unused]] channel<T>::receive_operation
 	{
 		if (!this->goes_on())
 			return error_code::from(this->status);
-		return this->state_.take();
+		return this->state_->take();
 	}
 };
 

@@ -51,6 +51,7 @@
 #include <ktcp/connection.hpp>
 #include <ktcp/engine/outgoing_stream.hpp>
 #include <ktcp/engine/wait.hpp>
+#include <ktcp/kernel/log.hpp>
 #include <ktcp/net/connect_error.hpp>
 
 namespace ktcp
@@ -59,17 +60,21 @@ namespace ktcp
 /** The result of a connect(): a stream, or why there is none. Its owner: moved, not copied. */
 class [[nodiscard]] outgoing {
     public:
-	/** None. */
-	outgoing() noexcept = default;
+	/** None yet. @param peer  the connection whose coroutine is to use it. */
+	explicit outgoing(connection &peer) noexcept : peer_(&peer)
+	{
+	}
 
 	outgoing(outgoing &&other) noexcept
-		: stream_(std::exchange(other.stream_, nullptr)), status_(other.status_)
+		: peer_(other.peer_), stream_(std::exchange(other.stream_, nullptr)),
+		  status_(other.status_)
 	{
 	}
 
 	/** Swaps the two. */
 	outgoing &operator=(outgoing &&other) noexcept
 	{
+		std::swap(peer_, other.peer_);
 		std::swap(stream_, other.stream_);
 		std::swap(status_, other.status_);
 		return *this;
@@ -91,16 +96,19 @@ class [[nodiscard]] outgoing {
 		return stream_;
 	}
 
-	/** The stream; valid for as long as this lives. */
+	/**
+	 * The stream; valid for as long as this lives. Where there is none, that is a bug of the handler's, which
+	 * ends its connection, with a warning. Each of its awaits fails with EBADF then, this one first.
+	 */
 	stream &operator*() const noexcept
 	{
-		return *stream_;
+		return stream_ ? *stream_ : instead();
 	}
 
-	/** It, to be used. */
+	/** It, to be used; the same where there is none. */
 	stream *operator->() const noexcept
 	{
-		return stream_;
+		return &**this;
 	}
 
 	/**
@@ -140,13 +148,22 @@ class [[nodiscard]] outgoing {
     private:
 	friend class detail::connect_operation;
 
-	outgoing(detail::outgoing_stream *made, int status) noexcept
-		: stream_(made), status_(status)
+	outgoing(connection &peer, detail::outgoing_stream *made, int status) noexcept
+		: peer_(&peer), stream_(made), status_(status)
 	{
 		if (made)
 			made->hold();
 	}
 
+	/* A stream of which each operation fails: the peer's, for it is told of the end. No byte reaches the peer. */
+	[[gnu::noinline]] stream &instead() const noexcept
+	{
+		KTCP_WARN_ONCE("there is no outgoing connection: ask first, and see error()");
+		detail::wait::end(*peer_, errc::ebadf);
+		return *peer_;
+	}
+
+	connection *peer_;
 	detail::outgoing_stream *stream_ = nullptr;
 	int status_ = error_code(errc::enotconn).code();
 };
@@ -168,12 +185,12 @@ class [[gnu::warn_unused]] connect_operation : public wait {
 		if (is_gone())
 			return false;
 
-		outgoing_room *const room = by_.outgoing();
+		outgoing_room *const room = by_->outgoing();
 
 		if (!room)
 			status = error_code(errc::eopnotsupp).code();
 		else
-			made_ = outgoing_stream::make(by_, by_.buffers(), *room, to_, how_, status);
+			made_ = outgoing_stream::make(*by_, by_->buffers(), *room, to_, how_, status);
 		return !made_;
 	}
 
@@ -181,8 +198,8 @@ class [[gnu::warn_unused]] connect_operation : public wait {
 	{
 		if (!made_)
 			return;
-		made_->next_one = by_.more_->seconds;
-		by_.more_->seconds = made_;
+		made_->next_one = by_->more_->seconds;
+		by_->more_->seconds = made_;
 		made_->set_waiting(*this);
 		if (how_.timeout_ms) {
 			fire = [](timer &due) {
@@ -194,14 +211,14 @@ class [[gnu::warn_unused]] connect_operation : public wait {
 			park(how_.timeout_ms, self);
 		} else {
 			who = self;
-			by_.more_->waiting.push_back(*this);
+			by_->more_->waiting.push_back(*this);
 		}
 		made_->connect_on();
 	}
 
 	outgoing await_resume() noexcept
 	{
-		return outgoing(status ? nullptr : made_, status);
+		return outgoing(*by_, status ? nullptr : made_, status);
 	}
 
     private:

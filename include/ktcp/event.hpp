@@ -33,6 +33,8 @@ namespace detail
 
 class event_state : public signal {
     public:
+	static constexpr const char *kind = "event";
+
 	event_state(strand &to, sources &of) noexcept : signal(to, of)
 	{
 	}
@@ -67,6 +69,9 @@ class event {
 	class wait_operation;
 	class setter;
 
+	/** None: wait() fails, and its setters are nobody's. So is one that was moved from. */
+	event() noexcept = default;
+
 	/** @param peer  its coroutine waits. Errors: ENOMEM. Context: a handler's. */
 	static result<event> create(connection &peer) noexcept;
 
@@ -88,11 +93,11 @@ class event {
 	/**
 	 * `co_await done.wait()`: a result<void>, once it is set. Waiting resets it.
 	 * Errors: EBUSY (another coroutine waits for it), EPIPE (its owner destroyed it meanwhile),
-	 * ECONNRESET, ESHUTDOWN, ETIMEDOUT, ENOMEM.
+	 * ECONNRESET, ESHUTDOWN, ETIMEDOUT, ENOMEM, EBADF and a warning (there is none).
 	 */
 	[[nodiscard]] wait_operation wait() noexcept;
 
-	/** A setter, for other code. */
+	/** A setter, for other code; nobody's and a warning where there is no event. */
 	setter get_setter() const noexcept;
 
     private:
@@ -100,8 +105,8 @@ class event {
 	{
 	}
 
-	connection *peer_;
-	detail::event_state *state_;
+	connection *peer_ = nullptr;
+	detail::event_state *state_ = nullptr;
 };
 
 /** The right to set an event. It may outlive the event, the connection and the server. */
@@ -136,7 +141,7 @@ class [[gnu::warn_unused]] event::wait_operation : public detail::signal_wait<de
 	result<void> await_resume() noexcept
 	{
 		if (goes_on())
-			state_.reset();
+			state_->reset();
 		return result<void>::from(status);
 	}
 };
@@ -161,12 +166,15 @@ inline result<event> event::create(connection &peer) noexcept
 
 inline event::wait_operation event::wait() noexcept
 {
-	return { *peer_, *state_ };
+	return { peer_, state_ };
 }
 
 inline event::setter event::get_setter() const noexcept
 {
-	return setter(*state_);
+	if (state_)
+		return setter(*state_);
+	static_cast<void>(detail::no_signal<detail::event_state>());
+	return {};
 }
 
 } // namespace ktcp

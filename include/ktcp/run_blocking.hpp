@@ -66,6 +66,8 @@ result<blocking_value<Function>> outcome_of_calling(Function &function) noexcept
 template <class Function>
 class blocking_call : public signal, public work_base<blocking_call<Function>> {
     public:
+	static constexpr const char *kind = "call";
+
 	using outcome = result<blocking_value<Function>>;
 
 	blocking_call(strand &to, sources &of) noexcept : signal(to, of)
@@ -173,7 +175,7 @@ class blocking_wait {
 
 	operation done() noexcept
 	{
-		return { by_, *call_ };
+		return { &by_, call_ };
 	}
 
     private:

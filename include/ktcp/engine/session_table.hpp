@@ -530,7 +530,8 @@ class session_table {
 
 	static std::uint64_t statistics::*closed_by(const result<void> &why) noexcept
 	{
-		if (why || why.error() == errc::econnreset)
+		/* EBADF: its handler used what is not there. */
+		if (why || why.error() == errc::econnreset || why.error() == errc::ebadf)
 			return &statistics::closed;
 		if (why.error() == errc::etimedout)
 			return &statistics::timed_out;

@@ -20,8 +20,10 @@
 #include <utility>
 
 #include <ktcp/base/atomic.hpp>
+#include <ktcp/base/error.hpp>
 #include <ktcp/base/llist.hpp>
 #include <ktcp/engine/strand.hpp>
+#include <ktcp/kernel/log.hpp>
 #include <ktcp/kernel/sync.hpp>
 #include <ktcp/port/memory.h>
 #include <ktcp/task.hpp>
@@ -158,6 +160,14 @@ inline void signal::detach(sources &of) noexcept
 		waiting->status = error_code(errc::epipe).code();
 		was->make_ready(*waiting);
 	}
+}
+
+/* The outcome where there is none: its handle was moved from, or never made. A bug of the handler's. */
+template <class State>
+error_code no_signal() noexcept
+{
+	KTCP_WARN_ONCE("there is no %s: it was moved from, or not created", State::kind);
+	return errc::ebadf;
 }
 
 /* One that knows a signal, or none: copied and moved, and counted. */

@@ -78,6 +78,13 @@ class wait : public timer {
 		by.begin_beside(task, whom, start);
 	}
 
+	/* The connection is over for this reason, and all of its coroutines are told. In its turn. */
+	static void end(connection &by, errc why) noexcept
+	{
+		if (by.end(why) && has_server(by))
+			by.post(strand::event_over);
+	}
+
 	/* The coroutine waits no more, and goes on. */
 	static void go_on(connection &by, waiter &one) noexcept
 	{
@@ -85,17 +92,22 @@ class wait : public timer {
 	}
 
     protected:
-	explicit wait(connection &by) noexcept : by_(by)
+	explicit wait(connection &by) noexcept : wait(&by)
+	{
+	}
+
+	/* nullptr: an await on what no connection has, which fails before it begins. */
+	explicit wait(connection *by) noexcept : by_(by)
 	{
 	}
 
 	/* Is it over before it begins? The end is told, or there is no memory. */
 	bool is_over() noexcept
 	{
-		if ((status = by_.to_tell())) {
-			if (by_.tell())
+		if ((status = by_->to_tell())) {
+			if (by_->tell())
 				return true;
-			by_.note(outcome::over);
+			by_->note(outcome::over);
 			gone_ = true;
 		} else if (!has_room()) {
 			status = error_code(errc::enomem).code();
@@ -107,7 +119,7 @@ class wait : public timer {
 	/* Is there memory to wait? */
 	bool has_room() noexcept
 	{
-		return by_.sources();
+		return by_->sources();
 	}
 
 	/*
@@ -118,12 +130,12 @@ class wait : public timer {
 	bool tries_again(unsigned int ms) noexcept
 	{
 		const auto elsewhere = [this] {
-			return by_.came_to(outcome::process) || by_.came_to(outcome::sleep);
+			return by_->came_to(outcome::process) || by_->came_to(outcome::sleep);
 		};
 
-		if (ms || !(elsewhere() || by_.came_to(outcome::yield)))
+		if (ms || !(elsewhere() || by_->came_to(outcome::yield)))
 			return false;
-		if (tries_ && by_.try_without_share(who)) {
+		if (tries_ && by_->try_without_share(who)) {
 			go_on();
 			return true;
 		}
@@ -138,7 +150,7 @@ class wait : public timer {
 	/* It is there. If the turn's share is used up, who waits goes on in the next. */
 	bool pay() noexcept
 	{
-		later_ = by_.note(by_.spend() ? outcome::done : outcome::yield) != outcome::done;
+		later_ = by_->note(by_->spend() ? outcome::done : outcome::yield) != outcome::done;
 		return !later_;
 	}
 
@@ -163,7 +175,7 @@ class wait : public timer {
 		known_by = &known;
 		known = this;
 		is_ready = later_;
-		(later_ ? by_.more_->later : by_.more_->waiting).push_back(*this);
+		(later_ ? by_->more_->later : by_->more_->waiting).push_back(*this);
 	}
 
 	/* The same, and the end of the connection is not told. */
@@ -172,7 +184,7 @@ class wait : public timer {
 		who = self;
 		known_by = &known;
 		known = this;
-		by_.more_->joining.push_back(*this);
+		by_->more_->joining.push_back(*this);
 	}
 
 	/* Until @p ms milliseconds are over. */
@@ -180,7 +192,7 @@ class wait : public timer {
 	{
 		who = self;
 		if (!gone_)
-			by_.arm(*this, ms);
+			by_->arm(*this, ms);
 	}
 
 	/* It waits no more. */
@@ -192,16 +204,16 @@ class wait : public timer {
 	/* Whatever the coroutine waits for, it does so no more … */
 	void forget() noexcept
 	{
-		by_.forget(who);
+		by_->forget(who);
 	}
 
 	/* … and goes on. */
 	void go_on() noexcept
 	{
-		by_.make_ready(*this);
+		by_->make_ready(*this);
 	}
 
-	connection &by_;
+	connection *const by_;
 
     private:
 	bool later_ = false;
@@ -213,26 +225,31 @@ class wait : public timer {
 template <class State>
 class signal_wait : public wait {
     public:
-	signal_wait(connection &by, State &on) noexcept : wait(by), state_(on)
+	/* @on may be nullptr: then nothing is awaited. */
+	signal_wait(connection *by, State *on) noexcept : wait(by), state_(on)
 	{
 	}
 
 	bool await_ready() noexcept
 	{
+		if (!state_) {
+			fail(no_signal<State>().code());
+			return true;
+		}
 		if (is_over())
 			return true;
 		if (is_gone())
 			return false;
-		if (state_.waiting) {
+		if (state_->waiting) {
 			fail(error_code(errc::ebusy).code());
 			return true;
 		}
-		return state_.holds() && pay();
+		return state_->holds() && pay();
 	}
 
 	void await_suspend(std::coroutine_handle<> self) noexcept
 	{
-		park(state_, self);
+		park(*state_, self);
 	}
 
     protected:
@@ -243,7 +260,7 @@ class signal_wait : public wait {
 		return !status;
 	}
 
-	State &state_;
+	State *const state_;
 };
 
 } // namespace detail

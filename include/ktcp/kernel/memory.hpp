@@ -63,7 +63,7 @@ template <class T>
  */
 class kmem_cache {
     public:
-	/** No cache. */
+	/** No cache: only assignment and destruction are allowed. */
 	kmem_cache() noexcept = default;
 
 	/**
@@ -126,7 +126,7 @@ class kmem_cache {
 /** Buffers of one size that TCP can send from without copying; see port/pages.h. */
 class page_pool {
     public:
-	/** No pool. */
+	/** No pool: only assignment and destruction are allowed. */
 	page_pool() noexcept = default;
 
 	/**

@@ -71,9 +71,13 @@ class proc_folder {
 		return result<void>::from(ktcp_proc_mkdir(net, name, &folder_));
 	}
 
-	/** @param file  must outlive the folder. Errors: as make(). */
+	/** @param file  must outlive the folder. Errors: as make(); EBADF and a warning (there is no folder). */
 	result<void> add(const char *name, struct ktcp_proc_file &file) noexcept
 	{
+		if (!folder_) {
+			KTCP_WARN_ONCE("ktcp::proc_folder: there is no folder to add a file to");
+			return errc::ebadf;
+		}
 		return result<void>::from(ktcp_proc_create(folder_, name, &file));
 	}
 

@@ -50,7 +50,7 @@ enum class shutdown_how {
 /** Pages for softirq_send(), shared by many sockets; see ktcp_softirq_pages_create(). */
 class softirq_pages {
     public:
-	/** None. */
+	/** None: only assignment, destruction and raw() are allowed. */
 	softirq_pages() noexcept = default;
 
 	/** Errors: ENOMEM. Process context. */

@@ -20,6 +20,7 @@
 #include <utility>
 
 #include <ktcp/base/result.hpp>
+#include <ktcp/kernel/log.hpp>
 #include <ktcp/net/endpoint.hpp>
 #include <ktcp/port/lookup.h>
 
@@ -63,10 +64,15 @@ class tcp_sock {
 
 	/**
 	 * Drop the connection: the peer gets a reset, the owner this error.
-	 * Errors: ENOENT (it closed meanwhile), EPERM (it has become a listener; nothing is done).
+	 * Errors: ENOENT (it closed meanwhile), EPERM (it has become a listener; nothing is done), EBADF and a
+	 * warning (there is none).
 	 */
 	result<void> abort(errc why) noexcept
 	{
+		if (!sock_) {
+			KTCP_WARN_ONCE("ktcp::tcp_sock: there is no connection to drop");
+			return errc::ebadf;
+		}
 		return result<void>::from(ktcp_tcp_abort(sock_, static_cast<int>(why)));
 	}
 

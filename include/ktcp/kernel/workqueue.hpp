@@ -41,7 +41,7 @@ class workqueue {
 		int max_active = 0; /**< items at once, per CPU unless unbound; 0: the default */
 	};
 
-	/** No queue. */
+	/** No queue: only assignment and destruction are allowed. */
 	workqueue() noexcept = default;
 
 	/** @param name  copied. Errors: ENOMEM. Process context. */

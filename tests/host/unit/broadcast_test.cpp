@@ -91,3 +91,20 @@ TEST_F(broadcast_test, a_handler_pays_for_each_subscriber)
 	}
 	EXPECT_EQ(peer->advance(), progress::finished);
 }
+
+/* A subscription of a channel that was moved from misses all. */
+TEST_F(broadcast_test, where_there_is_no_channel_all_is_missed)
+{
+	EXPECT_CALL(port, warn(testing::HasSubstr("no channel"))).Times(testing::AtMost(1));
+	serve([this](ktcp::connection &peer) -> task {
+		auto inbox = ktcp::channel<value>::create(peer, 1);
+		const auto moved = std::move(*inbox);
+		const broadcast::subscription here(room, *inbox);
+
+		EXPECT_EQ(room.send(std::make_shared<int>(1)), 1u);
+		said = "missed";
+		co_return;
+	});
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(said, "missed");
+}

@@ -265,3 +265,24 @@ TEST_F(channel_test, there_may_be_no_memory)
 	});
 	EXPECT_EQ(peer->advance(), progress::finished);
 }
+
+/* Moved from, never created, or without memory to be created: nothing comes, and its sender is nobody's. */
+TEST_F(channel_test, where_there_is_none_a_receive_fails)
+{
+	EXPECT_CALL(port, warn("there is no channel: it was moved from, or not created")).Times(1);
+	serve([this](ktcp::connection &peer) -> task {
+		auto failed = channel::create(peer, 0), other = channel::create(peer, 1);
+		channel moved = std::move(*other), never;
+
+		EXPECT_EQ((co_await failed->receive()).error(), errc::ebadf);
+		EXPECT_EQ((co_await other->receive()).error(), errc::ebadf);
+		EXPECT_EQ((co_await never.receive()).error(), errc::ebadf);
+		EXPECT_EQ(never.get_sender().send(std::make_shared<int>(1)).error(), errc::epipe);
+		EXPECT_TRUE(moved.get_sender().send(std::make_shared<int>(2)));
+		never = std::move(moved);
+		EXPECT_EQ(**(co_await never.receive()), 2);
+		said = "all";
+	});
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(said, "all");
+}

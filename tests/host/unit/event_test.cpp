@@ -288,3 +288,33 @@ TEST_F(event_test, a_setter_of_none)
 	EXPECT_FALSE(none.set());
 	EXPECT_FALSE(copy.set());
 }
+
+/* Moved from, never created, or without memory to be created: a wait fails, and its setter is nobody's. */
+TEST_F(event_test, where_there_is_none_a_wait_fails)
+{
+	EXPECT_CALL(port, warn("there is no event: it was moved from, or not created")).Times(1);
+	EXPECT_CALL(port, kmalloc(_, _)).Times(AnyNumber());
+	EXPECT_CALL(port, kmalloc(sizeof(ktcp::detail::event_state), KTCP_GFP_KERNEL))
+		.WillOnce(Return(nullptr))
+		.RetiresOnSaturation();
+	serve([this](ktcp::connection &peer) -> task {
+		auto failed = event::create(peer), other = event::create(peer);
+
+		EXPECT_EQ((co_await failed->wait()).error(), errc::ebadf);
+
+		event moved = std::move(*other), never;
+
+		EXPECT_EQ((co_await other->wait()).error(), errc::ebadf);
+		EXPECT_EQ((co_await never.wait()).error(), errc::ebadf);
+		EXPECT_EQ((co_await ktcp::within(peer, 5, never.wait())).error(), errc::ebadf);
+		EXPECT_FALSE(never.get_setter().set());
+		EXPECT_TRUE(moved.get_setter().set());
+		EXPECT_TRUE(co_await moved.wait());
+		never = std::move(moved);
+		EXPECT_TRUE(never.get_setter().set());
+		EXPECT_TRUE(co_await never.wait());
+		said = "all";
+	});
+	EXPECT_EQ(peer->advance(), progress::finished);
+	EXPECT_EQ(said, "all");
+}

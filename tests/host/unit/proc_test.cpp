@@ -320,6 +320,8 @@ TEST_F(proc_test, fails)
 
 	EXPECT_CALL(port, proc_mkdir(_, _, _)).WillOnce(Return(-ENOMEM));
 	EXPECT_EQ(folder.make("echo").error(), errc::enomem);
+	EXPECT_CALL(port, warn(testing::HasSubstr("no folder"))).Times(1);
+	EXPECT_EQ(folder.add("peers", file).error(), errc::ebadf);
 	Mock::VerifyAndClearExpectations(&port);
 	EXPECT_TRUE(folder.make("echo"));
 	EXPECT_CALL(port, proc_create(_, _, _)).WillOnce(Return(-ENOMEM));

@@ -173,3 +173,10 @@ TEST_F(tcp_lookup_test, one_for_each_device_that_it_is_bound_to)
 	EXPECT_EQ(ktcp::lookup_established(nullptr, endpoint(raw), theirs(2), room).size(), 1u);
 	EXPECT_EQ(ktcp::lookup_established(nullptr, ours(1), theirs(2), { room, 2 }).size(), 2u);
 }
+
+TEST_F(tcp_lookup_test, none_is_not_dropped)
+{
+	EXPECT_CALL(port, warn(testing::HasSubstr("no connection to drop"))).Times(1);
+	EXPECT_CALL(port, tcp_abort(testing::_, testing::_)).Times(0);
+	EXPECT_EQ(tcp_sock().abort(errc::econnaborted).error(), errc::ebadf);
+}

@@ -73,6 +73,21 @@ TEST_P(misuse, reading_a_file_that_is_none)
 	expect_answer("n", "file 9");
 }
 
+TEST_P(misuse, waiting_for_an_event_that_was_moved_from)
+{
+	load_model();
+	expect_warning("there is no event");
+	expect_answer("e", "event 9");
+}
+
+// The connection ends, and the peer gets none of the target's bytes.
+TEST_P(misuse, asking_a_target_that_is_not_there)
+{
+	load_model();
+	expect_warning("there is no outgoing connection");
+	expect_answer("o", "");
+}
+
 // kmod has words of its own for these: ENOENT, to it, is an unknown symbol, and EEXIST no error.
 TEST(misuse_loading, fails_with_no_error_that_kmod_takes_for_another)
 {

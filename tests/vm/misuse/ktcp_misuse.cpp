@@ -4,6 +4,8 @@
  * word names the mistake that its handler makes; see tests/vm/guest/misuse_test.cpp.
  */
 #include <ktcp/base/text.hpp>
+#include <ktcp/connect.hpp>
+#include <ktcp/event.hpp>
 #include <ktcp/kernel/file.hpp>
 #include <ktcp/kernel/proc.hpp>
 #include <ktcp/server_module.hpp>
@@ -77,6 +79,23 @@ task_of<void> read_no_file(connection &peer)
 	co_return co_await say(peer, "file ", got ? result<void>() : result<void>(got.error()));
 }
 
+/* Waits for an event that was moved from. */
+task_of<void> wait_for_nothing(connection &peer)
+{
+	KTCP_CO_TRY(ktcp::event first, ktcp::event::create(peer));
+	const ktcp::event second = std::move(first);
+
+	co_return co_await say(peer, "event ", co_await first.wait());
+}
+
+/* Asks a target, and not whether it is there. */
+task_of<void> ask_nobody(connection &peer)
+{
+	const auto nobody = co_await ktcp::connect(peer, ktcp::endpoint::ipv4(127, 0, 0, 1, 1));
+
+	co_return co_await nobody->write("hello");
+}
+
 class careless {
     public:
 	explicit careless(const ktcp::file_root &root) noexcept : root_(root)
@@ -98,6 +117,12 @@ class careless {
 			break;
 		case 'f':
 			static_cast<void>(co_await remove_too_many_pages(peer, root_));
+			break;
+		case 'e':
+			static_cast<void>(co_await wait_for_nothing(peer));
+			break;
+		case 'o':
+			static_cast<void>(co_await ask_nobody(peer));
 			break;
 		case 'n':
 			static_cast<void>(co_await read_no_file(peer));
