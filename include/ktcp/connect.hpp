@@ -38,7 +38,8 @@
  * of an unbound workqueue for that, as after may_sleep(). The outcome costs one turn in process
  * context. Reading and writing are done wherever the connection's turns are.
  *
- * Bounds: server_options::max_outgoing for the server. Deadlines: ktcp's own, the same on every
+ * Bounds: server_options::max_outgoing for the server, and max_outgoing_per_source for the connections of one
+ * source: half of those, unless others have some. Deadlines: ktcp's own, the same on every
  * kernel; then keepalive (connect_options::socket) and write_timeout_ms, as for accepted ones.
  * Kernel: kernel_connect(), tcp_v4_connect(). RFC 9293 section 3.5.
  */
@@ -189,8 +190,9 @@ class [[gnu::warn_unused]] connect_operation : public wait {
 
 		if (!room)
 			status = error_code(errc::eopnotsupp).code();
-		else
-			made_ = outgoing_stream::make(*by_, by_->buffers(), *room, to_, how_, status);
+		else if (!(made_ = outgoing_stream::make(*by_, by_->buffers(), *room, source(), to_,
+							 how_)))
+			status = error_code(errc::enomem).code();
 		return !made_;
 	}
 
@@ -222,6 +224,12 @@ class [[gnu::warn_unused]] connect_operation : public wait {
 	}
 
     private:
+	/* Whose share it is of. A proxy that has named no client is no source. */
+	const endpoint *source() const noexcept
+	{
+		return by_->of_a_proxy_.load(memory_order_relaxed) ? nullptr : &by_->remote_;
+	}
+
 	const endpoint to_;
 	const connect_options how_;
 	outgoing_stream *made_ = nullptr;
@@ -236,7 +244,7 @@ class [[gnu::warn_unused]] connect_operation : public wait {
  * Errors, in words by connect_error(): ECONNREFUSED, ETIMEDOUT (the deadline, or the kernel's
  * patience), ESHUTDOWN, ENOMEM. No way: ENETUNREACH, EHOSTUNREACH, EACCES, EPERM. The local side:
  * EADDRNOTAVAIL (no port is left), EADDRINUSE, EAFNOSUPPORT. An option: EINVAL, ENODEV, ENOENT.
- * The bound max_outgoing: EDQUOT. In a test without a server: EOPNOTSUPP.
+ * The bounds max_outgoing and max_outgoing_per_source: EDQUOT. In a test without a server: EOPNOTSUPP.
  */
 [[nodiscard]] inline detail::connect_operation connect(connection &peer, const endpoint &to,
 						       const connect_options &how = {}) noexcept

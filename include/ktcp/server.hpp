@@ -157,7 +157,8 @@ class server_base {
 
 	/**
 	 * Take those of @p options that may change while it runs: backlog, max_connections,
-	 * max_per_source, max_outgoing, accept_rate, timeouts, user_timeout_ms, drain_ms, buffer_memory.
+	 * max_per_source, max_outgoing, max_outgoing_per_source, accept_rate, timeouts, user_timeout_ms, drain_ms,
+	 * buffer_memory.
 	 * Connections that are there heed them, too. None is ended for being one too many, but those that
 	 * server_options::peers does not admit any more are. max_per_source that was 0 stays so. Nothing
 	 * is done before start() and after stop(). Process context, not beside them.

@@ -43,6 +43,8 @@ struct server_options {
 	const prefix_list *proxies =
 		nullptr; /**< whose connections begin with a PROXY header, and no others are served */
 	unsigned int max_outgoing = 0; /**< that handlers may connect(); 0: max_connections */
+	/** That connections of one peer may make; 0: one more than are left, or any number if max_per_source is 0. */
+	unsigned int max_outgoing_per_source = 0;
 	session_timeouts timeouts = {}; /**< of a quiet peer */
 	unsigned int user_timeout_ms =
 		defaults::user_timeout_ms; /**< TCP_USER_TIMEOUT; 0: the system's */

@@ -53,25 +53,20 @@ namespace detail
 /* See above. */
 class outgoing_stream : public second_stream, ktcp_sock_hook {
     public:
-	/* nullptr: there is no memory for it, or as many are there as allowed: @why. In a turn. */
+	/*
+	 * nullptr: there is no memory for it. In a turn.
+	 * @source: the owner's peer, which stays as it is; nullptr: that is a proxy, and no source.
+	 */
 	static outgoing_stream *make(strand &owner, page_pool &buffers, outgoing_room &room,
-				     const endpoint &to, const connect_options &how,
-				     int &why) noexcept
+				     const endpoint *source, const endpoint &to,
+				     const connect_options &how) noexcept
 	{
-		if (!room.enter()) {
-			why = error_code(errc::edquot).code();
-			return nullptr;
-		}
-
 		void *const memory = ktcp_kmalloc(sizeof(outgoing_stream),
 						  static_cast<ktcp_gfp>(owner.frame_flags()));
 
-		if (!memory) {
-			room.leave();
-			why = error_code(errc::enomem).code();
-			return nullptr;
-		}
-		return ::new (memory) outgoing_stream(owner, buffers, room, to, how);
+		return memory ? ::new (memory)
+					outgoing_stream(owner, buffers, room, source, to, how) :
+				nullptr;
 	}
 
 	/* This one is ready when there is an outcome, in its status. */
@@ -100,10 +95,11 @@ class outgoing_stream : public second_stream, ktcp_sock_hook {
     private:
 	enum class stage : std::uint8_t { asked, connecting, over };
 
-	outgoing_stream(strand &owner, page_pool &buffers, outgoing_room &room, const endpoint &to,
+	outgoing_stream(strand &owner, page_pool &buffers, outgoing_room &room,
+			const endpoint *source, const endpoint &to,
 			const connect_options &how) noexcept
 		: second_stream(owner, buffers, functions), ktcp_sock_hook{ on_event, {} },
-		  room_(room), to_(to), how_(how)
+		  room_(room), source_(source), to_(to), how_(how)
 	{
 	}
 
@@ -119,6 +115,7 @@ class outgoing_stream : public second_stream, ktcp_sock_hook {
 		self.owner().post(strand::event_source);
 	}
 
+	result<void> enter() noexcept;
 	result<void> begin() noexcept;
 	bool reuse() noexcept;
 	bool connected_to_itself() noexcept;
@@ -139,9 +136,7 @@ class outgoing_stream : public second_stream, ktcp_sock_hook {
 
 	void close(unsigned int linger_ms) noexcept
 	{
-		outgoing_room &room = room_;
-
-		room.closing(open_);
+		room_.closing(open_);
 		if (socket()) {
 			const bool whole = keep_ms_ && is_plain() && !is_reset_at_end() &&
 					   is_quiet() && is_clean();
@@ -150,12 +145,13 @@ class outgoing_stream : public second_stream, ktcp_sock_hook {
 			drop_kept();
 			if (is_reset_at_end())
 				socket().abort();
-			else if (!whole || !room.kept.keep(socket(), to_, keep_ms_))
+			else if (!whole || !room_.kept.keep(socket(), to_, keep_ms_))
 				socket().close(linger_ms);
 		}
+		if (entered_)
+			room_.leave(source_);
 		this->~outgoing_stream();
 		ktcp_kfree(this);
-		room.leave();
 	}
 
 	void finish(int status) noexcept
@@ -170,6 +166,7 @@ class outgoing_stream : public second_stream, ktcp_sock_hook {
 	static const operations functions;
 
 	outgoing_room &room_;
+	const endpoint *const source_;
 	const endpoint to_;
 	const connect_options how_;
 	open_outgoing open_{ socket() };
@@ -177,6 +174,7 @@ class outgoing_stream : public second_stream, ktcp_sock_hook {
 	traffic kept_at_ = {}; /* at the last keep() */
 	unsigned int keep_ms_ = 0; /* 0: it is closed */
 	stage stage_ = stage::asked;
+	bool entered_ = false; /* it counts in its room */
 	bool reused_ = false;
 };
 
@@ -189,6 +187,15 @@ inline constexpr second_stream::operations outgoing_stream::functions = {
 		},
 };
 /** @endcond */
+
+/* From here on it counts. Sleeps. */
+inline result<void> outgoing_stream::enter() noexcept
+{
+	const auto status = room_.enter(source_);
+
+	entered_ = status.has_value();
+	return status;
+}
 
 /* Sleeps. */
 inline result<void> outgoing_stream::begin() noexcept
@@ -262,7 +269,8 @@ inline void outgoing_stream::connect_on() noexcept
 		    by.note(by.spend() ? outcome::done : outcome::yield) != outcome::done)
 			return;
 		stage_ = stage::connecting;
-		if (!reuse())
+		status = enter();
+		if (status && !reuse())
 			status = begin();
 	} else {
 		/* Pairs with on_event(). An event that this misses claims the strand's next turn. */

@@ -266,18 +266,22 @@ class running_server {
 		say_if_one_may_have_all(wanted);
 		acceptor_.limit(all);
 		sessions_.change_per_source(of_a_peer);
-		if (wanted.max_outgoing)
-			use.outgoing.most = wanted.max_outgoing;
-		else
-			use.outgoing.most = all;
+		use.outgoing.limit(wanted.max_outgoing ? wanted.max_outgoing : all,
+				   wanted.max_outgoing_per_source, !limits_no_source(wanted));
 	}
 
-	/* Once for each pair of numbers. 0, and a module's UINT_MAX for it, say that this is meant. */
+	/* 0, and a module's UINT_MAX for it, say that one source may have all. */
+	static bool limits_no_source(const server_options &wanted) noexcept
+	{
+		return !wanted.max_per_source || wanted.max_per_source == UINT_MAX;
+	}
+
+	/* Once for each pair of numbers, unless it is meant. */
 	void say_if_one_may_have_all(const server_options &wanted) noexcept
 	{
 		const unsigned int all = wanted.max_connections, of_a_peer = wanted.max_per_source;
 
-		if (of_a_peer < all || of_a_peer == UINT_MAX ||
+		if (of_a_peer < all || limits_no_source(wanted) ||
 		    (said_.all == all && said_.of_a_peer == of_a_peer))
 			return;
 		said_ = { all, of_a_peer };

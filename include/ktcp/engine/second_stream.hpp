@@ -7,16 +7,19 @@
 #ifndef KTCP_ENGINE_SECOND_STREAM_HPP
 #define KTCP_ENGINE_SECOND_STREAM_HPP
 
+#include <climits>
 #include <coroutine>
-#include <cstddef>
 #include <utility>
 
 #include <ktcp/base/atomic.hpp>
 #include <ktcp/base/list.hpp>
+#include <ktcp/base/result.hpp>
 #include <ktcp/base/setting.hpp>
 #include <ktcp/engine/kept_sockets.hpp>
+#include <ktcp/engine/source_table.hpp>
 #include <ktcp/kernel/socket.hpp>
 #include <ktcp/kernel/sync.hpp>
+#include <ktcp/net/endpoint.hpp>
 #include <ktcp/stream.hpp>
 #include <ktcp/task.hpp>
 
@@ -36,20 +39,42 @@ struct open_outgoing {
 	list_node node;
 };
 
-/* The outgoing connections of a server share this. */
+/*
+ * The outgoing connections of a server share this. A source (net/source_key.hpp) has as many as its connections made.
+ * It may have one more than are free: half of all while no other has any, and of n that take what they can each has
+ * 1 / (n + 1). So there is always one for the next source.
+ */
 struct outgoing_room {
-	/* One more, if there may be. Any context. */
-	bool enter() noexcept
+	/* So many at once. @of_a_source: so many of them; 0: its share, or any number where it has none. */
+	void limit(unsigned int all, unsigned int of_a_source, bool has_share) noexcept
 	{
-		/* Relaxed, as in leave(): a bound, and nothing else. */
-		if (count.fetch_add(1, memory_order_relaxed) < most)
-			return true;
-		leave();
-		return false;
+		most = all;
+		shares = has_share && !of_a_source;
+		sources.change(of_a_source);
 	}
 
-	void leave() noexcept
+	/*
+	 * One more, if there may be. @source: nullptr: of none. Errors: EDQUOT, ENOMEM. Process context.
+	 * Each adds before it looks, so two that take the last one at once may both fail, and never both have it.
+	 */
+	result<void> enter(const endpoint *source) noexcept
 	{
+		/* Relaxed, as in leave(): a bound, and nothing else. */
+		const unsigned int before = count.fetch_add(1, memory_order_relaxed), all = most;
+		auto status = before < all ? result<void>() : errc::edquot;
+
+		if (status && source)
+			status = sources.enter(*source, shares ? all - before : UINT_MAX);
+		if (!status)
+			count.fetch_sub(1, memory_order_relaxed);
+		return status;
+	}
+
+	/* One less. Process context. */
+	void leave(const endpoint *source) noexcept
+	{
+		if (source)
+			sources.leave(*source);
 		count.fetch_sub(1, memory_order_relaxed);
 	}
 
@@ -90,9 +115,11 @@ struct outgoing_room {
 	}
 
 	struct net *net = nullptr; /* where they are; nullptr: in the initial namespace */
-	setting<std::size_t> most = 0;
+	setting<unsigned int> most = 0;
+	setting<bool> shares = true; /* has a source its share? */
 	setting<unsigned int> write_ms = 0; /* TCP_USER_TIMEOUT, once they are connected */
-	atomic<std::size_t> count = 0;
+	atomic<unsigned int> count = 0;
+	source_table sources{ UINT_MAX };
 	guarded<list<open_outgoing, &open_outgoing::node>> open;
 	kept_sockets kept;
 };

@@ -71,9 +71,10 @@ class source_table {
 
 	/**
 	 * One connection more from @p peer.
+	 * @param most  that it may have now, whatever the limit.
 	 * Errors: EDQUOT (it has as many as it may), ENOMEM.
 	 */
-	result<void> enter(const endpoint &peer) noexcept
+	result<void> enter(const endpoint &peer, unsigned int most = UINT_MAX) noexcept
 	{
 		if (!counts_)
 			return {};
@@ -84,7 +85,7 @@ class source_table {
 
 		KTCP_TRY(stripe->make_room());
 		if (source *const there = stripe->find(key, hash)) {
-			if (there->connections_ >= limit_)
+			if (there->connections_ >= limit_ || there->connections_ >= most)
 				return errc::edquot;
 			there->connections_++;
 			return {};

@@ -45,8 +45,8 @@ constexpr const char *connect_error(error_code why) noexcept
 	case errc::enobufs:
 		return "there is no memory";
 	case errc::edquot:
-		return "there are as many outgoing connections as allowed; raise max_connections, "
-		       "or the server's max_outgoing";
+		return "there are as many outgoing connections as allowed, or as many of this client's; "
+		       "raise max_connections, or the server's max_outgoing or max_outgoing_per_source";
 	case errc::eshutdown:
 		return "the server is being stopped";
 	case errc::econnaborted:

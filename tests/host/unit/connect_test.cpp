@@ -10,6 +10,7 @@
 
 #include "support.hpp"
 
+using ktcp::endpoint;
 using ktcp::errc;
 using ktcp::outgoing;
 using ktcp::task;
@@ -26,9 +27,18 @@ class connect_test : public session_test {
     protected:
 	std::string said;
 
+	endpoint client = endpoint::ipv4(10, 0, 0, 1, 80); /* where the next connection comes from */
+	ktcp::detail::outgoing_room *room = nullptr;
+
 	connect_test()
 	{
 		use(ktcp::event_driven::table);
+		room = &table->use().outgoing;
+		ON_CALL(port, sock_remote(_, _))
+			.WillByDefault([this](::socket *, ktcp_endpoint *out) {
+				*out = client.raw();
+				return 0;
+			});
 	}
 
 	void serve(handler how)
@@ -42,7 +52,7 @@ class connect_test : public session_test {
 /* None may be made here: there is no room for one. */
 task_of<outgoing> make(ktcp::connection &peer)
 {
-	auto made = co_await ktcp::connect(peer, ktcp::endpoint::ipv4(127, 0, 0, 1, 7));
+	auto made = co_await ktcp::connect(peer, endpoint::ipv4(127, 0, 0, 1, 7));
 
 	EXPECT_FALSE(made);
 	EXPECT_EQ(made.error(), errc::edquot);
@@ -103,4 +113,78 @@ TEST_F(connect_test, one_that_was_moved_from_is_none)
 	});
 	EXPECT_EQ(said, "told");
 	EXPECT_EQ(sessions(), 0u);
+}
+
+TEST_F(connect_test, a_source_has_one_more_than_are_left)
+{
+	const auto greedy = client, next = endpoint::ipv4(10, 0, 0, 2, 80),
+		   last = endpoint::ipv4(10, 0, 0, 3, 80);
+
+	room->limit(4, 0, true);
+	EXPECT_TRUE(room->enter(&greedy));
+	EXPECT_TRUE(room->enter(&greedy));
+	EXPECT_EQ(room->enter(&greedy).error(), errc::edquot) << "half of them, while it is alone";
+	EXPECT_TRUE(room->enter(&next));
+	EXPECT_EQ(room->enter(&next).error(), errc::edquot);
+	EXPECT_EQ(room->enter(&greedy).error(), errc::edquot);
+	EXPECT_TRUE(room->enter(&last)) << "there is one for the next";
+	EXPECT_EQ(room->enter(&last).error(), errc::edquot);
+	for (const auto *each : { &greedy, &greedy, &next, &last })
+		room->leave(each);
+	EXPECT_EQ(port.fake.blocks(), blocks_) << "nothing is kept of those that have none";
+	EXPECT_TRUE(room->enter(&greedy));
+	room->leave(&greedy);
+}
+
+TEST_F(connect_test, a_source_may_have_another_bound_or_none)
+{
+	room->limit(4, 3, true);
+	for (int i = 0; i < 3; i++)
+		EXPECT_TRUE(room->enter(&client));
+	EXPECT_EQ(room->enter(&client).error(), errc::edquot);
+	room->limit(4, 0, false); /* as with max_per_source=0 */
+	EXPECT_TRUE(room->enter(&client));
+	EXPECT_EQ(room->enter(&client).error(), errc::edquot) << "all of them";
+	for (int i = 0; i < 4; i++)
+		room->leave(&client);
+	/* A proxy is no source. */
+	room->limit(2, 1, true);
+	EXPECT_TRUE(room->enter(nullptr));
+	EXPECT_TRUE(room->enter(nullptr));
+	EXPECT_EQ(room->enter(nullptr).error(), errc::edquot);
+	room->leave(nullptr);
+	room->leave(nullptr);
+}
+
+/* What the connections of one address make is of its share, until they are closed. */
+TEST_F(connect_test, connections_of_one_source_leave_some_for_the_next)
+{
+	const auto asks = [this] {
+		serve([this](ktcp::connection &peer) -> task {
+			const auto server = co_await ktcp::connect(
+				peer, endpoint::ipv4(127, 0, 0, 1, 7), { .timeout_ms = 0 });
+
+			said += server ? "yes " : server.error() == errc::edquot ? "no " : "? ";
+			if (server)
+				static_cast<void>(co_await peer.read());
+		});
+	};
+
+	room->limit(3, 0, true);
+	asks();
+	asks();
+	EXPECT_EQ(said, "yes yes ");
+	asks();
+	EXPECT_EQ(said, "yes yes no ");
+	client = endpoint::ipv4(10, 0, 0, 2, 80);
+	asks();
+	EXPECT_EQ(said, "yes yes no yes ");
+	table->end_all(errc::eshutdown);
+	port.fake.run_all();
+	said.clear();
+	client = endpoint::ipv4(10, 0, 0, 1, 80);
+	asks();
+	EXPECT_EQ(said, "yes ");
+	table->end_all(errc::eshutdown);
+	port.fake.run_all();
 }
