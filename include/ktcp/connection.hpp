@@ -32,6 +32,7 @@
 #include <ktcp/engine/statistics.hpp>
 #include <ktcp/engine/strand.hpp>
 #include <ktcp/kernel/buffer.hpp>
+#include <ktcp/kernel/context.hpp>
 #include <ktcp/kernel/socket.hpp>
 #include <ktcp/port/time.h>
 #include <ktcp/stream.hpp>
@@ -63,8 +64,8 @@ class connection : public strand, public stream {
 	class may_sleep_operation;
 
 	/**
-	 * `co_await peer.may_sleep()`: a result<void>. From then until its next await the handler
-	 * may sleep, for a file or a lock, and only its own peer waits meanwhile.
+	 * `co_await peer.may_sleep()`: a result<process_context>. From then until its next await the
+	 * handler may sleep, for a file or a lock, and only its own peer waits meanwhile.
 	 * In the event-driven model it goes on in a worker of an unbound workqueue.
 	 * Errors: ECONNRESET, ESHUTDOWN, ETIMEDOUT; the handler must not sleep then.
 	 */
@@ -356,9 +357,11 @@ class [[gnu::warn_unused]] connection::may_sleep_operation {
 		who_ = self;
 	}
 
-	result<void> await_resume() const noexcept
+	result<process_context> await_resume() const noexcept
 	{
-		return result<void>::from(status_);
+		if (status_)
+			return error_code::from(status_);
+		return process_context::promised();
 	}
 
     private:

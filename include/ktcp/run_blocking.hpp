@@ -4,7 +4,9 @@
  * Work that must block: a function that a worker calls, while the connection's coroutines go on.
  *
  * @code
- * const auto look_up = [&disk = *disk_, key]() -> ktcp::result<entry> { return disk.read(key); };
+ * const auto look_up = [&disk = *disk_, key](ktcp::process_context here) -> ktcp::result<entry> {
+ *	return disk.read(key, here);
+ * };
  * const auto found = co_await ktcp::run_blocking(peer, look_up);
  *
  * if (!found)
@@ -28,6 +30,7 @@
 #include <ktcp/connection.hpp>
 #include <ktcp/engine/signal.hpp>
 #include <ktcp/engine/wait.hpp>
+#include <ktcp/kernel/context.hpp>
 #include <ktcp/kernel/workqueue.hpp>
 #include <ktcp/task.hpp>
 
@@ -47,18 +50,29 @@ struct value_of_result<result<T>> {
 	using type = T;
 };
 
+/* A function that sleeps takes a process_context. */
+template <class Function>
+decltype(auto) call_blocking(Function &function) noexcept
+{
+	if constexpr (std::is_invocable_v<Function &, process_context>)
+		return function(process_context::promised());
+	else
+		return function();
+}
+
 /* Of a function that returns a T or a result<T>: T. */
 template <class Function>
-using blocking_value = typename value_of_result<std::invoke_result_t<Function &>>::type;
+using blocking_value =
+	typename value_of_result<decltype(call_blocking(std::declval<Function &>()))>::type;
 
 template <class Function>
 result<blocking_value<Function>> outcome_of_calling(Function &function) noexcept
 {
-	if constexpr (std::is_void_v<std::invoke_result_t<Function &>>) {
-		function();
+	if constexpr (std::is_void_v<decltype(call_blocking(function))>) {
+		call_blocking(function);
 		return {};
 	} else {
-		return function();
+		return call_blocking(function);
 	}
 }
 
@@ -189,7 +203,7 @@ class blocking_wait {
  * `co_await ktcp::run_blocking(peer, function)`: a result<T> of a @p function that returns a T or a
  * result<T>. A worker of an unbound workqueue calls it, in process context, where it may
  * sleep. 512 of a server's run at once on Linux 6.1; the others wait.
- * @param function  nothrow movable. A lambda that captures has a name, for g++-12 destroys another one twice.
+ * @param function  of a ktcp::process_context, or of nothing; nothrow movable. A lambda that captures has a name, for g++-12 destroys another one twice.
  * Errors: ENOMEM, ECONNRESET, ESHUTDOWN, ETIMEDOUT (expires_after()): it may have run. And the function's own.
  * Context: a handler's. Cost: a work item, and an event's set(). In a unit test without a server it is called
  * at once.

@@ -43,6 +43,7 @@
 #include <ktcp/engine/statistics.hpp>
 #include <ktcp/engine/thread_per_connection.hpp>
 #include <ktcp/engine/work_per_connection.hpp>
+#include <ktcp/kernel/context.hpp>
 #include <ktcp/kernel/log.hpp>
 #include <ktcp/port/memory.h>
 #include <ktcp/server_options.hpp>
@@ -58,7 +59,8 @@ namespace ktcp
  * A handler must not sleep, since the event-driven model resumes it in softirq. One that takes a
  * mutex, or allocates with gfp::kernel, says `static constexpr bool may_sleep = true;`. The server
  * takes all its turns in process context then. One that sleeps now and then asks first:
- * `co_await peer.may_sleep()`.
+ * `co_await peer.may_sleep()`. Either has a ktcp::process_context, for which what sleeps asks
+ * (ktcp/kernel/context.hpp).
  *
  * The server accepts a connection when its peer has sent a byte, or after some milliseconds. A
  * handler that writes before it reads says `static constexpr bool speaks_first = true;`. The server
@@ -94,13 +96,6 @@ struct any_model {
 
 namespace detail
 {
-
-/* A handler may say that it sleeps. None of its turns is taken in softirq then. */
-template <class Handler>
-constexpr bool may_sleep = requires
-{
-	requires Handler::may_sleep;
-};
 
 /* A handler may say that it writes before it reads. The server accepts without waiting then. */
 template <class Handler>

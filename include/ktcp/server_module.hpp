@@ -313,7 +313,7 @@ class server_module {
 	prefix_list proxies_;
 	unsigned int told_idle_ms_ = 0;
 	server_type server_; /* or … */
-	guarded<servers> local_;
+	guarded<servers, detail::process_mutex> local_;
 	pernet<local_server> everywhere_; /* … which are in the list meanwhile */
 };
 

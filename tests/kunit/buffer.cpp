@@ -34,7 +34,7 @@ bool usable(buffer &memory, std::size_t size)
 void kmalloc(ktcp_test::context &context)
 {
 	for (std::size_t size : { 1, 8, 100, 4096, 16384, 100000 }) {
-		auto sleeping = buffer::kmalloc(size);
+		auto sleeping = buffer::kmalloc(size, ktcp::gfp::kernel);
 		auto atomic = buffer::kmalloc(size, ktcp::gfp::atomic);
 
 		KTCP_CHECK(sleeping && usable(*sleeping, size));
@@ -45,7 +45,7 @@ void kmalloc(ktcp_test::context &context)
 void pages(ktcp_test::context &context)
 {
 	for (std::size_t size : { 1, 4096, 12288, 65536 }) {
-		auto memory = buffer::pages(size);
+		auto memory = buffer::pages(size, ktcp::gfp::kernel);
 
 		KTCP_CHECK(memory && usable(*memory, size));
 		if (memory)
@@ -67,7 +67,7 @@ void no_memory(ktcp_test::context &context)
 
 void ownership(ktcp_test::context &context)
 {
-	auto made = buffer::kmalloc(64);
+	auto made = buffer::kmalloc(64, ktcp::gfp::kernel);
 
 	KTCP_CHECK(made);
 	if (!made)
@@ -79,7 +79,7 @@ void ownership(ktcp_test::context &context)
 	KTCP_CHECK(made->bytes().empty());
 	KTCP_CHECK(first.bytes().data() == where);
 
-	auto pages = buffer::pages(4096);
+	auto pages = buffer::pages(4096, ktcp::gfp::kernel);
 
 	KTCP_CHECK(pages);
 	if (!pages)
@@ -101,7 +101,7 @@ void cache(ktcp_test::context &context)
 		return;
 	KTCP_CHECK(cache->object_size() == 1000);
 
-	auto one = buffer::from(*cache);
+	auto one = buffer::from(*cache, ktcp::gfp::kernel);
 	auto two = buffer::from(*cache, ktcp::gfp::atomic);
 
 	KTCP_CHECK(one && usable(*one, 1000));

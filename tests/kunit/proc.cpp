@@ -25,7 +25,7 @@ struct listing : ktcp_proc_file {
 		at = [](ktcp_proc_file *file, void *, unsigned long long position) {
 			ktcp::mutex &lock = static_cast<listing *>(file)->mutex;
 
-			lock.lock();
+			lock.lock(ktcp_test::may_sleep);
 			lock.unlock();
 			return position < items;
 		};
@@ -144,7 +144,7 @@ struct porch : ktcp_proc_file {
 			}
 			mine.left = ktcp_proc_leave(opening);
 			mine.outside.complete();
-			mine.proceed.wait_for(20000);
+			mine.proceed.wait_for(20000, ktcp_test::may_sleep);
 			mine.there = ktcp_proc_enter(opening);
 		};
 	}
@@ -183,10 +183,10 @@ void a_file_goes_while_somebody_waits_outside(ktcp_test::context &context)
 
 	KTCP_REQUIRE(here->one && other);
 	KTCP_REQUIRE(closing.start("ktcp_closing", porch::close_one, &*here));
-	KTCP_CHECK(here->outside.wait_for(20000));
+	KTCP_CHECK(here->outside.wait_for(20000, ktcp_test::may_sleep));
 	KTCP_REQUIRE(removing.start("ktcp_removing", porch::remove, &*here));
 	/* The other opening's release() says that nothing waits for the first one's. */
-	KTCP_CHECK(here->gone.wait_for(10000));
+	KTCP_CHECK(here->gone.wait_for(10000, ktcp_test::may_sleep));
 	here->proceed.complete();
 	closing.join();
 	removing.join();

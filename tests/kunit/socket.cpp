@@ -246,7 +246,7 @@ void megabyte(ktcp_test::context &context)
 {
 	constexpr std::size_t size = 1 << 20;
 	auto made = connected();
-	auto data = ktcp::buffer::kmalloc(size);
+	auto data = ktcp::buffer::kmalloc(size, ktcp::gfp::kernel);
 
 	KTCP_CHECK(made && data);
 	if (!made || !data)
@@ -265,7 +265,7 @@ void megabyte(ktcp_test::context &context)
 void backpressure(ktcp_test::context &context)
 {
 	auto made = connected();
-	auto data = ktcp::buffer::kmalloc(16384);
+	auto data = ktcp::buffer::kmalloc(16384, ktcp::gfp::kernel);
 	std::size_t sent = 0;
 
 	KTCP_CHECK(made && data);
@@ -384,7 +384,7 @@ void closing_delivers(ktcp_test::context &context)
 {
 	constexpr std::size_t size = 100000;
 	auto made = connected();
-	auto data = ktcp::buffer::kmalloc(size);
+	auto data = ktcp::buffer::kmalloc(size, ktcp::gfp::kernel);
 
 	KTCP_CHECK(made && data);
 	if (!made || !data)
@@ -406,7 +406,7 @@ void closing_delivers_later(ktcp_test::context &context)
 {
 	constexpr std::size_t size = 20000;
 	auto made = connected(family::inet);
-	auto data = ktcp::buffer::kmalloc(size);
+	auto data = ktcp::buffer::kmalloc(size, ktcp::gfp::kernel);
 
 	KTCP_CHECK(made && data);
 	if (!made || !data)

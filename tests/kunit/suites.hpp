@@ -10,6 +10,7 @@
 #include <new>
 #include <utility>
 
+#include <ktcp/kernel/context.hpp>
 #include <ktcp/port/memory.h>
 
 #include "../conformance/check.hpp"
@@ -30,6 +31,9 @@
 
 namespace ktcp_test
 {
+
+/* All cases run in process context. */
+constexpr auto may_sleep = ktcp::process_context::promised();
 
 /* An object in kmalloc()ed memory, or none. */
 template <class T>

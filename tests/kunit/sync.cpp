@@ -20,7 +20,8 @@ struct careful {
 	static int run(void *self)
 	{
 		for (int i = 0; i < rounds; ++i) {
-			auto counter = static_cast<careful *>(self)->counter.lock();
+			auto counter =
+				static_cast<careful *>(self)->counter.lock(ktcp_test::may_sleep);
 			const int before = *counter;
 
 			ktcp_msleep(1); /* let the others try */
@@ -34,17 +35,18 @@ void mutual_exclusion(ktcp_test::context &context)
 {
 	careful shared;
 
-	*shared.counter.lock() = 0;
+	*shared.counter.lock(ktcp_test::may_sleep) = 0;
 	{
 		ktcp::thread threads[3];
 
 		for (ktcp::thread &each : threads)
 			KTCP_CHECK(each.start("ktcp_careful", careful::run, &shared));
 		/* A thread that is stopped before it ran never runs at all. */
-		while (*shared.counter.lock() < 3 * careful::rounds && !context.failed())
+		while (*shared.counter.lock(ktcp_test::may_sleep) < 3 * careful::rounds &&
+		       !context.failed())
 			ktcp_msleep(1);
 	}
-	KTCP_CHECK(*shared.counter.lock() == 3 * careful::rounds);
+	KTCP_CHECK(*shared.counter.lock(ktcp_test::may_sleep) == 3 * careful::rounds);
 }
 
 struct rendezvous {
@@ -56,7 +58,7 @@ struct rendezvous {
 	{
 		auto &meeting = *static_cast<rendezvous *>(self);
 
-		meeting.there.wait();
+		meeting.there.wait(ktcp_test::may_sleep);
 		meeting.step.fetch_add(1, ktcp::memory_order_relaxed);
 		meeting.back.complete();
 		return 0;
@@ -74,7 +76,7 @@ void waits(ktcp_test::context &context)
 	ktcp_msleep(30);
 	KTCP_CHECK(meeting.step.load(ktcp::memory_order_relaxed) == 0);
 	meeting.there.complete();
-	meeting.back.wait();
+	meeting.back.wait(ktcp_test::may_sleep);
 	KTCP_CHECK(meeting.step.load(ktcp::memory_order_relaxed) == 1);
 }
 
@@ -86,11 +88,11 @@ void complete_first(ktcp_test::context &context)
 	/* Each complete() lets one wait() go, before or after it. */
 	done.complete();
 	done.complete();
-	done.wait();
-	done.wait();
+	done.wait(ktcp_test::may_sleep);
+	done.wait(ktcp_test::may_sleep);
 
 	auto waiting = [](void *completion) {
-		static_cast<ktcp::completion *>(completion)->wait();
+		static_cast<ktcp::completion *>(completion)->wait(ktcp_test::may_sleep);
 		return 0;
 	};
 	const uint64_t start = ktcp_now_ms();

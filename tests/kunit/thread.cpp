@@ -54,7 +54,7 @@ void stop(ktcp_test::context &context)
 	KTCP_CHECK(thread.started());
 	if (!thread.started())
 		return;
-	one.running.wait();
+	one.running.wait(ktcp_test::may_sleep);
 	ktcp_msleep(30);
 	KTCP_CHECK(one.steps.load(memory_order_relaxed) > 0);
 	KTCP_CHECK(!one.left.load(memory_order_relaxed));
@@ -72,7 +72,7 @@ void twice(ktcp_test::context &context)
 	KTCP_CHECK(thread.start("ktcp_worker", worker::until_stopped, &one));
 	if (!thread.started())
 		return;
-	one.running.wait();
+	one.running.wait(ktcp_test::may_sleep);
 
 	auto again = thread.start("ktcp_other", worker::until_stopped, &other);
 
@@ -84,7 +84,7 @@ void twice(ktcp_test::context &context)
 	KTCP_CHECK(thread.start("ktcp_other", worker::at_once, &other));
 	if (!thread.started())
 		return;
-	other.running.wait();
+	other.running.wait(ktcp_test::may_sleep);
 	thread.join();
 	KTCP_CHECK(other.left.load(memory_order_relaxed));
 }
@@ -97,7 +97,7 @@ void ended_long_ago(ktcp_test::context &context)
 	KTCP_CHECK(thread.start("ktcp_brief", worker::at_once, &one));
 	if (!thread.started())
 		return;
-	one.running.wait();
+	one.running.wait(ktcp_test::may_sleep);
 	ktcp_msleep(50); /* the thread is gone, its task_struct must not be */
 	thread.join();
 	thread.join();
@@ -114,7 +114,7 @@ void destructor(ktcp_test::context &context)
 		KTCP_CHECK(thread.start("ktcp_worker", worker::until_stopped, &one));
 		if (!thread.started())
 			return;
-		one.running.wait();
+		one.running.wait(ktcp_test::may_sleep);
 	}
 	KTCP_CHECK(one.left.load(memory_order_relaxed));
 }

@@ -28,7 +28,7 @@ struct item {
 	{
 		entered.complete();
 		if (gated)
-			gate.wait();
+			gate.wait(ktcp_test::may_sleep);
 		runs.fetch_add(1, memory_order_relaxed);
 		if (again > 0) {
 			--again;
@@ -56,14 +56,14 @@ void runs_once(ktcp_test::context &context)
 	if (!queue || !one)
 		return;
 	KTCP_CHECK(one->work.queue_on(*queue));
-	one->entered.wait();
+	one->entered.wait(ktcp_test::may_sleep);
 	ktcp_msleep(20);
 	KTCP_CHECK(one->runs.load(memory_order_relaxed) == 1);
 	KTCP_CHECK(!one->work.cancel_sync());
 
 	/* A CPU that does not exist: this one does. */
 	KTCP_CHECK(one->work.queue_on(*queue, 4000));
-	one->entered.wait();
+	one->entered.wait(ktcp_test::may_sleep);
 	KTCP_CHECK(!one->work.cancel_sync());
 	KTCP_CHECK(one->runs.load(memory_order_relaxed) == 2);
 }
@@ -78,13 +78,13 @@ void queued_already(ktcp_test::context &context)
 		return;
 	one->gated = true;
 	KTCP_CHECK(one->work.queue_on(*queue));
-	one->entered.wait();
+	one->entered.wait(ktcp_test::may_sleep);
 	/* Running, not queued: once more. Queued: no more than that. */
 	KTCP_CHECK(one->work.queue_on(*queue));
 	KTCP_CHECK(!one->work.queue_on(*queue));
 	one->gate.complete();
 	one->gate.complete();
-	one->entered.wait();
+	one->entered.wait(ktcp_test::may_sleep);
 	KTCP_CHECK(!one->work.cancel_sync());
 	KTCP_CHECK(one->runs.load(memory_order_relaxed) == 2);
 }
@@ -100,7 +100,7 @@ void queues_itself(ktcp_test::context &context)
 	one->again = 99;
 	KTCP_CHECK(one->work.queue_on(*queue));
 	for (int i = 0; i < 100; ++i)
-		one->entered.wait();
+		one->entered.wait(ktcp_test::may_sleep);
 	KTCP_CHECK(!one->work.cancel_sync());
 	KTCP_CHECK(one->requeued);
 	KTCP_CHECK(one->runs.load(memory_order_relaxed) == 100);
@@ -118,7 +118,7 @@ void cancel(ktcp_test::context &context)
 		return;
 	blocker->gated = true;
 	KTCP_CHECK(blocker->work.queue_on(*queue));
-	blocker->entered.wait();
+	blocker->entered.wait(ktcp_test::may_sleep);
 	KTCP_CHECK(one->work.queue_on(*queue)); /* behind the blocker */
 	ktcp_msleep(20);
 	KTCP_CHECK(one->runs.load(memory_order_relaxed) == 0);
@@ -148,13 +148,13 @@ void max_active(ktcp_test::context &context)
 	}
 	for (auto &each : items)
 		KTCP_CHECK(each->work.queue_on(*queue));
-	items[0]->entered.wait();
-	items[1]->entered.wait();
+	items[0]->entered.wait(ktcp_test::may_sleep);
+	items[1]->entered.wait(ktcp_test::may_sleep);
 	ktcp_msleep(50);
 	/* The third would have said so, and can be taken back unrun. */
 	KTCP_CHECK(items[2]->work.cancel_sync());
 	items[0]->gate.complete();
-	items[3]->entered.wait();
+	items[3]->entered.wait(ktcp_test::may_sleep);
 	items[1]->gate.complete();
 	items[3]->gate.complete();
 	for (auto &each : items)
@@ -218,7 +218,7 @@ void ends_its_owner(ktcp_test::context &context)
 		KTCP_CHECK(one.release()->work.queue_on(*queue));
 	}
 	for (int i = 0; i < 50; ++i)
-		gone.wait();
+		gone.wait(ktcp_test::may_sleep);
 }
 
 void delay(ktcp_test::context &context)
@@ -233,7 +233,7 @@ void delay(ktcp_test::context &context)
 	const uint64_t start = ktcp_now_ms();
 
 	KTCP_CHECK(!one->later.queue_in(*queue, 60));
-	one->entered.wait();
+	one->entered.wait(ktcp_test::may_sleep);
 	const uint64_t took = ktcp_now_ms() - start;
 
 	/* Rounded to the tick, 10 ms here, on both sides. */
@@ -255,7 +255,7 @@ void delay_changed(ktcp_test::context &context)
 
 	KTCP_CHECK(!one->later.queue_in(*queue, 60 * 1000));
 	KTCP_CHECK(one->later.queue_in(*queue, 20));
-	one->entered.wait();
+	one->entered.wait(ktcp_test::may_sleep);
 	KTCP_CHECK(ktcp_now_ms() - start < 10 * 1000);
 
 	KTCP_CHECK(!one->later.queue_in(*queue, 60 * 1000));
@@ -290,9 +290,9 @@ void ends_another(ktcp_test::context &context)
 
 	KTCP_REQUIRE(other);
 	KTCP_CHECK(one->work.queue_on(*queue));
-	one->entered.wait();
+	one->entered.wait(ktcp_test::may_sleep);
 	KTCP_CHECK(other->work.queue_on(*elsewhere));
-	other->done.wait();
+	other->done.wait(ktcp_test::may_sleep);
 	KTCP_CHECK(!other->work.cancel_sync());
 }
 

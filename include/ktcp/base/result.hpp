@@ -6,7 +6,7 @@
  * @code
  * ktcp::result<ktcp::buffer> make()
  * {
- *	auto buffer = KTCP_TRY(ktcp::buffer::kmalloc(64));	// or return the error
+ *	auto buffer = KTCP_TRY(ktcp::buffer::kmalloc(64, flags));	// or return the error
  *	...
  *	return buffer;
  * }

@@ -121,7 +121,7 @@ class accept_rate {
 		place *places = nullptr; /* sets of so many ways; nullptr: there is no limit */
 	};
 
-	guarded<table> places_;
+	guarded<table, detail::process_mutex> places_;
 	setting<unsigned int> per_second_ = 0;
 	const std::uint32_t secret_ = ktcp_random_u32();
 };

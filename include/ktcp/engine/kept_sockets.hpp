@@ -193,7 +193,7 @@ class kept_sockets {
 	}
 
 	workqueue *queue_ = nullptr;
-	guarded<state> all_;
+	guarded<state, process_mutex> all_;
 	delayed_work<kept_sockets> work_{ *this, [](kept_sockets &self) { self.look(); } };
 };
 

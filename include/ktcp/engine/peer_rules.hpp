@@ -108,7 +108,7 @@ class peer_rules {
 		prefix_list allow, deny;
 	};
 
-	guarded<lists> lists_;
+	guarded<lists, detail::process_mutex> lists_;
 	setting<bool> any_ = false;
 	atomic<unsigned int> changes_ = 0;
 };

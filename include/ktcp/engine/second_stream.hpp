@@ -120,7 +120,7 @@ struct outgoing_room {
 	setting<unsigned int> write_ms = 0; /* TCP_USER_TIMEOUT, once they are connected */
 	atomic<unsigned int> count = 0;
 	source_table sources{ UINT_MAX };
-	guarded<list<open_outgoing, &open_outgoing::node>> open;
+	guarded<list<open_outgoing, &open_outgoing::node>, process_mutex> open;
 	kept_sockets kept;
 };
 

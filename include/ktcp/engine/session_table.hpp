@@ -62,7 +62,7 @@ struct session_shard {
 
 	session_table &table;
 	const int cpu;
-	guarded<listing> live;
+	guarded<listing, detail::process_mutex> live;
 	session_times times;
 	atomic<std::size_t> count = 1; /* sessions, and the table's own until its close() */
 };
@@ -441,7 +441,7 @@ class session_table {
 	/** Sleep for at most @p ms until the last session is forgotten; false if some are left. */
 	bool drain(unsigned int ms) noexcept
 	{
-		if (!empty_.wait_for(ms))
+		if (!empty_.wait_for(ms, process_context::promised()))
 			return false;
 		empty_.complete(); /* for wait_until_empty() */
 		return true;
@@ -450,7 +450,7 @@ class session_table {
 	/** Sleep until the last session is forgotten. */
 	void wait_until_empty() noexcept
 	{
-		empty_.wait();
+		empty_.wait(process_context::promised());
 	}
 
     private:
@@ -557,7 +557,7 @@ class session_table {
 	session_resources use_;
 	shard **shards_ = nullptr;
 	unsigned int shard_count_ = 0;
-	guarded<counting> counting_; /* of count_all() */
+	guarded<counting, detail::process_mutex> counting_; /* of count_all() */
 	source_table sources_;
 	buffer_shares shares_;
 	atomic<unsigned int> changes_ = 0; /* of the timeouts */

@@ -188,7 +188,7 @@ class source_table {
 		std::size_t sources = 0;
 	};
 
-	guarded<stripe> &stripe_of(std::uint32_t hash) noexcept
+	guarded<stripe, detail::process_mutex> &stripe_of(std::uint32_t hash) noexcept
 	{
 		return stripes_[hash >> (32 - stripe_bits)];
 	}
@@ -196,7 +196,7 @@ class source_table {
 	const bool counts_;
 	setting<unsigned int> limit_;
 	std::uint32_t secret_ = ktcp_random_u32();
-	guarded<stripe> stripes_[1u << stripe_bits];
+	guarded<stripe, detail::process_mutex> stripes_[1u << stripe_bits];
 };
 
 } // namespace ktcp

@@ -22,6 +22,7 @@
 #include <ktcp/http/representation.hpp>
 #include <ktcp/http/request.hpp>
 #include <ktcp/http/response.hpp>
+#include <ktcp/kernel/context.hpp>
 #include <ktcp/kernel/file.hpp>
 #include <ktcp/port/random.h>
 #include <ktcp/task.hpp>
@@ -40,8 +41,8 @@ inline task_of<void> file_grows(request &asked, const file &from)
 
 	for (unsigned int look = 0; look < looks; look++) {
 		KTCP_CO_CHECK(co_await sleep_for(asked.peer(), pause_ms));
-		KTCP_CO_CHECK(co_await asked.peer().may_sleep());
-		if (from.unchanged())
+		KTCP_CO_TRY(const process_context here, co_await asked.peer().may_sleep());
+		if (from.unchanged(here))
 			co_return result<void>();
 	}
 	co_return errc::eio;
@@ -53,9 +54,8 @@ inline task_of<void> copy_file(request &asked, response &to, const file &from, b
 	auto memory = asked.peer().borrow();
 
 	while (memory && range.size) {
-		if (const auto ready = co_await asked.peer().may_sleep(); !ready)
-			co_return ready;
-		if (!from.unchanged() && !co_await file_grows(asked, from)) {
+		KTCP_CO_TRY(const process_context here, co_await asked.peer().may_sleep());
+		if (!from.unchanged(here) && !co_await file_grows(asked, from)) {
 			to.abandon();
 			co_return errc::eio;
 		}
@@ -64,7 +64,7 @@ inline task_of<void> copy_file(request &asked, response &to, const file &from, b
 		const auto got =
 			from.read(room.first(static_cast<std::size_t>(
 					  std::min<std::uint64_t>(range.size, room.size()))),
-				  range.first);
+				  range.first, here);
 
 		if (!got || !*got) {
 			to.abandon(got ? 500 : status_for_read(got.error()));
@@ -87,16 +87,16 @@ inline task_of<void> send_file(request &asked, response &to, const file &from, b
 	file_pages pages;
 
 	while (range.size) {
-		if (const auto ready = co_await asked.peer().may_sleep(); !ready)
-			co_return ready;
-		if (!from.unchanged() && !co_await file_grows(asked, from)) {
+		KTCP_CO_TRY(const process_context here, co_await asked.peer().may_sleep());
+		if (!from.unchanged(here) && !co_await file_grows(asked, from)) {
 			to.abandon(); /* a client may not take parts of two for one */
 			co_return errc::eio;
 		}
 
 		const auto got = from.read_pages(
 			pages, range.first,
-			static_cast<std::size_t>(std::min<std::uint64_t>(range.size, part_bytes)));
+			static_cast<std::size_t>(std::min<std::uint64_t>(range.size, part_bytes)),
+			here);
 
 		if (!got && got.error() == errc::einval)
 			co_return co_await copy_file(asked, to, from, range);

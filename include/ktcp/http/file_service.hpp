@@ -31,6 +31,7 @@
 #include <ktcp/http/parse/range.hpp>
 #include <ktcp/http/representation.hpp>
 #include <ktcp/http/response.hpp>
+#include <ktcp/kernel/context.hpp>
 #include <ktcp/port/time.h>
 
 namespace ktcp::http
@@ -124,18 +125,20 @@ class file_service {
 	}
 
 	task_of<void> find(request &asked, response &to, keeping kept) const;
-	chosen choose(request &asked, file opened, const workspace &memory,
-		      bool gzip) const noexcept;
+	chosen choose(request &asked, file opened, const workspace &memory, bool gzip,
+		      process_context here) const noexcept;
 	static void redirect(const request &asked, response &to, std::string_view path,
 			     std::span<char> memory) noexcept;
 	static bool settle(response &to, const conditions &given,
 			   const representation &what) noexcept;
 	std::optional<task_of<void>> answer_again(request &asked, response &to, bool gzip) const;
 	std::optional<task_of<void>> send(request &asked, response &to, chosen &what,
-					  std::span<char> memory, const keeping &kept) const;
+					  std::span<char> memory, const keeping &kept,
+					  process_context here) const;
 	static task_of<void> send_copy(response &to, std::string_view body);
 	static task_of<void> send_held(response &to, answer_cache::held from);
-	result<file> open_page(std::string_view name, std::span<char> path) const noexcept;
+	result<file> open_page(std::string_view name, std::span<char> path,
+			       process_context here) const noexcept;
 	task_of<void> send_page(request &asked, response &to, unsigned int status, const file &from,
 				std::string_view name) const;
 
@@ -219,15 +222,14 @@ inline task_of<void> file_service::find(request &asked, response &to, keeping ke
 		static_cast<void>(refuse(to, 400));
 		co_return result<void>();
 	}
-	if (const auto ready = co_await asked.peer().may_sleep(); !ready)
-		co_return ready;
+	KTCP_CO_TRY(const process_context here, co_await asked.peer().may_sleep());
 
 	/* No file has so long a path. */
 	result<file> found = errc::enametoolong;
 	unsigned int unread = 0; /* the status of a folder that cannot be read */
 
 	if (decoded)
-		found = root_->open_below(path.data());
+		found = root_->open_below(path.data(), here);
 	if (found && found->is_directory()) {
 		const std::size_t length = decoded->size;
 
@@ -242,7 +244,7 @@ inline task_of<void> file_service::find(request &asked, response &to, keeping ke
 			name.add('/');
 		name.add(index_name).add('\0');
 
-		auto index = root_->open_below(path.data());
+		auto index = root_->open_below(path.data(), here);
 
 		/* Any other error is that of an index.html that is there. */
 		if (!index && index.error() == errc::enoent) {
@@ -251,9 +253,9 @@ inline task_of<void> file_service::find(request &asked, response &to, keeping ke
 				static_cast<void>(refuse(to, 403));
 				co_return result<void>();
 			}
-			KTCP_CO_TRY(unread, co_await detail::send_listing(asked, to, *root_,
-									  std::move(*found), path,
-									  rest, how_.listings));
+			KTCP_CO_TRY(unread, co_await detail::send_listing(
+						    asked, to, *root_, std::move(*found), path,
+						    rest, how_.listings, here));
 			if (!unread)
 				co_return result<void>();
 		}
@@ -269,12 +271,12 @@ inline task_of<void> file_service::find(request &asked, response &to, keeping ke
 
 	if (status == 404) {
 		/* The fallback may be there, and not open just now. */
-		found = open_page(how_.fallback, path);
+		found = open_page(how_.fallback, path, here);
 		status = found ? 200 : detail::status_for_open(found.error());
 		kept.own = false;
 	}
 	if (status == 404) {
-		found = open_page(how_.error_page, path);
+		found = open_page(how_.error_page, path, here);
 		if (found)
 			co_return co_await send_page(asked, to, status, *found, path.data());
 	}
@@ -283,16 +285,16 @@ inline task_of<void> file_service::find(request &asked, response &to, keeping ke
 		co_return result<void>();
 	}
 
-	chosen what = choose(asked, std::move(*found), parts, kept.gzip);
+	chosen what = choose(asked, std::move(*found), parts, kept.gzip, here);
 
-	if (const auto more = send(asked, to, what, rest, kept))
+	if (const auto more = send(asked, to, what, rest, kept, here))
 		co_return co_await *more;
 	co_return result<void>();
 }
 
 /* One of the pages of one's own; its path is put where that of the request was. */
-inline result<file> file_service::open_page(std::string_view name,
-					    std::span<char> path) const noexcept
+inline result<file> file_service::open_page(std::string_view name, std::span<char> path,
+					    process_context here) const noexcept
 {
 	text_builder made(path.first(longest_path + 1));
 
@@ -302,7 +304,7 @@ inline result<file> file_service::open_page(std::string_view name,
 	if (name.empty() || !made.whole())
 		return errc::enoent;
 
-	auto opened = root_->open_below(path.data());
+	auto opened = root_->open_below(path.data(), here);
 
 	if (opened && opened->is_directory())
 		return errc::enoent;
@@ -327,7 +329,8 @@ inline task_of<void> file_service::send_page(request &asked, response &to, unsig
  * a client that has another part of it, and says so by its tag.
  */
 inline file_service::chosen file_service::choose(request &asked, file opened,
-						 const workspace &memory, bool gzip) const noexcept
+						 const workspace &memory, bool gzip,
+						 process_context here) const noexcept
 {
 	const std::span<char> path = memory.path;
 	const std::string_view name(path.data());
@@ -362,10 +365,10 @@ inline file_service::chosen file_service::choose(request &asked, file opened,
 	file coded;
 
 	if (!wanted) {
-		const auto status = root_->status_of(path.data());
+		const auto status = root_->status_of(path.data(), here);
 
 		varies = status && is_of_it(*status);
-	} else if (auto found = root_->open_below(path.data())) {
+	} else if (auto found = root_->open_below(path.data(), here)) {
 		coded = std::move(*found);
 		varies = is_of_it(coded.status());
 	}
@@ -414,8 +417,8 @@ inline bool file_service::settle(response &to, const conditions &given,
  * once.
  */
 inline std::optional<task_of<void>> file_service::send(request &asked, response &to, chosen &from,
-						       std::span<char> memory,
-						       const keeping &kept) const
+						       std::span<char> memory, const keeping &kept,
+						       process_context here) const
 {
 	const representation &what = from.what;
 	const validators known = what.known();
@@ -462,7 +465,7 @@ inline std::optional<task_of<void>> file_service::send(request &asked, response 
 
 	const auto got = from.file.read(
 		std::as_writable_bytes(memory.first(static_cast<std::size_t>(part.size))),
-		part.first);
+		part.first, here);
 
 	if (!got || *got < part.size) {
 		/* It has just become shorter, or cannot be read. */

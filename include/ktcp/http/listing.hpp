@@ -16,6 +16,7 @@
 #include <ktcp/base/atomic.hpp>
 #include <ktcp/http/file_status.hpp>
 #include <ktcp/kernel/buffer.hpp>
+#include <ktcp/kernel/context.hpp>
 #include <ktcp/kernel/file.hpp>
 #include <ktcp/port/thread.h>
 
@@ -58,7 +59,7 @@ class listing {
 	{
 		listing made;
 
-		made.memory_ = KTCP_TRY(buffer::pages(memory_size));
+		made.memory_ = KTCP_TRY(buffer::pages(memory_size, gfp::kernel));
 		return made;
 	}
 
@@ -73,7 +74,7 @@ class listing {
 	 */
 	template <class Check>
 	result<void> read_next(const file_root &root, const file &directory, std::span<char> path,
-			       const Check &check) noexcept
+			       const Check &check, process_context here) noexcept
 	{
 		std::size_t names = 0;
 		result<void> checked;
@@ -85,9 +86,9 @@ class listing {
 		const bool was_sorted = sorted_;
 
 		if (sorted_)
-			KTCP_TRY(read_sorted(directory, go_on));
+			KTCP_TRY(read_sorted(directory, go_on, here));
 		if (!sorted_)
-			KTCP_TRY(read_on(directory, was_sorted, go_on));
+			KTCP_TRY(read_on(directory, was_sorted, go_on, here));
 
 		const std::size_t base = std::string_view(path.data()).size();
 
@@ -99,7 +100,7 @@ class listing {
 				path[end++] = '/';
 			std::copy_n(one.name, one.length, path.data() + end);
 			path[end + one.length] = '\0';
-			if (const auto status = root.status_of(path.data())) {
+			if (const auto status = root.status_of(path.data(), here)) {
 				one.size = status->size;
 				one.mtime = status->mtime;
 				one.kind = static_cast<std::uint8_t>(status->kind);
@@ -247,7 +248,7 @@ class listing {
 		if (!one.take())
 			return false;
 
-		auto larger = buffer::pages(large_size);
+		auto larger = buffer::pages(large_size, gfp::kernel);
 
 		if (!larger)
 			return false;
@@ -272,7 +273,8 @@ class listing {
 
 	/* The next in order; or find that there are too many. */
 	template <class GoOn>
-	result<void> read_sorted(const file &directory, const GoOn &go_on) noexcept
+	result<void> read_sorted(const file &directory, const GoOn &go_on,
+				 process_context here) noexcept
 	{
 		if (more_) {
 			remember(shown(), at(count_ - 1));
@@ -294,12 +296,12 @@ class listing {
 			return bytes <= most_parts * room();
 		};
 
-		KTCP_TRY(directory.list(each));
+		KTCP_TRY(directory.list(each, here));
 		/* The first pass of a large folder: with more memory there are fewer. */
 		if (more_ && !any_shown_ && grow()) {
 			clear();
 			bytes = 0;
-			KTCP_TRY(directory.list(each));
+			KTCP_TRY(directory.list(each, here));
 		}
 		sorted_ = bytes <= most_parts * room();
 		sort();
@@ -308,7 +310,8 @@ class listing {
 
 	/* The next as they come. */
 	template <class GoOn>
-	result<void> read_on(const file &directory, bool first, const GoOn &go_on) noexcept
+	result<void> read_on(const file &directory, bool first, const GoOn &go_on,
+			     process_context here) noexcept
 	{
 		clear();
 
@@ -325,7 +328,7 @@ class listing {
 			return !more_;
 		};
 
-		KTCP_TRY(directory.list(each, first));
+		KTCP_TRY(directory.list(each, here, first));
 		std::reverse(index(), index() + count_);
 		return {};
 	}

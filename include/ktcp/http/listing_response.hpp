@@ -24,6 +24,7 @@
 #include <ktcp/http/request.hpp>
 #include <ktcp/http/response.hpp>
 #include <ktcp/http/shared_listings.hpp>
+#include <ktcp/kernel/context.hpp>
 #include <ktcp/kernel/file.hpp>
 #include <ktcp/port/time.h>
 #include <ktcp/run_blocking.hpp>
@@ -49,23 +50,24 @@ inline void let_others_ask() noexcept
 {
 }
 
-/* The next names. May sleep. */
+/* The next names. */
 inline result<void> read_next(request &asked, response &to, const file_root &root,
-			      std::span<char> path, being_read &what) noexcept
+			      std::span<char> path, being_read &what, process_context here) noexcept
 {
 	to.expect_more();
-	return what.own->read_next(root, *what.directory, path,
-				   [&] { return asked.peer().check(); });
+	return what.own->read_next(
+		root, *what.directory, path, [&] { return asked.peer().check(); }, here);
 }
 
-/* The first names, for this client alone. May sleep. */
+/* The first names, for this client alone. */
 inline result<void> read_alone(request &asked, response &to, const file_root &root,
-			       std::span<char> path, being_read &what) noexcept
+			       std::span<char> path, being_read &what,
+			       process_context here) noexcept
 {
 	what.own = KTCP_TRY(listing::create());
 	if (!what.directory)
-		what.directory = KTCP_TRY(root.open_below(path.data()));
-	return read_next(asked, to, root, path, what);
+		what.directory = KTCP_TRY(root.open_below(path.data(), here));
+	return read_next(asked, to, root, path, what, here);
 }
 
 /*
@@ -109,15 +111,16 @@ inline task_of<void> read_together(request &asked, response &to, const file_root
 		} else {
 			KTCP_CO_CHECK(co_await run_blocking(asked.peer(), let_others_ask));
 		}
-		KTCP_CO_CHECK(co_await asked.peer().may_sleep());
-		mine.begin();
 	} else if (became != state::too_large) {
 		co_return became == state::whole ? result<void>() : mine.why();
-	} else {
-		KTCP_CO_CHECK(co_await asked.peer().may_sleep());
 	}
 
-	const auto got = read_alone(asked, to, root, path, what);
+	KTCP_CO_TRY(const process_context here, co_await asked.peer().may_sleep());
+
+	if (mine.leads())
+		mine.begin();
+
+	const auto got = read_alone(asked, to, root, path, what, here);
 
 	if (!mine.leads())
 		co_return got;
@@ -139,11 +142,12 @@ inline task_of<void> read_together(request &asked, response &to, const file_root
 /*
  * 0: it was answered. Else the directory cannot be read, and the caller, which may sleep, answers with this status.
  * @path: the directory's, below the root, with a NUL and room for a name. @memory: for the text.
- * @listings: or nullptr.
+ * @listings: or nullptr. @here: until its first await.
  */
 inline task_of<unsigned int> send_listing(request &asked, response &to, const file_root &root,
 					  file directory, std::span<char> path,
-					  std::span<char> memory, shared_listings *listings)
+					  std::span<char> memory, shared_listings *listings,
+					  process_context here)
 {
 	/* It has neither tag nor date: only conditions with a star can be met or not. */
 	const validators none = { {}, {}, ktcp_real_seconds() };
@@ -177,7 +181,7 @@ inline task_of<unsigned int> send_listing(request &asked, response &to, const fi
 		first = co_await read_together(asked, to, root, *listings, path, what);
 	} else if (first) {
 		what.directory = std::move(directory);
-		first = read_alone(asked, to, root, path, what);
+		first = read_alone(asked, to, root, path, what, here);
 	}
 	if (!first) {
 		const auto there = asked.peer().check();
@@ -214,8 +218,8 @@ inline task_of<unsigned int> send_listing(request &asked, response &to, const fi
 		}
 		if (!entries.more())
 			break;
-		KTCP_CO_CHECK(co_await asked.peer().may_sleep());
-		if (const auto next = read_next(asked, to, root, path, what); !next) {
+		KTCP_CO_TRY(const process_context again, co_await asked.peer().may_sleep());
+		if (const auto next = read_next(asked, to, root, path, what, again); !next) {
 			to.abandon(status_for_read(next.error()));
 			co_return next.error();
 		}

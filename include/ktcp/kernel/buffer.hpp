@@ -4,7 +4,7 @@
  * A piece of memory for bytes, owned.
  *
  * @code
- * auto buffer = KTCP_TRY(ktcp::buffer::kmalloc(4096));
+ * auto buffer = KTCP_TRY(ktcp::buffer::kmalloc(4096, ktcp::gfp::kernel));
  * std::span<std::byte> bytes = buffer.bytes();
  * @endcode
  *
@@ -30,7 +30,7 @@ class buffer {
 	buffer() noexcept = default;
 
 	/** Errors: ENOMEM. Context: as @p flags says. @p size is in bytes, not 0. */
-	static result<buffer> kmalloc(std::size_t size, gfp flags = gfp::kernel) noexcept
+	static result<buffer> kmalloc(std::size_t size, gfp flags) noexcept
 	{
 		return owning(
 			ktcp_kmalloc(size, static_cast<ktcp_gfp>(flags)), size,
@@ -38,7 +38,7 @@ class buffer {
 	}
 
 	/** Whole pages, contiguous; @p size is rounded up by the kernel. Errors: ENOMEM. */
-	static result<buffer> pages(std::size_t size, gfp flags = gfp::kernel) noexcept
+	static result<buffer> pages(std::size_t size, gfp flags) noexcept
 	{
 		return owning(
 			ktcp_alloc_pages(size, static_cast<ktcp_gfp>(flags)), size,
@@ -46,7 +46,7 @@ class buffer {
 	}
 
 	/** One object of @p cache, which must outlive the buffer. Errors: ENOMEM. */
-	static result<buffer> from(kmem_cache &cache, gfp flags = gfp::kernel) noexcept
+	static result<buffer> from(kmem_cache &cache, gfp flags) noexcept
 	{
 		return owning(
 			cache.alloc(flags), cache.object_size(),
@@ -61,7 +61,7 @@ class buffer {
 	 * Errors: ENOMEM.
 	 */
 	template <class Pool>
-	static result<buffer> from(Pool &pool, gfp flags = gfp::kernel) noexcept
+	static result<buffer> from(Pool &pool, gfp flags) noexcept
 	{
 		return owning(
 			pool.get(flags), pool.buffer_size(),

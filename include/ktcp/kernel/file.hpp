@@ -6,10 +6,10 @@
  *
  * @code
  * auto root = KTCP_TRY(ktcp::file_root::open("/srv/www", { .uid = 65534, .gid = 65534 }));
- * auto page = KTCP_TRY(root.open_below("index.html"));
+ * auto page = KTCP_TRY(root.open_below("index.html", here));	// a ktcp::process_context
  * @endcode
  *
- * Sleeps: after `co_await peer.may_sleep()` only. A module that uses it has `ktcp-with := file`
+ * Sleeps: with what `co_await peer.may_sleep()` gives. A module that uses it has `ktcp-with := file`
  * in its Kbuild. Kernel: vfs_path_lookup(), override_creds(), dentry_open(), kernel_read(),
  * splice_direct_to_actor(), __fput_sync().
  */
@@ -23,6 +23,7 @@
 #include <utility>
 
 #include <ktcp/base/result.hpp>
+#include <ktcp/kernel/context.hpp>
 #include <ktcp/kernel/log.hpp>
 #include <ktcp/port/file.h>
 #include <ktcp/port/pages.h>
@@ -146,7 +147,7 @@ class file {
 	 * Has it the content that it had when it was opened, as far as size and modification time
 	 * tell? Bytes that were added at its end do not count: it may be a log.
 	 */
-	bool unchanged() const noexcept
+	bool unchanged(process_context) const noexcept
 	{
 		file_status now = {};
 
@@ -161,7 +162,8 @@ class file {
 	 * Read from @p offset on; fewer bytes than asked for at the end.
 	 * Errors: EIO, EBADF and a warning (there is no file) …
 	 */
-	result<std::size_t> read(std::span<std::byte> into, std::uint64_t offset) const noexcept
+	result<std::size_t> read(std::span<std::byte> into, std::uint64_t offset,
+				 process_context) const noexcept
 	{
 		KTCP_TRY(require());
 		return count(ktcp_file_read(file_, into.data(), into.size(), offset));
@@ -171,8 +173,8 @@ class file {
 	 * Have pages of it, @p size bytes at most, instead of those that @p into has; 0 at the end.
 	 * Errors: EIO, EINVAL (this file system has none), EBADF and a warning (there is no file) …
 	 */
-	result<std::size_t> read_pages(file_pages &into, std::uint64_t offset,
-				       std::size_t size) const noexcept
+	result<std::size_t> read_pages(file_pages &into, std::uint64_t offset, std::size_t size,
+				       process_context) const noexcept
 	{
 		into.clear();
 		KTCP_TRY(require());
@@ -186,7 +188,7 @@ class file {
 	 * @param first  from the first name on; else from that to which @p each said no before.
 	 */
 	template <class Each>
-	result<void> list(Each &each, bool first = true) const noexcept
+	result<void> list(Each &each, process_context, bool first = true) const noexcept
 	{
 		KTCP_TRY(require());
 		return result<void>::from(ktcp_file_list(
@@ -279,7 +281,7 @@ class file_root {
 	 * Errors: ENOENT, ENOTDIR, EXDEV and ELOOP (a link), EACCES, ENAMETOOLONG, ENOMEM, EBADF and
 	 * a warning (there is no root) …
 	 */
-	result<file> open_below(const char *path) const noexcept
+	result<file> open_below(const char *path, process_context) const noexcept
 	{
 		file made;
 
@@ -290,7 +292,7 @@ class file_root {
 	}
 
 	/** The same without opening it. */
-	result<file_status> status_of(const char *path) const noexcept
+	result<file_status> status_of(const char *path, process_context) const noexcept
 	{
 		file_status status = {};
 

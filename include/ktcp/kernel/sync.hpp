@@ -7,7 +7,7 @@
  * ktcp::guarded<ktcp::list<session, &session::node>> sessions;	// in process context
  * ktcp::spin_guarded<table> entries;				// in softirq, too
  *
- * sessions.lock()->push_back(one);
+ * sessions.lock(here)->push_back(one);		// a ktcp::process_context
  * entries.lock()->set(key, value);
  * @endcode
  *
@@ -22,6 +22,7 @@
 #include <cstddef>
 #include <utility>
 
+#include <ktcp/kernel/context.hpp>
 #include <ktcp/port/layout.h>
 #include <ktcp/port/sync.h>
 
@@ -54,6 +55,9 @@ class lock_class {
 /** A struct mutex. Process context only. Those without a class of their own are all of one. */
 class mutex {
     public:
+	/** Taking it may sleep. */
+	static constexpr bool sleeps = true;
+
 	mutex() noexcept
 	{
 		ktcp_mutex_init(raw());
@@ -75,7 +79,7 @@ class mutex {
 	}
 
 	/** May sleep; not recursive. */
-	void lock() noexcept
+	void lock(process_context) noexcept
 	{
 		ktcp_mutex_lock(raw());
 	}
@@ -102,6 +106,9 @@ class mutex {
  */
 class spin_lock_bh {
     public:
+	/** Taking it does not sleep. */
+	static constexpr bool sleeps = false;
+
 	spin_lock_bh() noexcept
 	{
 		ktcp_spin_lock_init(raw());
@@ -189,9 +196,31 @@ class spin_lock_irq {
 	alignas(void *) std::byte storage_[KTCP_SIZEOF_SPINLOCK];
 };
 
+namespace detail
+{
+
+/* The mutex of a class that wants process context throughout, and whose head says so. */
+class process_mutex : public mutex {
+    public:
+	static constexpr bool sleeps = false;
+
+	void lock() noexcept
+	{
+		mutex::lock(process_context::promised());
+	}
+};
+
+} // namespace detail
+
+/** @cond */
+#define KTCP_MUTEX_SLEEPS                                                                                \
+	"taking a mutex may sleep: lock(here) wants a ktcp::process_context (ktcp/kernel/context.hpp); " \
+	"where nothing may sleep, take ktcp::spin_guarded"
+/** @endcond */
+
 /**
  * A T and the lock that protects it: there is no way to the one without the other. With a mutex
- * lock() may sleep: process context only, so a handler that calls it says `may_sleep`.
+ * lock() may sleep, so it asks for a process_context.
  * @tparam Place  makes the lock's class with T; where one is locked inside another of the same T,
  *                each has a type here.
  */
@@ -207,9 +236,10 @@ class guarded {
 	template <class Owner, class Value>
 	class [[nodiscard]] basic_access {
 	    public:
-		explicit basic_access(Owner &owner) noexcept : owner_(owner)
+		template <class... Here>
+		explicit basic_access(Owner &owner, Here... here) noexcept : owner_(owner)
 		{
-			owner_.lock_.lock();
+			owner_.lock_.lock(here...);
 		}
 
 		~basic_access()
@@ -241,22 +271,38 @@ class guarded {
 	/** To read it. */
 	using read_access = basic_access<const guarded, const T>;
 
-	/** In the context that the lock asks for. */
+	/** Of a lock that does not sleep: process context or softirq. */
 	[[nodiscard]] access lock() noexcept
 	{
+		static_assert(!Lock::sleeps, KTCP_MUTEX_SLEEPS);
 		return access(*this);
 	}
 
 	/** The same, to read. */
 	[[nodiscard]] read_access lock() const noexcept
 	{
+		static_assert(!Lock::sleeps, KTCP_MUTEX_SLEEPS);
 		return read_access(*this);
+	}
+
+	/** Of a mutex, which may sleep. */
+	[[nodiscard]] access lock(process_context here) noexcept requires(Lock::sleeps)
+	{
+		return access(*this, here);
+	}
+
+	/** The same, to read. */
+	[[nodiscard]] read_access lock(process_context here) const noexcept requires(Lock::sleeps)
+	{
+		return read_access(*this, here);
 	}
 
     private:
 	mutable Lock lock_;
 	T value_{};
 };
+
+#undef KTCP_MUTEX_SLEEPS
 
 /**
  * The same with a spinlock, for handlers that never sleep: process context and softirq. Work under
@@ -283,13 +329,13 @@ class completion {
 	}
 
 	/** Sleep, uninterruptibly, until complete() was called once more than wait(). */
-	void wait() noexcept
+	void wait(process_context) noexcept
 	{
 		ktcp_wait_for_completion(raw());
 	}
 
 	/** The same for at most @p ms milliseconds; false if the time was up first. */
-	bool wait_for(unsigned int ms) noexcept
+	bool wait_for(unsigned int ms, process_context) noexcept
 	{
 		return ktcp_wait_for_completion_timeout(raw(), ms);
 	}

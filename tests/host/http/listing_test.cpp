@@ -595,15 +595,18 @@ TEST_F(http_files, a_huge_listing_is_whole_and_read_once)
 
 	/* A check for each so many names that are read or looked up. */
 	auto entries = ktcp::http::listing::create();
-	auto directory = root.open_below("huge");
+	auto directory = root.open_below("huge", here);
 	std::size_t checks = 0, parts = 0;
 
 	ASSERT_TRUE(entries && directory);
 	do {
-		ASSERT_TRUE(entries->read_next(root, *directory, path, [&] {
-			checks++;
-			return ktcp::result<void>();
-		}));
+		ASSERT_TRUE(entries->read_next(
+			root, *directory, path,
+			[&] {
+				checks++;
+				return ktcp::result<void>();
+			},
+			here));
 		parts++;
 	} while (entries->more());
 	EXPECT_GT(parts, 32u);
@@ -664,17 +667,19 @@ TEST_F(http_files, a_pass_over_a_folder_can_be_ended)
 		write("some/" + std::to_string(i), "");
 
 	auto entries = ktcp::http::listing::create();
-	auto directory = root.open_below("some");
+	auto directory = root.open_below("some", here);
 	std::size_t checks = 0;
 	char path[512] = "some";
 
 	ASSERT_TRUE(entries && directory);
-	EXPECT_EQ(entries->read_next(root, *directory, path,
-				     [&]() -> ktcp::result<void> {
-					     if (++checks == 3)
-						     return ktcp::errc::eshutdown;
-					     return {};
-				     })
+	EXPECT_EQ(entries->read_next(
+				 root, *directory, path,
+				 [&]() -> ktcp::result<void> {
+					 if (++checks == 3)
+						 return ktcp::errc::eshutdown;
+					 return {};
+				 },
+				 here)
 			  .error(),
 		  ktcp::errc::eshutdown);
 	EXPECT_EQ(checks, 3u);

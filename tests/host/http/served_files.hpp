@@ -67,6 +67,7 @@ inline const std::string not_found_type = "Content-Type: text/plain; charset=utf
 
 class http_files : public testing::Test {
     protected:
+	static constexpr auto here = ktcp::process_context::promised();
 	fs::path folder;
 	ktcp::file_root root;
 	ktcp::http::file_service::options how;
@@ -160,7 +161,7 @@ class http_files : public testing::Test {
 	{
 		for (const auto &each : fs::recursive_directory_iterator(folder)) {
 			const auto status =
-				root.status_of(fs::relative(each.path(), folder).c_str());
+				root.status_of(fs::relative(each.path(), folder).c_str(), here);
 
 			if (!status || status->kind != KTCP_FILE_REGULAR)
 				continue;
@@ -218,12 +219,12 @@ class http_files : public testing::Test {
 		char path[512];
 
 		while (made.size() < ktcp::http::listing::most_large) {
-			auto directory = root.open_below(of.c_str());
+			auto directory = root.open_below(of.c_str(), here);
 
 			std::snprintf(path, sizeof(path), "%s", of.c_str());
 			made.push_back(std::move(*ktcp::http::listing::create()));
-			EXPECT_TRUE(made.back().read_next(root, *directory, path,
-							  [] { return ktcp::result<void>(); }));
+			EXPECT_TRUE(made.back().read_next(
+				root, *directory, path, [] { return ktcp::result<void>(); }, here));
 			EXPECT_GT(made.back().size(), 1000u) << "of 1 MiB";
 		}
 		return made;

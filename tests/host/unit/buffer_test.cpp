@@ -212,12 +212,12 @@ TEST(buffer, of_another_origin_may_be_assigned)
 {
 	NiceMock<mock::mock_port> port;
 	auto cache = std::move(*ktcp::kmem_cache::create("buffers", 64));
-	auto made = std::move(*buffer::kmalloc(10));
+	auto made = std::move(*buffer::kmalloc(10, gfp::kernel));
 
-	made = std::move(*buffer::from(cache));
+	made = std::move(*buffer::from(cache, gfp::kernel));
 	EXPECT_EQ(made.bytes().size(), 64u);
 	EXPECT_EQ(port.fake.blocks(), 0u);
-	made = std::move(*buffer::pages(5000));
+	made = std::move(*buffer::pages(5000, gfp::kernel));
 	EXPECT_EQ(made.bytes().size(), 5000u);
 	EXPECT_EQ(port.fake.objects(), 0u);
 	made = buffer();

@@ -16,9 +16,10 @@ namespace
 
 class file_test : public testing::Test {
     protected:
+	static constexpr auto here = ktcp::process_context::promised();
 	NiceMock<mock::mock_port> port;
 	ktcp::file_root root = std::move(*ktcp::file_root::open("/", {}));
-	ktcp::file file = std::move(*root.open_below("name"));
+	ktcp::file file = std::move(*root.open_below("name", here));
 	char memory[8];
 	std::vector<struct page *> given_back;
 
@@ -54,7 +55,7 @@ TEST_F(file_test, pages_are_given_back_once_they_are_done_with)
 	{
 		ktcp::file_pages pages;
 
-		EXPECT_EQ(*file.read_pages(pages, 0, 20), 20u);
+		EXPECT_EQ(*file.read_pages(pages, 0, 20, here), 20u);
 		pages.remove_prefix(4);
 		EXPECT_EQ(pages.size(), 16u);
 		pages.remove_prefix(6);
@@ -70,7 +71,7 @@ TEST_F(file_test, more_than_there_is_ends_with_the_last_page)
 	ktcp::file_pages pages;
 
 	EXPECT_CALL(port, warn(_)).Times(1);
-	EXPECT_EQ(*file.read_pages(pages, 0, 20), 20u);
+	EXPECT_EQ(*file.read_pages(pages, 0, 20, here), 20u);
 	pages.remove_prefix(21);
 	EXPECT_TRUE(pages.empty());
 	EXPECT_EQ(pages.size(), 0u);
@@ -83,9 +84,9 @@ TEST_F(file_test, reading_pages_gives_those_back_that_are_there)
 	{
 		ktcp::file_pages pages;
 
-		EXPECT_EQ(*file.read_pages(pages, 0, 20), 20u);
+		EXPECT_EQ(*file.read_pages(pages, 0, 20, here), 20u);
 		pages.remove_prefix(10);
-		EXPECT_EQ(*file.read_pages(pages, 20, 20), 20u);
+		EXPECT_EQ(*file.read_pages(pages, 20, 20, here), 20u);
 		EXPECT_EQ(given_back, (std::vector{ page(0), page(1) }));
 		EXPECT_EQ(pages.size(), 20u);
 	}
@@ -103,9 +104,9 @@ TEST_F(file_test, none_is_read_where_none_is)
 	EXPECT_CALL(port, file_read(_, _, _, _)).Times(0);
 	EXPECT_CALL(port, file_read_pages(_, _, _, _, _, _)).Times(0);
 	EXPECT_CALL(port, warn(_)).Times(2); /* once for files, once for roots */
-	EXPECT_EQ(file.read(into, 0).error(), errc::ebadf);
-	EXPECT_EQ(file.read_pages(pages, 0, 4).error(), errc::ebadf);
-	EXPECT_EQ(file.list(each).error(), errc::ebadf);
-	EXPECT_EQ(root.open_below("name").error(), errc::ebadf);
-	EXPECT_EQ(root.status_of("name").error(), errc::ebadf);
+	EXPECT_EQ(file.read(into, 0, here).error(), errc::ebadf);
+	EXPECT_EQ(file.read_pages(pages, 0, 4, here).error(), errc::ebadf);
+	EXPECT_EQ(file.list(each, here).error(), errc::ebadf);
+	EXPECT_EQ(root.open_below("name", here).error(), errc::ebadf);
+	EXPECT_EQ(root.status_of("name", here).error(), errc::ebadf);
 }

@@ -309,7 +309,7 @@ TEST_F(connection_test, memory_that_is_no_buffer_any_more_is_copied)
 			const auto request = co_await peer.read();
 		}
 
-		auto answer = ktcp::buffer::pages(4096);
+		auto answer = ktcp::buffer::pages(4096, ktcp::gfp::kernel);
 
 		static_cast<void>(co_await peer.write(answer->bytes()));
 	});

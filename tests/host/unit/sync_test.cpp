@@ -42,7 +42,7 @@ TEST(mutex, is_initialised_locked_unlocked_destroyed)
 	ktcp::mutex mutex;
 
 	EXPECT_EQ(static_cast<void *>(raw), static_cast<void *>(&mutex));
-	mutex.lock();
+	mutex.lock(ktcp::process_context::promised());
 	mutex.unlock();
 }
 
@@ -57,7 +57,7 @@ TEST(guarded, is_locked_for_as_long_as_the_access_lives)
 		EXPECT_CALL(port, mutex_lock(_));
 		EXPECT_CALL(port, mutex_unlock(_)).Times(0);
 
-		const auto held = text.lock();
+		const auto held = text.lock(ktcp::process_context::promised());
 
 		*held = "one";
 		held->append(" two");
@@ -67,7 +67,7 @@ TEST(guarded, is_locked_for_as_long_as_the_access_lives)
 	Mock::VerifyAndClearExpectations(&port);
 	EXPECT_CALL(port, mutex_lock(_));
 	EXPECT_CALL(port, mutex_unlock(_));
-	EXPECT_EQ(text.lock()->size(), 7u);
+	EXPECT_EQ(text.lock(ktcp::process_context::promised())->size(), 7u);
 }
 
 TEST(spin_guarded, is_locked_for_as_long_as_the_access_lives)
@@ -124,10 +124,11 @@ TEST(guarded, is_locked_to_be_read)
 	NiceMock<mock::mock_port> port;
 	const ktcp::guarded<int> counter;
 
-	static_assert(std::is_same_v<decltype(*counter.lock()), const int &>);
+	static_assert(std::is_same_v<decltype(*counter.lock(ktcp::process_context::promised())),
+				     const int &>);
 	EXPECT_CALL(port, mutex_lock(_));
 	EXPECT_CALL(port, mutex_unlock(_));
-	EXPECT_EQ(*counter.lock(), 0);
+	EXPECT_EQ(*counter.lock(ktcp::process_context::promised()), 0);
 }
 
 /* To lockdep a lock is what it protects, and how. */
@@ -168,7 +169,7 @@ TEST(guarded, begins_with_a_value)
 
 	auto *const counter = new (memory) ktcp::guarded<int>;
 
-	EXPECT_EQ(*counter->lock(), 0);
+	EXPECT_EQ(*counter->lock(ktcp::process_context::promised()), 0);
 	counter->~guarded();
 }
 
@@ -190,8 +191,8 @@ TEST(completion, completes_and_waits)
 	EXPECT_CALL(port, wait_for_completion(raw)).Times(2);
 	done.complete();
 	done.complete();
-	done.wait();
-	done.wait();
+	done.wait(ktcp::process_context::promised());
+	done.wait(ktcp::process_context::promised());
 }
 
 TEST(completion, waits_for_a_limited_time)
@@ -200,7 +201,7 @@ TEST(completion, waits_for_a_limited_time)
 	ktcp::completion done;
 
 	EXPECT_CALL(port, wait_for_completion_timeout(_, 250)).Times(2);
-	EXPECT_FALSE(done.wait_for(250));
+	EXPECT_FALSE(done.wait_for(250, ktcp::process_context::promised()));
 	done.complete();
-	EXPECT_TRUE(done.wait_for(250));
+	EXPECT_TRUE(done.wait_for(250, ktcp::process_context::promised()));
 }

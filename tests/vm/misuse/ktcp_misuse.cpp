@@ -47,19 +47,18 @@ task_of<void> read_on_behind_nothing(connection &peer)
 
 task_of<void> remove_too_many_pages(connection &peer, const ktcp::file_root &root)
 {
-	if (const auto ready = co_await peer.may_sleep(); !ready)
-		co_return ready;
+	KTCP_CO_TRY(const ktcp::process_context here, co_await peer.may_sleep());
 
 	ktcp::file_pages pages;
 
 	{
-		const auto file = root.open_below("pages");
+		const auto file = root.open_below("pages", here);
 
 		if (!file)
 			co_return file.error();
 		/* Once more into the same. */
 		for (const std::uint64_t at : { 0, 4096 })
-			if (const auto got = file->read_pages(pages, at, 4096); !got)
+			if (const auto got = file->read_pages(pages, at, 4096, here); !got)
 				co_return got.error();
 	}
 	pages.remove_prefix(pages.size() + 5000);
@@ -70,11 +69,10 @@ task_of<void> remove_too_many_pages(connection &peer, const ktcp::file_root &roo
 
 task_of<void> read_no_file(connection &peer)
 {
-	if (const auto ready = co_await peer.may_sleep(); !ready)
-		co_return ready;
+	KTCP_CO_TRY(const ktcp::process_context here, co_await peer.may_sleep());
 
 	std::byte into[16];
-	const auto got = ktcp::file().read(into, 0);
+	const auto got = ktcp::file().read(into, 0, here);
 
 	co_return co_await say(peer, "file ", got ? result<void>() : result<void>(got.error()));
 }

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/**
+ * @file
+ * Where code may sleep, as a type. What sleeps asks for a ktcp::process_context: a mutex, a completion, a file.
+ *
+ * @code
+ * struct handler {
+ *	static constexpr bool may_sleep = true;		// all of its turns are in process context
+ *	ktcp::guarded<table> *entries;
+ *
+ *	ktcp::task operator()(ktcp::connection &peer) const
+ *	{
+ *		const ktcp::process_context here(*this);
+ *		...
+ *		entries->lock(here)->clear();
+ * @endcode
+ *
+ * A handler that sleeps now and then has one from `co_await peer.may_sleep()`. Any other handler runs in softirq,
+ * and can get none. So it does not compile if it takes a mutex. A function that sleeps takes one as a parameter.
+ *
+ * Cost: none, for there is nothing in it.
+ */
+#ifndef KTCP_KERNEL_CONTEXT_HPP
+#define KTCP_KERNEL_CONTEXT_HPP
+
+namespace ktcp
+{
+
+namespace detail
+{
+
+/* Does an object say that it may sleep? No turn of a handler that does is taken in softirq. */
+template <class Handler>
+constexpr bool may_sleep = requires
+{
+	requires Handler::may_sleep;
+};
+
+} // namespace detail
+
+/** The right to sleep: its holder is in process context, and holds no lock that spins. */
+class process_context {
+    public:
+	/** Of a handler that says `static constexpr bool may_sleep = true;`. */
+	template <class Handler>
+	constexpr explicit process_context(const Handler &) noexcept
+	{
+		static_assert(
+			detail::may_sleep<Handler>,
+			"this handler runs in softirq, where nothing may sleep: say `static "
+			"constexpr bool may_sleep = true;` in it, or ask co_await peer.may_sleep()");
+	}
+
+	/**
+	 * The caller's own word, where no handler runs: in a module's start(), in a file of /proc, in a work
+	 * item, in a thread.
+	 */
+	static constexpr process_context promised() noexcept
+	{
+		return process_context();
+	}
+
+    private:
+	constexpr process_context() noexcept = default;
+};
+
+} // namespace ktcp
+
+#endif
