@@ -190,8 +190,8 @@ class [[gnu::warn_unused]] connect_operation : public wait {
 
 		if (!room)
 			status = error_code(errc::eopnotsupp).code();
-		else if (!(made_ = outgoing_stream::make(*by_, by_->buffers(), *room, source(), to_,
-							 how_)))
+		else if (!(made_ = outgoing_stream::make(*by_, by_->buffers(), *room, source(*by_),
+							 to_, how_)))
 			status = error_code(errc::enomem).code();
 		return !made_;
 	}
@@ -224,12 +224,6 @@ class [[gnu::warn_unused]] connect_operation : public wait {
 	}
 
     private:
-	/* Whose share it is of. A proxy that has named no client is no source. */
-	const endpoint *source() const noexcept
-	{
-		return by_->of_a_proxy_.load(memory_order_relaxed) ? nullptr : &by_->remote_;
-	}
-
 	const endpoint to_;
 	const connect_options how_;
 	outgoing_stream *made_ = nullptr;

@@ -29,9 +29,12 @@
 
 #include <ktcp/connection.hpp>
 #include <ktcp/engine/signal.hpp>
+#include <ktcp/engine/sleeper_queues.hpp>
 #include <ktcp/engine/wait.hpp>
 #include <ktcp/kernel/context.hpp>
 #include <ktcp/kernel/workqueue.hpp>
+#include <ktcp/net/endpoint.hpp>
+#include <ktcp/net/source_key.hpp>
 #include <ktcp/task.hpp>
 
 namespace ktcp
@@ -88,12 +91,19 @@ class blocking_call : public signal, public work_base<blocking_call<Function>> {
 	{
 	}
 
-	/* Have it called. */
-	void begin(workqueue &queue, Function &&function) noexcept
+	/* Have it called, as one of the source's; nullptr: of none. */
+	void begin(sleeper_queues &by, const endpoint *source, Function &&function) noexcept
 	{
 		function_.emplace(std::move(function));
+		if (source)
+			source_ = source_key::of(*source);
+
+		const auto place = by.enter(source ? &source_ : nullptr);
+
+		if (place.counts)
+			counts_at_ = &by;
 		hold();
-		this->queue_on(queue);
+		this->queue_on(place.on);
 	}
 
 	/* In a turn of the strand's, once it holds something. */
@@ -119,6 +129,8 @@ class blocking_call : public signal, public work_base<blocking_call<Function>> {
 		if (is_wanted())
 			leave(outcome_of_calling(*function_));
 		function_.reset();
+		if (counts_at_)
+			counts_at_->leave(source_);
 		let_go();
 	}
 
@@ -140,7 +152,9 @@ class blocking_call : public signal, public work_base<blocking_call<Function>> {
 		self.fire();
 	}
 
-	std::optional<Function> function_; /* of the item */
+	std::optional<Function> function_; /* of the item, as the next two */
+	sleeper_queues *counts_at_ = nullptr;
+	source_key source_ = {};
 	std::optional<outcome>
 		outcome_; /* under the lock while there is a strand, then of its turns */
 };
@@ -202,7 +216,8 @@ class blocking_wait {
 /**
  * `co_await ktcp::run_blocking(peer, function)`: a result<T> of a @p function that returns a T or a
  * result<T>. A worker of an unbound workqueue calls it, in process context, where it may
- * sleep. 512 of a server's run at once on Linux 6.1; the others wait.
+ * sleep. 512 of a server's run at once on Linux 6.1; the others wait. One source has half of
+ * those at most, and the rest of its calls wait by themselves (engine/sleeper_queues.hpp).
  * @param function  of a ktcp::process_context, or of nothing; nothrow movable. A lambda that captures has a name, for g++-12 destroys another one twice.
  * Errors: ENOMEM, ECONNRESET, ESHUTDOWN, ETIMEDOUT (expires_after()): it may have run. And the function's own.
  * Context: a handler's. Cost: a work item, and an event's set(). In a unit test without a server it is called
@@ -213,16 +228,16 @@ task_of<detail::blocking_value<Function>> run_blocking(connection &peer, Functio
 {
 	static_assert(std::is_nothrow_move_constructible_v<Function>);
 
-	workqueue *const queue = detail::wait::sleepers(peer);
+	detail::sleeper_queues *const queues = detail::wait::sleepers(peer);
 
-	if (!queue)
+	if (!queues)
 		co_return detail::outcome_of_calling(function);
 
 	detail::blocking_wait<Function> call(peer);
 
 	if (!call)
 		co_return errc::enomem;
-	call->begin(*queue, std::move(function));
+	call->begin(*queues, detail::wait::source(peer), std::move(function));
 
 	const auto done = co_await call.done();
 

@@ -15,23 +15,20 @@
  * So one source has 3/8 of them at most, and of n sources that take what they can each has 3/4 / (n + 1). As much
  * as one of them has is left for others. Precedent: dynamic thresholds of switches (Choudhury and Hahne, 1998).
  *
- * A turn in softirq counts, so there is no lock, and no memory for each source. A source has a place in each of
- * four rows, and its number is the least of the four (a count-min sketch). Another source may have one of the
- * places, too. Beside a thousand sources with their whole share, one in fifty has no place of its own.
+ * A turn in softirq counts, so the numbers are those of engine/source_counts.hpp. Beside a thousand sources with their
+ * whole share, one in fifty has no place of its own.
  */
 #ifndef KTCP_ENGINE_BUFFER_SHARES_HPP
 #define KTCP_ENGINE_BUFFER_SHARES_HPP
 
-#include <algorithm>
-#include <cstddef>
 #include <cstdint>
 
-#include <ktcp/base/atomic.hpp>
 #include <ktcp/base/result.hpp>
+#include <ktcp/engine/source_counts.hpp>
 #include <ktcp/kernel/memory.hpp>
 #include <ktcp/net/endpoint.hpp>
 #include <ktcp/net/source_key.hpp>
-#include <ktcp/port/random.h>
+#include <ktcp/port/memory.h>
 
 namespace ktcp
 {
@@ -45,15 +42,16 @@ class buffer_shares {
 
 	~buffer_shares()
 	{
-		ktcp_kfree(counts_);
+		ktcp_kfree(places_);
 	}
 
 	/** Before the first take(). Process context. Errors: ENOMEM. */
 	result<void> make() noexcept
 	{
-		counts_ = kmalloc_array<counter>(rows * places);
-		if (!counts_)
+		places_ = kmalloc_array<source_counts::counter>(source_counts::rows << place_bits);
+		if (!places_)
 			return errc::enomem;
+		counts_.use(places_);
 		return {};
 	}
 
@@ -65,7 +63,7 @@ class buffer_shares {
 	{
 		/* Each adds before it looks, so two that take the last one at once may both fail, and never both
 		 * have it. */
-		const numbers now = add(peer, buffers);
+		const auto now = counts_.add(source_key::of(peer), buffers);
 		const std::uint64_t most = from.count().most;
 
 		if (now.of_all + most / 4 + now.of_source <= most)
@@ -77,57 +75,20 @@ class buffer_shares {
 	/** The same where a source may hold any number. It is counted for when it may not. */
 	void take(const endpoint &peer, unsigned int buffers) noexcept
 	{
-		static_cast<void>(add(peer, buffers));
+		static_cast<void>(counts_.add(source_key::of(peer), buffers));
 	}
 
 	/** It holds so many of them no more. */
 	void give_back(const endpoint &peer, unsigned int buffers) noexcept
 	{
-		for_each_place(peer, [&](counter &each) {
-			each.number.fetch_sub(buffers, memory_order_relaxed);
-		});
-		all_.fetch_sub(buffers, memory_order_relaxed);
+		counts_.subtract(source_key::of(peer), buffers);
 	}
 
     private:
-	/* 32 KiB. */
-	static constexpr unsigned int place_bits = 11;
-	static constexpr std::size_t rows = 4, places = std::size_t{ 1 } << place_bits;
+	static constexpr unsigned int place_bits = 11; /* 32 KiB */
 
-	struct counter {
-		atomic<std::uint32_t> number = 0;
-	};
-
-	struct numbers {
-		std::uint64_t of_source, of_all;
-	};
-
-	/* Relaxed, as all of them: they count and nothing else. */
-	numbers add(const endpoint &peer, unsigned int buffers) noexcept
-	{
-		std::uint32_t least = UINT32_MAX;
-
-		for_each_place(peer, [&](counter &each) {
-			least = std::min(least,
-					 each.number.fetch_add(buffers, memory_order_relaxed) +
-						 buffers);
-		});
-		return { least, all_.fetch_add(buffers, memory_order_relaxed) + buffers };
-	}
-
-	template <class Each>
-	void for_each_place(const endpoint &peer, Each each) noexcept
-	{
-		const source_key key = source_key::of(peer);
-
-		for (std::size_t row = 0; row < rows; row++)
-			each(counts_[row * places + key.hash(secrets_[row], place_bits)]);
-	}
-
-	counter *counts_ = nullptr;
-	atomic<std::uint32_t> all_ = 0;
-	const std::uint32_t secrets_[rows] = { ktcp_random_u32(), ktcp_random_u32(),
-					       ktcp_random_u32(), ktcp_random_u32() };
+	source_counts::counter *places_ = nullptr;
+	source_counts counts_{ place_bits };
 };
 
 } // namespace ktcp

@@ -30,7 +30,9 @@
 #include <ktcp/engine/model.hpp>
 #include <ktcp/engine/session.hpp>
 #include <ktcp/engine/session_table.hpp>
+#include <ktcp/engine/sleeper_queues.hpp>
 #include <ktcp/engine/trace.hpp>
+#include <ktcp/net/source_key.hpp>
 
 namespace ktcp
 {
@@ -162,13 +164,24 @@ class event_session : public session, ktcp_sock_hook, work_base<event_session> {
 			here->add(*this);
 	}
 
-	/* With the claim: pass it on to the work item, on the sleepers' queue if it is likely to sleep. */
+	/* With the claim: pass it on to the work item, on a queue for sleepers if it is likely to sleep. */
 	void queue() noexcept
 	{
 		if (asked_to_sleep())
-			queue_on(table().use().sleepers, -1);
+			queue_to_sleep();
 		else
 			queue_on(table().use().queue, cpu());
+	}
+
+	[[gnu::noinline]] void queue_to_sleep() noexcept
+	{
+		const source_key source = source_key::of(remote());
+		const auto place = table().use().sleepers.enter(is_of_a_proxy() ? nullptr :
+										  &source);
+
+		if (place.counts)
+			claim(event_place); /* it has the claim */
+		queue_on(place.on, -1);
 	}
 
 	/* A turn in the drain or the thread. */
@@ -220,8 +233,24 @@ class event_session : public session, ktcp_sock_hook, work_base<event_session> {
 		}
 	}
 
-	/* A turn in the work item. */
+	/* The work item. */
 	void on_work() noexcept
+	{
+		if (!has_events(event_place)) {
+			take_turns();
+			return;
+		}
+
+		/* The session may be gone behind its turns, and its peer another one. The queues stay until it returns. */
+		detail::sleeper_queues &sleepers = table().use().sleepers;
+		const source_key source = source_key::of(remote());
+
+		take_turns();
+		sleepers.leave(source);
+	}
+
+	/* Its turns. */
+	void take_turns() noexcept
 	{
 		for (unsigned int row = 1;; row++) {
 			take_events();

@@ -175,9 +175,8 @@ class running_server {
 				options_.name,
 				{ .unbound = options_.placement == placement::anywhere,
 				  .max_active = model.blocks ? workqueue::most_active() : 0 }));
-			use.sleepers = KTCP_TRY(workqueue::create(
-				joined_name(name, "_sleepers").c_str(),
-				{ .unbound = true, .max_active = workqueue::most_active() }));
+			KTCP_TRY(use.sleepers.make(joined_name(name, "_sleepers").c_str(),
+						   joined_name(name, "_crowded").c_str()));
 			use.control =
 				KTCP_TRY(workqueue::create(joined_name(name, "_control").c_str()));
 			return {};
@@ -266,6 +265,7 @@ class running_server {
 		say_if_one_may_have_all(wanted);
 		acceptor_.limit(all);
 		sessions_.change_per_source(of_a_peer);
+		use.sleepers.give_shares(!limits_no_source(wanted));
 		use.outgoing.limit(wanted.max_outgoing ? wanted.max_outgoing : all,
 				   wanted.max_outgoing_per_source, !limits_no_source(wanted));
 	}

@@ -41,7 +41,7 @@ struct open_outgoing {
 
 /*
  * The outgoing connections of a server share this. A source (net/source_key.hpp) has as many as its connections made.
- * It may have one more than are free: half of all while no other has any, and of n that take what they can each has
+ * It may have one more than are free: half of all while no other has any. Of n that take what they can each has
  * 1 / (n + 1). So there is always one for the next source.
  */
 struct outgoing_room {

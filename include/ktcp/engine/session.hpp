@@ -82,7 +82,7 @@ class session : public connection, private timer_wheel::entry {
 	/** strand::operations::outgoing. */
 	static detail::outgoing_room *outgoing_of(strand &self) noexcept;
 	/** strand::operations::sleepers. */
-	static workqueue *sleepers_of(strand &self) noexcept;
+	static detail::sleeper_queues *sleepers_of(strand &self) noexcept;
 	/** strand::operations::count. */
 	static void count_for(strand &self, unsigned int which) noexcept;
 	/** strand::operations::hold. */

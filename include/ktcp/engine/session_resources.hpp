@@ -11,6 +11,7 @@
 #include <ktcp/engine/engine.hpp>
 #include <ktcp/engine/model.hpp>
 #include <ktcp/engine/session.hpp>
+#include <ktcp/engine/sleeper_queues.hpp>
 #include <ktcp/kernel/buffer.hpp>
 #include <ktcp/kernel/memory.hpp>
 #include <ktcp/kernel/workqueue.hpp>
@@ -41,7 +42,7 @@ struct session_resources {
 	softirq_pages pages; /**< memory of bytes that are sent in softirq */
 	detail::outgoing_room outgoing; /**< handlers' own connections share it */
 	workqueue queue; /**< sessions run on it */
-	workqueue sleepers; /**< sessions that asked to sleep run on it; unbound */
+	detail::sleeper_queues sleepers; /**< sessions that asked to sleep run on them; unbound */
 	workqueue control; /**< accepts, looks at times, reaps: no handler blocks on it */
 };
 

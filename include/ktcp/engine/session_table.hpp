@@ -587,7 +587,7 @@ inline detail::outgoing_room *session::outgoing_of(strand &self) noexcept
 	return &static_cast<session &>(self).table().use_.outgoing;
 }
 
-inline workqueue *session::sleepers_of(strand &self) noexcept
+inline detail::sleeper_queues *session::sleepers_of(strand &self) noexcept
 {
 	return &static_cast<session &>(self).table().use_.sleepers;
 }

@@ -71,7 +71,7 @@ class source_table {
 
 	/**
 	 * One connection more from @p peer.
-	 * @param most  that it may have now, whatever the limit.
+	 * @param most  that it may have now, beside the limit.
 	 * Errors: EDQUOT (it has as many as it may), ENOMEM.
 	 */
 	result<void> enter(const endpoint &peer, unsigned int most = UINT_MAX) noexcept

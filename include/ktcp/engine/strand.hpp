@@ -30,12 +30,11 @@
 namespace ktcp
 {
 
-class workqueue;
-
 namespace detail
 {
 
 class outgoing_stream;
+class sleeper_queues;
 class stream_base;
 struct outgoing_room;
 
@@ -78,8 +77,8 @@ class strand : public executor {
 		void (*post_beside)(strand &self, std::uint32_t events) = nullptr;
 		/** Its server's room for outgoing connections; nullptr: it can have none. */
 		detail::outgoing_room *(*outgoing)(strand &self) = nullptr;
-		/** Its server's queue of work that sleeps; nullptr: there is none. */
-		workqueue *(*sleepers)(strand &self) = nullptr;
+		/** Its server's queues of work that sleeps; nullptr: there are none. */
+		detail::sleeper_queues *(*sleepers)(strand &self) = nullptr;
 		/** Count one for a counter of the handler's. */
 		void (*count)(strand &self, unsigned int which) = nullptr;
 		/**
@@ -103,6 +102,9 @@ class strand : public executor {
 
 	/** One of its sources has something; see detail::sources. */
 	static constexpr std::uint32_t event_source = 16;
+
+	/** No event: its next turn counts in its server's sleeper_queues. */
+	static constexpr std::uint32_t event_place = 32;
 
 	/** For a strand whose owner takes the turns itself. */
 	static const operations by_hand;
@@ -317,7 +319,7 @@ class strand : public executor {
 	}
 
 	/** As operations::sleepers. */
-	workqueue *sleepers() noexcept
+	detail::sleeper_queues *sleepers() noexcept
 	{
 		return how_.sleepers ? how_.sleepers(*this) : nullptr;
 	}
@@ -347,6 +349,12 @@ class strand : public executor {
 		/* Acquire: a new claimant sees the last turn's work. Release: it sees our work before
 		 * the event. */
 		return !(state_.fetch_or(events | claimed, memory_order_acq_rel) & claimed);
+	}
+
+	/** Are there such events? With the claim. */
+	bool has_events(std::uint32_t events) const noexcept
+	{
+		return state_.load(memory_order_relaxed) & events;
 	}
 
 	/** Clear the events. Later ones are seen by give_up_claim(). With the claim. */

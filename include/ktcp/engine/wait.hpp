@@ -48,9 +48,15 @@ class wait : public timer {
 	}
 
 	/* As strand::operations::sleepers. */
-	static workqueue *sleepers(connection &by) noexcept
+	static sleeper_queues *sleepers(connection &by) noexcept
 	{
 		return by.sleepers();
+	}
+
+	/* Whose share of what its server has is it of? nullptr: a proxy that has named no client is no source. */
+	static const endpoint *source(const connection &by) noexcept
+	{
+		return by.of_a_proxy_.load(memory_order_relaxed) ? nullptr : &by.remote_;
 	}
 
 	/* Is it a server's, or a test's? */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /**
  * @file
- * Where code may sleep, as a type. What sleeps asks for a ktcp::process_context: a mutex, a completion, a file.
+ * Where code may sleep, as a type. A mutex, a completion and a file ask for a ktcp::process_context.
  *
  * @code
  * struct handler {

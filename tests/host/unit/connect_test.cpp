@@ -27,7 +27,8 @@ class connect_test : public session_test {
     protected:
 	std::string said;
 
-	endpoint client = endpoint::ipv4(10, 0, 0, 1, 80); /* where the next connection comes from */
+	endpoint client = endpoint::ipv4(10, 0, 0, 1,
+					 80); /* where the next connection comes from */
 	ktcp::detail::outgoing_room *room = nullptr;
 
 	connect_test()
@@ -156,7 +157,7 @@ TEST_F(connect_test, a_source_may_have_another_bound_or_none)
 	room->leave(nullptr);
 }
 
-/* What the connections of one address make is of its share, until they are closed. */
+/* Their outgoing connections are of its share, until they are closed. */
 TEST_F(connect_test, connections_of_one_source_leave_some_for_the_next)
 {
 	const auto asks = [this] {

@@ -417,10 +417,10 @@ TEST_F(event_driven_test, sleeps_on_the_queue_for_that_and_nowhere_else)
 	handle = [&](ktcp::connection &peer) -> ktcp::task {
 		while (auto received = co_await peer.read()) {
 			/* A handler that slept is likely to do so again, and goes on there. */
-			EXPECT_EQ(port.fake.last_queue,
-				  slept ? table->use().sleepers.raw() : table->use().queue.raw());
+			EXPECT_EQ(port.fake.last_queue, slept ? table->use().sleepers.usual.raw() :
+								table->use().queue.raw());
 			EXPECT_TRUE(co_await peer.may_sleep());
-			EXPECT_EQ(port.fake.last_queue, table->use().sleepers.raw());
+			EXPECT_EQ(port.fake.last_queue, table->use().sleepers.usual.raw());
 			slept++;
 		}
 	};
@@ -438,6 +438,56 @@ TEST_F(event_driven_test, sleeps_on_the_queue_for_that_and_nowhere_else)
 	}
 }
 
+/* One source's sleepers have as many places as are left. Its others wait by themselves, and leave room for the next. */
+TEST_F(event_driven_test, sleepers_of_one_source_leave_places_for_the_next)
+{
+	const auto most = static_cast<std::size_t>(ktcp::workqueue::most_active());
+	auto &sleepers = table->use().sleepers;
+	auto client = ktcp::endpoint::ipv4(10, 0, 0, 1, 80);
+	std::size_t usual = 0, crowded = 0;
+
+	ON_CALL(port, sock_remote(_, _)).WillByDefault([&](::socket *, ktcp_endpoint *out) {
+		*out = client.raw();
+		return 0;
+	});
+	ON_CALL(port, queue_work(_, _, _))
+		.WillByDefault([&](int cpu, workqueue_struct *queue, work_struct *item) {
+			usual += queue == sleepers.usual.raw();
+			crowded += queue == sleepers.crowded.raw();
+			return port.fake.queue_work(cpu, queue, item);
+		});
+	handle = [](ktcp::connection &peer) -> ktcp::task {
+		EXPECT_TRUE(co_await peer.may_sleep());
+		static_cast<void>(co_await peer.read());
+	};
+
+	/* Many of one source, and then one of another. Their first turns ask to sleep, before any has slept. */
+	const auto ask = [&](std::size_t many) {
+		usual = crowded = 0;
+		client = ktcp::endpoint::ipv4(10, 0, 0, 1, 80);
+		for (std::size_t i = 0; i < many; i++)
+			add();
+		client = ktcp::endpoint::ipv4(10, 0, 0, 2, 80);
+		add();
+		for (std::size_t i = 0; i < many + 1; i++)
+			ASSERT_TRUE(port.fake.run_one());
+	};
+
+	/* Twice: those that have slept leave their places. */
+	for (int round = 0; round < 2; round++) {
+		ask(most / 2 + 10);
+		EXPECT_EQ(usual, most / 2 + 1) << "and the other source's";
+		EXPECT_EQ(crowded, 10u);
+		port.fake.run_all();
+	}
+	/* As with max_per_source=0. */
+	sleepers.give_shares(false);
+	ask(most);
+	EXPECT_EQ(usual, most + 1);
+	EXPECT_EQ(crowded, 0u);
+	port.fake.run_all();
+}
+
 TEST_F(event_driven_test, an_event_while_it_moves_to_sleep_does_not_run_it_twice)
 {
 	handle = [](ktcp::connection &peer) -> ktcp::task {
@@ -448,7 +498,7 @@ TEST_F(event_driven_test, an_event_while_it_moves_to_sleep_does_not_run_it_twice
 	::socket *const raw = port.fake.new_socket();
 
 	EXPECT_CALL(port, queue_work(_, table->use().queue.raw(), _)).Times(1);
-	EXPECT_CALL(port, queue_work(-1, table->use().sleepers.raw(), _))
+	EXPECT_CALL(port, queue_work(-1, table->use().sleepers.usual.raw(), _))
 		.WillOnce([&](int cpu, workqueue_struct *queue, work_struct *item) {
 			const bool queued = port.fake.queue_work(cpu, queue, item);
 

@@ -103,13 +103,47 @@ TEST_F(run_blocking_test, functions_of_each_kind)
 TEST_F(run_blocking_test, it_is_called_where_it_may_sleep)
 {
 	EXPECT_CALL(port, queue_work(_, _, _)).Times(AnyNumber());
-	EXPECT_CALL(port, queue_work(-1, table->use().sleepers.raw(), _)).Times(1);
+	EXPECT_CALL(port, queue_work(-1, table->use().sleepers.usual.raw(), _)).Times(1);
 	serve([](ktcp::connection &peer) -> task {
 		const auto one = [] { return 1; };
 
 		static_cast<void>(co_await run_blocking(peer, one));
 	});
 	port.fake.run_all();
+}
+
+/* The calls beyond its share wait by themselves, and are made, too. */
+TEST_F(run_blocking_test, the_calls_of_one_source_leave_places_for_the_next)
+{
+	const auto most = static_cast<std::size_t>(ktcp::workqueue::most_active());
+	auto &sleepers = table->use().sleepers;
+	std::size_t usual = 0, crowded = 0, called = 0;
+
+	ON_CALL(port, queue_work(_, _, _))
+		.WillByDefault([&](int cpu, workqueue_struct *queue, work_struct *item) {
+			usual += queue == sleepers.usual.raw();
+			crowded += queue == sleepers.crowded.raw();
+			return port.fake.queue_work(cpu, queue, item);
+		});
+
+	handle = [&called](ktcp::connection &peer) -> task {
+		const auto one = [&called] { called++; };
+
+		static_cast<void>(co_await run_blocking(peer, one));
+	};
+
+	/* Again, once they have returned. */
+	for (int round = 0; round < 2; round++) {
+		usual = crowded = called = 0;
+		for (std::size_t i = 0; i < most; i++)
+			add();
+		for (std::size_t i = 0; i < most; i++)
+			EXPECT_TRUE(port.fake.run_one()); /* up to the call */
+		EXPECT_EQ(usual, most / 2);
+		EXPECT_EQ(crowded, most - most / 2);
+		port.fake.run_all();
+		EXPECT_EQ(called, most);
+	}
 }
 
 TEST_F(run_blocking_test, the_other_coroutines_go_on_meanwhile)

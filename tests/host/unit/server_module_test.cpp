@@ -106,6 +106,7 @@ TEST_F(server_module_test, serves_with_its_defaults_and_says_where)
 	EXPECT_CALL(port, kmem_cache_create("unit_server_session", _));
 	EXPECT_CALL(port, alloc_workqueue("unit_server", 0, 0));
 	EXPECT_CALL(port, alloc_workqueue("unit_server_sleepers", KTCP_WQ_UNBOUND, 512));
+	EXPECT_CALL(port, alloc_workqueue("unit_server_crowded", KTCP_WQ_UNBOUND, 512));
 	EXPECT_CALL(port, alloc_workqueue("unit_server_control", 0, 0));
 	EXPECT_CALL(port, sock_bind(_, Pointee(port_is(4321))));
 	EXPECT_CALL(port, sock_listen(_, 1024));
@@ -148,6 +149,7 @@ TEST_F(server_module_test, takes_every_parameter)
 
 	EXPECT_CALL(port, alloc_workqueue("unit_server", KTCP_WQ_UNBOUND, 512));
 	EXPECT_CALL(port, alloc_workqueue("unit_server_sleepers", KTCP_WQ_UNBOUND, 512));
+	EXPECT_CALL(port, alloc_workqueue("unit_server_crowded", KTCP_WQ_UNBOUND, 512));
 	EXPECT_CALL(port, alloc_workqueue("unit_server_control", 0, 0));
 	::socket *listener = nullptr;
 

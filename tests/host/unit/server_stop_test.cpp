@@ -27,6 +27,7 @@ TEST_F(server_test, stops_in_this_order)
 	auto *const queue = port.fake.queue("unit");
 	auto *const control = port.fake.queue("unit_control");
 	auto *const sleepers = port.fake.queue("unit_sleepers");
+	auto *const crowded = port.fake.queue("unit_crowded");
 
 	EXPECT_CALL(port, kfree(_)).Times(1); /* the handler's frame */
 	EXPECT_CALL(port, proc_rmdir(IsNull())).Times(AnyNumber());
@@ -58,6 +59,7 @@ TEST_F(server_test, stops_in_this_order)
 	/* the shards, their list, and the shares of buffers */
 	EXPECT_CALL(port, kfree(NotNull())).Times(4);
 	EXPECT_CALL(port, destroy_workqueue(control));
+	EXPECT_CALL(port, destroy_workqueue(crowded));
 	EXPECT_CALL(port, destroy_workqueue(sleepers));
 	EXPECT_CALL(port, destroy_workqueue(queue));
 	EXPECT_CALL(port, page_pool_destroy(NotNull()));

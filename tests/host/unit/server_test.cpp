@@ -100,6 +100,7 @@ TEST_F(server_test, starts_in_this_order)
 		EXPECT_CALL(port, page_pool_create(16384, 0));
 		EXPECT_CALL(port, alloc_workqueue("unit", KTCP_WQ_UNBOUND, 0));
 		EXPECT_CALL(port, alloc_workqueue("unit_sleepers", KTCP_WQ_UNBOUND, 512));
+		EXPECT_CALL(port, alloc_workqueue("unit_crowded", KTCP_WQ_UNBOUND, 512));
 		EXPECT_CALL(port, alloc_workqueue("unit_control", 0, 0));
 		EXPECT_CALL(port, sock_create(&net, KTCP_INET6, _));
 		EXPECT_CALL(port, sock_set_reuseaddr(_));
@@ -220,6 +221,7 @@ TEST_F(server_test, long_names_are_cut_not_run_over)
 	EXPECT_CALL(port, kmem_cache_create(std::string(23, 'n') + "_session", _));
 	EXPECT_CALL(port, alloc_workqueue(name, _, _));
 	EXPECT_CALL(port, alloc_workqueue(std::string(22, 'n') + "_sleepers", _, _));
+	EXPECT_CALL(port, alloc_workqueue(std::string(23, 'n') + "_crowded", _, _));
 	EXPECT_CALL(port, alloc_workqueue(std::string(23, 'n') + "_control", _, _));
 	EXPECT_TRUE(server.start({ .name = name.c_str() }));
 	server.stop();
@@ -311,7 +313,7 @@ TYPED_TEST(server_start, that_fails_anywhere_leaves_nothing)
 {
 	auto &port = this->port;
 
-	for (int nth = 0; nth < 14; nth++) {
+	for (int nth = 0; nth < 15; nth++) {
 		server_of<TypeParam> server;
 		int expected = -ENOMEM;
 
@@ -353,7 +355,10 @@ TYPED_TEST(server_start, that_fails_anywhere_leaves_nothing)
 			EXPECT_CALL(port, proc_mkdir(_, _, _)).WillOnce(Return(-ENOMEM));
 			break;
 		case 12:
-			EXPECT_CALL(port, alloc_workqueue("unit_sleepers", _, _))
+		case 14:
+			EXPECT_CALL(port,
+				    alloc_workqueue(nth == 12 ? "unit_sleepers" : "unit_crowded", _,
+						    _))
 				.WillOnce(Return(nullptr));
 			break;
 		case 13:
@@ -397,6 +402,7 @@ TEST_F(server_test, any_model_is_chosen_by_name)
 
 		options.model = each->name;
 		EXPECT_CALL(port, alloc_workqueue("unit_sleepers", KTCP_WQ_UNBOUND, 512));
+		EXPECT_CALL(port, alloc_workqueue("unit_crowded", KTCP_WQ_UNBOUND, 512));
 		EXPECT_CALL(port, alloc_workqueue("unit_control", 0, 0));
 		EXPECT_CALL(port, alloc_workqueue("unit", 0, each->blocks ? 512 : 0));
 		EXPECT_CALL(port, kmem_cache_create("unit_session", each->session_size));

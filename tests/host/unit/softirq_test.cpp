@@ -442,7 +442,7 @@ TEST_F(softirq_test, a_handler_that_asks_sleeps_in_process_context)
 	::socket *const raw = add_waiting();
 
 	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).WillOnce(receive("x"));
-	EXPECT_CALL(port, queue_work(-1, table->use().sleepers.raw(), _)).Times(1);
+	EXPECT_CALL(port, queue_work(-1, table->use().sleepers.usual.raw(), _)).Times(1);
 	announce(raw, in_softirq);
 	EXPECT_EQ(slept, 0);
 	EXPECT_EQ(port.fake.run_all(), 1u);
@@ -452,7 +452,7 @@ TEST_F(softirq_test, a_handler_that_asks_sleeps_in_process_context)
 	/* A handler that slept is likely to do so again, and is not begun in softirq. */
 	EXPECT_CALL(port, sock_softirq_recv(_, _, _)).Times(0);
 	EXPECT_CALL(port, sock_recv(_, _, _)).WillOnce(receive("x")).WillOnce(Return(-EAGAIN));
-	EXPECT_CALL(port, queue_work(-1, table->use().sleepers.raw(), _)).Times(1);
+	EXPECT_CALL(port, queue_work(-1, table->use().sleepers.usual.raw(), _)).Times(1);
 	announce(raw, in_softirq);
 	EXPECT_EQ(port.fake.run_all(), 1u);
 	EXPECT_EQ(slept, 2);

@@ -93,8 +93,7 @@ class session_test : public testing::Test {
 			use.pages = std::move(*ktcp::softirq_pages::create());
 		}
 		use.queue = std::move(*ktcp::workqueue::create("unit"));
-		use.sleepers =
-			std::move(*ktcp::workqueue::create("unit_sleepers", { .unbound = true }));
+		EXPECT_TRUE(use.sleepers.make("unit_sleepers", "unit_crowded"));
 		use.control = std::move(*ktcp::workqueue::create("unit_control"));
 		blocks_ = port.fake.blocks();
 	}
