@@ -80,50 +80,61 @@ class session_times {
 	}
 
 	/*
-	 * In pieces: accepting and retiring wait for the lock, and ended sessions take a while to close. A run ends
-	 * as many as a CPU closes in half a millisecond. Then other tasks have a tick. The rest of those that are to
-	 * end are put off meanwhile: timers and deadlines of others do not wait for them.
+	 * In pieces: accepting and retiring wait for the lock. A hundred thousand may be due at once. So other tasks
+	 * have the CPU for a moment after each half a millisecond or so.
 	 */
 	void look() noexcept
 	{
-		constexpr unsigned int looks_at_once = 64;
-		constexpr unsigned int ended_at_once = 32;
+		constexpr unsigned int pieces_between_sleeps = 16;
+		constexpr unsigned int pause_us = 50;
 		const std::uint64_t now = ktcp_now_ms();
 		unsigned int ended = 0;
 
-		for (bool more = true; more; ktcp_cond_resched()) {
-			auto held = schedule_.lock();
+		for (unsigned int pieces = 1; look_at_some(now, ended); pieces++)
+			if (pieces % pieces_between_sleeps)
+				ktcp_cond_resched();
+			else
+				ktcp_usleep(pause_us);
+	}
 
-			held->wheel.advance(now);
-			for (unsigned int looked = 0; more && looked < looks_at_once; looked++) {
-				const bool may_end = ended < ended_at_once;
-				timer_wheel::entry *next = may_end ? held->wheel.pop_put_off() :
-								     nullptr;
+	/*
+	 * A piece. Return: are there more? Ended sessions take a while to close: a run ends as many as a CPU closes in
+	 * half a millisecond. Then other tasks have a tick. The rest of those that are to end are put off meanwhile:
+	 * timers and deadlines of others do not wait for them.
+	 */
+	bool look_at_some(std::uint64_t now, unsigned int &ended) noexcept
+	{
+		constexpr unsigned int looks_at_once = 64;
+		constexpr unsigned int ended_at_once = 32;
+		auto held = schedule_.lock();
 
-				if (!next)
-					next = held->wheel.pop_due();
-				more = next;
-				if (!next)
-					break;
+		held->wheel.advance(now);
+		for (unsigned int looked = 0; looked < looks_at_once; looked++) {
+			const bool may_end = ended < ended_at_once;
+			timer_wheel::entry *next = may_end ? held->wheel.pop_put_off() : nullptr;
 
-				session &one = static_cast<session &>(*next);
-
-				if (!may_end &&
-				    one.too_quiet(use_.timeouts, now) != session::silence::none) {
-					held->wheel.put_off(one);
-					continue;
-				}
-
-				const std::uint64_t due = use_.model->look(one, now);
-
-				held->wheel.place(one, due);
-				ended += due == timer_wheel::never;
-			}
-			if (!more) {
+			if (!next)
+				next = held->wheel.pop_due();
+			if (!next || held->closed) {
 				held->looks_at = timer_wheel::never;
 				set(*held, 1);
+				return false;
 			}
+
+			session &one = static_cast<session &>(*next);
+
+			if (!may_end &&
+			    one.too_quiet(use_.timeouts, now) != session::silence::none) {
+				held->wheel.put_off(one);
+				continue;
+			}
+
+			const std::uint64_t due = use_.model->look(one, now);
+
+			held->wheel.place(one, due);
+			ended += due == timer_wheel::never;
 		}
+		return true;
 	}
 
 	session_resources &use_;

@@ -32,6 +32,15 @@ uint64_t ktcp_real_seconds(void);
 void ktcp_msleep(unsigned int ms);
 
 /**
+ * ktcp_usleep() - sleep for @us microseconds, or for at most twice that (usleep_range()).
+ *
+ * Other tasks run meanwhile. cond_resched() does not promise that: the scheduler asks a task to leave when its slice is
+ * over. It looks at that at a tick, 1 to 10 ms away.
+ * Context: process.
+ */
+void ktcp_usleep(unsigned int us);
+
+/**
  * ktcp_exact_timer_start() - have @function called once, in softirq, when @us microseconds are over
  * (hrtimer_start(), HRTIMER_MODE_REL_SOFT).
  * Return: the timer, the caller's until ktcp_exact_timer_stop(); NULL if there is no memory.

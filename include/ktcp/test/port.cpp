@@ -408,6 +408,11 @@ void ktcp_msleep(unsigned int ms)
 	ktcp::test::machine.now_ms += ms;
 }
 
+void ktcp_usleep(unsigned int us)
+{
+	ktcp_msleep((us + 999) / 1000);
+}
+
 /* In turns alone: sleep_exactly() takes the wheel's time here. */
 struct ktcp_exact_timer *ktcp_exact_timer_start(unsigned int, void (*)(void *), void *,
 						enum ktcp_gfp)

@@ -587,6 +587,11 @@ void ktcp_msleep(unsigned int ms)
 	port().msleep(ms);
 }
 
+void ktcp_usleep(unsigned int us)
+{
+	port().usleep(us);
+}
+
 struct ktcp_exact_timer *ktcp_exact_timer_start(unsigned int us, void (*function)(void *),
 						void *context, ktcp_gfp gfp)
 {

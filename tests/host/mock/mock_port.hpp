@@ -188,6 +188,7 @@ class basic_mock_port {
 	MOCK_METHOD(std::uint64_t, now_ms, ());
 	MOCK_METHOD(std::uint64_t, boottime_ms, ());
 	MOCK_METHOD(void, msleep, (unsigned int ms));
+	MOCK_METHOD(void, usleep, (unsigned int us));
 
 	/* socket.h */
 	MOCK_METHOD(int, sock_create, (::net * net, ktcp_family family, ::socket **out));

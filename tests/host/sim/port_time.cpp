@@ -42,6 +42,11 @@ void ktcp_msleep(unsigned int ms)
 		k.block_until(&key, until, "ktcp_msleep");
 }
 
+void ktcp_usleep(unsigned int us)
+{
+	ktcp_msleep((us + 999) / 1000); /* time goes by in milliseconds here */
+}
+
 /* Its memory is the module's, so that one that is not stopped is seen. */
 struct ktcp_exact_timer {
 	void (*function)(void *context);

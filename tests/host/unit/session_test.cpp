@@ -511,6 +511,30 @@ TEST_F(table_test, ends_few_at_a_time)
 		finish(at(i));
 }
 
+/* A mass of sessions whose time is not over leaves the CPU to others, too. */
+TEST_F(table_test, looks_at_few_at_a_time)
+{
+	constexpr int all = 5000;
+	int most = 0, before = 0;
+
+	table->use().timeouts.idle_ms = 60000;
+	for (int i = 0; i < all; i++)
+		add();
+	EXPECT_CALL(port, usleep(testing::Gt(0u)))
+		.Times(testing::AtLeast(all / 1100))
+		.WillRepeatedly([&] {
+			most = std::max(most, record_.looks - before);
+			before = record_.looks;
+		});
+	for (int ms = 0; ms < 50000; ms += 100)
+		elapse(100);
+	EXPECT_GE(record_.looks, all);
+	EXPECT_LE(most, 1024);
+	EXPECT_EQ(table->count_all().timed_out_idle, 0u);
+	for (int i = 0; i < all; i++)
+		finish(at(static_cast<std::size_t>(i)));
+}
+
 /* A mass of sessions that end delays no other deadline. */
 TEST_F(table_test, those_that_end_do_not_delay_others)
 {

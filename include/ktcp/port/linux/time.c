@@ -30,6 +30,11 @@ void ktcp_msleep(unsigned int ms)
 	msleep(ms);
 }
 
+void ktcp_usleep(unsigned int us)
+{
+	usleep_range(us, 2 * us);
+}
+
 struct ktcp_exact_timer {
 	struct hrtimer timer;
 	void (*function)(void *context);

@@ -45,6 +45,15 @@ void ktcp_msleep(unsigned int ms)
 		;
 }
 
+void ktcp_usleep(unsigned int us)
+{
+	timespec left = { .tv_sec = us / 1000000,
+			  .tv_nsec = static_cast<long>(us % 1000000) * 1000 };
+
+	while (nanosleep(&left, &left))
+		;
+}
+
 struct ktcp_exact_timer {
 	void (*function)(void *context);
 	void *context;
