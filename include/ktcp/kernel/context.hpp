@@ -18,6 +18,10 @@
  * A handler that sleeps now and then has one from `co_await peer.may_sleep()`. Any other handler runs in softirq,
  * and can get none. So it does not compile if it takes a mutex. A function that sleeps takes one as a parameter.
  *
+ * Calls that make and end an object of the kernel's want process context, too, and ask for none: create(), open(),
+ * start(), stop(), join(), cancel_sync(). They belong into a module's start() and end. So does a ktcp::socket of
+ * one's own: a handler has streams.
+ *
  * Cost: none, for there is nothing in it.
  */
 #ifndef KTCP_KERNEL_CONTEXT_HPP
