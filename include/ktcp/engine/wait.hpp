@@ -88,7 +88,7 @@ class wait : public timer {
 	static void end(connection &by, errc why) noexcept
 	{
 		if (by.end(why) && has_server(by))
-			by.post(strand::event_over);
+			by.post(connection::event_over);
 	}
 
 	/* The coroutine waits no more, and goes on. */
