@@ -37,6 +37,12 @@ def test_what_a_kernel_lacks_is_left_out_with_the_reason(suite, made):
         assert list(suite.left_out(made(new, "CONFIG_MPTCP_KUNIT_TEST=m"), names)) == [MPTCP]
 
 
+def test_a_module_that_a_test_needs_comes_with_it_alone(suite):
+    remote = "models/http_remote.a_file_that_was_replaced_on_its_server/event"
+    assert suite.needed([MPTCP, remote]) == ("fuse",)
+    assert suite.needed([MPTCP]) == ()
+
+
 def test_a_machine_of_arm64_does_not_sleep(suite, made):
     name = "icount/suspending.connections_go_on_as_they_were/event"
     one = made("6.12.117+deb12-cloud-arm64", "CONFIG_SUSPEND=y")

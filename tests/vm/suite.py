@@ -128,6 +128,7 @@ class Need:
     tests: str                  # GoogleTest's patterns
     without: str                # what a kernel without it has not, for people
     option: str = None          # of the kernel's configuration: on, or a module
+    modules: tuple = ()         # what the option is, where it is a module: loaded before the tests
     since: tuple = ()           # the first release that has it
     cpus: int = 1               # of the guest
     architecture: str = None    # the only one that has it
@@ -141,6 +142,7 @@ NEEDS = (
     Need("listening.to_a_client_of_MPTCP", "Multipath TCP", option="MPTCP"),
     Need("drop_namespaces.that_have_a_table_of_their_own", "tables of connections for one namespace (6.1)",
          since=(6, 1)),
+    Need("models/http_remote.a_file_that_was_replaced_on_its_server/*", "FUSE", option="FUSE_FS", modules=("fuse",)),
     # Before 5.14 what turns allocate in softirq is charged to no cgroup (docs/porting.md).
     Need("models/memory.is_the_loaders_cgroups_and_its_end_kills_no_process/*", "a cgroup's memory.peak (5.19)",
          since=(5, 19)),
@@ -282,11 +284,16 @@ def build_modules(kernel_name):
 
 # ---- running -----------------------------------------------------------------------------------
 
-def image(kernel, boot, command):
+def needed(names):
+    """The kernel's modules that these tests need beside the boot's."""
+    return tuple(each for need in NEEDS if any(matches(need.tests, name) for name in names) for each in need.modules)
+
+
+def image(kernel, boot, command, names=()):
     modules = sorted((BUILD / kernel.name).glob("*.ko"))
     return guest.Image(
         kernel, (HERE / "guest" / "job").read_text(),
-        modules=("veth", "sch_netem", "tcp_diag", *boot.modules),
+        modules=("veth", "sch_netem", "tcp_diag", *boot.modules, *needed(names)),
         programs=("ip", "tc", "ss", *boot.programs), python=boot.python,
         files=(program_of(kernel), *modules, *boot.files),
         texts={"tests": command + "\n"})
@@ -317,7 +324,7 @@ def run_boot(kernel_name, boot, choice):
             return
         command = f"/guest_tests --gtest_color=no --gtest_output=xml:{results.GoogleTestLines.REPORT_FILE} " \
                   f"--gtest_filter={shlex.quote(':'.join(wanted))}\n{results.GoogleTestLines.REPORT}"
-        file = image(kernel, boot, command).write(log.with_suffix(".initramfs"))
+        file = image(kernel, boot, command, wanted).write(log.with_suffix(".initramfs"))
         report.say(f"booting, {len(wanted)} tests")
         vm = machine_of(kernel, boot, log.with_suffix(".console"), file, cpus)
         reader, seen = results.GoogleTestLines(), set()

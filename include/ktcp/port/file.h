@@ -62,7 +62,8 @@ void ktcp_file_root_close(struct ktcp_file_root *root);
 /**
  * ktcp_file_open() - look a path up below the root, and open it for reading if it is a regular file
  * or a directory. The look-up is vfs_path_lookup() with LOOKUP_BENEATH and LOOKUP_NO_MAGICLINKS, or
- * lookup_positive_unlocked() name by name, where there are folders alone on the way.
+ * lookup_positive_unlocked() name by name, where there are folders alone on the way. After -ESTALE it is done again
+ * with LOOKUP_REVAL, as open() does: the file was replaced on another machine.
  * @path: relative; "" is the root itself.
  * @status: filled in.
  * Return: 0, -ENOENT, -ENOTDIR, -EXDEV (it leads out of the root), -ELOOP (a symbolic link

@@ -84,13 +84,14 @@ static void ktcp_file_root_forget(struct work_struct *work)
 }
 
 /* The folder that has the root's name, with a reference. With the caller's own credentials. */
-static int ktcp_file_root_get(struct ktcp_file_root *root, struct path *path)
+static int ktcp_file_root_get(struct ktcp_file_root *root, unsigned int reval, struct path *path)
 {
 	bool first;
 	int status;
 
 	spin_lock(&root->lock);
-	*path = root->path;
+	/* A relative name was looked up once. */
+	*path = reval && root->base.dentry ? (struct path){} : root->path;
 	if (path->dentry)
 		path_get(path);
 	spin_unlock(&root->lock);
@@ -98,7 +99,7 @@ static int ktcp_file_root_get(struct ktcp_file_root *root, struct path *path)
 		return 0;
 	/* From a root of our own an absolute name begins there, in every caller. */
 	status = vfs_path_lookup(root->base.dentry, root->base.mnt, root->name,
-				 LOOKUP_FOLLOW | LOOKUP_DIRECTORY, path);
+				 LOOKUP_FOLLOW | LOOKUP_DIRECTORY | reval, path);
 	if (status)
 		return status;
 	spin_lock(&root->lock);
@@ -115,9 +116,9 @@ static int ktcp_file_root_get(struct ktcp_file_root *root, struct path *path)
 }
 
 /* The same for who serves files: a name that nothing has just now is no answer about a file. */
-static int ktcp_file_root_now(struct ktcp_file_root *root, struct path *path)
+static int ktcp_file_root_now(struct ktcp_file_root *root, unsigned int reval, struct path *path)
 {
-	return ktcp_file_root_get(root, path) ? -EAGAIN : 0;
+	return ktcp_file_root_get(root, reval, path) ? -EAGAIN : 0;
 }
 
 int ktcp_file_root_open(const char *path, uint32_t uid, uint32_t gid, bool symlinks,
@@ -146,7 +147,7 @@ int ktcp_file_root_open(const char *path, uint32_t uid, uint32_t gid, bool symli
 		struct path found;
 
 		get_fs_root(current->fs, &root->base);
-		status = ktcp_file_root_get(root, &found);
+		status = ktcp_file_root_get(root, 0, &found);
 		if (!status)
 			path_put(&found);
 	} else {
@@ -254,16 +255,17 @@ static bool ktcp_file_dangles(const struct ktcp_file_root *root, const struct pa
 
 /* With the root's credentials. */
 static int ktcp_file_find(struct ktcp_file_root *root, const struct path *top, const char *name,
-			  struct path *path, struct ktcp_file_status *out)
+			  unsigned int reval, struct path *path, struct ktcp_file_status *out)
 {
 	int status, i = 0;
 
 	if (*name) {
-		status = ktcp_file_walk(top, name, path);
+		status = reval ? -ECHILD : ktcp_file_walk(top, name, path);
 		/* -EAGAIN: something was renamed or mounted while a link led upwards. Anything,
 		 * anywhere in the system; as openat2()'s callers do, try again. */
 		for (; i < KTCP_LOOKUPS && (status == -ECHILD || status == -EAGAIN); i++)
-			status = vfs_path_lookup(top->dentry, top->mnt, name, root->flags, path);
+			status = vfs_path_lookup(top->dentry, top->mnt, name, root->flags | reval,
+						 path);
 		/* The walk by names meets no links. */
 		if (i && status == -ENOENT && ktcp_file_dangles(root, top, name))
 			status = -ELOOP;
@@ -277,23 +279,6 @@ static int ktcp_file_find(struct ktcp_file_root *root, const struct path *top, c
 	if (status)
 		path_put(path);
 	return status;
-}
-
-int ktcp_file_stat(struct ktcp_file_root *root, const char *name, struct ktcp_file_status *status)
-{
-	const struct cred *before;
-	struct path top, path;
-	int found = ktcp_file_root_now(root, &top);
-
-	if (found)
-		return found;
-	before = override_creds(root->cred);
-	found = ktcp_file_find(root, &top, name, &path, status);
-	if (!found)
-		path_put(&path);
-	revert_creds(before);
-	path_put(&top);
-	return found;
 }
 
 int ktcp_file_restat(struct file *file, struct ktcp_file_status *status)
@@ -339,24 +324,46 @@ static int ktcp_file_open_path(struct ktcp_file_root *root, const struct path *p
 	return 0;
 }
 
-int ktcp_file_open(struct ktcp_file_root *root, const char *name, struct file **out,
-		   struct ktcp_file_status *status)
+/* @out: NULL, if it is not to be opened. @reval: LOOKUP_REVAL, if nothing that was cached on the way is to be believed. */
+static int ktcp_file_try(struct ktcp_file_root *root, const char *name, unsigned int reval,
+			 struct file **out, struct ktcp_file_status *status)
 {
 	const struct cred *before;
 	struct path top, path;
-	int opened = ktcp_file_root_now(root, &top);
+	int found = ktcp_file_root_now(root, reval, &top);
 
-	if (opened)
-		return opened;
+	if (found)
+		return found;
 	before = override_creds(root->cred);
-	opened = ktcp_file_find(root, &top, name, &path, status);
-	if (!opened) {
-		opened = ktcp_file_open_path(root, &path, status->kind, out);
+	found = ktcp_file_find(root, &top, name, reval, &path, status);
+	if (!found) {
+		if (out)
+			found = ktcp_file_open_path(root, &path, status->kind, out);
 		path_put(&path);
 	}
 	revert_creds(before);
 	path_put(&top);
-	return opened;
+	return found;
+}
+
+/* As do_filp_open() and vfs_statx(): another file may have the name by now, on the server that the file system is on. */
+static int ktcp_file_look(struct ktcp_file_root *root, const char *name, struct file **out,
+			  struct ktcp_file_status *status)
+{
+	int found = ktcp_file_try(root, name, 0, out, status);
+
+	return found == -ESTALE ? ktcp_file_try(root, name, LOOKUP_REVAL, out, status) : found;
+}
+
+int ktcp_file_open(struct ktcp_file_root *root, const char *name, struct file **out,
+		   struct ktcp_file_status *status)
+{
+	return ktcp_file_look(root, name, out, status);
+}
+
+int ktcp_file_stat(struct ktcp_file_root *root, const char *name, struct ktcp_file_status *status)
+{
+	return ktcp_file_look(root, name, NULL, status);
 }
 
 void ktcp_file_close(struct file *file)
