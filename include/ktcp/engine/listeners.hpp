@@ -198,6 +198,7 @@ class listeners {
 				   const endpoint &local) noexcept;
 	void show(listener &at, const result<endpoint> &local) noexcept;
 	static void close(listener &at) noexcept;
+	static const char *help(error_code why) noexcept;
 	void say_port_in_use() const noexcept;
 
 	const server_options &options_;
@@ -236,16 +237,16 @@ inline result<void> listeners::listen_at(std::string_view address) noexcept
 	} else if (listening.error() == errc::eaddrinuse) {
 		say_port_in_use();
 	} else {
-		KTCP_LOG_ERR_RATELIMITED(
-			"cannot listen on port %u (error %d); choose another with port=", port(),
-			listening.error().code());
+		KTCP_LOG_ERR_RATELIMITED("cannot listen on port %u (error %d)%s", port(),
+					 listening.error().code(), help(listening.error()));
 	}
 	return listening;
 }
 
 inline result<void> listeners::open(listener &at) noexcept
 {
-	const endpoint local = KTCP_TRY(listen_address(at.address_, options_.net));
+	const endpoint local = KTCP_TRY(
+		listen_address(at.address_, options_.net, !complete_.load(memory_order_relaxed)));
 	auto made = bound(at, local.is_ipv4() ? family::inet : family::inet6, local);
 
 	if (at.address_.empty() && !made &&
@@ -291,7 +292,10 @@ inline result<ktcp::socket> listeners::bound(const listener &at, enum family fam
 	if (user_timeout_ms_)
 		made.set_user_timeout(user_timeout_ms_);
 	made.set_oobinline(); /* an urgent byte is a byte like the others */
-	KTCP_TRY(options_.socket.apply(made));
+	if (complete_.load(memory_order_relaxed))
+		KTCP_TRY(options_.socket.set(made));
+	else
+		KTCP_TRY(options_.socket.apply(made));
 
 	ktcp_endpoint where = local.raw();
 
@@ -321,6 +325,23 @@ inline void listeners::close(listener &at) noexcept
 		ktcp_listener_withdraw(&at.shown_);
 	ktcp_sock_unhook_listener(at.socket_.raw(), &at);
 	at.socket_ = ktcp::socket();
+}
+
+/* An error's meaning and its remedy, for the end of a line that has the error. */
+inline const char *listeners::help(error_code why) noexcept
+{
+	switch (why.value()) {
+	case errc::eaddrinuse:
+		return "; it is in use: see ss -ltn";
+	case errc::eaddrnotavail:
+		return "; no device has the address: see ip address";
+	case errc::enodev:
+		return "; there is no such device: see ip link";
+	case errc::eacces:
+		return "; choose another with port=";
+	default:
+		return "";
+	}
 }
 
 /* It names the listener that is in the way, if it is one. */
@@ -395,9 +416,8 @@ inline bool listeners::listen_again(listener &at) noexcept
 	}
 	if (just_lost)
 		KTCP_LOG_WARN_RATELIMITED(
-			"cannot listen on port %u again (error %d%s); trying until it can", port(),
-			listening.error().code(),
-			listening.error() == errc::eaddrinuse ? ", it is in use: see ss -ltn" : "");
+			"cannot listen on port %u again (error %d); trying until it can%s", port(),
+			listening.error().code(), help(listening.error()));
 	at.retry_at_ms_ = ktcp_now_ms() + at.retry_ms_;
 	at.retry_ms_ = std::min(2 * at.retry_ms_, longest_retry_ms);
 	return false;

@@ -144,41 +144,37 @@ struct socket_options {
 /**
  * The address that a text names, of IPv4 or IPv6. A zone behind % of a link-local one is a device of @p net, by
  * name or number. Empty: any, of both.
- * Errors: EINVAL, with a line in the log.
+ * @param say  an error has a line in the log.
+ * Errors: EINVAL; ENODEV, the zone's device is not there.
  */
-inline result<endpoint> listen_address(std::string_view text, struct net *net) noexcept
+inline result<endpoint> listen_address(std::string_view text, struct net *net, bool say) noexcept
 {
 	const std::size_t percent = text.find('%');
-	const std::string_view zone = percent < text.size() ? slice(text, percent + 1) : "";
 	const auto address = parse_address(slice(text, 0, percent));
+	const auto refuse = [&](errc why, const char *reason) {
+		if (say)
+			KTCP_LOG_ERR_RATELIMITED("address=%.*s: %s", static_cast<int>(text.size()),
+						 text.data(), reason);
+		return why;
+	};
 
 	if (text.empty())
 		return endpoint::any(0);
-	if (!address) {
-		KTCP_LOG_ERR_RATELIMITED("address=%.*s: %s", static_cast<int>(text.size()),
-					 text.data(), address.error);
-		return errc::einval;
-	}
+	if (!address)
+		return refuse(errc::einval, address.error);
 
 	ktcp_endpoint raw = address.value.raw();
 
 	if (percent < text.size()) {
 		/* bind() looks at it for these alone (inet6_bind()). */
-		if (!address.value.is_link_local()) {
-			KTCP_LOG_ERR_RATELIMITED(
-				"address=%.*s: only a link-local address (fe80::) has a zone; device= names the "
-				"device for others",
-				static_cast<int>(text.size()), text.data());
-			return errc::einval;
-		}
-		raw.scope_id = find_device(zone, net);
-		if (!raw.scope_id) {
-			KTCP_LOG_ERR_RATELIMITED(
-				"address=%.*s: there is no device %.*s; ip link lists them",
-				static_cast<int>(text.size()), text.data(),
-				static_cast<int>(zone.size()), zone.data());
-			return errc::einval;
-		}
+		if (!address.value.is_link_local())
+			return refuse(
+				errc::einval,
+				"only a link-local address (fe80::) has a zone; device= names the device for others");
+		raw.scope_id = find_device(slice(text, percent + 1), net);
+		if (!raw.scope_id)
+			return refuse(errc::enodev,
+				      "there is no device of that name; ip link lists them");
 	}
 	return endpoint(raw);
 }

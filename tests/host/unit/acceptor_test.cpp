@@ -398,3 +398,42 @@ TEST_F(server_test, a_listener_is_replaced_once_its_port_is_free)
 	server.stop();
 	expect_nothing_left();
 }
+
+/* Where it listens may be missing for long: one line says why, and not each attempt. */
+TEST_F(server_test, a_listener_waits_for_its_device_without_a_word)
+{
+	ktcp::server<echo> server;
+	auto options = plain;
+
+	options.address = "fe80::1%v0";
+	options.socket.device = "v0";
+	ON_CALL(port, net_ifindex(_, _)).WillByDefault(Return(7));
+	EXPECT_TRUE(server.start(options));
+	EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_ERROR, _)).Times(0);
+	EXPECT_CALL(port,
+		    printk_ratelimited(KTCP_LOG_WARNING, HasSubstr("was ended from outside")));
+	EXPECT_CALL(port,
+		    printk_ratelimited(KTCP_LOG_WARNING, HasSubstr("there is no such device")));
+	EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_INFO, HasSubstr("again")));
+	EXPECT_CALL(port, sock_listening(_)).WillOnce(Return(false)).WillRepeatedly(Return(true));
+	/* The zone is missing first, and then the device goes between the two. */
+	EXPECT_CALL(port, net_ifindex(_, "v0"))
+		.WillOnce(Return(0))
+		.WillOnce(Return(0))
+		.WillRepeatedly(Return(8));
+	EXPECT_CALL(port, sock_set_option(_, KTCP_SOCK_DEVICE, _))
+		.WillOnce(Return(-ENODEV))
+		.WillRepeatedly(Return(0));
+	EXPECT_CALL(port, sock_bind(_, _)).WillOnce([](::socket *, const ktcp_endpoint *at) {
+		EXPECT_EQ(at->scope_id, 8u);
+		return 0;
+	});
+	port.fake.announce(listener, KTCP_SOCK_STATE);
+	for (int i = 0; i < 4; i++) {
+		port.fake.run_all();
+		port.fake.advance_ms(200);
+	}
+	EXPECT_THAT(read_statistics(), HasSubstr("relistened 1\n"));
+	server.stop();
+	expect_nothing_left();
+}

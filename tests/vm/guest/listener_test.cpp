@@ -144,9 +144,10 @@ TEST_F(listening, at_a_link_local_address_with_its_zone_and_at_no_other_with_one
 	// A name is not cut to one that there is.
 	ASSERT_TRUE(shell("/sbin/ip link add a12345678901234 type veth peer name other"));
 	allow_log(
-		"there is no device (nodevice|a12345678901234x); ip link lists them|cannot listen");
-	EXPECT_EQ(load_module("address=fe80::77%nodevice"), EINVAL);
-	EXPECT_EQ(load_module("address=fe80::77%a12345678901234x"), EINVAL);
+		"%(nodevice|a12345678901234x): there is no device of that name; ip link lists them|"
+		"cannot listen on port 12345 .*there is no such device");
+	EXPECT_EQ(load_module("address=fe80::77%nodevice"), ENODEV);
+	EXPECT_EQ(load_module("address=fe80::77%a12345678901234x"), ENODEV);
 	EXPECT_TRUE(shell("/sbin/ip link del a12345678901234"));
 	// The kernel would take it, and listen on all devices.
 	for (const char *each :
@@ -186,6 +187,7 @@ TEST_F(listening, nowhere_where_the_address_is_none)
 	// One that is not this machine's.
 	allow_log("cannot listen");
 	EXPECT_EQ(load_module("address=192.0.2.77"), EADDRNOTAVAIL);
+	EXPECT_EQ(logged("cannot listen on port 12345 .*no device has the address").size(), 1u);
 	EXPECT_FALSE(module_loaded());
 }
 
