@@ -3,7 +3,7 @@
  * @file
  * The sockets that a server listens on: one for each of its addresses.
  *
- *   listen() → open: announced to the server by the hook → lost (ss -K), and open again → close()
+ *   listen() → open: announced to the server by the hook → lost (ss -K, or with its device), and open again → close()
  *
  * The server's accept work has them from listen() on: it alone accepts, and opens again what was lost. Before
  * and after that they are its start's and its stop's. Process context, but for the hook.
@@ -399,8 +399,8 @@ inline bool listeners::listen_again(listener &at) noexcept
 		return false;
 	if (just_lost) {
 		KTCP_LOG_WARN_RATELIMITED(
-			"port %u: the listening socket was ended from outside (ss -K, perhaps); "
-			"listening again",
+			"port %u: the listening socket was ended from outside (ss -K, or its device "
+			"has gone or has another name); listening again",
 			port());
 		close(at);
 		at.retry_ms_ = first_retry_ms;

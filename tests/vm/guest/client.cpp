@@ -2,6 +2,7 @@
 #include "client.hpp"
 
 #include <cstring>
+#include <net/if.h>
 #include <random>
 #include <thread>
 
@@ -28,7 +29,10 @@ client::client(const options &with)
 		sockaddr_in6 to{};
 		to.sin6_family = AF_INET6;
 		to.sin6_port = htons(with.port);
-		::inet_pton(AF_INET6, with.address.c_str(), &to.sin6_addr);
+		const std::size_t zone = with.address.find('%');
+		::inet_pton(AF_INET6, with.address.substr(0, zone).c_str(), &to.sin6_addr);
+		if (zone != std::string::npos)
+			to.sin6_scope_id = ::if_nametoindex(with.address.c_str() + zone + 1);
 		result = ::connect(socket_, reinterpret_cast<sockaddr *>(&to), sizeof to);
 	} else {
 		sockaddr_in to{};

@@ -255,6 +255,151 @@ TEST_F(listening, with_data_in_the_first_packet)
 	}
 }
 
+// A device that comes and goes. Its clients are at the other end of a cable, as VPN's would be.
+class returning : public listening {
+    protected:
+	void SetUp() override
+	{
+		ASSERT_TRUE(shell("/sbin/ip netns add far"));
+		plug();
+		allow_log(
+			"port 12345: the listening socket was ended from outside|"
+			"cannot listen on port 12345 again .*; there is no such device: see ip link|"
+			"listening on port 12345 again");
+	}
+	void TearDown() override
+	{
+		listening::TearDown();
+		EXPECT_TRUE(shell("/sbin/ip link del ktcp0; /sbin/ip netns del far"));
+	}
+
+	static void plug()
+	{
+		ASSERT_TRUE(shell("/sbin/ip link add ktcp0 type veth peer name far0 netns far && "
+				  "/sbin/ip -n far addr add 10.8.0.2/24 dev far0 && "
+				  "/sbin/ip -n far -6 addr add fe80::2/64 dev far0 nodad && "
+				  "/sbin/ip -n far link set far0 up"));
+		address("ktcp0");
+	}
+	static void address(const std::string &device)
+	{
+		ASSERT_TRUE(shell("/sbin/ip addr replace 10.8.0.1/24 dev " + device +
+				  " && /sbin/ip -6 addr replace fe80::1/64 dev " + device +
+				  " nodad && /sbin/ip link set " + device + " up"));
+	}
+	static void unplug()
+	{
+		ASSERT_TRUE(shell("/sbin/ip link del ktcp0"));
+	}
+
+	// A client at the other end: 0 or its error.
+	static int from_far(const std::string &to = "10.8.0.1")
+	{
+		int error = 0;
+		std::thread([&] {
+			const int space = ::open("/run/netns/far", O_RDONLY | O_CLOEXEC);
+			EXPECT_EQ(::setns(space, CLONE_NEWNET), 0) << std::strerror(errno);
+			::close(space);
+			client peer({ .address = to });
+			error = peer.connected() ? 0 : peer.error();
+			if (!error) {
+				EXPECT_EQ(echo(peer, pattern(20000, 1)), "");
+			}
+		}).join();
+		return error;
+	}
+	static bool serves(const std::string &to = "10.8.0.1")
+	{
+		return eventually(20s, [&] { return from_far(to) == 0; });
+	}
+	std::size_t ends()
+	{
+		return logged("the listening socket was ended from outside").size();
+	}
+	bool ended(std::size_t times)
+	{
+		return eventually(10s, [&] { return ends() == times; });
+	}
+};
+
+TEST_F(returning, its_listener_returns_with_it)
+{
+	load("device=ktcp0");
+	EXPECT_EQ(from_far(), 0);
+	for (std::size_t times = 1; times <= 2; ++times) {
+		unplug();
+		ASSERT_TRUE(ended(times));
+		EXPECT_EQ(connect_error("127.0.0.1"), ECONNREFUSED);
+		EXPECT_EQ(logged("cannot listen on port 12345 again").size(), times);
+		plug();
+		EXPECT_TRUE(serves()) << "the server is deaf";
+	}
+	EXPECT_EQ(ends(), 2u) << "once each time";
+	EXPECT_EQ(logged("listening on port 12345 again").size(), 2u);
+	EXPECT_EQ(logged("device=ktcp0").size(), 0u) << "not each attempt";
+	// While there is none, unloading has nothing to wait for.
+	unplug();
+	ASSERT_TRUE(ended(3));
+	unload();
+}
+
+TEST_F(returning, its_listener_follows_the_name)
+{
+	allow_other("renamed from");
+	load("device=ktcp0");
+	ASSERT_TRUE(shell("/sbin/ip link set ktcp0 down && /sbin/ip link set ktcp0 name ktcp9"));
+	address("ktcp9");
+	ASSERT_TRUE(ended(1));
+	EXPECT_EQ(from_far(), ECONNREFUSED);
+	ASSERT_TRUE(shell("/sbin/ip link set ktcp9 down && /sbin/ip link set ktcp9 name ktcp0"));
+	address("ktcp0");
+	EXPECT_TRUE(serves()) << "the server is deaf";
+	// Others may do as they like.
+	ASSERT_TRUE(shell(
+		"/sbin/ip link add other type veth peer name third && /sbin/ip link set other name another && "
+		"/sbin/ip link del another"));
+	EXPECT_EQ(from_far(), 0);
+	EXPECT_EQ(ends(), 1u);
+}
+
+TEST_F(returning, from_another_namespace)
+{
+	load("device=ktcp0");
+	ASSERT_TRUE(shell("/sbin/ip netns add away && /sbin/ip link set ktcp0 netns away"));
+	ASSERT_TRUE(ended(1));
+	ASSERT_TRUE(shell("/sbin/ip -n away link set ktcp0 netns 1 && /sbin/ip netns del away"));
+	address("ktcp0");
+	EXPECT_TRUE(serves()) << "the server is deaf";
+}
+
+// A link-local address's zone is a device, too. Without the address the server waits for that.
+TEST_F(returning, its_link_local_address_returns_with_it)
+{
+	allow_log("cannot listen on port 12345 again .*; no device has the address: see ip address");
+	load("address=fe80::1%ktcp0,127.0.0.1");
+	EXPECT_TRUE(serves("fe80::1%far0")); // its route comes later (addrconf_dad_work())
+	unplug();
+	ASSERT_TRUE(ended(1));
+	EXPECT_EQ(connect_error("127.0.0.1"), 0) << "the other one stays";
+	plug();
+	EXPECT_TRUE(serves("fe80::1%far0")) << "the server is deaf";
+	EXPECT_EQ(logged("address=").size(), 0u) << "not each attempt";
+}
+
+// An address alone is bound to no device: its listener hears again through the next one that has it.
+TEST_F(returning, an_address_returns_at_another_device)
+{
+	load("address=10.8.0.1");
+	EXPECT_EQ(from_far(), 0);
+	ASSERT_TRUE(shell("/sbin/ip addr del 10.8.0.1/24 dev ktcp0 && "
+			  "/sbin/ip addr add 10.8.0.1/24 dev ktcp0"));
+	EXPECT_EQ(from_far(), 0);
+	unplug();
+	plug();
+	EXPECT_TRUE(serves());
+	EXPECT_EQ(ends(), 0u);
+}
+
 // The peers of a VRF are those of its device, or of a server for all devices once the kernel lets them.
 TEST_F(listening, through_a_VRF)
 {
@@ -282,6 +427,12 @@ TEST_F(listening, through_a_VRF)
 	load("device=red");
 	EXPECT_EQ(from_inside(), 0);
 	EXPECT_EQ(connect_error("127.0.0.1"), ECONNREFUSED);
+	// One that goes and comes back.
+	allow_log("was ended from outside|listening on port 12345 again|"
+		  "cannot listen on port 12345 again .*there is no such device");
+	ASSERT_TRUE(shell("/sbin/ip link del red && /sbin/ip link add red type vrf table 10 && "
+			  "/sbin/ip link set red up && /sbin/ip link set red0 master red"));
+	EXPECT_TRUE(eventually(20s, [&] { return from_inside() == 0; })) << "the server is deaf";
 	unload();
 	load("");
 	EXPECT_EQ(from_inside(), ECONNREFUSED);

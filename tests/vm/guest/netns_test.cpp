@@ -94,6 +94,23 @@ TEST_P(netns, one_in_each)
 	EXPECT_EQ(logged("listening").size(), 1u);
 }
 
+// Such a listener hears of the devices of its namespace, until one of them ends.
+TEST_P(netns, at_a_device_of_each)
+{
+	load_model("netns_all=1 device=lo");
+	for (int i = 0; i < 3; ++i)
+		in_new_namespace([] {
+			client peer(v4);
+			EXPECT_EQ(echo(peer, "hello"), "");
+		});
+	EXPECT_TRUE(eventually(20s, [] { return others().empty(); })) << text(others());
+	in_new_namespace([this] {
+		client peer(v4);
+		EXPECT_EQ(echo(peer, "hello"), "");
+		unload();
+	});
+}
+
 TEST_P(netns, goes_away_with_its_namespace_and_its_connections)
 {
 	load_model("netns_all=1 drain_ms=30000");
@@ -234,6 +251,7 @@ TEST_P(netns_by_icount, many_without_a_server_do_not_fill_the_log)
 	EXPECT_GT(lines, 0u);
 	EXPECT_LE(lines, 20 * periods); /* ten errors and ten warnings */
 	EXPECT_LT(periods, 8u) << "too slow to show anything";
+	unload();
 	EXPECT_TRUE(shell("/sbin/ip link del ktcp0"));
 }
 
