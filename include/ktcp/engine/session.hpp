@@ -62,7 +62,7 @@ class session : public connection, private timer_wheel::entry {
 	/** Is its peer a proxy, which has named no client? Any context. */
 	bool is_of_a_proxy() const noexcept
 	{
-		return of_a_proxy_.load(memory_order_relaxed);
+		return has_mark(of_a_proxy);
 	}
 
     protected:

@@ -39,6 +39,7 @@
 #include <ktcp/kernel/memory.hpp>
 #include <ktcp/kernel/sync.hpp>
 #include <ktcp/port/memory.h>
+#include <ktcp/port/thread.h>
 #include <ktcp/port/work.h>
 
 namespace ktcp
@@ -276,7 +277,7 @@ class session_table {
 
 		const auto held = self.shard_.live.lock(); /* of those that list it */
 
-		self.of_a_proxy_.store(false, memory_order_relaxed);
+		self.mark(session::of_a_proxy, false);
 		self.counted_ = 0; /* the proxy's were not */
 		self.set_remote(peer);
 		return {};
@@ -319,22 +320,16 @@ class session_table {
 
 	/**
 	 * The numbers just now, read from one CPU after the other. Any process may ask for them, as often as it
-	 * likes. So readers wait for each other, and one at most holds up those that accept and retire.
+	 * likes. So readers wait for each other, and one at most holds up those that accept and retire, for a few
+	 * sessions at a time. No number is less than it was the last time.
 	 */
 	statistics count_all() noexcept
 	{
 		const auto alone = counting_.lock();
 		statistics now;
 
-		for (unsigned int i = 0; i < shard_count_; i++) {
-			auto live = shards_[i]->live.lock();
-
-			now += live->counted;
-			for (session &each : live->sessions) {
-				now.active++;
-				now.moved += each.moved();
-			}
-		}
+		for (unsigned int i = 0; i < shard_count_; i++)
+			add_counts(*shards_[i], now);
 		loose_.add_to(now);
 		return now;
 	}
@@ -462,7 +457,7 @@ class session_table {
 		shard &home = made.shard_;
 
 		/* A proxy is no source: its clients are, once it names them. */
-		made.of_a_proxy_.store(use_.behind_proxies, memory_order_relaxed);
+		made.mark(session::of_a_proxy, use_.behind_proxies);
 		if (!made.is_of_a_proxy())
 			KTCP_TRY(sources_.enter(made.remote()));
 		/* Relaxed: the table's own count keeps the shard open. drop() orders the end. */
@@ -482,6 +477,24 @@ class session_table {
 			}
 		}
 		return {};
+	}
+
+	/* With counting_. */
+	static void add_counts(shard &of, statistics &now) noexcept
+	{
+		constexpr unsigned int at_once = 64;
+		detail::session_list::sum sum;
+
+		{
+			auto live = of.live.lock();
+
+			now += live->counted;
+			now.active += live->sessions.size();
+			live->sessions.begin_sum(sum);
+		}
+		while (of.live.lock()->sessions.add_some(at_once))
+			ktcp_cond_resched();
+		now.moved += sum.moved();
 	}
 
 	shard &shard_of(int cpu) noexcept

@@ -106,6 +106,31 @@ class strand : public executor {
 	/** No event: its next turn counts in its server's sleeper_queues. */
 	static constexpr std::uint32_t event_place = 32;
 
+	/** @name Marks of a session, which have no room there */
+	/** @{ */
+
+	/** Its peer is a proxy that has named no client (yet). */
+	static constexpr std::uint8_t of_a_proxy = 1;
+	/** See detail::session_list::add_some(). */
+	static constexpr std::uint8_t summed = 2;
+
+	/** Any context. */
+	bool has_mark(std::uint8_t which) const noexcept
+	{
+		return marks_.load(memory_order_relaxed) & which;
+	}
+
+	/** With the lock of the list that has it, if one has. */
+	void mark(std::uint8_t which, bool on) noexcept
+	{
+		const unsigned int was = marks_.load(memory_order_relaxed) & ~which;
+
+		marks_.store(static_cast<std::uint8_t>(on ? was | which : was),
+			     memory_order_relaxed);
+	}
+
+	/** @} */
+
 	/** For a strand whose owner takes the turns itself. */
 	static const operations by_hand;
 
@@ -442,7 +467,7 @@ class strand : public executor {
 	atomic<std::uint8_t> ended_ = 0; /* an errc, once */
 
     protected:
-	atomic<bool> of_a_proxy_ = false; /**< its peer is one that has named no client (yet) */
+	atomic<std::uint8_t> marks_ = 0; /**< of a session, in what is free: see mark() */
 	std::uint8_t accepted_high_ = 0; /**< of a connection, in what is free */
 
     private:

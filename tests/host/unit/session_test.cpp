@@ -666,6 +666,51 @@ TEST_F(table_test, counts_the_bytes_of_the_living_and_the_dead)
 	EXPECT_EQ(table->count_all().moved.turns, 2u);
 }
 
+/* Any user may read the numbers, and those that accept and retire wait for the same lock. */
+TEST_F(table_test, counts_in_pieces_and_each_session_once)
+{
+	constexpr int many = 300;
+	int held = 0, pieces = 0;
+
+	EXPECT_CALL(port, sock_recv(_, _, _)).WillRepeatedly(receive("abc"));
+	for (int i = 0; i < many; i++) {
+		add();
+		EXPECT_EQ(at(i).advance(), passive_session::progress::finished);
+	}
+	ON_CALL(port, mutex_lock(_)).WillByDefault([&](::mutex *lock) {
+		held++;
+		port.fake.mutex_lock(lock);
+	});
+	ON_CALL(port, mutex_unlock(_)).WillByDefault([&](::mutex *lock) {
+		held--;
+		port.fake.mutex_unlock(lock);
+	});
+	/* Among them: one that is in the sum already, the next one, the last one, and one that came meanwhile. */
+	EXPECT_CALL(port, cond_resched()).WillRepeatedly([&] {
+		EXPECT_EQ(held, 1) << "the readers' own";
+		if (pieces++ == 0) {
+			for (int i : { 0, 64, many - 1 })
+				finish(at(i));
+			add();
+			EXPECT_EQ(at(many).advance(), passive_session::progress::finished);
+			finish(at(many));
+		}
+	});
+	EXPECT_EQ(table->count_all().moved.bytes_in, 3u * (many + 1));
+	EXPECT_GE(pieces, 4);
+	/* And once more, from the other round. */
+	for (int round = 0; round < 2; round++) {
+		EXPECT_EQ(table->count_all().moved.bytes_in, 3u * (many + 1));
+		EXPECT_EQ(table->count_all().active, many - 3u);
+	}
+	Mock::VerifyAndClearExpectations(&port);
+	for (int i = 1; i < many - 1; i++)
+		if (i != 64)
+			finish(at(i));
+	EXPECT_EQ(table->count_all().moved.bytes_in, 3u * (many + 1));
+	EXPECT_EQ(table->count_all().active, 0u);
+}
+
 TEST_F(table_test, refuses_with_a_reset_and_counts_why)
 {
 	::socket *const raw = port.fake.new_socket();
