@@ -183,39 +183,83 @@ class server_files {
 		session_table &sessions;
 	};
 
-	/* Every listener of ktcp's in this kernel, or in this namespace where that is not the first. */
-	struct listeners_text {
-		void show(struct seq_file *to) const
-		{
-			struct place {
-				struct seq_file *to;
-				bool all;
-				std::uint32_t net;
-			} here = { to, ktcp_is_init_net(net), ktcp_net_number(net) };
+	/* The headings, then a listener each: every one of ktcp's in this kernel, or in this namespace where that is not the first. */
+	struct listeners_list {
+		/*
+		 * Item 0 is the headings, item n the n-th listener just now: where some go meanwhile, others may be
+		 * missed. There may be one in each of very many namespaces, and any user reads this. So some at a
+		 * time are copied with bottom halves off, and printed without.
+		 */
+		class reader {
+		    public:
+			explicit reader(listeners_list &list) noexcept : net_(list.net)
+			{
+			}
 
-			ktcp_seq_printf(to, "module address namespace\n");
-			ktcp_listeners(
-				[](void *context, const struct ktcp_listener *each) {
-					const auto &at = *static_cast<const place *>(context);
+			bool at(std::uint64_t position) noexcept
+			{
+				position_ = position;
+				if (!position)
+					count_ = 0; /* what it found has become old */
+				else if (position < first_ || position - first_ >= count_)
+					look();
+				return !position || position - first_ < count_;
+			}
 
-					if (at.all || each->net == at.net)
-						ktcp_seq_printf(
-							at.to, "%s %s %u\n", each->module,
-							endpoint_text(endpoint(each->local)).c_str(),
-							each->net);
-				},
-				&here);
-		}
+			void show(struct seq_file *to) const
+			{
+				if (!position_) {
+					ktcp_seq_printf(to, "module address namespace\n");
+					return;
+				}
+
+				const struct ktcp_listener &one = found_[position_ - first_];
+
+				ktcp_seq_printf(to, "%s %s %u\n", one.module,
+						endpoint_text(endpoint(one.local)).c_str(),
+						one.net);
+			}
+
+		    private:
+			void look() noexcept
+			{
+				first_ = position_;
+				count_ = 0;
+				passed_ = 0;
+				ktcp_listeners(
+					[](void *context, const struct ktcp_listener *each) {
+						static_cast<reader *>(context)->take(*each);
+					},
+					this);
+			}
+
+			void take(const struct ktcp_listener &one) noexcept
+			{
+				if (!ktcp_is_init_net(net_) && one.net != ktcp_net_number(net_))
+					return;
+				if (++passed_ >= first_ && count_ < most)
+					found_[count_++] = one;
+			}
+
+			static constexpr unsigned int most = 8;
+
+			const struct net *const net_;
+			struct ktcp_listener found_[most]; /* count_ of them … */
+			std::uint64_t first_ = 1; /* … and which item the first of them is */
+			unsigned int count_ = 0;
+			std::uint64_t position_ = 0;
+			std::uint64_t passed_ = 0; /* while it looks */
+		};
 
 		const struct net *net;
 	};
 
 	statistics_text statistics_;
 	connections_list connections_;
-	listeners_text listeners_;
+	listeners_list listeners_;
 	proc_file<statistics_text> statistics_file_;
 	proc_file<connections_list> connections_file_;
-	proc_file<listeners_text> listeners_file_;
+	proc_file<listeners_list> listeners_file_;
 	proc_folder folder_; /* last: gone before the files */
 };
 

@@ -140,7 +140,7 @@ TEST_F(server_files_test, a_server_that_ends_says_so)
 namespace
 {
 
-/* An opening of the list of connections. */
+/* An opening of a list. */
 class listing {
     public:
 	explicit listing(ktcp_proc_file &file) : file_(file), opening_(mock::fake_port::open(file))
@@ -321,4 +321,38 @@ TEST_F(server_files_test, lists_every_listener_of_ktcp_s)
 	EXPECT_EQ(read("listeners"), "module address namespace\n"
 				     "khttpd 192.0.2.1:80 4026532001\n");
 	ktcp_listener_withdraw(&other);
+}
+
+/* There may be one in each of many namespaces. */
+TEST_F(server_files_test, lists_listeners_some_at_a_time)
+{
+	constexpr int many = 30;
+	struct ktcp_listener all[many];
+
+	for (int i = 0; i < many; i++) {
+		all[i] = { "kecho",
+			   endpoint::any(static_cast<std::uint16_t>(i + 1)).raw(),
+			   4026531840,
+			   {} };
+		ktcp_listener_publish(&all[i]);
+	}
+
+	const auto line = [](int number) {
+		return "kecho [::]:" + std::to_string(number) + " 4026531840\n";
+	};
+	listing one(*port.fake.folder("unit")->files.at("listeners"));
+
+	EXPECT_EQ(one.at(0), "module address namespace\n");
+	for (int i = 1; i <= many; i++) {
+		EXPECT_EQ(one.at(i), line(i));
+		EXPECT_EQ(one.at(i), line(i)) << "another round";
+	}
+	EXPECT_EQ(one.at(many + 1), "");
+	EXPECT_EQ(one.at(3), line(3));
+	ktcp_listener_withdraw(&all[2]);
+	EXPECT_EQ(one.at(0), "module address namespace\n");
+	EXPECT_EQ(one.at(3), line(4)) << "it looks anew";
+	for (int i = 0; i < many; i++)
+		if (i != 2)
+			ktcp_listener_withdraw(&all[i]);
 }
