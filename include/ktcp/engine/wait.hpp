@@ -56,7 +56,7 @@ class wait : public timer {
 	/* Whose share of what its server has is it of? nullptr: a proxy that has named no client is no source. */
 	static const endpoint *source(const connection &by) noexcept
 	{
-		return by.has_mark(strand::of_a_proxy) ? nullptr : &by.remote_;
+		return by.has_mark(connection::of_a_proxy) ? nullptr : &by.remote_;
 	}
 
 	/* Is it a server's, or a test's? */
