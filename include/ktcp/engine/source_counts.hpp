@@ -75,15 +75,18 @@ class source_counts {
 	template <class Each>
 	void for_each_place(const source_key &key, Each each) noexcept
 	{
-		for (std::size_t row = 0; row < rows; row++)
-			each(places_[(row << place_bits_) + key.hash(secrets_[row], place_bits_)]);
+		/* Two hashes make a place in each row (double hashing: Kirsch and Mitzenmacher, 2006). */
+		std::uint32_t place = key.hash(secrets_[0]);
+		const std::uint32_t step = key.hash(secrets_[1]);
+
+		for (std::size_t row = 0; row < rows; row++, place += step)
+			each(places_[(row << place_bits_) + (place >> (32 - place_bits_))]);
 	}
 
 	counter *places_ = nullptr;
 	const unsigned int place_bits_;
 	atomic<std::uint32_t> all_ = 0;
-	const std::uint32_t secrets_[rows] = { ktcp_random_u32(), ktcp_random_u32(),
-					       ktcp_random_u32(), ktcp_random_u32() };
+	const std::uint32_t secrets_[2] = { ktcp_random_u32(), ktcp_random_u32() };
 };
 
 } // namespace ktcp
