@@ -2,9 +2,13 @@
 /* port/proc.h where there is no /proc of ours: it publishes nothing, so there is no reader. */
 #include <ktcp/port/proc.h>
 
+struct ktcp_proc_folder {};
+
 int ktcp_proc_mkdir(struct net *, const char *, struct ktcp_proc_folder **out)
 {
-	*out = nullptr;
+	static ktcp_proc_folder nowhere;
+
+	*out = &nowhere;
 	return 0;
 }
 
