@@ -91,7 +91,9 @@ static int ktcp_file_root_get(struct ktcp_file_root *root, unsigned int reval, s
 
 	spin_lock(&root->lock);
 	/* A relative name was looked up once. */
-	*path = reval && root->base.dentry ? (struct path){} : root->path;
+	*path = root->path;
+	if (reval && root->base.dentry)
+		path->dentry = NULL;
 	if (path->dentry)
 		path_get(path);
 	spin_unlock(&root->lock);
