@@ -37,21 +37,22 @@ uint64_t ktcp_real_seconds(void)
 	return static_cast<uint64_t>(now.tv_sec);
 }
 
-void ktcp_msleep(unsigned int ms)
+/* A signal does not end it. */
+static void ktcp_posix_sleep(timespec left)
 {
-	timespec left = { .tv_sec = ms / 1000, .tv_nsec = static_cast<long>(ms % 1000) * 1000000 };
-
 	while (nanosleep(&left, &left))
 		;
 }
 
+void ktcp_msleep(unsigned int ms)
+{
+	ktcp_posix_sleep({ .tv_sec = ms / 1000, .tv_nsec = static_cast<long>(ms % 1000) * 1000000 });
+}
+
 void ktcp_usleep(unsigned int us)
 {
-	timespec left = { .tv_sec = us / 1000000,
-			  .tv_nsec = static_cast<long>(us % 1000000) * 1000 };
-
-	while (nanosleep(&left, &left))
-		;
+	ktcp_posix_sleep(
+		{ .tv_sec = us / 1000000, .tv_nsec = static_cast<long>(us % 1000000) * 1000 });
 }
 
 struct ktcp_exact_timer {
