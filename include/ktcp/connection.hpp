@@ -57,7 +57,8 @@ class connect_operation;
  * while the server is being stopped. All of a connection's waits fail with ECONNRESET once its peer has reset it,
  * where no coroutine reads or writes. Bytes that were not read are lost then. They fail with EDQUOT where the
  * connection waits with buffers, and its source holds its share of them (engine/buffer_shares.hpp). They fail
- * with EBADF once its handler used an outgoing connection that is not there. A handler should return then. The server destroys one that awaits some sixteen times more.
+ * with EBADF once its handler used an outgoing connection that is not there. A handler should return then. The
+ * server destroys one that awaits some sixteen times more.
  */
 class connection : public strand, public stream {
     public:

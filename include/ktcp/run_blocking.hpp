@@ -218,7 +218,8 @@ class blocking_wait {
  * result<T>. A worker of an unbound workqueue calls it, in process context, where it may
  * sleep. 512 of a server's run at once on Linux 6.1; the others wait. One source has half of
  * those at most, and the rest of its calls wait by themselves (engine/sleeper_queues.hpp).
- * @param function  of a ktcp::process_context, or of nothing; nothrow movable. A lambda that captures has a name, for g++-12 destroys another one twice.
+ * @param function  of a ktcp::process_context, or of nothing; nothrow movable. A lambda that captures has a name:
+ *                  g++-12 destroys another one twice.
  * Errors: ENOMEM, ECONNRESET, ESHUTDOWN, ETIMEDOUT (expires_after()): it may have run. And the function's own.
  * Context: a handler's. Cost: a work item, and an event's set(). In a unit test without a server it is called
  * at once.

@@ -183,7 +183,10 @@ class server_files {
 		session_table &sessions;
 	};
 
-	/* The headings, then a listener each: every one of ktcp's in this kernel, or in this namespace where that is not the first. */
+	/*
+	 * The headings, then a listener each: every one of ktcp's in this kernel. In a namespace that is not the first
+	 * it has only the listeners there.
+	 */
 	struct listeners_list {
 		/*
 		 * Item 0 is the headings, item n the n-th listener just now: where some go meanwhile, others may be

@@ -326,7 +326,7 @@ static int ktcp_file_open_path(struct ktcp_file_root *root, const struct path *p
 	return 0;
 }
 
-/* @out: NULL, if it is not to be opened. @reval: LOOKUP_REVAL, if nothing that was cached on the way is to be believed. */
+/* @out: NULL: the file is not to be opened. @reval: LOOKUP_REVAL: the file system asks its server at each step. */
 static int ktcp_file_try(struct ktcp_file_root *root, const char *name, unsigned int reval,
 			 struct file **out, struct ktcp_file_status *status)
 {
@@ -348,7 +348,7 @@ static int ktcp_file_try(struct ktcp_file_root *root, const char *name, unsigned
 	return found;
 }
 
-/* As do_filp_open() and vfs_statx(): another file may have the name by now, on the server that the file system is on. */
+/* As do_filp_open() and vfs_statx(): on the file system's server another file may have the name by now. */
 static int ktcp_file_look(struct ktcp_file_root *root, const char *name, struct file **out,
 			  struct ktcp_file_status *status)
 {

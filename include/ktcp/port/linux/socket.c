@@ -1171,7 +1171,8 @@ void ktcp_sock_unhook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
 }
 
 /*
- * tcp_abort() leaves its mark, tcp_done()'s SHUTDOWN_MASK, and so does ktcp_listener_device_changed(). A listen() that changes the backlog just then
+ * tcp_abort() leaves its mark, tcp_done()'s SHUTDOWN_MASK, and so does ktcp_listener_device_changed(). A
+ * listen() that changes the backlog just then
  * would have the socket listen once more, and sk_clone_lock() would give the mark to each connection.
  */
 bool ktcp_sock_listening(const struct socket *sock)
