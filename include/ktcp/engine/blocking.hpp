@@ -71,12 +71,10 @@ class blocking_session : public session {
 		session.socket().poke(session.poked_);
 	}
 
-	static constexpr unsigned int starved_sleep_ms = 10;
-
 	void wait() noexcept
 	{
 		if (starved() || finds_no_room())
-			ktcp_msleep(starved_sleep_ms);
+			ktcp_msleep(detail::starved_sleep_ms);
 		else /* the next attempt finds out why the wait ended */
 			static_cast<void>(socket().wait(interest() & (KTCP_SOCK_READABLE |
 								      KTCP_SOCK_WRITABLE),
@@ -84,10 +82,7 @@ class blocking_session : public session {
 		static_cast<void>(table().overdue(*this, ktcp_now_ms()));
 	}
 
-	/*
-	 * Did the socket say that there is room, and take nothing? So it does where all of TCP is at its
-	 * limit of memory (tcp_mem).
-	 */
+	/* Did the socket say that there is room, and take nothing? See detail::starved_sleep_ms. */
 	bool finds_no_room() noexcept
 	{
 		const std::uint64_t sent = moved().bytes_out;

@@ -34,6 +34,17 @@
 namespace ktcp
 {
 
+namespace detail
+{
+
+/*
+ * At TCP's limit of memory (tcp_mem) a socket says that there is room, and takes nothing. It would say so again at
+ * once. So a sender sleeps for so long before it asks again.
+ */
+constexpr unsigned int starved_sleep_ms = 10;
+
+} // namespace detail
+
 /** Of addresses. */
 enum class family {
 	inet = KTCP_INET, /**< IPv4 */
@@ -522,17 +533,12 @@ class socket {
 	}
 
     private:
-	/*
-	 * A socket says that there is room, and takes nothing, where all of TCP is at its limit of memory (tcp_mem).
-	 * It would say so again at once.
-	 */
+	/* As detail::starved_sleep_ms says. */
 	static result<void> wait_for_memory() noexcept
 	{
-		constexpr unsigned int starved_sleep_ms = 10;
-
 		if (ktcp_fatal_signal_pending())
 			return errc::eintr;
-		ktcp_msleep(starved_sleep_ms);
+		ktcp_msleep(detail::starved_sleep_ms);
 		return {};
 	}
 
