@@ -39,19 +39,23 @@
 namespace ktcp::http
 {
 
-/** The parts of a path that a route's pattern has in braces. Texts live as long as the request's. */
+/**
+ * The parts of a path that a route's pattern has in braces. It keeps nothing but the two texts, and looks again
+ * when it is asked. They live as long as the request's.
+ */
 class route_values {
     public:
-	/** So many in one pattern. */
-	static constexpr std::size_t most = 4;
-
-	/** One as it was sent, still encoded; empty: the pattern has no such name. */
+	/** One as it was sent, still encoded; empty: the pattern has no such name. Of two it is the first. */
 	constexpr std::string_view raw(std::string_view name) const noexcept
 	{
-		for (std::size_t i = 0; i < count_; i++)
-			if (names_[i] == name)
-				return values_[i];
-		return {};
+		std::string_view found;
+
+		static_cast<void>(
+			fits(pattern_, path_, [&](std::string_view each, std::string_view value) {
+				if (found.empty() && each == name)
+					found = value;
+			}));
+		return found;
 	}
 
 	/** One, decoded into memory of the caller's. Errors: percent_decoded()'s. */
@@ -68,35 +72,22 @@ class route_values {
 	}
 
 	/**
-	 * Does a path fit a pattern? If so, these are its values. No path fits one with more names.
+	 * Does a path fit a pattern? If so, these are its values; else there are none.
 	 * A part without braces fits what decodes to it, one with braces anything but nothing.
 	 * @param path  as request::path() has it, without dot segments.
 	 */
 	constexpr bool match(std::string_view pattern, std::string_view path) noexcept
 	{
-		count_ = 0;
-		while (!pattern.empty() && !path.empty()) {
-			const std::string_view wanted = detail::take_segment(pattern);
-			const std::string_view part = detail::take_segment(path);
+		const bool does = fits(pattern, path, [](std::string_view, std::string_view) {});
 
-			if (!wanted.starts_with('{')) {
-				if (!detail::decodes_to(part, wanted, false))
-					return false;
-				continue;
-			}
-			if (part.empty() || count_ == most)
-				return false;
-			names_[count_] = slice(wanted, 1, wanted.size() - 2);
-			values_[count_++] = part;
-		}
-		return pattern.empty() && path.empty();
+		pattern_ = does ? pattern : std::string_view();
+		path_ = path;
+		return does;
 	}
 
 	/** Can a route have it: parts behind slashes, each with braces around all of it or none? */
 	static constexpr bool is_pattern(std::string_view text) noexcept
 	{
-		std::size_t named = 0;
-
 		if (!text.starts_with('/'))
 			return false;
 		while (!text.empty()) {
@@ -107,14 +98,41 @@ class route_values {
 			    slice(part, open, part.size() - 2 * open).find_first_of("{}") !=
 				    part.npos)
 				return false;
-			named += open;
 		}
-		return named <= most;
+		return true;
 	}
 
     private:
-	std::string_view names_[most], values_[most];
-	std::size_t count_ = 0;
+	/* Does it? Then @each had every name and value. */
+	template <class Each>
+	static constexpr bool fits(std::string_view pattern, std::string_view path,
+				   Each each) noexcept
+	{
+		while (!pattern.empty() && !path.empty()) {
+			const char wanted = pattern.front();
+
+			if (wanted == '{') {
+				const std::string_view name = slice(pattern, 1,
+								    pattern.find('}') - 1);
+				const std::string_view value = slice(path, 0, path.find('/'));
+
+				if (value.empty())
+					return false;
+				each(name, value);
+				pattern.remove_prefix(name.size() + 2);
+				path.remove_prefix(value.size());
+				continue;
+			}
+			/* An encoded slash is part of a part. */
+			if ((wanted == '/' && path.front() != '/') ||
+			    detail::take_decoded(path, false) != static_cast<unsigned char>(wanted))
+				return false;
+			pattern.remove_prefix(1);
+		}
+		return pattern.empty() && path.empty();
+	}
+
+	std::string_view pattern_, path_;
 };
 
 /** The pattern of a route. Only literals can be one, so that each is checked when it is compiled. */
@@ -195,13 +213,14 @@ template <class Owner, std::size_t Count>
 task_of<void> dispatch(const route<Owner> (&table)[Count], const Owner &owner, request &asked,
 		       response &to) noexcept
 {
-	const bool any = asked.path() == "*"; /* which is the whole server, and no route's path */
+	const std::string_view path = asked.path();
+	const bool any = path == "*"; /* which is the whole server, and no route's path */
 	unsigned int methods = 0;
 
 	for (const route<Owner> &each : table) {
 		route_values values;
 
-		if (!any && !values.match(each.pattern.text(), asked.path()))
+		if (!any && !values.match(each.pattern.text(), path))
 			continue;
 		methods |= detail::bit_of(each.method);
 		if (!any && (each.method == asked.method() ||

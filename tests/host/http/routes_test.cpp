@@ -364,10 +364,10 @@ TEST(http_routes, a_body_that_is_too_long)
 
 TEST(http_routes, patterns)
 {
-	for (const char *good : { "/", "/a", "/a/", "/{a}", "/{a}/b/{c}", "/a//b" })
+	for (const char *good :
+	     { "/", "/a", "/a/", "/{a}", "/{a}/b/{c}", "/a//b", "/{a}/{b}/{c}/{d}/{e}" })
 		EXPECT_TRUE(route_values::is_pattern(good)) << good;
-	for (const char *bad :
-	     { "", "a", "/{}", "/{a", "/a}", "/x{a}", "/{a}x", "/{a{b}}", "/{a}/{b}/{c}/{d}/{e}" })
+	for (const char *bad : { "", "a", "/{}", "/{a", "/a}", "/x{a}", "/{a}x", "/{a{b}}" })
 		EXPECT_FALSE(route_values::is_pattern(bad)) << bad;
 
 	route_values values;
@@ -378,10 +378,33 @@ TEST(http_routes, patterns)
 	EXPECT_EQ(values.raw("c"), "");
 	EXPECT_EQ(values.number("c").error(), ktcp::errc::einval);
 	EXPECT_EQ(*values.number("b"), 2u);
-	EXPECT_TRUE(values.match("/{a}/{b}/{c}/{d}", "/1/2/3/4"));
-	EXPECT_FALSE(values.match("/{a}/{b}/{c}/{d}/{e}", "/1/2/3/4/5"));
-	EXPECT_FALSE(values.match("/{a}", "/"));
-	EXPECT_FALSE(values.match("/", "/1"));
+	EXPECT_TRUE(values.match("/{a}/{b}/{c}/{d}/{e}", "/1/2/3/4/5"));
+	EXPECT_EQ(values.raw("e"), "5");
+	EXPECT_TRUE(values.match("/{a}/{a}", "/1/2"));
+	EXPECT_EQ(values.raw("a"), "1") << "the first of two";
+	EXPECT_TRUE(values.match("/{a}/c d/", "/%7Ba%7D/c%20d/"));
+	EXPECT_EQ(values.raw("a"), "%7Ba%7D");
+	EXPECT_TRUE(values.match("/100%", "/100%25"));
+	EXPECT_TRUE(values.match("/a//b", "/%61//b"));
+
+	struct {
+		const char *pattern, *path;
+	} others[] = {
+		{ "/{a}", "/" },	{ "/{a}", "/1/" },	{ "/{a}", "/1/2" },
+		{ "/{a}/", "/1" },	{ "/{a}/b", "//b" },	{ "/{a}/b", "/1/" },
+		{ "/{a}/b", "/1/bc" },	{ "/", "/1" },		{ "/a", "/" },
+		{ "/a", "/a/" },	{ "/a/", "/a" },	{ "/a/b", "/a%2fb" },
+		{ "/a/{b}", "/a%2F1" }, { "/{a}/b", "/1%2fb" }, { "/a//b", "/a/b" },
+		{ "/100%", "/100%" },	{ "/a", "/%6" },	{ "/a", "/A" },
+		{ "/%61", "/a" },	{ "/%61", "/%61" },
+	};
+
+	for (const auto &each : others) {
+		EXPECT_TRUE(values.match("/{a}", "/1"));
+		EXPECT_FALSE(values.match(each.pattern, each.path))
+			<< each.pattern << ' ' << each.path;
+		EXPECT_EQ(values.raw("a"), "") << "of a path that does not fit";
+	}
 }
 
 TEST(http_query, values)

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <cstdint>
 #include <cstdlib>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -250,11 +251,27 @@ void check_route(std::string_view text)
 
 	if (!ktcp::http::route_values::is_pattern(pattern))
 		return;
-	if (!values.match(pattern, path))
-		return;
-	/* Both have as many parts. */
-	require(std::count(pattern.begin(), pattern.end(), '/') ==
-		std::count(path.begin(), path.end(), '/'));
+
+	/* Part by part. */
+	std::string_view wanted = pattern, had = path;
+	std::map<std::string_view, std::string_view> expected;
+	bool fits = true;
+
+	while (fits && !wanted.empty() && !had.empty()) {
+		const std::string_view name = ktcp::http::detail::take_segment(wanted);
+		const std::string_view part = ktcp::http::detail::take_segment(had);
+
+		if (!name.starts_with('{')) {
+			fits = ktcp::http::detail::decodes_to(part, name, false);
+			continue;
+		}
+		fits = !part.empty();
+		expected.emplace(ktcp::slice(name, 1, name.size() - 2), part);
+	}
+	fits = fits && wanted.empty() && had.empty();
+	require(values.match(pattern, path) == fits);
+	for (const auto &[name, value] : expected)
+		require(values.raw(name) == (fits ? value : std::string_view()));
 }
 
 void check_json(std::string_view text)
