@@ -45,9 +45,14 @@ constexpr unsigned int dots_in(std::string_view segment) noexcept
 /** Has a path dot segments, however their dots are written? Any context. */
 constexpr bool has_dot_segments(std::string_view path) noexcept
 {
-	while (!path.empty())
-		if (detail::dots_in(detail::take_segment(path)))
-			return true;
+	/* Each begins with a dot, or with an encoded one. Few others do. */
+	for (std::size_t i = 1; i < path.size(); i++)
+		if (path[i - 1] == '/' && (path[i] == '.' || path[i] == '%')) {
+			std::string_view rest = slice(path, i - 1);
+
+			if (detail::dots_in(detail::take_segment(rest)))
+				return true;
+		}
 	return false;
 }
 
