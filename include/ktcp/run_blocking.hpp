@@ -94,14 +94,13 @@ class blocking_call : public signal, public work_base<blocking_call<Function>> {
 	/* Have it called, as one of the source's; nullptr: of none. */
 	void begin(sleeper_queues &by, const endpoint *source, Function &&function) noexcept
 	{
+		const auto place = by.enter(source);
+
 		function_.emplace(std::move(function));
-		if (source)
+		queues_ = &by;
+		has_ = place.has;
+		if (has_ == share::own)
 			source_ = source_key::of(*source);
-
-		const auto place = by.enter(source ? &source_ : nullptr);
-
-		if (place.counts)
-			counts_at_ = &by;
 		hold();
 		this->queue_on(place.on);
 	}
@@ -129,8 +128,10 @@ class blocking_call : public signal, public work_base<blocking_call<Function>> {
 		if (is_wanted())
 			leave(outcome_of_calling(*function_));
 		function_.reset();
-		if (counts_at_)
-			counts_at_->leave(source_);
+		if (has_ == share::anyones)
+			queues_->leave();
+		else if (has_ == share::own)
+			queues_->leave(source_);
 		let_go();
 	}
 
@@ -152,9 +153,12 @@ class blocking_call : public signal, public work_base<blocking_call<Function>> {
 		self.fire();
 	}
 
-	std::optional<Function> function_; /* of the item, as the next two */
-	sleeper_queues *counts_at_ = nullptr;
+	using share = sleeper_queues::share;
+
+	std::optional<Function> function_; /* of the item, as the next three */
+	sleeper_queues *queues_ = nullptr;
 	source_key source_ = {};
+	share has_ = share::none;
 	std::optional<outcome>
 		outcome_; /* under the lock while there is a strand, then of its turns */
 };
@@ -216,8 +220,8 @@ class blocking_wait {
 /**
  * `co_await ktcp::run_blocking(peer, function)`: a result<T> of a @p function that returns a T or a
  * result<T>. A worker of an unbound workqueue calls it, in process context, where it may
- * sleep. 512 of a server's run at once on Linux 6.1; the others wait. One source has half of
- * those at most, and the rest of its calls wait by themselves (engine/sleeper_queues.hpp).
+ * sleep. 512 of a server's run at once on Linux 6.1; the others wait. One source has 9/16
+ * of those at most, and the rest of its calls wait by themselves (engine/sleeper_queues.hpp).
  * @param function  of a ktcp::process_context, or of nothing; nothrow movable. A lambda that captures has a name:
  *                  g++-12 destroys another one twice.
  * Errors: ENOMEM, ECONNRESET, ESHUTDOWN, ETIMEDOUT (expires_after()): it may have run. And the function's own.

@@ -175,12 +175,13 @@ class event_session : public session, ktcp_sock_hook, work_base<event_session> {
 
 	[[gnu::noinline]] void queue_to_sleep() noexcept
 	{
-		const source_key source = source_key::of(remote());
-		const auto place = table().use().sleepers.enter(is_of_a_proxy() ? nullptr :
-										  &source);
+		using share = detail::sleeper_queues::share;
 
-		if (place.counts)
-			claim(event_place); /* it has the claim */
+		const auto place = table().use().sleepers.enter(is_of_a_proxy() ? nullptr :
+										  &remote());
+
+		if (place.has != share::none) /* it has the claim */
+			claim(place.has == share::own ? event_own_place : event_anyones_place);
 		queue_on(place.on, -1);
 	}
 
@@ -236,17 +237,20 @@ class event_session : public session, ktcp_sock_hook, work_base<event_session> {
 	/* The work item. */
 	void on_work() noexcept
 	{
-		if (!has_events(event_place)) {
-			take_turns();
-			return;
-		}
-
 		/* The session may be gone behind its turns, and its peer another one. The queues stay until it returns. */
 		detail::sleeper_queues &sleepers = table().use().sleepers;
-		const source_key source = source_key::of(remote());
 
-		take_turns();
-		sleepers.leave(source);
+		if (has_events(event_anyones_place)) {
+			take_turns();
+			sleepers.leave();
+		} else if (has_events(event_own_place)) {
+			const source_key source = source_key::of(remote());
+
+			take_turns();
+			sleepers.leave(source);
+		} else {
+			take_turns();
+		}
 	}
 
 	/* Its turns. */
