@@ -132,7 +132,11 @@ class stream_base {
 	{
 		if (!writing() && socket_.has_unread())
 			return 0;
-		return std::min(socket_.unheard_ms(), socket_.untaken_ms());
+
+		/* Where it has just been heard, as in most turns, the other clock is not read. */
+		const std::uint32_t unheard = socket_.unheard_ms();
+
+		return unheard ? std::min(unheard, socket_.untaken_ms()) : 0;
 	}
 
 	/**
