@@ -207,6 +207,7 @@ class head_parser {
 
 	constexpr bool request_line(std::string_view line) noexcept;
 	constexpr bool take_method(std::string_view line) noexcept;
+	constexpr bool take_method(std::string_view line, std::size_t end) noexcept;
 	constexpr bool take_target(std::string_view target) noexcept;
 	constexpr bool field_line(std::string_view line) noexcept;
 	constexpr bool finish() noexcept;
@@ -285,7 +286,7 @@ constexpr head_parser::outcome head_parser::parse(std::string_view text) noexcep
 constexpr bool head_parser::request_line(std::string_view line) noexcept
 {
 	const std::size_t name = detail::span_of(detail::in_token, line);
-	const bool known = take_method(line);
+	const bool known = take_method(line, name);
 
 	line.remove_prefix(name);
 	if (!name || !line.starts_with(' '))
@@ -314,8 +315,12 @@ constexpr bool head_parser::request_line(std::string_view line) noexcept
 /* The first word of a line, and whether it is one that is known. */
 constexpr bool head_parser::take_method(std::string_view line) noexcept
 {
-	const std::size_t end = detail::span_of(detail::in_token, line);
+	return take_method(line, detail::span_of(detail::in_token, line));
+}
 
+/* The same with the end of that word. */
+constexpr bool head_parser::take_method(std::string_view line, std::size_t end) noexcept
+{
 	if (end == line.size() || line[end] != ' ')
 		return false;
 	return method_of(slice(line, 0, end), method_);
@@ -331,7 +336,7 @@ constexpr void head_parser::refuse_line(std::string_view begin) noexcept
 	else if (!name || begin[name] != ' ')
 		refuse(400);
 	else
-		refuse(take_method(begin) ? 414 : 501);
+		refuse(take_method(begin, name) ? 414 : 501);
 }
 
 /* RFC 9112, section 3.2 */
