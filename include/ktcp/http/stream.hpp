@@ -439,8 +439,12 @@ class stream {
 		if (size > 256) {
 			copy_long(to, from, size);
 		} else if (size >= 8) {
+			std::size_t i = 0;
+
+			for (; i + 32 < size; i += 32)
+				__builtin_memcpy(to + i, from + i, 32);
 			/* The last eight may be copied a second time. */
-			for (std::size_t i = 0; i + 8 < size; i += 8)
+			for (; i + 8 < size; i += 8)
 				__builtin_memcpy(to + i, from + i, 8);
 			__builtin_memcpy(to + size - 8, from + size - 8, 8);
 		} else {
