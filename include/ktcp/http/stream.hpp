@@ -311,11 +311,13 @@ class stream {
 	/** The client is to send. @param ms  the deadline, 0: none. */
 	void expect(wait what, unsigned int ms) noexcept
 	{
+		const std::uint64_t now = ktcp_now_ms();
+
 		receives_ = what;
-		receive_until_ = time_in(ms);
+		receive_until_ = time_in(ms, now);
 		if (!writers_.is_locked())
 			send_until_ = 0;
-		keep_time();
+		keep_time(now);
 	}
 
 	/** The same for a coroutine, beside which another one may write. */
@@ -338,11 +340,13 @@ class stream {
 	/** The client is to read @p bytes more, and what it has yet to read. */
 	void expect_to_write(std::size_t bytes) noexcept
 	{
+		const std::uint64_t now = ktcp_now_ms();
+
 		send_until_ = time_in(
-			at_least(options_.write_ms, std::uint64_t{ bytes } + peer_.unread()));
+			at_least(options_.write_ms, std::uint64_t{ bytes } + peer_.unread()), now);
 		if (!reading_)
 			receive_until_ = 0;
-		keep_time();
+		keep_time(now);
 	}
 
 	/** A write has ended, and its time with it. If the client took too little until then, it was too slow. */
@@ -474,36 +478,41 @@ class stream {
 	}
 
 	/* The low half of ktcp_now_ms(), but for 0: never. */
-	static std::uint32_t time_in(unsigned int ms) noexcept
+	static std::uint32_t time_in(unsigned int ms, std::uint64_t now) noexcept
 	{
 		const auto time = static_cast<std::uint32_t>(
-			ktcp_now_ms() + std::min(ms, static_cast<unsigned int>(INT32_MAX)));
+			now + std::min(ms, static_cast<unsigned int>(INT32_MAX)));
 
 		return ms ? std::max(time, 1u) : 0;
 	}
 
-	static std::int32_t left_ms(std::uint32_t until) noexcept
+	static std::int32_t left_ms(std::uint32_t until, std::uint64_t now) noexcept
 	{
-		return static_cast<std::int32_t>(until - static_cast<std::uint32_t>(ktcp_now_ms()));
+		return static_cast<std::int32_t>(until - static_cast<std::uint32_t>(now));
 	}
 
 	static bool is_over(std::uint32_t until) noexcept
 	{
-		return until && left_ms(until) <= 0;
+		return until && left_ms(until, ktcp_now_ms()) <= 0;
+	}
+
+	void keep_time() noexcept
+	{
+		keep_time(receive_until_ || send_until_ ? ktcp_now_ms() : 0);
 	}
 
 	/* The earlier time is the connection's. It is not set anew, so that it comes, and stays told. */
-	void keep_time() noexcept
+	void keep_time(std::uint64_t now) noexcept
 	{
 		std::uint32_t next = receive_until_;
 
-		if (send_until_ && (!next || left_ms(send_until_) < left_ms(next)))
+		if (send_until_ && (!next || left_ms(send_until_, now) < left_ms(next, now)))
 			next = send_until_;
 		if (next && next == armed_)
 			return;
 		armed_ = next;
-		peer_.expires_after(next ? static_cast<unsigned int>(std::max(left_ms(next), 1)) :
-					   0);
+		peer_.expires_after(
+			next ? static_cast<unsigned int>(std::max(left_ms(next, now), 1)) : 0);
 	}
 
 	char *chars() const noexcept
