@@ -41,6 +41,7 @@ class request : private head_parser {
 	using head_parser::find;
 	using head_parser::host;
 	using head_parser::keep_alive;
+	using head_parser::may_have;
 	using head_parser::method;
 	using head_parser::minor_version;
 	using head_parser::next_field;

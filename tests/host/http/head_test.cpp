@@ -113,6 +113,30 @@ TEST(http_head, parts_of_a_request)
 	EXPECT_EQ(parser.next_field(cursor).name, "");
 }
 
+/* By their lengths: it may be wrong about what is there, and never about what is not. */
+TEST(http_head, names_that_it_may_have)
+{
+	const std::string longest(40, 'x'), other(31, 'x');
+	const std::string text = "GET / HTTP/1.1\r\nHost: a\r\nX-Four: 1\r\n" + longest +
+				 ": 2\r\n\r\n";
+	head_parser parser(limits);
+
+	ASSERT_EQ(parser.parse(text), outcome::complete);
+	EXPECT_TRUE(parser.may_have({ "host" }));
+	EXPECT_TRUE(parser.may_have({ "range", "x-four" }));
+	EXPECT_TRUE(parser.may_have({ "cookie" })) << "as long as another";
+	EXPECT_TRUE(parser.may_have({ longest }));
+	EXPECT_TRUE(parser.may_have({ other })) << "the longest are not told apart";
+	EXPECT_FALSE(parser.may_have({ "range", "if-match" }));
+	EXPECT_FALSE(parser.may_have({ other.substr(1) }));
+	EXPECT_FALSE(parser.may_have({}));
+	EXPECT_EQ(parser.find("x-four"), "1");
+	EXPECT_EQ(parser.find(longest), "2");
+	EXPECT_EQ(parser.find("cookie").data(), nullptr);
+	EXPECT_EQ(parser.find(other).data(), nullptr);
+	EXPECT_EQ(parser.find("range").data(), nullptr);
+}
+
 TEST(http_head, targets)
 {
 	EXPECT_EQ(status(line("OPTIONS * HTTP/1.1")), 200u);

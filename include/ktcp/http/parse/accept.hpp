@@ -40,7 +40,7 @@ constexpr unsigned int exactness_of(std::string_view range, std::string_view typ
 
 /**
  * How much a client likes a media type, in thousandths; 0: not at all. Any context.
- * @param head  has `field next_field(std::size_t &cursor)`.
+ * @param head  has `field next_field(std::size_t &cursor)` and `bool may_have(const field_names &)`, as head_parser.
  * @param type  in lower case, without parameters.
  */
 template <class Head>
@@ -50,6 +50,8 @@ constexpr unsigned int weight_of_type(const Head &head, std::string_view type) n
 	bool any = false;
 	std::size_t cursor = 0;
 
+	if (!head.may_have({ "accept" }))
+		return weight;
 	for (field each = head.next_field(cursor); !each.name.empty();
 	     each = head.next_field(cursor)) {
 		if (!detail::same_text(each.name, "accept"))

@@ -18,7 +18,7 @@ namespace ktcp::http
 
 /**
  * May a response be coded with gzip? Any context.
- * @param head  has `field next_field(std::size_t &cursor)`.
+ * @param head  has `field next_field(std::size_t &cursor)` and `bool may_have(const field_names &)`, as head_parser.
  */
 template <class Head>
 constexpr bool accepts_gzip(const Head &head) noexcept
@@ -26,6 +26,8 @@ constexpr bool accepts_gzip(const Head &head) noexcept
 	bool others = false;
 	std::size_t cursor = 0;
 
+	if (!head.may_have({ "accept-encoding" }))
+		return others;
 	for (field each = head.next_field(cursor); !each.name.empty();
 	     each = head.next_field(cursor)) {
 		if (!detail::same_text(each.name, "accept-encoding"))

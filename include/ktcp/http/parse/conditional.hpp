@@ -59,14 +59,20 @@ enum class condition {
 class conditions {
     public:
 	/**
-	 * @param head  has `field next_field(std::size_t &cursor)`; must outlive this, as must
-	 *              @p what.
+	 * @param head  has `field next_field(std::size_t &cursor)` and `bool may_have(const field_names &)`, as
+	 *              head_parser; must outlive this, as must @p what.
 	 */
 	template <class Head>
 	constexpr conditions(const Head &head, const validators &what) noexcept : what_(what)
 	{
+		constexpr field_names wanted = {
+			"range",	 "if-match",	      "if-range",
+			"if-none-match", "if-modified-since", "if-unmodified-since"
+		};
 		std::size_t cursor = 0;
 
+		if (!head.may_have(wanted))
+			return;
 		for (field each = head.next_field(cursor); !each.name.empty();
 		     each = head.next_field(cursor))
 			take(each.name, each.value);

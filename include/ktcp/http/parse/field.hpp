@@ -6,8 +6,10 @@
 #ifndef KTCP_HTTP_PARSE_FIELD_HPP
 #define KTCP_HTTP_PARSE_FIELD_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <string_view>
 #include <type_traits>
 
@@ -21,6 +23,38 @@ namespace ktcp::http
 struct field {
 	std::string_view name; /**< as it was sent; compare without case */
 	std::string_view value; /**< without the white space around it */
+};
+
+/**
+ * Names of fields, by their lengths alone: those that a head has, or that a reader of it looks for. One with none of
+ * the lengths has none of the names, and need not be looked through. Any context.
+ */
+class field_names {
+    public:
+	/** None. */
+	constexpr field_names() noexcept = default;
+
+	constexpr field_names(std::initializer_list<std::string_view> names) noexcept
+	{
+		for (std::string_view each : names)
+			add(each);
+	}
+
+	/** One more. */
+	constexpr void add(std::string_view name) noexcept
+	{
+		/* The longest share a bit. */
+		lengths_ |= std::uint32_t{ 1 } << std::min<std::size_t>(name.size(), 31);
+	}
+
+	/** Can a name be in both? */
+	constexpr bool may_share(const field_names &other) const noexcept
+	{
+		return lengths_ & other.lengths_;
+	}
+
+    private:
+	std::uint32_t lengths_ = 0; /* a bit each */
 };
 
 namespace detail

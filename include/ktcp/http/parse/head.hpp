@@ -159,6 +159,12 @@ class head_parser {
 		return { slice(line, 0, colon), detail::trimmed(slice(line, colon + 1)) };
 	}
 
+	/** Can it have a field of one of these names? false is certain, and cheap. */
+	constexpr bool may_have(const field_names &names) const noexcept
+	{
+		return names_.may_share(names);
+	}
+
 	/**
 	 * The value of the first field called so; data() is nullptr if there is none.
 	 * @param name  in lower case.
@@ -167,6 +173,8 @@ class head_parser {
 	{
 		std::size_t cursor = 0;
 
+		if (!may_have({ name }))
+			return {};
 		for (field each = next_field(cursor); !each.name.empty(); each = next_field(cursor))
 			if (detail::same_text(each.name, name))
 				return each.value;
@@ -220,6 +228,7 @@ class head_parser {
 	std::uint16_t scanned_ = 0; /* no LF from line_ to here */
 	std::uint16_t count_ = 0;
 	range target_, path_, query_, authority_, host_, fields_;
+	field_names names_;
 	std::uint16_t status_ = 0;
 	http::method method_ = method::get;
 	std::uint8_t minor_ = 0;
@@ -392,6 +401,7 @@ constexpr bool head_parser::field_line(std::string_view line) noexcept
 
 	if (!detail::is_field_text(value))
 		return refuse(400);
+	names_.add(name);
 	switch (name.size()) {
 	case 4:
 		if (!detail::same_text(name, "host"))

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /* ktcp's understanding of a request. */
+#include <cstdlib>
+#include <string>
+
 #include <ktcp/http/parse/chunked.hpp>
 #include <ktcp/http/parse/head.hpp>
 
@@ -28,8 +31,15 @@ message read_by_ktcp(std::string_view text)
 	std::size_t cursor = 0;
 
 	for (field each = head.next_field(cursor); !each.name.empty();
-	     each = head.next_field(cursor))
+	     each = head.next_field(cursor)) {
+		std::string name(each.name);
+
 		made.fields.emplace_back(each.name, each.value);
+		for (char &c : name)
+			c = ktcp::http::detail::lower(c);
+		if (!head.find(name).data()) /* may_have() is sure of what is not there */
+			std::abort();
+	}
 
 	std::string_view rest = text.substr(head.length());
 

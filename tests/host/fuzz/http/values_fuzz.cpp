@@ -130,6 +130,11 @@ void check_range(std::string_view text, std::uint64_t size)
 struct head {
 	std::string_view text;
 
+	bool may_have(const ktcp::http::field_names &) const
+	{
+		return true;
+	}
+
 	ktcp::http::field next_field(std::size_t &cursor) const
 	{
 		constexpr std::string_view names[] = { "If-Match",	    "If-None-Match",
