@@ -58,7 +58,10 @@
 namespace ktcp
 {
 
-/** The result of a connect(): a stream, or why there is none. Its owner: moved, not copied. */
+/**
+ * The result of a connect(): a stream, or why there is none. Its owner: moved, not copied. It is of one connection from
+ * its beginning. So a step that makes one fills its caller's: `task_of<void> open(connection &peer, outgoing &into)`.
+ */
 class [[nodiscard]] outgoing {
     public:
 	/** None yet. @param peer  the connection whose coroutine is to use it. */

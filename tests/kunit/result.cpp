@@ -13,15 +13,18 @@ namespace
 /* Counts how many of its kind exist; moving from one leaves it empty. */
 class counted {
     public:
-	explicit counted(int &living, int value) noexcept : living_(living), value_(value)
+	counted() noexcept = default; /* of no kind */
+
+	explicit counted(int &living, int value) noexcept : living_(&living), value_(value)
 	{
-		++living_;
+		++living;
 	}
 
 	counted(counted &&other) noexcept
 		: living_(other.living_), value_(std::exchange(other.value_, 0))
 	{
-		++living_;
+		if (living_)
+			++*living_;
 	}
 
 	counted(const counted &) = delete;
@@ -29,7 +32,8 @@ class counted {
 
 	~counted()
 	{
-		--living_;
+		if (living_)
+			--*living_;
 	}
 
 	int value() const noexcept
@@ -38,8 +42,8 @@ class counted {
 	}
 
     private:
-	int &living_;
-	int value_;
+	int *living_ = nullptr;
+	int value_ = 0;
 };
 
 result<counted> make(int &living, int value)

@@ -31,7 +31,8 @@ namespace ktcp
  * Either a T, owned, or an error. Any context.
  *
  * Reading the value of an error, or the error of a value, is a bug of the caller's: ask first. The
- * value of an error is then a T(), where there is one, and never unwritten memory.
+ * value of an error is then a T(), and never unwritten memory. So there has to be a T(), which owns nothing. A type
+ * without a byte may do without, as a right does.
  */
 template <class T>
 class [[nodiscard]] result {
@@ -39,7 +40,12 @@ class [[nodiscard]] result {
 	static_assert(!std::is_same_v<std::remove_cv_t<T>, error_code>);
 
 	/* Is there a T even with an error? */
-	static constexpr bool always = std::is_nothrow_default_constructible_v<T>;
+	static constexpr bool always = std::is_default_constructible_v<T>;
+
+	static_assert(
+		always || std::is_empty_v<T>,
+		"with an error a result has a T(), and this type has none: give it one, or let the "
+		"function fill an object of the caller's, as in task_of<void> step(outgoing &into)");
 
     public:
 	using value_type = T;

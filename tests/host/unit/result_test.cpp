@@ -21,7 +21,7 @@ struct counted {
 	static inline int alive = 0;
 	static inline int moves = 0;
 
-	explicit counted(int value) noexcept : value(value)
+	explicit counted(int value = 0) noexcept : value(value)
 	{
 		alive++;
 	}
@@ -116,6 +116,7 @@ static_assert(*result<int>(5) == 5);
 static_assert(result<int>(errc::enomem).error() == errc::enomem);
 static_assert(!result<int>(errc::enomem));
 static_assert(result<int>(errc::enomem).value() == 0, "and nothing that nobody wrote");
+static_assert(result<std::pair<int, void *>>(errc::enomem)->second == nullptr, "the same of parts");
 static_assert(result<void>::from(0).has_value());
 static_assert(result<void>::from(7).has_value(), "what is not negative is success");
 static_assert(result<void>::from(-12).error() == errc::enomem);
@@ -189,12 +190,13 @@ TEST_F(result_of_counted, a_value_is_destroyed_once)
 	EXPECT_EQ(counted::alive, 0);
 }
 
-TEST_F(result_of_counted, an_error_makes_no_value)
+TEST_F(result_of_counted, an_error_has_a_value_of_nothing)
 {
 	const result<counted> none = errc::eio;
 
-	EXPECT_EQ(counted::alive, 0);
+	EXPECT_EQ(counted::alive, 1);
 	EXPECT_FALSE(none);
+	EXPECT_EQ(none->value, 0);
 }
 
 TEST_F(result_of_counted, a_move_moves_the_value)
@@ -225,7 +227,7 @@ TEST_F(result_of_counted, assignment_in_all_four_ways)
 	EXPECT_EQ(counted::alive, 1);
 	one = errc::eio; /* error to value */
 	EXPECT_EQ(one.error(), errc::eio);
-	EXPECT_EQ(counted::alive, 0);
+	EXPECT_EQ(counted::alive, 1);
 	one = errc::enomem; /* error to error */
 	EXPECT_EQ(one.error(), errc::enomem);
 	one = result<counted>(counted(3)); /* value to error */
