@@ -19,8 +19,10 @@
  * and can get none. So it does not compile if it takes a mutex. A function that sleeps takes one as a parameter.
  *
  * Calls that make and end an object of the kernel's want process context, too, and ask for none: create(), open(),
- * start(), stop(), join(), cancel_sync(). They belong into a module's start() and end. So does a ktcp::socket of
- * one's own: a handler has streams.
+ * start(), stop(), join(), cancel_sync(). So do all of proc.hpp and tcp_lookup.hpp. They belong into a module's start()
+ * and end. There each would be given promised(), which proves nothing. Often a destructor ends the object, and it
+ * takes no parameter. So the type would guard the beginning alone. A ktcp::socket of one's own belongs there,
+ * too: a handler has streams. An allocation says by its ktcp::gfp whether it may sleep.
  *
  * Cost: none, for there is nothing in it.
  */
