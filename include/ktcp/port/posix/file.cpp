@@ -197,7 +197,10 @@ static bool ktcp_posix_is_link(int folder, const char *path, open_how how)
 	return link;
 }
 
-/* Without opening it: its kind must be known first. */
+/*
+ * Without opening it: its kind must be known first. After ESTALE the kernel looks again by itself, as port/file.h
+ * wants it (do_filp_open()). A root that was replaced on its server is found again by its name, in a second at most.
+ */
 static int ktcp_posix_find(ktcp_file_root *root, const char *path, ktcp_file_status *status)
 {
 	std::shared_ptr<const ktcp_posix_folder> folder;
