@@ -61,7 +61,10 @@ struct socket_options {
 	result<void> apply(socket &to) const noexcept
 	{
 		return set(to, [](const choice &why) {
-			if (why.text)
+			if (why.text && is_too_long(why.text))
+				KTCP_LOG_ERR_RATELIMITED("%s=%s: a name has at most %zu characters",
+							 why.name, why.text, longest_name);
+			else if (why.text)
 				KTCP_LOG_ERR_RATELIMITED(
 					"%s=%s: the kernel refuses it (error %d); %s", why.name,
 					why.text, why.status, why.help);
@@ -78,6 +81,14 @@ struct socket_options {
 	}
 
     private:
+	/* The kernel cuts longer ones (TCP_CA_NAME_MAX, IFNAMSIZ). The rest may be the name of another. */
+	static constexpr std::size_t longest_name = 15;
+
+	static bool is_too_long(const char *text) noexcept
+	{
+		return std::string_view(text).size() > longest_name;
+	}
+
 	struct choice {
 		const char *name;
 		std::uint32_t value;
@@ -128,9 +139,10 @@ struct socket_options {
 	result<void> set(socket &to, Say say) const noexcept
 	{
 		return for_each_chosen([&](ktcp_sock_option option, choice what) {
-			const auto done = what.text ? to.set_option(option, what.text) :
-						      to.set_option(option,
-								    static_cast<int>(what.value));
+			const auto done = !what.text		 ? to.set_option(option,
+										 static_cast<int>(what.value)) :
+					  is_too_long(what.text) ? result<void>(errc::einval) :
+								   to.set_option(option, what.text);
 
 			if (!done) {
 				what.status = done.code();

@@ -437,3 +437,25 @@ TEST_F(server_test, a_listener_waits_for_its_device_without_a_word)
 	server.stop();
 	expect_nothing_left();
 }
+
+/* The beginning of such a name may be another's. */
+TEST_F(server_test, a_name_that_the_kernel_would_cut_is_refused)
+{
+	for (const char *ktcp::socket_options::*which :
+	     { &ktcp::socket_options::device, &ktcp::socket_options::congestion }) {
+		ktcp::server<echo> server;
+		auto options = plain;
+
+		options.socket.*which = "fifteen-letters";
+		EXPECT_TRUE(server.start(options));
+		server.stop();
+		options.socket.*which = "fifteen-letters.";
+		EXPECT_CALL(port, sock_set_option(_, _, _)).Times(0);
+		EXPECT_CALL(port, printk_ratelimited(_, _)).Times(AnyNumber());
+		EXPECT_CALL(port,
+			    printk_ratelimited(KTCP_LOG_ERROR, HasSubstr("at most 15 characters")));
+		EXPECT_EQ(server.start(options).error(), ktcp::errc::einval);
+		Mock::VerifyAndClearExpectations(&port);
+	}
+	expect_nothing_left();
+}

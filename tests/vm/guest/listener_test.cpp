@@ -200,6 +200,11 @@ TEST_F(listening, through_one_device)
 	allow_log("device=nodevice: the kernel refuses it|cannot listen");
 	EXPECT_EQ(load_module("device=nodevice"), ENODEV);
 	EXPECT_EQ(logged("device=nodevice: ").size(), 1u) << text(logged("."));
+	// The kernel would cut it, and take this device.
+	allow_log("a name has at most 15 characters");
+	ASSERT_TRUE(shell("/sbin/ip link add ktcp-fifteen-ch type veth peer name ktcp1"));
+	EXPECT_EQ(load_module("device=ktcp-fifteen-characters"), EINVAL);
+	EXPECT_TRUE(shell("/sbin/ip link del ktcp-fifteen-ch"));
 }
 
 TEST_F(listening, with_options_that_its_connections_have)
