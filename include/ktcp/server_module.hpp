@@ -132,6 +132,7 @@ class server_module {
 				chosen.name = name_.c_str();
 				chosen.folder = KTCP_MODULE_NAME;
 				chosen.own_file = {}; /* it tells of all of them */
+				chosen.awaits_device = true; /* a new namespace has none but lo */
 			}
 
 			const auto status = server_.start(chosen);

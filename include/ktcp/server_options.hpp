@@ -51,6 +51,8 @@ struct server_options {
 	unsigned int drain_ms =
 		defaults::drain_ms; /**< how long stop() lets connections finish by themselves */
 	struct net *net = nullptr; /**< the network namespace; nullptr: the initial one */
+	bool awaits_device =
+		false; /**< start without its device too, that of `socket` or of a zone, and listen once it is there */
 	const char *folder = nullptr; /**< below /proc/net; nullptr: as the name */
 	unsigned long long buffer_memory =
 		defaults::buffer_mb *

@@ -46,8 +46,8 @@ class acceptor {
 	result<void> listen() noexcept
 	{
 		KTCP_TRY(listeners_.listen());
-		/* An event before, such as the end of a listener, may have been told in vain. */
-		accept_now();
+		/* An event before, such as the end of a listener or of a device, may have been told in vain. */
+		on_connection(this, KTCP_SOCK_STATE);
 		return {};
 	}
 
@@ -102,12 +102,15 @@ class acceptor {
 	static constexpr unsigned int accepts_per_turn = 64;
 	static constexpr unsigned int accept_latest_ms = 2;
 	static constexpr unsigned int accept_retry_ms = 20;
-	static constexpr unsigned int heed_listeners = 1, heed_rules = 2;
+	static constexpr unsigned int heed_listeners = 1, heed_rules = 2, heed_devices = 4;
 
 	static void on_connection(void *of, unsigned int events)
 	{
 		acceptor &self = *static_cast<acceptor *>(of);
 
+		/* Pairs with accept(): a run that takes the bit finds the devices as they are now. */
+		if (events & KTCP_SOCK_STATE)
+			self.changed_.fetch_or(heed_devices, memory_order_release);
 		if (events == KTCP_SOCK_CONNECTED && !self.at_once_)
 			self.accept_soon();
 		else
@@ -139,21 +142,26 @@ class acceptor {
 		/* Cancelling and queueing the work order this read. */
 		if (unlistening_.load(memory_order_relaxed))
 			return;
-		const bool all =
-			listeners_.complete(); /* else an event came before, and listen() looks again */
 		const unsigned int heeds = changed_.exchange(0, memory_order_acquire);
-		std::uint64_t retry_at = UINT64_MAX;
+		/* Else an event came before, and listen() looks again. Its bit is set when they are complete. */
+		const bool all = listeners_.complete();
+		std::uint64_t retry_at = listeners::when_told;
 		bool more = false;
 
 		if (heeds & heed_listeners)
 			heed_user_timeout(listeners_.user_timeout_ms());
 		for (listener &each : listeners_.all()) {
+			const bool again = each.was_open();
+
+			if (all && heeds & heed_devices)
+				listeners_.look_for_devices(each);
 			if (each.listens()) {
 				if (heeds & heed_listeners)
 					listeners_.heed(each);
 				more |= accept_at(each);
 			} else if (all && listeners_.listen_again(each)) {
-				sessions_.count(&statistics::relistened);
+				if (again)
+					sessions_.count(&statistics::relistened);
 				more = true;
 			} else if (all) {
 				retry_at = std::min(retry_at, listeners_.retry_at_ms(each));
@@ -161,7 +169,7 @@ class acceptor {
 		}
 		if (heeds & heed_rules)
 			rules_.end_denied(sessions_);
-		if (retry_at != UINT64_MAX) {
+		if (retry_at != listeners::when_told) {
 			const std::uint64_t now = ktcp_now_ms();
 
 			listen_timer_.queue_in(

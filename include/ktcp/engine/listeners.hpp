@@ -5,6 +5,9 @@
  *
  *   listen() → open: announced to the server by the hook → lost (ss -K, or with its device), and open again → close()
  *
+ * A socket is bound to a device's number. The device may go and come back with another one, or give its name away. So a
+ * listener ends once its names mean other devices than they did, and listens again by the names.
+ *
  * The server's accept work has them from listen() on: it alone accepts, and opens again what was lost. Before
  * and after that they are its start's and its stop's. Process context, but for the hook.
  */
@@ -21,6 +24,7 @@
 #include <ktcp/base/atomic.hpp>
 #include <ktcp/base/setting.hpp>
 #include <ktcp/base/text.hpp>
+#include <ktcp/kernel/device.hpp>
 #include <ktcp/kernel/log.hpp>
 #include <ktcp/kernel/socket.hpp>
 #include <ktcp/kernel/socket_options.hpp>
@@ -44,10 +48,16 @@ class listener : ktcp_sock_hook {
 	{
 	}
 
-	/* Is there a socket that listens? */
+	/* Is there a socket that listens, at the devices of its names? */
 	bool listens() const noexcept
 	{
-		return socket_ && socket_.listening();
+		return socket_ && !is_misplaced_ && socket_.listening();
+	}
+
+	/* Did it listen before? */
+	bool was_open() const noexcept
+	{
+		return was_open_;
 	}
 
 	/* As ktcp::socket::accept(). */
@@ -58,6 +68,13 @@ class listener : ktcp_sock_hook {
 
     private:
 	friend class listeners;
+
+	/* The numbers of the devices that it is to be at: of the option, and of its address's zone. 0: none. */
+	struct place {
+		std::uint32_t device = 0, zone = 0;
+
+		bool operator==(const place &) const = default;
+	};
 
 	static void on_event(struct ktcp_sock_hook *hook, unsigned int events)
 	{
@@ -72,13 +89,19 @@ class listener : ktcp_sock_hook {
 	ktcp::socket socket_; /* none while it is lost */
 	struct ktcp_listener shown_ = {}; /* it, as other modules see it … */
 	bool is_shown_ = false; /* … and whether they do */
-	std::uint64_t retry_at_ms_ = 0; /* while it is lost: when it is tried again … */
+	bool was_open_ = false; /* it is not the first time */
+	bool is_misplaced_ = false; /* the names mean other devices than place_ … */
+	place place_; /* … which they meant before it was opened */
+	int obstacle_ = 0; /* while it is lost: the error that keeps it from listening … */
+	std::uint64_t retry_at_ms_ = 0; /* … when it is tried again … */
 	unsigned int retry_ms_ = 0; /* … and for how long after that not */
 };
 
 /* All of a server. */
-class listeners {
+class listeners : ktcp_device_watch {
     public:
+	/* retry_at_ms() of one that waits for its device alone, and is told. */
+	static constexpr std::uint64_t when_told = UINT64_MAX;
 	/* While a listener is lost: the first pause between two attempts, and the longest. */
 	static constexpr unsigned int first_retry_ms = 20, longest_retry_ms = 5000;
 
@@ -88,8 +111,9 @@ class listeners {
 	 */
 	listeners(const server_options &options, bool speaks_first, listener::event_function tell,
 		  void *server) noexcept
-		: options_(options), port_(options.port), backlog_(options.backlog),
-		  user_timeout_ms_(options.user_timeout_ms), speaks_first_(speaks_first)
+		: ktcp_device_watch{ on_devices, nullptr }, options_(options), port_(options.port),
+		  backlog_(options.backlog), user_timeout_ms_(options.user_timeout_ms),
+		  speaks_first_(speaks_first)
 	{
 		for (listener &each : all_) {
 			each.tell_ = tell;
@@ -102,20 +126,21 @@ class listeners {
 
 	/*
 	 * Listen at each address of the option; at all of the machine's where it is empty. The listeners are
-	 * then the accept work's.
+	 * then the accept work's. With server_options::awaits_device one whose device is not there counts as lost.
 	 * Errors, each with a line in the log: EADDRINUSE, EINVAL …; those before the failing one listen.
 	 */
 	result<void> listen() noexcept
 	{
 		const std::string_view all = options_.address;
 
+		KTCP_TRY(watch_devices());
 		for (std::size_t at = 0; at <= all.size();) {
 			const std::size_t end = std::min(all.find(',', at), all.size());
 
 			KTCP_TRY(listen_at(slice(all, at, end - at)));
 			at = end + 1;
 		}
-		/* Release: a run that sees it sees all_ and count_. accept_now() behind this has the work look again. */
+		/* Release: a run that sees it sees all_ and count_. acceptor::listen() has the work look again. */
 		complete_.store(true, memory_order_release);
 		return {};
 	}
@@ -168,8 +193,18 @@ class listeners {
 						  port(), status.error().code());
 	}
 
+	/* A device may have come or gone, or have another name: do its names still mean the same ones? */
+	void look_for_devices(listener &at) noexcept
+	{
+		at.is_misplaced_ = at.socket_ && at.place_ != place_of(at);
+		/* One that is lost may find its own now, and soon an address there. */
+		at.retry_at_ms_ = 0;
+		at.retry_ms_ = first_retry_ms;
+	}
+
 	/*
-	 * It was lost, by ss -K for example: try to listen again, if it is time. It logs the obstacle once.
+	 * It was lost, by ss -K for example: try to listen again, if it is time. It logs each obstacle once, and
+	 * not that the first device is awaited.
 	 * Return: it listens. No callback announced the connections that came before the hook was in.
 	 */
 	bool listen_again(listener &at) noexcept;
@@ -184,6 +219,8 @@ class listeners {
 	 * children that wait in the backlog. */
 	void close() noexcept
 	{
+		if (std::exchange(watches_, false))
+			ktcp_unwatch_devices(options_.net, this);
 		for (listener &each : std::span(all_, count_))
 			if (each.socket_)
 				close(each);
@@ -192,11 +229,29 @@ class listeners {
     private:
 	static constexpr unsigned int most = 8;
 
+	result<void> watch_devices() noexcept;
+
+	static void on_devices(struct ktcp_device_watch *watch)
+	{
+		const listeners &self = *static_cast<listeners *>(watch);
+
+		/* Before that there is no listener that the accept work may look at. */
+		if (self.complete())
+			self.all_[0].tell_(self.all_[0].server_, KTCP_SOCK_STATE);
+	}
+
+	/* Has the log to have what keeps a listener from listening? It starts, and a user waits for it. */
+	bool explains() const noexcept
+	{
+		return !complete_.load(memory_order_relaxed) && !options_.awaits_device;
+	}
+
+	listener::place place_of(const listener &at) const noexcept;
 	result<void> listen_at(std::string_view address) noexcept;
 	result<void> open(listener &at) noexcept;
 	result<ktcp::socket> bound(const listener &at, enum family family,
 				   const endpoint &local) noexcept;
-	void show(listener &at, const result<endpoint> &local) noexcept;
+	void show(listener &at) noexcept;
 	static void close(listener &at) noexcept;
 	static const char *help(error_code why) noexcept;
 	void say_port_in_use() const noexcept;
@@ -208,8 +263,24 @@ class listeners {
 	const bool speaks_first_;
 	listener all_[most];
 	unsigned int count_ = 0;
+	bool watches_ = false; /* ktcp_watch_devices() */
 	atomic<bool> complete_ = false;
 };
+
+/* Where they have a place. That comes first, so that each change from here on is told. */
+inline result<void> listeners::watch_devices() noexcept
+{
+	if (!*options_.socket.device && options_.address.find('%') == std::string_view::npos)
+		return {};
+
+	const auto watching = result<void>::from(ktcp_watch_devices(options_.net, this));
+
+	watches_ = watching.has_value();
+	if (!watching)
+		KTCP_LOG_ERR_RATELIMITED("cannot watch the network devices (error %d)",
+					 watching.code());
+	return watching;
+}
 
 inline result<void> listeners::listen_at(std::string_view address) noexcept
 {
@@ -227,13 +298,12 @@ inline result<void> listeners::listen_at(std::string_view address) noexcept
 	const auto listening = open(at);
 
 	if (listening) {
-		/* If any port would do: from here on, this one. */
-		const auto local = at.socket_.local();
-
 		count_++;
-		if (local && !port_)
-			port_ = local->port();
-		show(at, local);
+		show(at);
+	} else if (listening.error() == errc::enodev && options_.awaits_device) {
+		count_++;
+		at.obstacle_ = listening.error().code();
+		return {};
 	} else if (listening.error() == errc::eaddrinuse) {
 		say_port_in_use();
 	} else {
@@ -245,8 +315,10 @@ inline result<void> listeners::listen_at(std::string_view address) noexcept
 
 inline result<void> listeners::open(listener &at) noexcept
 {
-	const endpoint local = KTCP_TRY(
-		listen_address(at.address_, options_.net, !complete_.load(memory_order_relaxed)));
+	/* Before it is bound: if a name means another device a moment later, that is told. */
+	at.place_ = place_of(at);
+
+	const endpoint local = KTCP_TRY(listen_address(at.address_, options_.net, explains()));
 	auto made = bound(at, local.is_ipv4() ? family::inet : family::inet6, local);
 
 	if (at.address_.empty() && !made &&
@@ -292,10 +364,10 @@ inline result<ktcp::socket> listeners::bound(const listener &at, enum family fam
 	if (user_timeout_ms_)
 		made.set_user_timeout(user_timeout_ms_);
 	made.set_oobinline(); /* an urgent byte is a byte like the others */
-	if (complete_.load(memory_order_relaxed))
-		KTCP_TRY(options_.socket.set(made));
-	else
+	if (explains())
 		KTCP_TRY(options_.socket.apply(made));
+	else
+		KTCP_TRY(options_.socket.set(made));
 
 	ktcp_endpoint where = local.raw();
 
@@ -304,9 +376,23 @@ inline result<ktcp::socket> listeners::bound(const listener &at, enum family fam
 	return made;
 }
 
-/* In the list of ktcp's listeners. */
-inline void listeners::show(listener &at, const result<endpoint> &local) noexcept
+inline listener::place listeners::place_of(const listener &at) const noexcept
 {
+	const char *const device = options_.socket.device;
+	const std::size_t percent = at.address_.find('%');
+
+	return {
+		.device = *device ? ktcp_net_ifindex(options_.net, device) : 0,
+		.zone = percent < at.address_.size() ?
+				find_device(slice(at.address_, percent + 1), options_.net) :
+				0,
+	};
+}
+
+/* It listens, and is in the list of ktcp's listeners. */
+inline void listeners::show(listener &at) noexcept
+{
+	const auto local = at.socket_.local();
 	const std::string_view name = options_.folder ? std::string_view(options_.folder) :
 							std::string_view(options_.name);
 
@@ -315,7 +401,10 @@ inline void listeners::show(listener &at, const result<endpoint> &local) noexcep
 	at.shown_.local = local ? local->raw() : endpoint::any(port_).raw();
 	at.shown_.net = ktcp_net_number(options_.net);
 	ktcp_listener_publish(&at.shown_);
-	at.is_shown_ = true;
+	at.is_shown_ = at.was_open_ = true;
+	/* If any port would do: from here on, this one. */
+	if (local && !port_)
+		port_ = local->port();
 }
 
 /* On return no callback of the listener is under way, nor will one begin. */
@@ -325,6 +414,7 @@ inline void listeners::close(listener &at) noexcept
 		ktcp_listener_withdraw(&at.shown_);
 	ktcp_sock_unhook_listener(at.socket_.raw(), &at);
 	at.socket_ = ktcp::socket();
+	at.is_misplaced_ = false;
 }
 
 /* An error's meaning and its remedy, for the end of a line that has the error. */
@@ -406,19 +496,24 @@ inline bool listeners::listen_again(listener &at) noexcept
 		at.retry_ms_ = first_retry_ms;
 	}
 
+	const bool again = at.was_open_;
 	const auto listening = open(at);
+	const int why = listening.code();
 
 	if (listening) {
-		show(at, at.socket_.local());
-		if (!just_lost)
+		at.obstacle_ = 0;
+		show(at);
+		if (!just_lost && again)
 			KTCP_LOG_NOTE_RATELIMITED("listening on port %u again", port());
 		return true;
 	}
-	if (just_lost)
+	if (std::exchange(at.obstacle_, why) != why)
 		KTCP_LOG_WARN_RATELIMITED(
-			"cannot listen on port %u again (error %d); trying until it can%s", port(),
-			listening.error().code(), help(listening.error()));
-	at.retry_at_ms_ = ktcp_now_ms() + at.retry_ms_;
+			"cannot listen on port %u%s (error %d); trying until it can%s", port(),
+			again ? " again" : "", why, help(listening.error()));
+	at.retry_at_ms_ = watches_ && listening.error() == errc::enodev ?
+				  when_told :
+				  ktcp_now_ms() + at.retry_ms_;
 	at.retry_ms_ = std::min(2 * at.retry_ms_, longest_retry_ms);
 	return false;
 }

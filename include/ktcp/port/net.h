@@ -62,11 +62,38 @@ bool ktcp_is_in_init_net(void);
 uint32_t ktcp_net_number(const struct net *net);
 
 /**
- * ktcp_net_ifindex() - the index of a device of the namespace's, by its name.
+ * ktcp_net_ifindex() - the index of a device of the namespace's, by its name or an alternative one.
  * Return: 0 if there is none.
  * Context: process.
  */
 uint32_t ktcp_net_ifindex(struct net *net, const char *name);
+
+/* Hears of the devices of a network namespace, embedded in its owner. */
+struct ktcp_device_watch {
+	/*
+	 * A name may mean another device now, or none. Context: process, with the lock of network devices (RTNL):
+	 * do no more than to queue work.
+	 */
+	void (*changed)(struct ktcp_device_watch *watch);
+	void *saved; /* the port's */
+};
+
+/**
+ * ktcp_watch_devices() - call @watch->changed when a device comes into the namespace or leaves it, has another name,
+ * or is set up (register_netdevice_notifier_net()). It may be called at once, and in vain. An alternative name of a
+ * device that is down counts once it is up.
+ * @net: outlives the watch; NULL: the initial one.
+ * Return: 0; -ENOMEM; -EMFILE …
+ * Context: process; takes RTNL.
+ */
+int ktcp_watch_devices(struct net *net, struct ktcp_device_watch *watch);
+
+/**
+ * ktcp_unwatch_devices() - on return @watch->changed is not running, and will not be called any more. It may be called
+ * meanwhile.
+ * Context: process; takes RTNL.
+ */
+void ktcp_unwatch_devices(struct net *net, struct ktcp_device_watch *watch);
 
 KTCP_PORT_END
 

@@ -108,8 +108,7 @@ int ktcp_sock_accept(struct socket *listener, struct socket **out);
 
 /**
  * ktcp_sock_listening() - does it listen still? An administrator can end that: ss -K,
- * SOCK_DESTROY, a BPF iterator. A hooked one that is bound to a device ends with the device, and where that
- * gets another name. It will not listen again, also after ktcp_sock_listen(); another one can
+ * SOCK_DESTROY, a BPF iterator. It will not listen again, also after ktcp_sock_listen(); another one can
  * on its port.
  * Context: any.
  */
@@ -339,9 +338,8 @@ void ktcp_sock_unhook(struct socket *sock, struct ktcp_sock_hook *hook);
  * connection to accept whose peer has sent a byte, or many connections wait. KTCP_SOCK_CONNECTED:
  * there is another connection. KTCP_SOCK_STATE: it may not listen any more.
  * Its connections do not inherit the hook.
- * Return: 0; -ENOMEM; -ENODEV: the device that it is bound to has gone.
- * Context: process, after ktcp_sock_bind() and before ktcp_sock_listen(). Where it is bound to a device, this and
- *          ktcp_sock_unhook_listener() take the lock of network devices (RTNL).
+ * Return: 0; -ENOMEM.
+ * Context: process, before ktcp_sock_listen().
  */
 int ktcp_sock_hook_listener(struct socket *sock, struct ktcp_sock_hook *hook);
 

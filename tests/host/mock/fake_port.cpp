@@ -73,6 +73,7 @@ fake_port::~fake_port()
 	for (const auto *each : folders_)
 		ADD_FAILURE() << "/proc/net/" << each->name << " was not removed";
 	EXPECT_EQ(pernet_, nullptr) << "was not unregistered";
+	EXPECT_TRUE(watches_.empty()) << "devices are watched still";
 	for (auto *each : socks) {
 		EXPECT_EQ(each->references, 0) << "a socket's reference was not put";
 		delete each;
@@ -568,6 +569,25 @@ std::uint32_t fake_port::net_ifindex(::net *, const std::string &name)
 	const auto found = devices.find(name);
 
 	return found == devices.end() ? 0 : found->second;
+}
+
+int fake_port::watch_devices(::net *, ktcp_device_watch *watch)
+{
+	watches_.push_back(watch);
+	watch->changed(watch);
+	return 0;
+}
+
+void fake_port::unwatch_devices(::net *, ktcp_device_watch *watch)
+{
+	watch->changed(watch);
+	EXPECT_EQ(std::erase(watches_, watch), 1u);
+}
+
+void fake_port::devices_changed() const
+{
+	for (ktcp_device_watch *each : watches_)
+		each->changed(each);
 }
 
 /* ---- the sockets of others ---------------------------------------------------------------- */

@@ -241,6 +241,8 @@ class fake_port {
 	std::vector<::sock *> socks;
 	/** The devices that there are. */
 	std::map<std::string, std::uint32_t> devices;
+	/** Something of them has changed. */
+	void devices_changed() const;
 	/** The result of ktcp_now_ms(). */
 	std::uint64_t now = 1000;
 	/** How much larger that of ktcp_boottime_ms() is. */
@@ -295,6 +297,8 @@ class fake_port {
 	bool is_init_net(const ::net *net);
 	std::uint32_t net_number(const ::net *net);
 	std::uint32_t net_ifindex(::net *net, const std::string &name);
+	int watch_devices(::net *net, ktcp_device_watch *watch);
+	void unwatch_devices(::net *net, ktcp_device_watch *watch);
 
 	std::size_t tcp_lookup_established(::net *net, const ktcp_endpoint *local,
 					   const ktcp_endpoint *remote, ::sock **batch,
@@ -398,6 +402,7 @@ class fake_port {
 	std::set<ktcp_proc_folder *> folders_;
 	std::vector<::net *> nets_ = { nullptr }; /* nullptr: the initial one */
 	ktcp_pernet *pernet_ = nullptr;
+	std::vector<ktcp_device_watch *> watches_;
 	std::vector<pernet_object> pernet_objects_;
 	std::set<workqueue_struct *> queues_;
 	std::deque<work_struct *> queued_;

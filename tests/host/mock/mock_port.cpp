@@ -148,6 +148,8 @@ void basic_mock_port<One>::fall_back_to_fake()
 	ON_CALL(*this, is_init_net).WillByDefault(Invoke(&fake, &fake_port::is_init_net));
 	ON_CALL(*this, net_number).WillByDefault(Invoke(&fake, &fake_port::net_number));
 	ON_CALL(*this, net_ifindex).WillByDefault(Invoke(&fake, &fake_port::net_ifindex));
+	ON_CALL(*this, watch_devices).WillByDefault(Invoke(&fake, &fake_port::watch_devices));
+	ON_CALL(*this, unwatch_devices).WillByDefault(Invoke(&fake, &fake_port::unwatch_devices));
 	ON_CALL(*this, tcp_lookup_established)
 		.WillByDefault(Invoke(&fake, &fake_port::tcp_lookup_established));
 	ON_CALL(*this, tcp_collect_established)
@@ -841,6 +843,16 @@ uint32_t ktcp_net_number(const struct net *net)
 uint32_t ktcp_net_ifindex(struct net *net, const char *name)
 {
 	return port().net_ifindex(net, name);
+}
+
+int ktcp_watch_devices(struct net *net, struct ktcp_device_watch *watch)
+{
+	return port().watch_devices(net, watch);
+}
+
+void ktcp_unwatch_devices(struct net *net, struct ktcp_device_watch *watch)
+{
+	port().unwatch_devices(net, watch);
 }
 
 size_t ktcp_tcp_lookup_established(struct net *net, const ktcp_endpoint *local,

@@ -108,6 +108,8 @@ class basic_mock_port {
 	MOCK_METHOD(bool, is_in_init_net, ());
 	MOCK_METHOD(std::uint32_t, net_number, (const ::net *net));
 	MOCK_METHOD(std::uint32_t, net_ifindex, (::net * net, std::string name));
+	MOCK_METHOD(int, watch_devices, (::net * net, ktcp_device_watch *watch));
+	MOCK_METHOD(void, unwatch_devices, (::net * net, ktcp_device_watch *watch));
 
 	/* lookup.h */
 	MOCK_METHOD(std::size_t, tcp_lookup_established,

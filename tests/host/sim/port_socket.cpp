@@ -569,6 +569,15 @@ uint32_t ktcp_net_ifindex(struct net *, const char *)
 	return 0;
 }
 
+int ktcp_watch_devices(struct net *, struct ktcp_device_watch *)
+{
+	return 0;
+}
+
+void ktcp_unwatch_devices(struct net *, struct ktcp_device_watch *)
+{
+}
+
 /* Asked only to name the one that has a port. */
 size_t ktcp_tcp_count_listeners(struct net *,
 				bool (*)(void *context, const struct ktcp_tcp_identity *each),

@@ -399,7 +399,7 @@ TEST_F(server_test, a_listener_is_replaced_once_its_port_is_free)
 	expect_nothing_left();
 }
 
-/* Where it listens may be missing for long: one line says why, and not each attempt. */
+/* Where it listens may be missing for long: one line says why, and nothing is tried before a device changes. */
 TEST_F(server_test, a_listener_waits_for_its_device_without_a_word)
 {
 	ktcp::server<echo> server;
@@ -407,20 +407,26 @@ TEST_F(server_test, a_listener_waits_for_its_device_without_a_word)
 
 	options.address = "fe80::1%v0";
 	options.socket.device = "v0";
-	ON_CALL(port, net_ifindex(_, _)).WillByDefault(Return(7));
+	port.fake.devices["v0"] = 7;
 	EXPECT_TRUE(server.start(options));
+	EXPECT_CALL(port, sock_create(_, _, _)).Times(0);
+	port.fake.devices["other"] = 6;
+	port.fake.devices_changed();
+	port.fake.run_all();
 	EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_ERROR, _)).Times(0);
 	EXPECT_CALL(port,
 		    printk_ratelimited(KTCP_LOG_WARNING, HasSubstr("was ended from outside")));
 	EXPECT_CALL(port,
 		    printk_ratelimited(KTCP_LOG_WARNING, HasSubstr("there is no such device")));
-	EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_INFO, HasSubstr("again")));
-	EXPECT_CALL(port, sock_listening(_)).WillOnce(Return(false)).WillRepeatedly(Return(true));
-	/* The zone is missing first, and then the device goes between the two. */
-	EXPECT_CALL(port, net_ifindex(_, "v0"))
-		.WillOnce(Return(0))
-		.WillOnce(Return(0))
-		.WillRepeatedly(Return(8));
+	EXPECT_CALL(port, mod_delayed_work(_, _, _)).Times(0);
+	port.fake.devices.erase("v0");
+	port.fake.devices_changed();
+	port.fake.run_all();
+	port.fake.devices["v0"] = 8;
+	port.fake.advance_ms(60'000);
+	port.fake.run_all();
+	/* It is there, and goes between the two. */
+	EXPECT_CALL(port, sock_create(_, _, _)).Times(2);
 	EXPECT_CALL(port, sock_set_option(_, KTCP_SOCK_DEVICE, _))
 		.WillOnce(Return(-ENODEV))
 		.WillRepeatedly(Return(0));
@@ -428,12 +434,34 @@ TEST_F(server_test, a_listener_waits_for_its_device_without_a_word)
 		EXPECT_EQ(at->scope_id, 8u);
 		return 0;
 	});
-	port.fake.announce(listener, KTCP_SOCK_STATE);
-	for (int i = 0; i < 4; i++) {
+	EXPECT_CALL(port, printk_ratelimited(KTCP_LOG_INFO, HasSubstr("again")));
+	for (int i = 0; i < 2; i++) {
+		port.fake.devices_changed();
 		port.fake.run_all();
-		port.fake.advance_ms(200);
 	}
 	EXPECT_THAT(read_statistics(), HasSubstr("relistened 1\n"));
+	server.stop();
+	expect_nothing_left();
+}
+
+/* As in a namespace that begins without its devices. */
+TEST_F(server_test, one_that_awaits_its_device_starts_without)
+{
+	ktcp::server<echo> server;
+	auto options = plain;
+
+	options.address = "fe80::1%v0";
+	EXPECT_CALL(port, sock_listen(_, _)).Times(0);
+	EXPECT_EQ(server.start(options).error(), ktcp::errc::enodev);
+	options.awaits_device = true;
+	EXPECT_CALL(port, printk_ratelimited(_, _)).Times(0);
+	ASSERT_TRUE(server.start(options));
+	port.fake.run_all();
+	EXPECT_CALL(port, sock_listen(_, _)).Times(1);
+	port.fake.devices["v0"] = 8;
+	port.fake.devices_changed();
+	port.fake.run_all();
+	EXPECT_THAT(read_statistics(), HasSubstr("relistened 0\n"));
 	server.stop();
 	expect_nothing_left();
 }

@@ -286,11 +286,11 @@ class returning : public listening {
 				  "/sbin/ip -n far link set far0 up"));
 		address("ktcp0");
 	}
-	static void address(const std::string &device)
+	static void address(const std::string &device, const std::string &ip = "/sbin/ip")
 	{
-		ASSERT_TRUE(shell("/sbin/ip addr replace 10.8.0.1/24 dev " + device +
-				  " && /sbin/ip -6 addr replace fe80::1/64 dev " + device +
-				  " nodad && /sbin/ip link set " + device + " up"));
+		ASSERT_TRUE(shell(ip + " addr replace 10.8.0.1/24 dev " + device + " && " + ip +
+				  " -6 addr replace fe80::1/64 dev " + device + " nodad && " + ip +
+				  " link set " + device + " up"));
 	}
 	static void unplug()
 	{
@@ -324,6 +324,13 @@ class returning : public listening {
 	bool ended(std::size_t times)
 	{
 		return eventually(10s, [&] { return ends() == times; });
+	}
+	// The same, and it is closed: it cannot be opened again.
+	bool lost(std::size_t times)
+	{
+		return eventually(10s, [&] {
+			return logged("cannot listen on port 12345 again").size() == times;
+		});
 	}
 };
 
@@ -375,6 +382,59 @@ TEST_F(returning, from_another_namespace)
 	ASSERT_TRUE(shell("/sbin/ip -n away link set ktcp0 netns 1 && /sbin/ip netns del away"));
 	address("ktcp0");
 	EXPECT_TRUE(serves()) << "the server is deaf";
+}
+
+// An alternative name is a name. That of the device itself may change.
+TEST_F(returning, its_listener_follows_an_alternative_name)
+{
+	allow_other("renamed from");
+	ASSERT_TRUE(shell("/sbin/ip link property add dev ktcp0 altname ktcp-lan"));
+	load("device=ktcp-lan");
+	EXPECT_EQ(from_far(), 0);
+	ASSERT_TRUE(shell("/sbin/ip link set ktcp0 down && /sbin/ip link set ktcp0 name ktcp9"));
+	address("ktcp9");
+	EXPECT_EQ(from_far(), 0);
+	EXPECT_EQ(ends(), 0u);
+	ASSERT_TRUE(shell("/sbin/ip link property del dev ktcp9 altname ktcp-lan"));
+	ASSERT_TRUE(lost(1));
+	EXPECT_EQ(from_far(), ECONNREFUSED);
+	ASSERT_TRUE(shell("/sbin/ip link property add dev ktcp9 altname ktcp-lan"));
+	EXPECT_TRUE(serves()) << "the server is deaf";
+	// Of a device that is down it counts once that is up.
+	ASSERT_TRUE(shell("/sbin/ip link property del dev ktcp9 altname ktcp-lan"));
+	ASSERT_TRUE(lost(2));
+	ASSERT_TRUE(shell("/sbin/ip link set ktcp9 down && "
+			  "/sbin/ip link property add dev ktcp9 altname ktcp-lan"));
+	address("ktcp9");
+	EXPECT_TRUE(serves()) << "the server is deaf";
+	ASSERT_TRUE(shell("/sbin/ip link set ktcp9 down && /sbin/ip link set ktcp9 name ktcp0"));
+}
+
+// With netns_all=1 a device comes into a namespace that has a server already, for it begins with none but lo.
+TEST_F(returning, to_the_server_of_another_namespace)
+{
+	allow_other("renamed from");
+	load("netns_all=1 device=ktcp0");
+	EXPECT_EQ(from_far(), 0);
+	ASSERT_TRUE(shell("/sbin/ip netns add away && /sbin/ip link set ktcp0 netns away"));
+	address("ktcp0", "/sbin/ip -n away");
+	EXPECT_TRUE(serves()) << "the server there is deaf";
+	ASSERT_TRUE(lost(1));
+	// It goes, and comes back there by its name.
+	ASSERT_TRUE(shell("/sbin/ip -n away link set ktcp0 down && "
+			  "/sbin/ip -n away link set ktcp0 name ktcp9"));
+	address("ktcp9", "/sbin/ip -n away");
+	ASSERT_TRUE(lost(2));
+	EXPECT_EQ(from_far(), ECONNREFUSED);
+	ASSERT_TRUE(shell("/sbin/ip -n away link set ktcp9 down && "
+			  "/sbin/ip -n away link set ktcp9 name ktcp0"));
+	address("ktcp0", "/sbin/ip -n away");
+	EXPECT_TRUE(serves()) << "the server there is deaf";
+	EXPECT_EQ(logged("listening on port 12345 again").size(), 1u) << "the first time is none";
+	ASSERT_TRUE(shell("/sbin/ip -n away link set ktcp0 netns 1 && /sbin/ip netns del away"));
+	address("ktcp0");
+	EXPECT_TRUE(serves()) << "the first server is deaf";
+	EXPECT_EQ(logged("no server in network namespace").size(), 0u);
 }
 
 // A link-local address's zone is a device, too. Without the address the server waits for that.

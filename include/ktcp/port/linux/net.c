@@ -112,3 +112,54 @@ uint32_t ktcp_net_ifindex(struct net *net, const char *name)
 	rcu_read_unlock();
 	return index;
 }
+
+struct ktcp_device_notifier {
+	struct notifier_block block;
+	struct ktcp_device_watch *watch;
+};
+
+/*
+ * A device has left the namespace's names when NETDEV_UNREGISTER says so. NETDEV_CHANGE tells of an alternative name,
+ * where the device is up (netdev_state_change()); of others NETDEV_UP does.
+ */
+static int ktcp_device_changed(struct notifier_block *block, unsigned long event, void *data)
+{
+	struct ktcp_device_watch *watch =
+		container_of(block, struct ktcp_device_notifier, block)->watch;
+
+	switch (event) {
+	case NETDEV_REGISTER:
+	case NETDEV_UNREGISTER:
+	case NETDEV_CHANGENAME:
+	case NETDEV_CHANGE:
+	case NETDEV_UP:
+		watch->changed(watch);
+	}
+	return NOTIFY_DONE;
+}
+
+int ktcp_watch_devices(struct net *net, struct ktcp_device_watch *watch)
+{
+	struct ktcp_device_notifier *notifier = kzalloc(sizeof(*notifier), GFP_KERNEL);
+	int error;
+
+	if (!notifier)
+		return -ENOMEM;
+	notifier->block.notifier_call = ktcp_device_changed;
+	notifier->watch = watch;
+	error = register_netdevice_notifier_net(net ? net : &init_net, &notifier->block);
+	if (error) {
+		kfree(notifier);
+		return error;
+	}
+	watch->saved = notifier;
+	return 0;
+}
+
+void ktcp_unwatch_devices(struct net *net, struct ktcp_device_watch *watch)
+{
+	struct ktcp_device_notifier *notifier = watch->saved;
+
+	unregister_netdevice_notifier_net(net ? net : &init_net, &notifier->block);
+	kfree(notifier);
+}

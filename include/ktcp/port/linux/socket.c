@@ -6,7 +6,6 @@
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/net.h>
-#include <linux/netdevice.h>
 #include <linux/percpu.h>
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
@@ -1002,9 +1001,8 @@ struct ktcp_listener_waiter {
 	struct wait_queue_entry entry; /* in the listener's queue */
 	struct socket_wq children; /* of connections that are not accepted yet … */
 	struct wait_queue_entry child; /* … and our entry there */
-	struct notifier_block devices; /* of a listener that is bound to a device */
 	struct sock *sk;
-	struct ktcp_sock_hook *hook; /* NULL: it is being taken away, to the notifier */
+	struct ktcp_sock_hook *hook;
 	struct rcu_head rcu;
 };
 
@@ -1064,52 +1062,6 @@ static int ktcp_listener_child_woken(struct wait_queue_entry *entry, unsigned in
 }
 
 /*
- * A socket is bound to a device's number. The device may go and come back with another one, or give its name away.
- * So a listener ends with its device, and with the name. It gets the mark that tcp_abort() would leave, and its owner
- * listens again by the name. A device has left the namespace's names before this is called. Under RTNL.
- */
-static int ktcp_listener_device_changed(struct notifier_block *block, unsigned long event,
-					void *data)
-{
-	struct ktcp_listener_waiter *waiter = container_of(block, struct ktcp_listener_waiter,
-							   devices);
-	struct ktcp_sock_hook *hook = READ_ONCE(waiter->hook);
-
-	if ((event != NETDEV_UNREGISTER && event != NETDEV_CHANGENAME) || !hook ||
-	    netdev_notifier_info_to_dev(data)->ifindex != waiter->sk->sk_bound_dev_if)
-		return NOTIFY_DONE;
-	WRITE_ONCE(waiter->sk->sk_shutdown, SHUTDOWN_MASK);
-	hook->event(hook, KTCP_SOCK_STATE);
-	return NOTIFY_DONE;
-}
-
-/* A device that goes before the notifier is there is not told. */
-static int ktcp_listener_watch_device(struct ktcp_listener_waiter *waiter)
-{
-	struct net *net = sock_net(waiter->sk);
-	int error;
-
-	waiter->devices.notifier_call = ktcp_listener_device_changed;
-	error = register_netdevice_notifier_net(net, &waiter->devices);
-	if (error)
-		return error;
-	rcu_read_lock();
-	if (!dev_get_by_index_rcu(net, waiter->sk->sk_bound_dev_if))
-		error = -ENODEV;
-	rcu_read_unlock();
-	if (error)
-		unregister_netdevice_notifier_net(net, &waiter->devices);
-	return error;
-}
-
-/* It is told of all devices once more, as if they went. */
-static void ktcp_listener_unwatch_device(struct ktcp_listener_waiter *waiter)
-{
-	WRITE_ONCE(waiter->hook, NULL);
-	unregister_netdevice_notifier_net(sock_net(waiter->sk), &waiter->devices);
-}
-
-/*
  * To lockdep all sockets' wait queues are one lock. Hard interrupts take that of a connection whose handler
  * blocks (ktcp_sock_poke()), and a listener's is held around rskq_lock, which they may not wait for. No hard
  * interrupt wakes a listener, so its queue is a lock of its own.
@@ -1119,7 +1071,6 @@ static struct lock_class_key ktcp_listener_queue_key;
 int ktcp_sock_hook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
 {
 	struct ktcp_listener_waiter *waiter = kzalloc(sizeof(*waiter), GFP_KERNEL);
-	int error;
 
 	if (!waiter)
 		return -ENOMEM;
@@ -1129,13 +1080,6 @@ int ktcp_sock_hook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
 				   "ktcp_listener_queue");
 	waiter->sk = sock->sk;
 	waiter->hook = hook;
-	if (sock->sk->sk_bound_dev_if) {
-		error = ktcp_listener_watch_device(waiter);
-		if (error) {
-			kfree(waiter);
-			return error;
-		}
-	}
 	hook->saved[0] = waiter;
 	init_waitqueue_head(&waiter->children.wait);
 	init_waitqueue_func_entry(&waiter->child, ktcp_listener_child_woken);
@@ -1155,8 +1099,6 @@ void ktcp_sock_unhook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
 	/* From here on no child gets the queue, … */
 	remove_wait_queue(sk_sleep(sk), &waiter->entry);
 	remove_wait_queue(&waiter->children.wait, &waiter->child);
-	if (sk->sk_bound_dev_if)
-		ktcp_listener_unwatch_device(waiter);
 	/* … and those that have it are here: inet_csk_listen_stop(), which takes children out to end
 	 * them, does so under the listener's lock. */
 	lock_sock(sk);
@@ -1171,8 +1113,7 @@ void ktcp_sock_unhook_listener(struct socket *sock, struct ktcp_sock_hook *hook)
 }
 
 /*
- * tcp_abort() leaves its mark, tcp_done()'s SHUTDOWN_MASK, and so does ktcp_listener_device_changed(). A
- * listen() that changes the backlog just then
+ * tcp_abort() leaves its mark, tcp_done()'s SHUTDOWN_MASK. A listen() that changes the backlog just then
  * would have the socket listen once more, and sk_clone_lock() would give the mark to each connection.
  */
 bool ktcp_sock_listening(const struct socket *sock)

@@ -8,6 +8,8 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -29,6 +31,7 @@
 #include <utility>
 #include <vector>
 
+#include <ktcp/port/net.h>
 #include <ktcp/port/posix/send_pages.hpp>
 #include <ktcp/port/posix/thread.hpp>
 #include <ktcp/port/socket.h>
@@ -801,4 +804,63 @@ int ktcp_sock_incoming_cpu(const struct socket *sock)
 void ktcp_synchronize_rcu(void)
 {
 	events().synchronize();
+}
+
+/* ---- network devices: rtnetlink(7) tells, and the epoll thread listens ------------------------ */
+
+namespace
+{
+
+struct device_messages : ktcp_sock_hook {
+	struct socket *from = nullptr;
+	struct ktcp_device_watch *watch = nullptr;
+};
+
+/* The text of a message is of no account, and neither is a lost one (ENOBUFS). */
+void device_changed(struct ktcp_sock_hook *hook, unsigned int)
+{
+	const auto &of = *static_cast<device_messages *>(hook);
+	char byte;
+
+	while (recv(of.from->fd, &byte, sizeof(byte), MSG_DONTWAIT) >= 0 || errno == ENOBUFS)
+		;
+	of.watch->changed(of.watch);
+}
+
+} // namespace
+
+int ktcp_watch_devices(struct net *, struct ktcp_device_watch *watch)
+{
+	sockaddr_nl links = {};
+	auto *const made = new (std::nothrow) device_messages;
+	int error;
+
+	links.nl_family = AF_NETLINK;
+	links.nl_groups = RTMGRP_LINK;
+	if (!made)
+		return -ENOMEM;
+	made->event = device_changed;
+	made->watch = watch;
+	error = wrap(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE),
+		     &made->from);
+	if (!error && bind(made->from->fd, reinterpret_cast<sockaddr *>(&links), sizeof(links))) {
+		error = -errno;
+		ktcp_sock_release(made->from);
+	}
+	if (error) {
+		delete made;
+		return error;
+	}
+	watch->saved = made;
+	hook(made->from, made, EPOLLIN);
+	return 0;
+}
+
+void ktcp_unwatch_devices(struct net *, struct ktcp_device_watch *watch)
+{
+	auto *const messages = static_cast<device_messages *>(watch->saved);
+
+	unhook(messages->from);
+	ktcp_sock_release(messages->from);
+	delete messages;
 }
