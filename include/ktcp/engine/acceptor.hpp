@@ -151,17 +151,13 @@ class acceptor {
 		if (heeds & heed_listeners)
 			heed_user_timeout(listeners_.user_timeout_ms());
 		for (listener &each : listeners_.all()) {
-			const bool again = each.was_open();
-
 			if (all && heeds & heed_devices)
 				listeners_.look_for_devices(each);
 			if (each.listens()) {
 				if (heeds & heed_listeners)
 					listeners_.heed(each);
 				more |= accept_at(each);
-			} else if (all && listeners_.listen_again(each)) {
-				if (again)
-					sessions_.count(&statistics::relistened);
+			} else if (all && listen_again(each)) {
 				more = true;
 			} else if (all) {
 				retry_at = std::min(retry_at, listeners_.retry_at_ms(each));
@@ -178,6 +174,18 @@ class acceptor {
 		}
 		if (more)
 			accept_now();
+	}
+
+	/* Return: it listens. When all listeners are open: until then was_open() is the start's. */
+	bool listen_again(listener &at) noexcept
+	{
+		const bool again = at.was_open();
+
+		if (!listeners_.listen_again(at))
+			return false;
+		if (again)
+			sessions_.count(&statistics::relistened);
+		return true;
 	}
 
 	/* Of the sessions, too. A listener's other options are none of theirs. */
