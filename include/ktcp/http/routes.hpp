@@ -74,6 +74,7 @@ class route_values {
 	/**
 	 * Does a path fit a pattern? If so, these are its values; else there are none.
 	 * A part without braces fits what decodes to it, one with braces anything but nothing.
+	 * @param pattern  is_pattern(); of another one it reads no more than there is, and the result says nothing.
 	 * @param path  as request::path() has it, without dot segments.
 	 */
 	constexpr bool match(std::string_view pattern, std::string_view path) noexcept
@@ -119,7 +120,7 @@ class route_values {
 				if (value.empty())
 					return false;
 				each(name, value);
-				pattern.remove_prefix(name.size() + 2);
+				pattern = slice(pattern, name.size() + 2);
 				path.remove_prefix(value.size());
 				continue;
 			}
