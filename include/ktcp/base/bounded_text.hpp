@@ -52,7 +52,7 @@ class bounded_text {
 	template <class... Text>
 	constexpr bool append(const Text &...text) noexcept
 	{
-		return (add(text) & ...);
+		return (... && add(text));
 	}
 
 	/** The text; valid until it changes. */

@@ -25,6 +25,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 #include <utility>
 
 #include <ktcp/engine/server_files.hpp>
@@ -53,7 +54,11 @@ class service {
 	/** How many clients were too slow, and for what. */
 	static constexpr const auto &counters = wait_counters;
 
-	explicit service(Handler handler = Handler(), const struct options &options = {}) noexcept
+	service() noexcept requires std::is_default_constructible_v<Handler> : service(Handler())
+	{
+	}
+
+	explicit service(Handler handler, const struct options &options = {}) noexcept
 		: handler_(std::move(handler)), options_(options), clock_(options.server)
 	{
 	}
