@@ -84,3 +84,19 @@ def test_each_kind_of_guest_is_seen(suite, made, monkeypatch):
     assert suite.processors(usual, second, check.Choice()) == 1
     left = suite.left_out(made("6.1.0-56-cloud-amd64", ""), ["models/placing.a_processor_that_goes_away/event"], 1)
     assert list(left.values()) == ["Linux 6.1.0-56-cloud-amd64 has not: a second processor in this guest"]
+
+
+def test_each_model_is_seen_on_one_of_the_kernels_and_on_each_that_is_asked_for(suite):
+    kernels = suite.debian.release().checked
+    usual, slow = (next(each for each in suite.BOOTS if each.name == name) for name in ("tests", "slow"))
+
+    def has(boot, name, choice=check.Choice()):
+        return [each for each in kernels if not suite.is_anothers(boot, name, each, choice)]
+    for both in ("models/echoes.of_all/event", "models/echoes.of_all/softirq", "listening.at_one_address"):
+        assert has(usual, both) == list(kernels)
+    assert has(usual, "models/echoes.of_all/thread") == [kernels[0]]
+    assert has(usual, "models/calls.are_told_apart/thread_verdict") == [kernels[0]]
+    assert has(usual, "models/echoes.of_all/work") == [kernels[1]]
+    assert has(slow, "models/slow_echo.of_all/work") == list(kernels)
+    for asked in ({"kernels": [kernels[0]]}, {"all": True}, {"filter": "*echoes*"}, {"keyword": "echoes"}):
+        assert has(usual, "models/echoes.of_all/work", check.Choice(**asked)) == list(kernels)
