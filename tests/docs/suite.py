@@ -47,7 +47,8 @@ def follow(name, page):
     home = BUILD / "home" / name
     child.run(["rm", "-rf", home])
     home.mkdir(parents=True)
-    return [TOP / "tools" / "page", "follow", TOP / page, TOP], {"HOME": str(home)}
+    # Their user-space programs are compiled for a moment's use.
+    return [TOP / "tools" / "page", "follow", TOP / page, TOP], {"HOME": str(home), "CXXFLAGS": "-O0 -g"}
 
 
 def learn(choice):
