@@ -32,7 +32,7 @@ class server {
 				const std::lock_guard guard(lock_);
 
 				sockets_.push_back(fd);
-				threads_.emplace_back([this, serve, fd] {
+				threads_.emplace_back([serve, fd] {
 					serve(fd);
 					shutdown(fd, SHUT_RDWR);
 				});

@@ -18,7 +18,7 @@ import os
 import pathlib
 import re
 
-from harness import TOP, check, child, complaints, debian, lanes, packages, results
+from harness import TOP, check, child, complaints, lanes, packages, results
 
 HERE = pathlib.Path(__file__).resolve().parent
 HOST = TOP / "build" / "host"
@@ -60,7 +60,7 @@ def simulation(choice):
         BUILD.mkdir(parents=True, exist_ok=True)
         report.say("building the simulation with each defect")
         child.run(["cmake", "-S", TOP, "-B", HOST], log=BUILD / "configure.log",
-                  env=dict(os.environ, CC=debian.release().cc, CXX=debian.release().cxx))
+                  env=dict(os.environ, CC="clang", CXX="clang++"))
         # One that does not build is not to keep the others from it, nor to be taken for what was built before.
         for each in names:
             (HOST / "tests" / "mutants" / f"mutant-{each}").unlink(missing_ok=True)
@@ -72,7 +72,8 @@ def simulation(choice):
             program = HOST / "tests" / "mutants" / f"mutant-{each}"
             if program.exists():
                 report.case(judge(each, *child.run([program, f"--gtest_filter={fields(each)['test']}"],
-                                                   check=False, log=BUILD / f"{each}.log")))
+                                                   check=False, log=BUILD / f"{each}.log",
+                                                   env={**os.environ, **check.load("host").SCHEDULES})))
             else:
                 report.case(results.Case(f"mutants/{each}", "failed", 0.0, f"it does not build:\n{built[-6000:]}"))
     return run_part

@@ -192,8 +192,8 @@ def for_proof():
     return later
 
 
-# Of the stock kernels each has one of these models, and all have the others: what a kernel does to a thread is seldom
-# what a model does. A boot that one kernel alone has has all.
+# Each of the stock kernels has one of these models, and all have the others. A kernel's faults and a model's are
+# seldom the same. A boot of one kernel alone has all models.
 SHARED_OUT = ("thread", "work")
 
 

@@ -77,7 +77,7 @@ def main(who, function, *arguments):
     os.environ.setdefault("CCACHE_BASEDIR", str(TOP))
     os.environ.setdefault("CCACHE_NOHASHDIR", "1")
     # As CMakeLists.txt has it, for precompiled headers.
-    os.environ.setdefault("CCACHE_SLOPPINESS", "pch_defines,time_macros,include_file_mtime,include_file_ctime,gcno_cwd")
+    os.environ.setdefault("CCACHE_SLOPPINESS", "pch_defines,time_macros,include_file_mtime,include_file_ctime")
     try:
         code = outcome(who, function, arguments)
         sys.stdout.flush()

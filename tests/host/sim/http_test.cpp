@@ -209,7 +209,7 @@ TEST_P(Http, Serves)
 
 	how.buffer_bytes = 3000;
 	how.time_limit_ms = 60000;
-	sim::explore(300, how, [this](world &w) {
+	sim::explore(300, how, [](world &w) {
 		http_server server;
 
 		SIM_EXPECT(w, server.start(GetParam()));
@@ -260,7 +260,7 @@ TEST_P(Http, ReadsAFolderOnceForMany)
 
 	how.buffer_bytes = 3000;
 	how.time_limit_ms = 60000;
-	sim::explore(200, how, [this, &runs, &answers](world &w) {
+	sim::explore(200, how, [&runs, &answers](world &w) {
 		http_server server;
 		const uint64_t at_first = sim::listed();
 
@@ -341,7 +341,7 @@ TEST_P(Http, SurvivesManyFailures)
 	how.hasty_time = true;
 	how.buffer_bytes = 3000;
 	how.time_limit_ms = 60000;
-	sim::explore(500, how, [this](world &w) {
+	sim::explore(500, how, [](world &w) {
 		http_server server;
 
 		if (server.start(GetParam())) {

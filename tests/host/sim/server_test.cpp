@@ -920,8 +920,8 @@ TEST_P(Server, ClosingDelivers)
 	struct farewell {
 		ktcp::task operator()(ktcp::connection &peer) const
 		{
-			co_await peer.read();
-			co_await peer.write("so long");
+			static_cast<void>(co_await peer.read());
+			static_cast<void>(co_await peer.write("so long"));
 		}
 	};
 

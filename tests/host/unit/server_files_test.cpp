@@ -266,8 +266,8 @@ TEST_F(long_list, goes_on_behind_the_last_line_when_older_ones_leave)
 
 TEST_F(long_list, no_lock_is_held_while_it_is_printed)
 {
-	listing one(file());
 	int held = 0;
+	listing one(file()); /* its end locks, too */
 
 	EXPECT_CALL(port, mutex_lock(_)).WillRepeatedly([&](::mutex *lock) {
 		held++;

@@ -357,7 +357,7 @@ TEST_F(task_test, destroyed_while_suspended_frees_every_frame)
 	const auto body = [&](ktcp::executor &by) -> task {
 		const local here(alive);
 
-		co_await inner(by);
+		static_cast<void>(co_await inner(by));
 		ADD_FAILURE() << "resumed after all";
 	};
 
@@ -379,7 +379,9 @@ TEST_F(task_test, frames_are_allocated_as_the_executor_says)
 	for (auto [flags, raw] :
 	     { std::pair(gfp::kernel, KTCP_GFP_KERNEL), std::pair(gfp::atomic, KTCP_GFP_ATOMIC) }) {
 		loop flagged(flags);
-		const auto body = [](ktcp::executor &by) -> task { co_await number(by, 1); };
+		const auto body = [](ktcp::executor &by) -> task {
+			static_cast<void>(co_await number(by, 1));
+		};
 
 		EXPECT_EQ(flagged.frame_flags(), flags);
 		EXPECT_CALL(port, kmalloc(_, raw)).Times(2);
