@@ -342,7 +342,7 @@ TEST_F(returning, its_listener_returns_with_it)
 		unplug();
 		ASSERT_TRUE(ended(times));
 		EXPECT_EQ(connect_error("127.0.0.1"), ECONNREFUSED);
-		EXPECT_EQ(logged("cannot listen on port 12345 again").size(), times);
+		EXPECT_TRUE(lost(times)); // it is said behind the end
 		plug();
 		EXPECT_TRUE(serves()) << "the server is deaf";
 	}
