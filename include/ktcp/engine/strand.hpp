@@ -103,8 +103,13 @@ class strand : public executor {
 	/** One of its sources has something; see detail::sources. */
 	static constexpr std::uint32_t event_source = 16;
 
-	/** No events: its next turn has such a place in its server's sleeper_queues. */
-	static constexpr std::uint32_t event_anyones_place = 32, event_own_place = 64;
+	/** @name No events: its next turn has such a place in its server's sleeper_queues */
+	/** @{ */
+
+	static constexpr std::uint32_t event_anyones_place = 32; /**< one that any source may have */
+	static constexpr std::uint32_t event_own_place = 64; /**< one of its source's share */
+
+	/** @} */
 
 	/** @name Marks of a session, which have no room there */
 	/** @{ */
