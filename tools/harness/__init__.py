@@ -76,7 +76,7 @@ def main(who, function, *arguments):
     # Clones share ccache's results.
     os.environ.setdefault("CCACHE_BASEDIR", str(TOP))
     os.environ.setdefault("CCACHE_NOHASHDIR", "1")
-    # As CMakeLists.txt has it, for precompiled headers.
+    # As CMakeLists.txt has it, and for the precompiled header of the guests' tests.
     os.environ.setdefault("CCACHE_SLOPPINESS", "pch_defines,time_macros,include_file_mtime,include_file_ctime")
     try:
         code = outcome(who, function, arguments)
