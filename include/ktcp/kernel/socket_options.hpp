@@ -135,14 +135,20 @@ struct socket_options {
 		return {};
 	}
 
+	static result<void> set(socket &to, ktcp_sock_option option, const choice &what) noexcept
+	{
+		if (!what.text)
+			return to.set_option(option, static_cast<int>(what.value));
+		if (is_too_long(what.text))
+			return errc::einval;
+		return to.set_option(option, what.text);
+	}
+
 	template <class Say>
 	result<void> set(socket &to, Say say) const noexcept
 	{
 		return for_each_chosen([&](ktcp_sock_option option, choice what) {
-			const auto done = !what.text		 ? to.set_option(option,
-										 static_cast<int>(what.value)) :
-					  is_too_long(what.text) ? result<void>(errc::einval) :
-								   to.set_option(option, what.text);
+			const auto done = set(to, option, what);
 
 			if (!done) {
 				what.status = done.code();
