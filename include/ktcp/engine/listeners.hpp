@@ -277,8 +277,10 @@ inline result<void> listeners::watch_devices() noexcept
 
 	watches_ = watching.has_value();
 	if (!watching)
-		KTCP_LOG_ERR_RATELIMITED("cannot watch the network devices (error %d)",
-					 watching.code());
+		KTCP_LOG_ERR_RATELIMITED(
+			"cannot watch the network devices (error %d), as device= and a zone in "
+			"address= want it; a program needs netlink sockets for that",
+			watching.code());
 	return watching;
 }
 
