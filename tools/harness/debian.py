@@ -232,7 +232,7 @@ def groups(of):
         "host": ["make", "cmake", "ccache", "git", of.cxx, "libgtest-dev", "libgmock-dev", "clang", f"clang-{of.clang}",
                  f"clang-{of.kcfi}", of.headers[of.usual],
                  f"libclang-rt-{of.clang}-dev", f"llvm-{of.clang}", *of.formatter, of.tidy, "cppcheck",
-                 "sparse", "shellcheck", "python3", "liburing-dev", "netcat-openbsd", "procps", "curl",
+                 "sparse", "shellcheck", "python3", "liburing-dev", "netcat-openbsd", "procps", "iproute2", "curl",
                  "apache2-utils", "wrk", "libboost-dev", of.llhttp, "python3-h11",
                  "media-types"],
         # The kernel's own test runner, from the kernel's source.
