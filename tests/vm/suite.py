@@ -8,9 +8,9 @@ Those of proof.txt wait for `make proof`.
     tests/vm/run [--kernel 6.1]... [--boot BOOT]... [--filter GTEST_FILTER] [-k EXPRESSION] [--all] [-x] [-v]
 
 The kernels that the release of Debian is tested with (harness/debian.py), and all boots, without
-arguments. Models that sleep are then shared out between the kernels. In the environment: KECHO_DIR, the echo server under test (examples/kecho); KTCP_ACCEL, kvm or
-tcg instead of trying. KTCP_VM_CPUS is how many processors a guest has. Usually it has two. The first kernel's has
-one where nothing is asked for. KTCP_HOSTILE is the number of peers in the hostile hour, and KTCP_HOSTILE_MINUTES
+arguments. Models that sleep are then shared out between the kernels. In the environment: KECHO_DIR, the echo
+server under test (examples/kecho); KTCP_ACCEL, kvm or tcg instead of trying. KTCP_VM_CPUS is how many processors
+a guest has. Usually it has two. The first kernel's has one where nothing is asked for. KTCP_HOSTILE is the number of peers in the hostile hour, and KTCP_HOSTILE_MINUTES
 how long it is.
 """
 
